@@ -1,0 +1,1 @@
+int symfast_placeholder;
