@@ -1,0 +1,102 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Builds the shared objects of the lab: build.sh SOURCE-DIR OUTPUT-DIR STAMP CC...
+# One line per object: its file, then what makes it special.
+set -eu
+src=$1 out=$2 stamp=$3
+shift 3
+cc="$*"
+mkdir -p "$out/far" "$out/far2" "$out/org"
+rm -f "$out"/*.so "$out"/*/*.so "$out/failed"
+
+so() {
+	file=$1
+	shift
+	{
+		$cc -std=gnu11 -D_GNU_SOURCE -shared -fPIC -O1 -g -Wall -Wextra -Werror \
+			-fno-optimize-sibling-calls -Wl,-z,lazy -I"$src" -L"$out" \
+			-o "$out/$file" "$@" || touch "$out/failed"
+	} &
+	jobs=$((jobs + 1))
+	if [ $((jobs % 4)) = 0 ]; then
+		wait
+	fi
+}
+jobs=0
+obj() {
+	name=$1 value=$2
+	shift 2
+	so "$name.so" "$src/obj.c" -DNAME="$name" -DV="$value" "$@"
+}
+events() {
+	name=$1 value=$2
+	shift 2
+	so "$name.so" "$src/events.c" -DNAME="$name" -DV="$value" "$@"
+}
+
+# plain ones, which differ only in their values
+obj alpha 1
+obj beta 2
+obj gamma 3
+obj delta 4 -Wl,-soname,libdelta.so.7
+# link-time properties
+obj symbolic 300 -Wl,-Bsymbolic
+obj deep 301
+obj sysv 302 -Wl,--hash-style=sysv
+obj both 303 -Wl,--hash-style=both
+obj nodelete 304 -Wl,-z,nodelete
+obj noopen 305 -Wl,-z,nodlopen
+obj global 306 -Wl,-z,global
+obj bindnow 307 -Wl,-z,now
+# callers with search paths of their own, and what they find there
+obj runpath 310 -Wl,--enable-new-dtags,-rpath,'$ORIGIN/far'
+obj rpath 311 -Wl,--disable-new-dtags,-rpath,'$ORIGIN/far2'
+so far/libfar.so "$src/obj.c" -DNAME=far -DV=320
+so far2/libfar.so "$src/obj.c" -DNAME=far2 -DV=321
+so org/asker.so "$src/obj.c" -DNAME=asker -DV=322
+so org/near.so "$src/obj.c" -DNAME=near -DV=323
+# kinds of symbols and versions
+so kinds.so "$src/kinds.c" -fcommon -ftls-model=global-dynamic
+so versions.so "$src/versions.c" -Wl,--version-script="$src/versions.map"
+so bare.so "$src/bare.c" -nostdlib
+# lives
+for n in ev1 ev2 ev3 ev4; do
+	events $n ${n#ev}
+done
+so reenter.so "$src/reenter.c"
+so slow.so "$src/slow.c"
+# tools of the process rows
+so audit.so "$src/audit.c"
+so early.so "$src/early.c"
+so early_now.so "$src/early.c" -Wl,-z,now
+so resolver.so "$src/resolver.c"
+so resolver_now.so "$src/resolver.c" -Wl,-z,now
+so resolved.so "$src/resolved.c"
+so resolved_now.so "$src/resolved.c" -Wl,-z,now
+so oldref.so "$src/oldref.c"
+wait
+
+# dependencies: down needs mid needs leaf; left and right need each other
+so libleaf.so "$src/events.c" -DNAME=leaf -DV=5 -Wl,-soname,libleaf.so
+wait
+so libmid.so "$src/chain.c" -DNAME=mid -DPEER=leaf -DV=6 -Wl,-soname,libmid.so,-rpath,'$ORIGIN' \
+	-lleaf
+so libright.so "$src/chain.c" -DNAME=right -DPEER=left -DV=8 -Wl,-soname,libright.so
+wait
+so down.so "$src/chain.c" -DNAME=down -DPEER=mid -DV=7 -Wl,-rpath,'$ORIGIN' -lmid
+so libleft.so "$src/chain.c" -DNAME=left -DPEER=right -DV=9 -Wl,-soname,libleft.so,-rpath,'$ORIGIN' \
+	-lright
+wait
+so libright.so "$src/chain.c" -DNAME=right -DPEER=left -DV=8 \
+	-Wl,-soname,libright.so,-rpath,'$ORIGIN' -lleft
+wait
+
+# many small ones of one shape, for churn: the same names, other values, the same sizes
+i=10
+while [ $i -lt 42 ]; do
+	so churn$i.so "$src/churn.c" -DID=$i -nostdlib
+	i=$((i + 1))
+done
+wait
+test ! -e "$out/failed"
+touch "$stamp"

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs every row of a conformance program bare and preloaded, and compares the outputs byte for byte.
+
+run.py PROGRAM [--rows REGEX] [--show] [--reps N,N...]
+
+The library is taken from $SYMFAST_LIB. A row is run bare twice first: one whose bare output differs
+from run to run proves nothing, and is an error too.
+"""
+import argparse
+import difflib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+REPS = (1, 2, 3, 4, 40, 100)
+MODES = (('on', REPS), ('observe', (3, 100)), ('off', (3, 100)))
+TIMEOUT = 60
+
+
+def run(command, scratch, extra):
+    """One run in an empty directory: (stdout, exit status, stderr)."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    os.makedirs(scratch)
+    env = {k: v for k, v in os.environ.items() if not k.startswith(('SYMFAST', 'LD_'))}
+    env.update(extra)
+    try:
+        done = subprocess.run(command, cwd=scratch, env=env, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT)
+    except subprocess.TimeoutExpired as late:
+        return late.stdout or b'', 'hangs', late.stderr or b''
+    return done.stdout, done.returncode, done.stderr
+
+
+def differences(bare, other):
+    a, b = (x[0].decode(errors='replace').splitlines() for x in (bare, other))
+    lines = list(difflib.unified_diff(a, b, 'bare', 'preloaded', lineterm='', n=1))
+    if bare[1] != other[1]:
+        lines.append(f'exit status: bare {bare[1]}, preloaded {other[1]}')
+    if bare[2] != other[2]:
+        lines.append(f'stderr: bare {bare[2][:300]!r}, preloaded {other[2][:300]!r}')
+    return lines
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('program')
+    parser.add_argument('--rows', default='')
+    parser.add_argument('--show', action='store_true', help='print the bare output of each row')
+    parser.add_argument('--reps', default='')
+    args = parser.parse_args()
+    library = os.path.abspath(os.environ['SYMFAST_LIB'])
+    if not os.path.exists(library):
+        sys.exit(f'{library}: no such library')
+    program = os.path.abspath(args.program)
+    names = subprocess.run([program, '--list'], stdout=subprocess.PIPE, check=True, text=True)
+    names = names.stdout.splitlines()
+    wanted = tuple(int(n) for n in args.reps.split(',') if n)
+    top = tempfile.mkdtemp(prefix='sf-conform-')
+    scratch = os.path.join(top, 'scratch')
+    bad = compared = 0
+    for index, name in enumerate(names):
+        if not re.search(args.rows, name):
+            continue
+        bare = {}
+        report = []
+        for mode, mode_reps in MODES:
+            for reps in mode_reps:
+                if wanted and reps not in wanted:
+                    continue
+                command = [program, str(index), str(reps)]
+                if reps not in bare:
+                    bare[reps] = run(command, scratch, {})
+                    again = run(command, scratch, {}) if reps in (1, 40) else bare[reps]
+                    if again[:2] != bare[reps][:2]:
+                        report += [f'-- bare against bare, {reps} times:']
+                        report += differences(bare[reps], again)
+                    if args.show:
+                        print(f'== {name} x{reps}: {bare[reps][1]}')
+                        print(bare[reps][0].decode(errors='replace'), end='')
+                other = run(command, scratch, {'LD_PRELOAD': library, 'SYMFAST': mode})
+                compared += 1
+                if bare[reps] != other:
+                    report += [f'-- SYMFAST={mode}, {reps} times:'] + differences(bare[reps], other)
+        print('not ok' if report else 'ok', '-', name)
+        if report:
+            bad += 1
+            print('\n'.join('    ' + line for line in report[:40]))
+    shutil.rmtree(top, ignore_errors=True)
+    print(f'{compared} runs compared, {bad} rows differ')
+    if not compared:
+        sys.exit('no row was run')
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == '__main__':
+    main()
