@@ -1,0 +1,12 @@
+# shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: BSD-2-Clause
+# Ruby's Fiddle, whose handle['name'] is one dlsym each time.
+case_order=30
+case_title="ruby Fiddle: handle['cos'] and others in a loop"
+
+case_prepare() { :; }
+
+case_run()
+{
+	under /usr/bin/ruby "$CASE_DIR/lookup.rb" 160000
+}

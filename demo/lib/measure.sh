@@ -1,0 +1,158 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Runs one case: stock and symfast alternating, output kept apart from the metrics.
+#
+# A case is a folder with a case.sh, sourced by demo/run, that sets
+#	case_order	place in the table, smallest first
+#	case_title	one line for --list
+#	case_note	line under the table, where a reader would otherwise expect more; may be empty
+#	case_counted	families of counters that make the hit share; default dlsym
+#	case_env	array, settings of the symfast arm only, such as SYMFAST=off
+# and defines
+#	case_prepare	once: compile what it needs into $CASE_WORK. Status 77: not possible here,
+#			and why in $case_skip
+#	case_run	once per repetition, never a cd: starts the programs with under, timed or start.
+#			Its stdout, stderr and status are compared; metrics go to descriptor 3, one line
+#			"metric VALUE UNIT WHAT..." each; unit ns, us, ms, s, or N/s where more is better
+# CASE_DIR is the case's folder, CASE_WORK its scratch folder.
+
+arm=stock
+stats=()
+running=()
+
+# Starts PROGRAM in the background under the current arm; its process id for finish is in $started.
+start()
+{
+	local settings=()
+
+	# env gets LD_PRELOAD as an argument, so that only the program itself is preloaded.
+	[ "$arm" = stock ] ||
+		settings=("LD_PRELOAD=$SYMFAST_LIB" "${case_env[@]}" "${stats[@]}")
+	timeout -k 5 "$DEMO_TIMEOUT" env "${settings[@]}" "$@" </dev/null &
+	started=$!
+	running+=("$started")
+}
+
+# Waits for what start started and returns its status.
+finish()
+{
+	local pid left=() status
+
+	wait "$1"
+	status=$?
+	for pid in "${running[@]}"; do
+		[ "$pid" = "$1" ] || left+=("$pid")
+	done
+	running=("${left[@]}")
+	return $status
+}
+
+# Runs PROGRAM under the current arm.
+under()
+{
+	start "$@"
+	finish "$started"
+}
+
+# timed WHAT PROGRAM...: for programs that do not measure themselves, the metric is the wall time.
+timed()
+{
+	local what=$1 begin end status
+
+	shift
+	begin=${EPOCHREALTIME/[.,]/}
+	under "$@"
+	status=$?
+	end=${EPOCHREALTIME/[.,]/}
+	echo "metric $((end - begin)) us $what" >&3
+	return $status
+}
+
+# Ends whatever a case left behind; timeout passes the signal on to its program's group.
+stop_running()
+{
+	local pid
+
+	for pid in "${running[@]}"; do
+		kill "$pid" 2>/dev/null
+		wait "$pid" 2>/dev/null
+	done
+	running=()
+}
+
+load_case()
+{
+	unset -f case_prepare case_run
+	case_order=99 case_title='' case_note='' case_counted=dlsym case_skip='' case_env=()
+	CASE_DIR=$DEMO_DIR/$1
+	CASE_WORK=$DEMO_WORK/$1
+	# shellcheck source=/dev/null
+	. "$CASE_DIR/case.sh"
+}
+
+# run_once ARM TAG: leaves $CASE_WORK/ARM.TAG.{out,err,metric}; the status is part of out.
+run_once()
+{
+	local base status
+
+	arm=$1
+	base=$CASE_WORK/$1.$2
+	case_run >"$base.out" 2>"$base.err" 3>"$base.metric"
+	status=$?
+	stop_running
+	echo "status $status" >>"$base.out"
+	if [ $status -ne 0 ]; then
+		failure="$1 run ended with status $status: $(tail -n 1 "$base.err")"
+	elif ! cmp -s "$CASE_WORK/stock.first.out" "$base.out"; then
+		different=$base.out
+	elif [ ${#stats[@]} -eq 0 ] && ! cmp -s "$CASE_WORK/stock.first.err" "$base.err"; then
+		different=$base.err
+	fi
+	[ -z "$failure$different" ]
+}
+
+# The share of hits among all answers of the counted families, as the shim printed them at exit.
+hit_share()
+{
+	awk -v families=" $case_counted " '
+		$1 != "symfast:" || $3 !~ /^[0-9]+$/ { next }
+		{ split($2, part, ".") }
+		index(families, " " part[1] " ") == 0 { next }
+		part[2] ~ /^hit/ { hits += $3 }
+		part[2] ~ /^(hit|miss|bypass)/ { all += $3; seen = 1 }
+		END { if (seen && all) printf "%.0f%%\n", 100 * hits / all; else print "-" }
+	' "$1"
+}
+
+# measure_case NAME: sets $failure (a program failed), $different (a file that differs), $hits.
+measure_case()
+{
+	local pair
+
+	failure='' different='' hits=- stats=()
+	progress "$1: preparing"
+	rm -rf "$CASE_WORK" && mkdir -p "$CASE_WORK" || return 1
+	case_prepare >"$CASE_WORK/prepare.log" 2>&1
+	case $? in
+	0)	;;
+	77)	case_skip=${case_skip:-not possible here}; return 77 ;;
+	*)	failure="could not be prepared: $(tail -n 1 "$CASE_WORK/prepare.log")"; return 1 ;;
+	esac
+
+	# Unmeasured: warms the page cache, and is what every later output is held against.
+	progress "$1: first run"
+	run_once stock first || return 1
+	for ((pair = 1; pair <= DEMO_RUNS; pair++)); do
+		progress "$1: pair $pair of $DEMO_RUNS"
+		# Which arm goes first changes with each pair, so that a drift favours neither.
+		if ((pair % 2)); then
+			run_once stock $pair && run_once symfast $pair || return 1
+		else
+			run_once symfast $pair && run_once stock $pair || return 1
+		fi
+	done
+	progress "$1: counters"
+	stats=(SYMFAST_STATS=1)
+	run_once symfast stats || return 1
+	hits=$(hit_share "$CASE_WORK/symfast.stats.err")
+}

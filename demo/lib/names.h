@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// 64 functions of libc that a demo host looks up; none of them is an IFUNC or thread-local.
+#ifndef DEMO_NAMES_H
+#define DEMO_NAMES_H
+
+#define NAMES 64
+
+static const char *const names[NAMES] = {
+	"malloc", "calloc", "realloc", "free", "open", "close", "read", "write",
+	"lseek", "pread", "pwrite", "stat", "fstat", "lstat", "mkdir", "rmdir",
+	"unlink", "rename", "link", "symlink", "readlink", "chdir", "getcwd", "dup",
+	"pipe", "fork", "execve", "waitpid", "kill", "raise", "signal", "sigaction",
+	"getpid", "getppid", "getuid", "geteuid", "setsid", "socket", "bind", "listen",
+	"accept", "connect", "send", "recv", "sendmsg", "recvmsg", "poll", "select",
+	"fopen", "fclose", "fread", "fwrite", "fprintf", "snprintf", "sscanf", "strtol",
+	"strtod", "qsort", "bsearch", "getenv", "setenv", "localtime_r", "mktime", "strftime",
+};
+
+#endif
