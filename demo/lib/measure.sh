@@ -90,6 +90,18 @@ load_case()
 	. "$CASE_DIR/case.sh"
 }
 
+# describe_status STATUS STDERR: bash's and timeout's statuses in words.
+describe_status()
+{
+	if [ "$1" -eq 124 ]; then
+		echo "did not end within $DEMO_TIMEOUT s"
+	elif [ "$1" -gt 128 ]; then
+		echo "was ended by SIG$(kill -l $(($1 - 128)))"
+	else
+		echo "ended with status $1: $(tail -n 1 "$2")"
+	fi
+}
+
 # run_once ARM TAG: leaves $CASE_WORK/ARM.TAG.{out,err,metric}; the status is part of out.
 run_once()
 {
@@ -102,7 +114,7 @@ run_once()
 	stop_running
 	echo "status $status" >>"$base.out"
 	if [ $status -ne 0 ]; then
-		failure="$1 run ended with status $status: $(tail -n 1 "$base.err")"
+		failure="$1 run $(describe_status $status "$base.err")"
 	elif ! cmp -s "$CASE_WORK/stock.first.out" "$base.out"; then
 		different=$base.out
 	elif [ ${#stats[@]} -eq 0 ] && ! cmp -s "$CASE_WORK/stock.first.err" "$base.err"; then

@@ -41,12 +41,13 @@ print_head()
 	read -r load _ </proc/loadavg
 	printf '%sMachine%s  %s, %s CPUs, load %s\n' "$bold" "$plain" "${cpu:-$(uname -m)}" \
 		"$(nproc)" "$load"
+	[ "${load%.*}" -lt "$(nproc)" ] ||
+		echo "         busy with something else: expect noise, see the lowest-highest column"
 	printf '%sSystem%s   %s, Linux %s, %s\n' "$bold" "$plain" "${system:-unknown}" "$(uname -r)" \
 		"$(getconf GNU_LIBC_VERSION)"
 	printf '%sLibrary%s  %s, commit %s\n' "$bold" "$plain" "${SYMFAST_LIB#"$ROOT"/}" \
 		"$(commit_name)"
-	printf '%sRuns%s     %s pairs per case, stock and symfast in turn\n\n' "$bold" "$plain" \
-		"$DEMO_RUNS"
+	printf '%sPairs%s    %s per case, stock and symfast in turn\n\n' "$bold" "$plain" "$DEMO_RUNS"
 	printf "%s$row_format%s\n" "$bold" case 'what is measured' stock symfast ratio 'lowest-highest' \
 		hits 'same output' "$plain"
 }
@@ -91,8 +92,8 @@ print_legend()
 {
 	cat <<-END
 
-		stock, symfast: median of the pairs without and with LD_PRELOAD=libsymfast.so, same program, same work.
-		ratio: how many times better symfast is (time: stock/symfast, N/s: symfast/stock), then the pairs' extremes.
-		hits: share of look-ups answered from memory; same output: stdout, stderr and exit status, byte for byte.
+		stock, symfast: the same program without and with LD_PRELOAD=libsymfast.so, medians.
+		ratio: how many times better symfast is, at least and at most in a single pair.
+		hits: share of look-ups answered from memory. same output: stdout, stderr, exit status.
 	END
 }
