@@ -90,7 +90,7 @@ load_case()
 	. "$CASE_DIR/case.sh"
 }
 
-# describe_status STATUS STDERR: bash's and timeout's statuses in words.
+# describe_status STATUS BASE: bash's and timeout's statuses in words, and the program's last.
 describe_status()
 {
 	if [ "$1" -eq 124 ]; then
@@ -98,11 +98,11 @@ describe_status()
 	elif [ "$1" -gt 128 ]; then
 		echo "was ended by SIG$(kill -l $(($1 - 128)))"
 	else
-		echo "ended with status $1: $(tail -n 1 "$2")"
+		echo "ended with status $1: $(tail -qn 1 "$2.out" "$2.err" | tr '\n' ' ')"
 	fi
 }
 
-# run_once ARM TAG: leaves $CASE_WORK/ARM.TAG.{out,err,metric}; the status is part of out.
+# run_once ARM TAG: leaves $CASE_WORK/ARM.TAG.{out,err,metric}; only status 0 is right in any arm.
 run_once()
 {
 	local base status
@@ -112,9 +112,8 @@ run_once()
 	case_run >"$base.out" 2>"$base.err" 3>"$base.metric"
 	status=$?
 	stop_running
-	echo "status $status" >>"$base.out"
 	if [ $status -ne 0 ]; then
-		failure="$1 run $(describe_status $status "$base.err")"
+		failure="$1 run $(describe_status $status "$base")"
 	elif ! cmp -s "$CASE_WORK/stock.first.out" "$base.out"; then
 		different=$base.out
 	elif [ ${#stats[@]} -eq 0 ] && ! cmp -s "$CASE_WORK/stock.first.err" "$base.err"; then
