@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # From the .metric files of all pairs (ARM.PAIR.metric) to one tab-separated row per metric:
-# what, stock median, symfast median, ratio, lowest and highest ratio of a pair, and the verdict:
-# better or worse only if every pair says so and the ratio is beyond 1.2, else even.
+# what, stock median, symfast median, ratio, lowest and highest ratio of a pair, and the verdict.
+# Pairs that disagree on which is better, or too few of them, prove nothing: the ratio gets a "~".
 
 function median(arm, label,	i, j, v, n, sorted)
 {
@@ -84,8 +84,9 @@ END {
 		stock = median("stock", label)
 		symfast = median("symfast", label)
 		r = ratio(stock, symfast, unit)
-		verdict = r >= 1.2 && low > 1 ? "better" : r * 1.2 <= 1 && high < 1 ? "worse" : "even"
-		printf "%s\t%s\t%s\t%sx\t%s-%s\t%s\n", label, show(stock, unit),
-			show(symfast, unit), digits(r), digits(low), digits(high), verdict
+		clear = runs >= 3 && (low > 1 || high < 1)
+		verdict = clear && r >= 1.2 ? "better" : clear && r * 1.2 <= 1 ? "worse" : "even"
+		printf "%s\t%s\t%s\t%s%sx\t%s-%s\t%s\n", label, show(stock, unit),
+			show(symfast, unit), clear ? "" : "~", digits(r), digits(low), digits(high), verdict
 	}
 }

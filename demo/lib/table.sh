@@ -93,7 +93,7 @@ print_legend()
 	cat <<-END
 
 		stock, symfast: the same program without and with LD_PRELOAD=libsymfast.so, medians.
-		ratio: how many times better symfast is, at least and at most in a single pair.
+		ratio: how many times better symfast is, then single pairs; ~ if they disagree which is better.
 		hits: share of look-ups answered from memory. same output: stdout, stderr, exit status.
 	END
 }
