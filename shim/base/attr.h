@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// attr.h: compiler attributes and branch hints, under one name each.
+#ifndef SF_ATTR_H
+#define SF_ATTR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SF_EXPORT   __attribute__((visibility("default")))
+#define SF_NOINLINE __attribute__((noinline))
+#define SF_INLINE   static inline __attribute__((always_inline))
+#define SF_CACHE    __attribute__((aligned(64)))
+#define sf_likely(x)   __builtin_expect(!!(x), 1)
+#define sf_unlikely(x) __builtin_expect(!!(x), 0)
+
+#define SF_CONTAINER(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+
+#endif

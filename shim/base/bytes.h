@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// bytes.h: strings without libc: length, equality, copy, hash of a NUL-terminated name.
+//
+// The host's names are read in aligned 16-byte blocks: such a load never leaves a page that the
+// string itself touches, and memcheck accepts it. Stored copies are read unaligned; they lie in the
+// shim's own tables, behind a header of at least 16 bytes and before at least 16 bytes of padding.
+#ifndef SF_BYTES_H
+#define SF_BYTES_H
+
+#include "attr.h"
+
+#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__) && !defined(SF_BYTES_GENERIC)
+#include "bytes_sse2.h"
+#else
+#include "bytes_generic.h"
+#endif
+
+/*
+ * sf_bytes_equal(host, stored, n): do the n bytes at `stored`, the last of them NUL, stand at
+ * `host`? `stored` may be changing under our feet: the answer is then arbitrary (a seqlock outside
+ * discards it), but `host` is never read past the block that holds its own NUL.
+ *
+ * sf_bytes_length(s, max): strlen, or `max` if there is no NUL before it.
+ */
+
+/* strcmp(a, b) == 0, byte by byte: for cold paths and text of unknown origin. */
+SF_INLINE bool
+sf_bytes_same(const char *a, const char *b)
+{
+	while (*a == *b && *a != '\0') {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+SF_INLINE bool
+sf_bytes_has(const char *s, char c)
+{
+	for (; *s != '\0'; s++)
+		if (*s == c)
+			return true;
+	return false;
+}
+
+/* Copies n bytes and returns the end of the copy. */
+SF_INLINE char *
+sf_bytes_put(char *to, const char *from, size_t n)
+{
+	__builtin_memcpy(to, from, n);
+	return to + n;
+}
+
+/* Copies into memory that a seqlock reader may be looking at. */
+SF_INLINE void
+sf_bytes_store(char *to, const char *from, size_t n)
+{
+#ifdef __SANITIZE_THREAD__
+	for (size_t i = 0; i < n; i++)
+		__atomic_store_n(to + i, from[i], __ATOMIC_RELAXED);
+#else
+	sf_bytes_put(to, from, n);
+#endif
+}
+
+/* Keyed 64-bit hash (XXH3) of n bytes. */
+uint64_t sf_bytes_hash(const char *s, size_t n, uint64_t seed);
+
+#endif

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// bytes_sse2.h: 16 bytes at a time (SSE2 is part of x86-64); included by bytes.h only.
+#ifndef SF_BYTES_SSE2_H
+#define SF_BYTES_SSE2_H
+
+#include <emmintrin.h>
+
+/*
+ * The host's string starts m bytes into its first aligned block, so the stored copy is read from
+ * m bytes before its start and the low m bits of the first mask are dropped. Every block but the
+ * last must be equal and free of NUL: a torn `stored` or `n` could otherwise lead past the host's
+ * terminator into an unmapped page.
+ */
+SF_INLINE bool
+sf_bytes_equal(const char *host, const char *stored, size_t n)
+{
+	size_t m = (uintptr_t)host & 15;
+	const __m128i *a = (const __m128i *)(host - m);
+	const char *b = stored - m;
+	size_t left = n + m;
+	unsigned int care = 0xffffu << m & 0xffffu;
+	const __m128i zero = _mm_setzero_si128();
+
+	while (left > 16) {
+		__m128i s = _mm_loadu_si128((const __m128i *)b);
+		__m128i same = _mm_andnot_si128(_mm_cmpeq_epi8(s, zero),
+						_mm_cmpeq_epi8(_mm_load_si128(a), s));
+
+		if (~(unsigned int)_mm_movemask_epi8(same) & care)
+			return false;
+		care = 0xffffu;
+		a++;
+		b += 16;
+		left -= 16;
+	}
+	care &= 0xffffu >> (16 - left);
+	return (~(unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi8(
+			_mm_load_si128(a), _mm_loadu_si128((const __m128i *)b))) &
+		care) == 0;
+}
+
+SF_INLINE size_t
+sf_bytes_length(const char *s, size_t max)
+{
+	size_t m = (uintptr_t)s & 15;
+	const __m128i *a = (const __m128i *)(s - m);
+	const __m128i zero = _mm_setzero_si128();
+	unsigned int hit = (unsigned int)_mm_movemask_epi8(
+				   _mm_cmpeq_epi8(_mm_load_si128(a), zero)) >> m;
+	size_t n;
+
+	if (hit != 0)
+		return (size_t)__builtin_ctz(hit);
+	for (n = 16 - m; n < max; n += 16) {
+		hit = (unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_load_si128(++a), zero));
+		if (hit != 0)
+			return n + (size_t)__builtin_ctz(hit);
+	}
+	return max;
+}
+
+#endif

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// sys.c: system calls with a little logic around them.
+#include "sys.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <time.h>
+
+void *
+sf_sys_map(size_t size)
+{
+	long p = sf_syscall6(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p < 0 && p > -4096)
+		return NULL;
+	sf_syscall6(SYS_madvise, p, (long)size, MADV_NOHUGEPAGE, 0, 0, 0);
+	return (void *)p;
+}
+
+void
+sf_sys_unmap(void *p, size_t size)
+{
+	sf_syscall6(SYS_munmap, (long)p, (long)size, 0, 0, 0, 0);
+}
+
+void
+sf_sys_write_err(const char *s, size_t n)
+{
+	while (n > 0) {
+		long done = sf_syscall6(SYS_write, 2, (long)s, (long)n, 0, 0, 0);
+
+		if (done <= 0)
+			return;
+		s += done;
+		n -= (size_t)done;
+	}
+}
+
+uint64_t
+sf_sys_random(void)
+{
+	uint64_t out = 0;
+	struct timespec now = {0, 0};
+
+	if (sf_syscall6(SYS_getrandom, (long)&out, sizeof(out), 1 /* GRND_NONBLOCK */, 0, 0, 0) ==
+	    (long)sizeof(out))
+		return out;
+	sf_syscall6(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&now, 0, 0, 0, 0);
+	return ((uint64_t)(uintptr_t)&out * 0x9e3779b97f4a7c15ull) ^ (uint64_t)now.tv_nsec << 20 ^
+	       (uint64_t)now.tv_sec;
+}
+
+unsigned long
+sf_sys_auxv(unsigned long type)
+{
+	unsigned long pair[2];
+	unsigned long found = 0;
+	/* On the stack: before relocation nothing but relative addresses can be used. */
+	const char path[] = {'/', 'p', 'r', 'o', 'c', '/', 's', 'e', 'l', 'f',
+			     '/', 'a', 'u', 'x', 'v', 0};
+	long fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+
+	if (fd < 0)
+		return 0;
+	while (sf_syscall6(SYS_read, fd, (long)pair, sizeof(pair), 0, 0, 0) ==
+	       (long)sizeof(pair)) {
+		if (pair[0] == type)
+			found = pair[1];
+		if (pair[0] == 0 || pair[0] == type)
+			break;
+	}
+	sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
+	return found;
+}

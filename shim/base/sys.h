@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// sys.h: the few system calls the shim makes, without libc, so that nobody can interpose them and
+// errno stays the host's. Each returns the kernel's value: negative numbers are -errno.
+#ifndef SF_SYS_H
+#define SF_SYS_H
+
+#include "attr.h"
+#include <sys/syscall.h>
+
+#if defined(__x86_64__)
+SF_INLINE long
+sf_syscall6(long n, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+#elif defined(__aarch64__)
+SF_INLINE long
+sf_syscall6(long n, long a, long b, long c, long d, long e, long f)
+{
+	register long x8 __asm__("x8") = n;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc 0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
+	return x0;
+}
+#else
+#error "symfast: no system call sequence for this CPU"
+#endif
+
+/*
+ * Anonymous private memory of `size` bytes, zero, page aligned; NULL if the kernel refuses. Pages
+ * are touched lazily and never huge, so that a reserved table costs no resident memory.
+ */
+void *sf_sys_map(size_t size);
+void sf_sys_unmap(void *p, size_t size);
+/* Writes all of it to file descriptor 2; gives up silently on an error. */
+void sf_sys_write_err(const char *s, size_t n);
+/* Fills `out` from the kernel's random source; falls back on addresses and the clock. */
+uint64_t sf_sys_random(void);
+/* The value of auxiliary vector entry `type` from /proc/self/auxv, 0 if unreadable or absent. */
+unsigned long sf_sys_auxv(unsigned long type);
+
+#endif

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// api.c: the functions of include/symfast.h.
+#include "entry.h"
+
+#include <symfast.h>
+
+SF_EXPORT const char *
+symfast_version(void)
+{
+	return SF_VERSION;
+}
+
+SF_EXPORT const char *
+symfast_state(void)
+{
+	return sf_mode_name(sf_word);
+}
+
+SF_EXPORT int
+symfast_counter(const char *name, uint64_t *value)
+{
+	if (name == NULL || value == NULL)
+		return -1;
+	for (enum sf_counter id = 0; id < SF_COUNTER_COUNT; id++) {
+		if (!sf_bytes_same(name, sf_counters_name(id)))
+			continue;
+		*value = sf_counters_sum(id);
+		return 0;
+	}
+	return -1;
+}

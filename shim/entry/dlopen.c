@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// dlopen.c: dlopen, dlmopen and dlclose.
+#include "entry.h"
+
+#include "../libc/facts.h"
+
+#define KNOWN_MODES (RTLD_LAZY | RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL | RTLD_NODELETE)
+
+/*
+ * The loader is called from the host's own frame. What it does on the way cannot be bracketed, so a
+ * global load makes global negatives impossible from here on, and the thread counts as inside a
+ * constructor until its stack proves otherwise.
+ */
+static struct sf_answer
+tail(struct sf_thread *t, int mode, uintptr_t sp, enum sf_counter reason)
+{
+	if (mode & RTLD_GLOBAL)
+		sf_object_global_begin();
+	sf_thread_mark_open(t, sp);
+	return sf_pass(t, SF_DLOPEN_PASS, reason);
+}
+
+/*
+ * May the shim call in the host's place (CONTRACT 25)? The caller decides only how names without
+ * '/' are searched for, what '$' stands for, and the namespace.
+ */
+static bool
+caller_matters(const char *name, const void *caller)
+{
+	if (sf_bytes_has(name, '$'))
+		return true;
+	if (name[0] == '\0' || sf_bytes_has(name, '/'))
+		return false;
+	return sf_facts_any_rpath() || sf_facts_caller_searches(caller);
+}
+
+/* Keeps (name, mode) -> handle once it was seen twice and its constructors are known to be over. */
+static void
+keep_open(struct sf_thread *t, struct sf_question *q, uint64_t key, void *handle)
+{
+	struct sf_reply r = {.value = handle, .verdict = SF_VALUE};
+
+	r.object = sf_object_find(handle);
+	if (r.object == NULL || !sf_object_life(r.object, &r.gen) || t->block == NULL)
+		return;
+	if (!sf_table_hash(q) || !sf_table_seen(q) || !sf_table_keep(q, &r))
+		return;
+	sf_hint_keep(t->hints, t->hint_mask, key, r.entry);
+}
+
+static struct sf_answer
+real_open(struct sf_thread *t, struct sf_question *q, uint64_t key, const char *name, int mode,
+	  uintptr_t sp)
+{
+	void *handle;
+
+	if (mode & RTLD_GLOBAL)
+		sf_object_global_begin();
+	t->open_depth++;
+	handle = sf_next.dlopen(name, mode);
+	t->open_depth--;
+	if (mode & RTLD_GLOBAL)
+		sf_object_global_end();
+	sf_count_for(t, SF_DLOPEN_REAL);
+	if (handle != NULL) {
+		sf_object_opened(handle);
+		if (!sf_thread_in_open(t, sp))
+			keep_open(t, q, key, handle);
+	}
+	return SF_ANSWER(handle);
+}
+
+static struct sf_answer
+elide(struct sf_thread *t, const struct sf_reply *r)
+{
+	if (!sf_object_elide(r->object, r->gen))
+		return SF_DECLINE;
+	if (sf_unlikely(sf_facts_error_pending()))
+		sf_facts_error_clear();
+	sf_count_for(t, SF_DLOPEN_HIT);
+	return SF_ANSWER(r->value);
+}
+
+static SF_NOINLINE struct sf_answer
+open_slow(struct sf_thread *t, struct sf_question *q, uint64_t key, const char *name, int mode,
+	  const void *caller, uintptr_t sp)
+{
+	struct sf_reply r;
+
+	if (name != NULL && sf_unreadable(name))
+		return tail(t, mode, sp, SF_BYPASS_NULL);
+	if (t->close_depth > 0)
+		return tail(t, mode, sp, SF_BYPASS_NESTED);
+	if (mode & RTLD_DEEPBIND) {
+		/* Such an object may find libc's own functions before ours. */
+		sf_learn_raw("dlopen");
+		return tail(t, mode, sp, SF_BYPASS_RAW);
+	}
+	if ((mode & ~KNOWN_MODES) != 0 || (mode & (RTLD_LAZY | RTLD_NOW)) == 0)
+		return tail(t, mode, sp, SF_BYPASS_MODE);
+	if (sf_object_retired())
+		return tail(t, mode, sp, SF_BYPASS_RAW);
+	if (sf_learn_has_namespaces())
+		return tail(t, mode, sp, SF_BYPASS_SPACE);
+	if (t->block == NULL)
+		sf_thread_attach(t);
+	if (t->block != NULL && sf_table_hash(q) && sf_table_find(q, &r)) {
+		struct sf_answer a = elide(t, &r);
+
+		if (a.pass == 0) {
+			sf_thread_promote(t);
+			sf_hint_keep(t->hints, t->hint_mask, key, r.entry);
+			return a;
+		}
+	}
+	if (caller_matters(q->name, caller))
+		return tail(t, mode, sp, SF_BYPASS_SEARCH);
+	return real_open(t, q, key, name, mode, sp);
+}
+
+struct sf_answer
+sf_entry_dlopen(const char *name, int mode, long unused, const void *caller, uintptr_t sp)
+{
+	struct sf_thread *t = &sf_thread;
+	struct sf_question q = {.handle = (unsigned int)mode, .kind = SF_KIND_OPEN};
+	struct sf_reply r;
+	uint64_t key;
+
+	(void)unused;
+	if (sf_unlikely(sf_word != SF_WORD_ON))
+		return sf_off_path_load(SF_DLOPEN_PASS, mode);
+	t->pending = 0;
+	q.name = name != NULL ? name : "";
+	key = sf_hint_key(q.handle, q.name, NULL, SF_KIND_OPEN);
+	if (!sf_unreadable(q.name) && t->close_depth == 0 &&
+	    sf_hint_find(t->hints, t->hint_mask, key, q.handle, q.name, NULL, SF_KIND_OPEN, &r)) {
+		struct sf_answer a = elide(t, &r);
+
+		if (sf_likely(a.pass == 0))
+			return a;
+	}
+	return open_slow(t, &q, key, name, mode, caller, sp);
+}
+
+struct sf_answer
+sf_entry_dlmopen(Lmid_t space, const char *name, int mode, const void *caller, uintptr_t sp)
+{
+	struct sf_thread *t = &sf_thread;
+
+	(void)name;
+	(void)caller;
+	if (sf_word != SF_WORD_ON)
+		return sf_off_path_load(SF_DLMOPEN_PASS, mode);
+	t->pending = 0;
+	if (space != LM_ID_BASE)
+		sf_learn_namespaces();
+	if (mode & RTLD_DEEPBIND)
+		sf_learn_raw("dlopen");
+	if (mode & RTLD_GLOBAL)
+		sf_object_global_begin();
+	sf_thread_mark_open(t, sp);
+	return sf_pass(t, SF_DLMOPEN_PASS, SF_BYPASS_SPACE);
+}
+
+struct sf_answer
+sf_entry_dlclose(void *handle)
+{
+	struct sf_thread *t = &sf_thread;
+	enum sf_close how;
+	int result;
+
+	if (sf_unlikely(sf_word != SF_WORD_ON))
+		return sf_off_path(SF_DLCLOSE_REAL);
+	t->pending = 0;
+	how = sf_object_close(handle);
+	if (how == SF_CLOSE_ELIDED) {
+		if (sf_facts_error_pending())
+			sf_facts_error_clear();
+		sf_count_for(t, SF_DLCLOSE_HIT);
+		return SF_ANSWER(0);
+	}
+	sf_count_for(t, SF_DLCLOSE_REAL);
+	/* dlclose does not look at its caller; destructors must find us aware of the unload. */
+	t->close_depth++;
+	if (how == SF_CLOSE_LIBC_TWICE)
+		sf_next.dlclose(handle);
+	result = sf_next.dlclose(handle);
+	t->close_depth--;
+	return SF_ANSWER((intptr_t)result);
+}

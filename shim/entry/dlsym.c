@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// dlsym.c: dlsym and dlvsym.
+#include "entry.h"
+
+#include "../libc/facts.h"
+
+/* The five outcomes of one function stand side by side in the counter table. */
+enum outcome { HIT, SHARED, NEGATIVE, LEARN, PASS };
+
+static enum sf_counter
+outcome(const struct sf_question *q, enum outcome o)
+{
+	if (q->kind == SF_KIND_VSYM)
+		return SF_DLVSYM_HIT + o;
+	return (q->handle == 0 ? SF_DEFAULT_HIT : SF_DLSYM_HIT) + o;
+}
+
+static struct sf_answer
+decline(struct sf_thread *t, const struct sf_question *q, enum sf_counter reason)
+{
+	return sf_pass(t, outcome(q, PASS), reason);
+}
+
+/*
+ * CONTRACT 20: may this caller's RTLD_DEFAULT be answered from the global scope? Yes for objects of
+ * the initial set that are not symbolic. Their range never changes, so the thread remembers it.
+ */
+static bool
+plain_caller(struct sf_thread *t, const void *caller)
+{
+	struct link_map *l;
+	uintptr_t lo, hi;
+	struct sf_elf e;
+
+	if ((uintptr_t)caller - t->caller_lo < t->caller_len)
+		return true;
+	if (!sf_facts_object(caller, &l, &lo, &hi) || !sf_object_initial(l) ||
+	    !sf_elf_open(&e, l->l_addr, l->l_ld) || e.symbolic)
+		return false;
+	/* A signal between these stores sees an empty range. */
+	*(volatile uintptr_t *)&t->caller_len = 0;
+	*(volatile uintptr_t *)&t->caller_lo = lo;
+	t->caller = sf_object_find(l);
+	__asm__ volatile("" ::: "memory");
+	*(volatile uintptr_t *)&t->caller_len = hi - lo;
+	return true;
+}
+
+/* The error of a negative answer, in the words libc would use for this caller and handle. */
+static struct sf_answer
+negative(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r)
+{
+	const struct sf_object *named = q->handle == 0 ? t->caller : r->object;
+	const struct link_map *map = (const struct link_map *)q->handle;
+	const char *file;
+	size_t len;
+
+	if (q->handle == 0)
+		map = (const struct link_map *)named->handle;
+	else if (map == sf_next.main)
+		named = NULL;
+	file = sf_negative_file(named, map == sf_next.main ? map : NULL, &len);
+	if (file == NULL || sf_learn_errors_raw() ||
+	    !sf_negative_write(t, file, len, q->name, q->version))
+		return decline(t, q, SF_BYPASS_NEGATIVE);
+	/* The record's name was read while this life ran, or the answer is not given. */
+	sf_fence_load();
+	if (sf_load_32(&r->object->gen) != r->gen)
+		return decline(t, q, SF_BYPASS_NEGATIVE);
+	t->pending = 1;
+	sf_count_for(t, outcome(q, NEGATIVE));
+	return SF_ANSWER(NULL);
+}
+
+static struct sf_answer
+give(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r, enum outcome how)
+{
+	if (sf_unlikely(sf_facts_error_pending()))
+		sf_facts_error_clear();
+	if (r->verdict == SF_NEGATIVE)
+		return negative(t, q, r);
+	if (r->verdict != SF_VALUE)
+		return decline(t, q, (enum sf_counter)(uintptr_t)r->value);
+	sf_count_for(t, outcome(q, how));
+	return SF_ANSWER(r->value);
+}
+
+static struct sf_answer
+learn(struct sf_thread *t, const struct sf_question *q, uint64_t key)
+{
+	struct sf_lesson lesson;
+	enum sf_learnt learnt = sf_learn(t, q, &lesson);
+
+	if (lesson.kept)
+		sf_hint_keep(t->hints, t->hint_mask, key, lesson.reply.entry);
+	if (learnt == SF_LEARNT_REPLAY)
+		return decline(t, q, lesson.why);
+	if (lesson.kept && lesson.reply.verdict == SF_NEGATIVE)
+		return negative(t, q, &lesson.reply);
+	sf_count_for(t, outcome(q, LEARN));
+	return SF_ANSWER(lesson.value);
+}
+
+/* A wrapped name is looked up: does the host get libc's own function? CONTRACT 36, 48. */
+static struct sf_answer
+wrapped_name(struct sf_thread *t, const struct sf_question *q, const void *caller)
+{
+	void *value;
+
+	if (q->handle == (uintptr_t)RTLD_NEXT || q->handle == 0) {
+		if (q->kind == SF_KIND_VSYM ||
+		    (q->handle != 0 && sf_facts_next_is_raw(caller)))
+			sf_learn_raw(q->name);
+		return decline(t, q, SF_BYPASS_RAW);
+	}
+	value = q->kind == SF_KIND_VSYM
+			? sf_next.dlvsym((void *)q->handle, q->name, q->version)
+			: sf_next.dlsym((void *)q->handle, q->name);
+	if (value != NULL && sf_facts_is_raw(value))
+		sf_learn_raw(q->name);
+	sf_count_for(t, outcome(q, LEARN));
+	return SF_ANSWER(value);
+}
+
+static SF_NOINLINE struct sf_answer
+slow(struct sf_thread *t, struct sf_question *q, uint64_t key, const void *caller)
+{
+	struct sf_reply r;
+
+	if (sf_unreadable(q->name) || (q->kind == SF_KIND_VSYM && sf_unreadable(q->version)))
+		return decline(t, q, SF_BYPASS_NULL);
+	if (sf_learn_is_wrapped(q->name))
+		return wrapped_name(t, q, caller);
+	if (q->handle == (uintptr_t)RTLD_NEXT)
+		return decline(t, q, SF_BYPASS_NEXT);
+	if (t->close_depth > 0)
+		return decline(t, q, SF_BYPASS_NESTED);
+	if (q->handle == 0 && !plain_caller(t, caller))
+		return decline(t, q, SF_BYPASS_CALLER);
+	if (t->block == NULL && !sf_thread_attach(t))
+		return decline(t, q, SF_BYPASS_BUSY);
+	if (!sf_table_hash(q))
+		return decline(t, q, SF_BYPASS_LONG);
+	if (sf_table_find(q, &r)) {
+		sf_thread_promote(t);
+		sf_hint_keep(t->hints, t->hint_mask, key, r.entry);
+		return give(t, q, &r, SHARED);
+	}
+	if (!sf_table_seen(q))
+		return decline(t, q, SF_BYPASS_FIRST);
+	return learn(t, q, key);
+}
+
+SF_INLINE struct sf_answer
+look_up(void *handle, const char *name, const char *version, enum sf_kind kind, const void *caller)
+{
+	struct sf_thread *t = &sf_thread;
+	struct sf_question q = {
+		.handle = (uintptr_t)handle, .name = name, .version = version, .kind = kind};
+	uint64_t key = sf_hint_key(q.handle, name, version, kind);
+	struct sf_reply r;
+
+	t->pending = 0;
+	if (sf_likely(sf_hint_find(t->hints, t->hint_mask, key, q.handle, name, version, kind, &r)) &&
+	    (q.handle != 0 || plain_caller(t, caller)))
+		return give(t, &q, &r, HIT);
+	return slow(t, &q, key, caller);
+}
+
+struct sf_answer
+sf_entry_dlsym(void *handle, const char *name, long unused, const void *caller)
+{
+	(void)unused;
+	if (sf_unlikely(sf_word != SF_WORD_ON))
+		return sf_off_path_symbol(SF_DLSYM_PASS, handle, name, false, caller);
+	return look_up(handle, name, NULL, SF_KIND_SYM, caller);
+}
+
+struct sf_answer
+sf_entry_dlvsym(void *handle, const char *name, const char *version, const void *caller)
+{
+	if (sf_unlikely(sf_word != SF_WORD_ON))
+		return sf_off_path_symbol(SF_DLVSYM_PASS, handle, name, true, caller);
+	return look_up(handle, name, version, SF_KIND_VSYM, caller);
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// entry.h: what the assembly stubs and the C halves of the wrappers agree on.
+//
+// A stub hands over the host's arguments, its return address and the stack pointer at entry. The C
+// half either answers (pass == 0) or declines; then the stub restores the arguments and jumps to
+// the next definition, which sees the host as its caller.
+#ifndef SF_ENTRY_H
+#define SF_ENTRY_H
+
+#include "../map/learn.h"
+#include "../rollout/mode.h"
+
+struct sf_answer {
+	void *value;		/* rax / x0 */
+	unsigned long pass;	/* rdx / x1 */
+};
+
+#define SF_ANSWER(v) ((struct sf_answer){(void *)(v), 0})
+#define SF_DECLINE   ((struct sf_answer){NULL, 1})
+
+struct sf_answer sf_entry_dlopen(const char *name, int mode, long unused, const void *caller,
+				 uintptr_t sp);
+struct sf_answer sf_entry_dlmopen(Lmid_t space, const char *name, int mode, const void *caller,
+				  uintptr_t sp);
+struct sf_answer sf_entry_dlclose(void *handle);
+struct sf_answer sf_entry_dlsym(void *handle, const char *name, long unused, const void *caller);
+struct sf_answer sf_entry_dlvsym(void *handle, const char *name, const char *version,
+				 const void *caller);
+struct sf_answer sf_entry_dlerror(void);
+struct sf_answer sf_entry_dlinfo(void);
+
+/* Counts a call that libc answers. */
+SF_INLINE struct sf_answer
+sf_pass(struct sf_thread *t, enum sf_counter outcome, enum sf_counter reason)
+{
+	sf_count_for(t, outcome);
+	sf_count_for(t, reason);
+	return SF_DECLINE;
+}
+
+/* A name that cannot be read: libc may crash on it in its own way. */
+SF_INLINE bool
+sf_unreadable(const char *name)
+{
+	return (uintptr_t)name < 4096;
+}
+
+/* The word is not ON: boots if need be, counts if observing, and declines. */
+struct sf_answer sf_off_path(enum sf_counter outcome);
+/* The same for look-ups by name and for loads, which may hand out or use libc's own functions. */
+struct sf_answer sf_off_path_symbol(enum sf_counter outcome, const void *handle, const char *name,
+				    bool versioned, const void *caller);
+struct sf_answer sf_off_path_load(enum sf_counter outcome, int mode);
+
+#endif

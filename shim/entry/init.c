@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// init.c: boot, constructor, destructor, fork handlers, and the wrappers' way while not ON.
+#include "entry.h"
+
+#include "../base/log.h"
+#include "../libc/facts.h"
+#include "../observe/settings.h"
+#include <pthread.h>
+#include <sys/auxv.h>
+
+/* Set before the constructor, where nothing else can be touched; applied by it. */
+static uint8_t early_raw_errors, early_raw_loads;
+
+static void
+boot(void)
+{
+	if (sf_word == SF_WORD_COLD && sf_next_boot())
+		sf_word = SF_WORD_EARLY;
+}
+
+/*
+ * The dynamic loader calls this while it relocates us: every object of the initial set is mapped,
+ * no constructor has run. The end of the link map list is therefore exactly the end of the set.
+ */
+static void (*boot_resolver(void))(void)
+{
+	boot();
+	return boot;
+}
+
+void sf_boot_early(void) __attribute__((ifunc("boot_resolver"), visibility("hidden")));
+
+/* Why the process cannot be served; NULL if it can. */
+static const char *
+refusal(void)
+{
+	if (sf_next.dlsym == NULL)
+		return "no next definitions";
+	if (sf_next.interposed)
+		return "another wrapper stands between symfast and libc";
+	if (sf_next.debug->r_version >= 2 || getauxval(AT_SECURE))
+		return "audit or namespaces";
+	if (sf_next.find_object == NULL || sf_next.iterate_phdr == NULL)
+		return "libc has no _dl_find_object (glibc 2.35 or newer)";
+	if (!sf_facts_error_init())
+		return "libc's error state was not found";
+	return NULL;
+}
+
+static void
+forked_child(void)
+{
+	sf_table_forked();
+	sf_object_reset_locks();
+	sf_thread_forked();
+	sf_counters_reset();
+	if (sf_thread.open_depth == 0 && sf_thread.open_mark == 0)
+		sf_object_global_settle();
+}
+
+static bool
+start_map(void)
+{
+	if (!sf_table_init(sf_settings.map_kib) || !sf_object_init(sf_next.main, sf_next.tail))
+		return false;
+	sf_thread_init(sf_settings.thread_kib);
+	pthread_atfork(NULL, NULL, forked_child);
+	if (early_raw_loads)
+		sf_learn_raw("dlopen");
+	else if (early_raw_errors)
+		sf_learn_raw("dlsym");
+	return true;
+}
+
+static void
+print_state(const char *why)
+{
+	struct sf_line l;
+
+	sf_settings_print();
+	sf_line_start(&l);
+	sf_line_str(&l, "state ");
+	sf_line_str(&l, sf_mode_name(sf_word));
+	if (why != NULL) {
+		sf_line_str(&l, ": ");
+		sf_line_str(&l, why);
+	}
+	sf_line_write(&l);
+}
+
+__attribute__((constructor)) static void
+start(int argc, char **argv, char **envp)
+{
+	const char *why;
+
+	(void)argc;
+	boot();
+	sf_boot_early(); /* keeps the IFUNC relocation */
+	sf_settings_read(getauxval(AT_SECURE) ? NULL : envp);
+	if (sf_settings.disable || sf_next.dlsym == NULL) {
+		sf_word = sf_next.dlsym != NULL ? SF_WORD_PASS : SF_WORD_COLD;
+		return;
+	}
+	sf_negative_argv = argv;
+	why = refusal();
+	if (why == NULL && sf_settings.mode == SF_MODE_ON && !start_map())
+		why = "no memory for the map";
+	sf_word = sf_mode_decide(why == NULL);
+	if (sf_settings.verbose)
+		print_state(why);
+}
+
+__attribute__((destructor)) static void
+stop(void)
+{
+	if (sf_settings.stats)
+		sf_counters_print();
+}
+
+/* ---- while the word is not ON ---- */
+
+struct sf_answer
+sf_off_path(enum sf_counter outcome)
+{
+	boot();
+	if (sf_next.dlsym == NULL)
+		return SF_ANSWER(NULL);
+	if (sf_word == SF_WORD_OBSERVE) {
+		sf_counters_add_shared(outcome);
+		sf_counters_add_shared(SF_BYPASS_OBSERVE);
+	}
+	return SF_DECLINE;
+}
+
+struct sf_answer
+sf_off_path_symbol(enum sf_counter outcome, const void *handle, const char *name, bool versioned,
+		   const void *caller)
+{
+	struct sf_answer a = sf_off_path(outcome);
+
+	if (sf_word != SF_WORD_EARLY || sf_unreadable(name) || !sf_learn_is_wrapped(name))
+		return a;
+	if (handle == RTLD_DEFAULT && !versioned)
+		return a;
+	if (handle == RTLD_NEXT && !versioned && !sf_facts_next_is_raw(caller))
+		return a;
+	early_raw_errors = 1;
+	if (name[2] == 'o' || name[2] == 'm' || name[2] == 'c')
+		early_raw_loads = 1;
+	return a;
+}
+
+struct sf_answer
+sf_off_path_load(enum sf_counter outcome, int mode)
+{
+	struct sf_answer a = sf_off_path(outcome);
+
+	if (sf_word == SF_WORD_EARLY && (mode & RTLD_DEEPBIND))
+		early_raw_loads = early_raw_errors = 1;
+	return a;
+}

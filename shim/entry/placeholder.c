@@ -1,1 +1,0 @@
-int symfast_placeholder;

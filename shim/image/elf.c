@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// elf.c: see elf.h.
+#include "elf.h"
+
+#include "../base/bytes.h"
+
+#ifndef DF_1_NODEFLIB
+#define DF_1_NODEFLIB 0x800
+#endif
+#define VERSYM_HIDDEN 0x8000
+
+/*
+ * glibc relocates these pointers in place where the dynamic section is writable (x86-64, aarch64
+ * up to 2.35), and leaves them as offsets elsewhere: an offset is smaller than the load bias.
+ */
+static const void *
+table(uintptr_t bias, ElfW(Addr) ptr)
+{
+	return (const void *)(ptr < bias ? ptr + bias : ptr);
+}
+
+bool
+sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) *d)
+{
+	ElfW(Xword) soname = 0;
+	bool named = false;
+
+	*e = (struct sf_elf){.bias = bias};
+	if (d == NULL)
+		return false;
+	for (; d->d_tag != DT_NULL; d++) {
+		switch (d->d_tag) {
+		case DT_SYMTAB:
+			e->symtab = table(bias, d->d_un.d_ptr);
+			break;
+		case DT_STRTAB:
+			e->strtab = table(bias, d->d_un.d_ptr);
+			break;
+		case DT_GNU_HASH:
+			e->gnu_hash = table(bias, d->d_un.d_ptr);
+			break;
+		case DT_VERSYM:
+			e->versym = table(bias, d->d_un.d_ptr);
+			break;
+		case DT_SONAME:
+			soname = d->d_un.d_val;
+			named = true;
+			break;
+		case DT_SYMBOLIC:
+			e->symbolic = true;
+			break;
+		case DT_FLAGS:
+			e->symbolic |= (d->d_un.d_val & DF_SYMBOLIC) != 0;
+			break;
+		case DT_RPATH:
+			e->rpath = true;
+			break;
+		case DT_RUNPATH:
+			e->runpath = true;
+			break;
+		case DT_FLAGS_1:
+			e->runpath |= (d->d_un.d_val & DF_1_NODEFLIB) != 0;
+			break;
+		default:
+			break;
+		}
+	}
+	if (e->symtab == NULL || e->strtab == NULL)
+		return false;
+	if (named)
+		e->soname = e->strtab + soname;
+	return true;
+}
+
+static uint32_t
+gnu_hash(const char *s)
+{
+	uint32_t h = 5381;
+
+	while (*s != '\0')
+		h = h * 33 + (unsigned char)*s++;
+	return h;
+}
+
+const ElfW(Sym) *
+sf_elf_next(const struct sf_elf *e, const char *name, uint32_t *cursor)
+{
+	const uint32_t *header = e->gnu_hash;
+	uint32_t hash, index;
+
+	if (header == NULL || header[0] == 0)
+		return NULL;
+	const uint32_t nbuckets = header[0], symoffset = header[1], bloom_words = header[2];
+	const uint32_t *buckets = header + 4 + bloom_words * (sizeof(ElfW(Addr)) / 4);
+	const uint32_t *chain = buckets + nbuckets;
+
+	hash = gnu_hash(name);
+	if (*cursor == 0) {
+		index = buckets[hash % nbuckets];
+		if (index < symoffset)
+			return NULL;
+	} else {
+		index = *cursor;
+		if (chain[index - symoffset] & 1)
+			return NULL;
+		index++;
+	}
+	for (;; index++) {
+		uint32_t word = chain[index - symoffset];
+
+		if ((word | 1) == (hash | 1) &&
+		    sf_bytes_same(e->strtab + e->symtab[index].st_name, name)) {
+			*cursor = index;
+			return &e->symtab[index];
+		}
+		if (word & 1)
+			return NULL;
+	}
+}
+
+void *
+sf_elf_function(const struct sf_elf *e, const char *name)
+{
+	const ElfW(Sym) *s;
+	uint32_t cursor = 0;
+
+	while ((s = sf_elf_next(e, name, &cursor)) != NULL) {
+		unsigned int type = ELF64_ST_TYPE(s->st_info);
+
+		if (s->st_shndx == SHN_UNDEF || s->st_value == 0)
+			continue;
+		if (e->versym != NULL && (e->versym[cursor] & VERSYM_HIDDEN))
+			continue;
+		if (type == STT_GNU_IFUNC)
+			return ((void *(*)(void))(e->bias + s->st_value))();
+		if (type == STT_FUNC || type == STT_OBJECT || type == STT_NOTYPE)
+			return (void *)(e->bias + s->st_value);
+	}
+	return NULL;
+}
+
+bool
+sf_elf_tls_offset(const struct sf_elf *e, const char *name, uintptr_t *offset)
+{
+	const ElfW(Sym) *s;
+	uint32_t cursor = 0;
+
+	while ((s = sf_elf_next(e, name, &cursor)) != NULL) {
+		if (s->st_shndx == SHN_UNDEF || ELF64_ST_TYPE(s->st_info) != STT_TLS)
+			continue;
+		*offset = s->st_value;
+		return true;
+	}
+	return false;
+}
+
+bool
+sf_elf_proves(const struct sf_elf *e, const char *name, uintptr_t value)
+{
+	const ElfW(Sym) *s;
+	uint32_t cursor = 0;
+	bool found = false;
+
+	while ((s = sf_elf_next(e, name, &cursor)) != NULL) {
+		unsigned int type = ELF64_ST_TYPE(s->st_info);
+		unsigned int bind = ELF64_ST_BIND(s->st_info);
+
+		if (s->st_shndx == SHN_UNDEF)
+			continue;
+		if (type != STT_FUNC && type != STT_OBJECT && type != STT_NOTYPE)
+			return false;
+		if ((bind != STB_GLOBAL && bind != STB_WEAK) || s->st_shndx == SHN_ABS)
+			return false;
+		found |= e->bias + s->st_value == value;
+	}
+	return found;
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// elf.h: reads the dynamic section, GNU hash table and symbols of an object mapped in memory.
+//
+// Pure readers: no allocation, no call into libc, usable before relocation. They trust what the
+// dynamic loader has already accepted (it walks the same tables at every symbol look-up).
+#ifndef SF_ELF_H
+#define SF_ELF_H
+
+#include "../base/attr.h"
+#include <link.h>
+
+/* The tables of one mapped object, as absolute addresses; NULL where the object has none. */
+struct sf_elf {
+	uintptr_t bias;			/* load bias: address = bias + st_value */
+	const ElfW(Sym) *symtab;
+	const char *strtab;
+	const uint32_t *gnu_hash;
+	const ElfW(Half) *versym;
+	const char *soname;
+	bool symbolic;			/* DT_SYMBOLIC or DF_SYMBOLIC */
+	bool rpath;			/* DT_RPATH: searched for whole subtrees of dependants */
+	bool runpath;			/* DT_RUNPATH, or DF_1_NODEFLIB: its own searches differ */
+};
+
+/* Fills `e` from a dynamic section; false if symbol or string table is missing. */
+bool sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) *dynamic);
+
+/*
+ * The next symbol called `name` after `*cursor` (0 to start) in the object's GNU hash table;
+ * NULL at the end. Source of the walk: the GNU hash section as GNU ld writes it and glibc's
+ * elf/dl-lookup.c reads it (Bloom filter skipped: the callers expect to find something).
+ */
+const ElfW(Sym) *sf_elf_next(const struct sf_elf *e, const char *name, uint32_t *cursor);
+
+/* The address of the default-version definition of `name` (no TLS); NULL if there is none. */
+void *sf_elf_function(const struct sf_elf *e, const char *name);
+
+/* The st_value of the thread-local symbol `name`; false if there is none. */
+bool sf_elf_tls_offset(const struct sf_elf *e, const char *name, uintptr_t *offset);
+
+/*
+ * CONTRACT 12: is `value` the address of `name` in this object, for as long as it is mapped? True
+ * only if every definition of the name there is a plain FUNC, OBJECT or NOTYPE with a section (so
+ * no IFUNC, TLS, absolute or GNU_UNIQUE) and one of them stands at `value`.
+ */
+bool sf_elf_proves(const struct sf_elf *e, const char *name, uintptr_t value);
+
+#endif

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// facts.h: what the loader says about an address or an object, asked without its lock.
+#ifndef SF_FACTS_H
+#define SF_FACTS_H
+
+#include "next.h"
+
+/* The object that covers `address`, by _dl_find_object (lock-free, signal-safe). False: none. */
+bool sf_facts_object(const void *address, struct link_map **map, uintptr_t *lo, uintptr_t *hi);
+
+/* Is `handle` the link map of an object that is mapped now? Reads the handle's memory, as libc
+ * does; wrong for a handle that dangles into readable memory only if that memory imitates one. */
+bool sf_facts_live(const void *handle);
+
+/*
+ * Does any mapped object other than the executable carry DT_RPATH? Sticky once true. Costs one
+ * dl_iterate_phdr call, which stops at the first object if nothing was loaded since.
+ */
+bool sf_facts_any_rpath(void);
+
+/* Does `caller`'s own object look for bare names in its own way (RUNPATH, RPATH, NODEFLIB)? */
+bool sf_facts_caller_searches(const void *caller);
+
+/*
+ * Would RTLD_NEXT of a wrapped name from `caller` find this shim (false) or libc's own (true)?
+ * Exact for objects of the initial set, true for all others.
+ */
+bool sf_facts_next_is_raw(const void *caller);
+
+/* Is `f` one of the next definitions themselves? */
+bool sf_facts_is_raw(const void *f);
+
+/* libc's pending error of the calling thread: CONTRACT 8. */
+bool sf_facts_error_init(void);
+extern intptr_t sf_facts_error_offset;	/* from the thread pointer, written once at start */
+
+/*
+ * Clears it, as every successful call does (CONTRACT 1), by a dlinfo that cannot fail. A program
+ * that reads its errors leaves libc's record allocated until the next call; without this, no later
+ * answer could be the shim's. Frees libc's text with the host's free, as libc would.
+ */
+void sf_facts_error_clear(void);
+
+SF_INLINE bool
+sf_facts_error_pending(void)
+{
+	const char *tp = __builtin_thread_pointer();
+
+	return *(void *const volatile *)(tp + sf_facts_error_offset) != NULL;
+}
+
+#endif

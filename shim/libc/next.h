@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// next.h: the next definitions of the wrapped names, found without calling anything.
+//
+// sf_next_boot() may run before this object is relocated (an IFUNC resolver of an object that is
+// relocated first may call dlsym): it uses relative addresses, system calls and the loader's own
+// link map list only. Nothing here takes a lock or allocates.
+#ifndef SF_NEXT_H
+#define SF_NEXT_H
+
+#include "../base/attr.h"
+#include "../image/elf.h"
+#include <dlfcn.h>
+#include <link.h>
+
+/* Every wrapped name: X(name, return type, parameters). */
+#define SF_NEXT_LIST(X)                                                                          \
+	X(dlopen, void *, (const char *, int))                                                   \
+	X(dlmopen, void *, (Lmid_t, const char *, int))                                          \
+	X(dlclose, int, (void *))                                                                \
+	X(dlsym, void *, (void *, const char *))                                                 \
+	X(dlvsym, void *, (void *, const char *, const char *))                                  \
+	X(dlerror, char *, (void))                                                               \
+	X(dlinfo, int, (void *, int, void *))
+
+
+struct sf_next {
+#define X(name, ret, params) ret(*name) params;
+	SF_NEXT_LIST(X)
+#undef X
+	int (*find_object)(void *, struct dl_find_object *);
+	int (*iterate_phdr)(int (*)(struct dl_phdr_info *, size_t, void *), void *);
+	struct r_debug *debug;
+	struct link_map *main;	/* the executable's link map; also its dlopen(NULL) handle */
+	struct link_map *self;	/* this object's, NULL if it cannot be found */
+	struct link_map *libc;	/* the object that defines the next dlsym */
+	struct link_map *tail;	/* last object of the initial set */
+	bool interposed;	/* another wrapper stands between us and libc */
+};
+
+extern struct sf_next sf_next;
+
+/* Fills sf_next. Idempotent; true if every wrapped name has a next definition. */
+bool sf_next_boot(void);
+
+#endif

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// learn.c: see learn.h.
+#include "learn.h"
+
+#include "../libc/facts.h"
+#include <errno.h>
+
+static uint8_t errors_raw;
+static uint8_t namespaces;
+
+/* ---- what ends or limits learning ---- */
+
+bool
+sf_learn_is_wrapped(const char *name)
+{
+	if (name[0] != 'd' || name[1] != 'l')
+		return false;
+#define X(wrapped, ret, params)                                                                  \
+	if (sf_bytes_same(name, #wrapped))                                                       \
+		return true;
+	SF_NEXT_LIST(X)
+#undef X
+	return false;
+}
+
+static void
+replay_reference(void *handle)
+{
+	sf_next.dlopen(((struct link_map *)handle)->l_name, RTLD_LAZY | RTLD_NOLOAD);
+}
+
+static void
+drop_reference(void *handle)
+{
+	sf_next.dlclose(handle);
+}
+
+void
+sf_learn_raw(const char *name)
+{
+	sf_count(SF_RAW_HANDOUT);
+	sf_store_8(&errors_raw, 1);
+	/* Who closes or opens behind our back makes every handle's life unknowable: CONTRACT 36. */
+	if (sf_bytes_same(name, "dlclose") || sf_bytes_same(name, "dlopen") ||
+	    sf_bytes_same(name, "dlmopen")) {
+		sf_object_global_begin();
+		sf_object_retire_all(replay_reference, drop_reference);
+	}
+}
+
+bool
+sf_learn_errors_raw(void)
+{
+	return sf_load_8(&errors_raw);
+}
+
+void
+sf_learn_namespaces(void)
+{
+	if (sf_load_8(&namespaces))
+		return;
+	sf_store_8(&namespaces, 1);
+	sf_object_global_begin(); /* for good: the other side can load into our global scope */
+}
+
+bool
+sf_learn_has_namespaces(void)
+{
+	return sf_load_8(&namespaces);
+}
+
+/* ---- handles we have not seen opened ---- */
+
+/*
+ * The host looks up in a handle whose dlopen was passed through. A reference of our own, got by the
+ * object's own name, keeps that life running until the host's next dlclose of the handle, where it
+ * is dropped first.
+ */
+static bool
+adopt(struct sf_thread *t, void *handle, uint32_t *gen)
+{
+	const struct link_map *l = handle;
+	void *again;
+
+	if (t->close_depth > 0 || sf_object_retired() || sf_learn_has_namespaces() ||
+	    !sf_facts_live(handle) || !sf_bytes_has(l->l_name, '/') || sf_bytes_has(l->l_name, '$'))
+		return false;
+	again = sf_next.dlopen(l->l_name, RTLD_LAZY | RTLD_NOLOAD);
+	if (again == handle && sf_object_adopted(handle, gen)) {
+		sf_count(SF_OBJECT_ADOPT);
+		return true;
+	}
+	if (again != NULL)
+		sf_next.dlclose(again);
+	return false;
+}
+
+/* ---- learning ---- */
+
+struct lives {
+	struct sf_object *object;	/* life of a positive answer */
+	uint32_t gen;
+	struct sf_object *negative;	/* life of a negative one, NULL: must not be kept */
+	uint32_t negative_gen;
+	bool global;			/* asked of the global scope */
+	void *ask;			/* the handle to ask */
+};
+
+static bool
+find_lives(struct sf_thread *t, const struct sf_question *q, struct lives *l)
+{
+	l->global = q->handle == 0 || q->handle == (uintptr_t)sf_next.main;
+	if (l->global) {
+		l->ask = sf_next.main;
+		l->object = &sf_object_permanent;
+		l->gen = sf_object_permanent.gen;
+		l->negative = sf_object_global_life(&l->negative_gen) ? &sf_object_global : NULL;
+		return true;
+	}
+	l->ask = (void *)q->handle;
+	l->object = sf_object_find(l->ask);
+	if (l->object == NULL || !sf_object_life(l->object, &l->gen)) {
+		if (!adopt(t, l->ask, &l->gen))
+			return false;
+		l->object = sf_object_find(l->ask);
+		if (l->object == NULL)
+			return false;
+	}
+	l->negative = l->object;
+	l->negative_gen = l->gen;
+	return true;
+}
+
+/* CONTRACT 12; for the global scope also 20: the definer must be of the initial set. */
+static bool
+prove(void *value, const char *name, bool global, enum sf_counter *why)
+{
+	struct link_map *definer;
+	uintptr_t lo, hi;
+	struct sf_elf e;
+
+	*why = SF_BYPASS_UNPROVEN;
+	if (!sf_facts_object(value, &definer, &lo, &hi))
+		return false;
+	if (global && !sf_object_initial(definer)) {
+		*why = SF_BYPASS_DEFINER;
+		return false;
+	}
+	return sf_elf_open(&e, definer->l_addr, definer->l_ld) &&
+	       sf_elf_proves(&e, name, (uintptr_t)value);
+}
+
+static void
+keep(const struct sf_question *q, struct sf_lesson *out, enum sf_verdict verdict,
+     struct sf_object *object, uint32_t gen, void *value)
+{
+	out->reply = (struct sf_reply){
+		.value = value, .object = object, .gen = gen, .verdict = (uint8_t)verdict};
+	out->kept = sf_table_keep(q, &out->reply);
+}
+
+static enum sf_learnt
+keep_value(const struct sf_question *q, const struct lives *l, struct sf_lesson *out)
+{
+	if (out->value != NULL && prove(out->value, q->name, l->global, &out->why)) {
+		keep(q, out, SF_VALUE, l->object, l->gen, out->value);
+		return SF_LEARNT_ANSWER;
+	}
+	keep(q, out, SF_PASS, l->object, l->gen, (void *)(uintptr_t)out->why);
+	/* RTLD_DEFAULT pins a dlopened definer (CONTRACT 19), so the host's own call is owed. */
+	return q->handle == 0 ? SF_LEARNT_REPLAY : SF_LEARNT_ANSWER;
+}
+
+/*
+ * libc said no. The error becomes ours only if our text is libc's, byte for byte; libc's copy is
+ * then taken out, as two dlerror calls do.
+ */
+static bool
+take_error(struct sf_thread *t, const struct sf_question *q, const struct lives *l)
+{
+	const char *file, *text;
+	int saved = errno;
+	size_t len;
+	bool same;
+
+	file = sf_negative_file(l->global ? NULL : l->object, l->ask, &len);
+	if (file == NULL || !sf_negative_write(t, file, len, q->name, q->version))
+		return false;
+	text = sf_next.dlerror();
+	same = text != NULL && sf_bytes_same(text, t->block->text);
+	sf_next.dlerror();
+	errno = saved;
+	return same && !sf_facts_error_pending();
+}
+
+enum sf_learnt
+sf_learn(struct sf_thread *t, const struct sf_question *q, struct sf_lesson *out)
+{
+	struct lives l;
+
+	out->kept = false;
+	out->why = SF_BYPASS_HANDLE;
+	if (!find_lives(t, q, &l))
+		return SF_LEARNT_REPLAY;
+	out->value = q->kind == SF_KIND_VSYM ? sf_next.dlvsym(l.ask, q->name, q->version)
+					     : sf_next.dlsym(l.ask, q->name);
+	out->why = SF_BYPASS_UNPROVEN;
+	if (out->value != NULL || !sf_facts_error_pending())
+		return keep_value(q, &l, out);
+	out->why = SF_BYPASS_NEGATIVE;
+	if (l.negative == NULL || errors_raw || t->block == NULL)
+		return q->handle == 0 ? SF_LEARNT_REPLAY : SF_LEARNT_ANSWER;
+	if (!take_error(t, q, &l))
+		return SF_LEARNT_REPLAY;
+	keep(q, out, SF_NEGATIVE, l.negative, l.negative_gen, NULL);
+	return SF_LEARNT_ANSWER;
+}

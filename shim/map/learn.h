@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// learn.h: asks libc on the host's behalf and keeps what the contract proves (CONTRACT 12, 15-22).
+#ifndef SF_LEARN_H
+#define SF_LEARN_H
+
+#include "negative.h"
+
+enum sf_learnt {
+	SF_LEARNT_ANSWER,	/* `value` is the host's answer; error state is as libc leaves it */
+	SF_LEARNT_REPLAY,	/* pass the call through: libc must be asked as the host */
+};
+
+struct sf_lesson {
+	struct sf_reply reply;
+	bool kept;		/* `reply` is in the table */
+	enum sf_counter why;	/* reason for a replay */
+	void *value;
+};
+
+/*
+ * Asks dlsym or dlvsym for question `q`. RTLD_DEFAULT (handle 0) is asked of the executable's
+ * handle; the caller must have been found plain. Takes libc's loader lock, as the host's own call
+ * would.
+ */
+enum sf_learnt sf_learn(struct sf_thread *t, const struct sf_question *q, struct sf_lesson *out);
+
+/* The host holds, or asks for, one of libc's own functions under this name. */
+void sf_learn_raw(const char *name);
+/* No negative answer may be given: somebody may clear libc's error behind our back. */
+bool sf_learn_errors_raw(void);
+/* Is this one of the wrapped names? */
+bool sf_learn_is_wrapped(const char *name);
+/* More than one namespace exists: handles are not adopted, global negatives not kept. */
+void sf_learn_namespaces(void);
+bool sf_learn_has_namespaces(void);
+
+#endif

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// negative.c: see negative.h.
+#include "negative.h"
+
+char **sf_negative_argv;
+
+bool
+sf_negative_write(struct sf_thread *t, const char *file, size_t file_len, const char *name,
+		  const char *version)
+{
+	static const char undefined[] = ": undefined symbol: ";
+	static const char versioned[] = ", version ";
+	size_t name_len = sf_bytes_length(name, SF_NAME_MAX), version_len = 0;
+	char *p;
+
+	if (version != NULL)
+		version_len = sizeof(versioned) - 1 + sf_bytes_length(version, SF_NAME_MAX);
+	if (t->block == NULL ||
+	    file_len + sizeof(undefined) + name_len + version_len > SF_TEXT_MAX)
+		return false;
+	p = sf_bytes_put(t->block->text, file, file_len);
+	p = sf_bytes_put(p, undefined, sizeof(undefined) - 1);
+	p = sf_bytes_put(p, name, name_len);
+	if (version != NULL) {
+		p = sf_bytes_put(p, versioned, sizeof(versioned) - 1);
+		p = sf_bytes_put(p, version, version_len - (sizeof(versioned) - 1));
+	}
+	*p = '\0';
+	return true;
+}
+
+const char *
+sf_negative_file(const struct sf_object *o, const struct link_map *map, size_t *len)
+{
+	const char *file;
+
+	if (o != NULL && o->file_len != 0) {
+		*len = sf_load_8(&o->file_len);
+		sf_fence_load();
+		return o->file;
+	}
+	/* The executable's name is empty; libc says argv[0], or this when there is none. */
+	if (map == NULL || map->l_name[0] != '\0')
+		return NULL;
+	file = sf_negative_argv != NULL ? sf_negative_argv[0] : NULL;
+	if (file == NULL)
+		file = "<main program>";
+	*len = sf_bytes_length(file, SF_TEXT_MAX);
+	return file;
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// negative.h: the error of a negative answer, kept per thread in place of libc's own.
+//
+// A negative answer is only given while libc has no error pending (CONTRACT 8), so if both have one
+// later, libc's is the newer.
+#ifndef SF_NEGATIVE_H
+#define SF_NEGATIVE_H
+
+#include "table.h"
+#include "thread.h"
+
+/*
+ * Writes "FILE: undefined symbol: NAME[, version VERSION]" to the thread's block. False, and
+ * nothing pending, if the thread has no block or the text does not fit.
+ */
+bool sf_negative_write(struct sf_thread *t, const char *file, size_t file_len, const char *name,
+		       const char *version);
+
+/* The FILE part for a handle's record or, for the executable, argv[0]: CONTRACT 5. */
+const char *sf_negative_file(const struct sf_object *o, const struct link_map *map, size_t *len);
+
+/* argv as the constructor got it: libc prints what argv[0] says at the time. */
+extern char **sf_negative_argv;
+
+#endif

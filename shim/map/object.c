@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// object.c: see object.h.
+#include "object.h"
+
+#include "../base/bytes.h"
+#include "../base/lock.h"
+#include "../base/sys.h"
+#include "thread.h"
+
+#define WAYS 8
+#define SETS 256
+#define GEN_LAST 0xfffffff0u	/* a record that old is never opened again */
+
+struct sf_object sf_object_permanent = {.gen = 1, .permanent = 1};
+struct sf_object sf_object_global = {.gen = 1};
+
+static struct sf_object *records;
+static struct sf_lock create_lock = SF_LOCK_INIT;
+static uint32_t global_loading;	/* RTLD_GLOBAL loads under way; ck_pr, any thread */
+static uint8_t retired;
+
+static struct sf_object *
+set_of(const void *handle)
+{
+	uint64_t x = (uint64_t)(uintptr_t)handle * 0x9e3779b97f4a7c15ull;
+
+	return records + (x >> 56) * WAYS;
+}
+
+struct sf_object *
+sf_object_find(const void *handle)
+{
+	struct sf_object *set = set_of(handle);
+
+	if (handle == NULL)
+		return NULL;
+	for (int i = 0; i < WAYS; i++)
+		if (sf_load_64((const uint64_t *)&set[i].handle) == (uintptr_t)handle)
+			return &set[i];
+	return NULL;
+}
+
+static void
+name_record(struct sf_object *o, const struct link_map *l)
+{
+	size_t n = sf_bytes_length(l->l_name, SF_OBJECT_FILE_MAX);
+
+	sf_store_8(&o->file_len, 0);
+	if (n < SF_OBJECT_FILE_MAX) {
+		sf_bytes_put(o->file, l->l_name, n);
+		sf_fence_store();
+		sf_store_8(&o->file_len, (uint8_t)n);
+	}
+}
+
+/* A free record in the handle's set: unused, or of a handle whose life ended long ago. */
+static struct sf_object *
+create_locked(const void *handle)
+{
+	struct sf_object *set = set_of(handle), *victim = NULL;
+
+	for (int i = 0; i < WAYS; i++) {
+		struct sf_object *o = &set[i];
+		uint64_t s = sf_load_64(&o->state);
+
+		if (o->handle == 0)
+			victim = o;
+		else if (!o->permanent && !SF_STATE_OPEN(s) && victim == NULL)
+			victim = o;
+	}
+	if (victim != NULL && victim->handle != 0) {
+		uint64_t s = sf_load_64(&victim->state);
+		uint64_t next = (uint64_t)(SF_STATE_GEN(s) + 1) << 32;
+
+		if (SF_STATE_OPEN(s) || SF_STATE_GEN(s) >= GEN_LAST ||
+		    !sf_cas_64(&victim->state, s, next))
+			return NULL;
+		sf_store_32(&victim->gen, SF_STATE_GEN(next));
+	}
+	if (victim != NULL)
+		sf_store_64((uint64_t *)&victim->handle, (uintptr_t)handle);
+	return victim;
+}
+
+static struct sf_object *
+find_or_create(const void *handle)
+{
+	struct sf_object *o = sf_object_find(handle);
+
+	if (o != NULL || !sf_lock_try(&create_lock))
+		return o;
+	o = sf_object_find(handle);
+	if (o == NULL)
+		o = create_locked(handle);
+	sf_lock_release(&create_lock);
+	return o;
+}
+
+bool
+sf_object_init(struct link_map *main, struct link_map *tail)
+{
+	records = sf_sys_map(sizeof(*records) * WAYS * SETS);
+	if (records == NULL)
+		return false;
+	for (struct link_map *l = main; l != NULL; l = l == tail ? NULL : l->l_next) {
+		struct sf_object *o = create_locked(l);
+
+		if (o == NULL)
+			continue; /* a full set: treated like any other handle */
+		o->permanent = 1;
+		o->gen = 1;
+		o->state = 1ull << 32;
+		name_record(o, l);
+	}
+	return true;
+}
+
+void
+sf_object_reset_locks(void)
+{
+	sf_lock_reset(&create_lock);
+}
+
+bool
+sf_object_initial(const struct link_map *l)
+{
+	const struct sf_object *o = sf_object_find(l);
+
+	return o != NULL && o->permanent;
+}
+
+bool
+sf_object_life(const struct sf_object *o, uint32_t *gen)
+{
+	uint64_t s = sf_load_64(&o->state);
+
+	*gen = SF_STATE_GEN(s);
+	sf_fence_load(); /* the look-up in libc must not move before this load */
+	return o->permanent || (SF_STATE_OPEN(s) && !sf_load_8(&retired));
+}
+
+/*
+ * Adds `what` to the state of the handle's record, beginning a new life if the record is closed.
+ * The name is written before the state says open; a record is opened for one handle at a time,
+ * because libc returns an address again only after its last close, which closed the record.
+ */
+static bool
+add_reference(void *handle, uint64_t what, uint32_t *gen)
+{
+	struct sf_object *o;
+
+	if (sf_load_8(&retired))
+		return false;
+	o = find_or_create(handle);
+	if (o == NULL)
+		return false;
+	for (;;) {
+		uint64_t s = sf_load_64(&o->state), next = s + what;
+
+		if (sf_load_64((uint64_t *)&o->handle) != (uintptr_t)handle)
+			return false;
+		if (what == SF_STATE_ADOPTED && (s & SF_STATE_ADOPTED))
+			return false;
+		if (what == SF_STATE_REAL_ONE && SF_STATE_REAL(s) == 0x7fff)
+			return false;
+		if (!SF_STATE_OPEN(s) && !o->permanent) {
+			if (SF_STATE_GEN(s) >= GEN_LAST)
+				return false;
+			next += 1ull << 32;
+			name_record(o, handle);
+		}
+		if (!sf_cas_64(&o->state, s, next))
+			continue;
+		sf_store_32(&o->gen, SF_STATE_GEN(next));
+		*gen = SF_STATE_GEN(next);
+		if (SF_STATE_GEN(next) != SF_STATE_GEN(s))
+			sf_count(SF_OBJECT_OPEN);
+		return true;
+	}
+}
+
+void
+sf_object_opened(void *handle)
+{
+	uint32_t gen;
+
+	add_reference(handle, SF_STATE_REAL_ONE, &gen);
+}
+
+bool
+sf_object_adopted(void *handle, uint32_t *gen)
+{
+	return add_reference(handle, SF_STATE_ADOPTED, gen);
+}
+
+bool
+sf_object_elide(struct sf_object *o, uint32_t gen)
+{
+	for (;;) {
+		uint64_t s = sf_load_64(&o->state);
+
+		if (SF_STATE_GEN(s) != gen || SF_STATE_REAL(s) == 0 ||
+		    SF_STATE_ELIDED(s) == 0xffff)
+			return false;
+		if (sf_cas_64(&o->state, s, s + 1))
+			return true;
+	}
+}
+
+enum sf_close
+sf_object_close(void *handle)
+{
+	struct sf_object *o = sf_object_find(handle);
+	uint64_t s, next;
+
+	if (o == NULL)
+		return SF_CLOSE_LIBC;
+	do {
+		s = sf_load_64(&o->state);
+		if (sf_load_64((uint64_t *)&o->handle) != (uintptr_t)handle || !SF_STATE_OPEN(s))
+			return SF_CLOSE_LIBC;
+		if (SF_STATE_ELIDED(s) > 0)
+			next = s - 1;
+		else if (SF_STATE_REAL(s) > 1 || (o->permanent && SF_STATE_REAL(s) > 0))
+			next = s - SF_STATE_REAL_ONE;
+		else
+			next = (uint64_t)(SF_STATE_GEN(s) + !o->permanent) << 32;
+	} while (!sf_cas_64(&o->state, s, next));
+	if (SF_STATE_GEN(next) != SF_STATE_GEN(s)) {
+		sf_store_32(&o->gen, SF_STATE_GEN(next));
+		sf_fence_full(); /* every thread sees the end of this life before libc unloads */
+		sf_count(SF_OBJECT_CLOSE);
+	}
+	if (SF_STATE_ELIDED(s) > 0)
+		return SF_CLOSE_ELIDED;
+	return (s & SF_STATE_ADOPTED) && !SF_STATE_OPEN(next) ? SF_CLOSE_LIBC_TWICE : SF_CLOSE_LIBC;
+}
+
+void
+sf_object_global_begin(void)
+{
+	sf_faa_32(&global_loading, 1);
+	sf_faa_32(&sf_object_global.gen, 1);
+	sf_fence_full();
+}
+
+void
+sf_object_global_end(void)
+{
+	sf_faa_32(&sf_object_global.gen, 1);
+	sf_fence_full();
+	sf_faa_32(&global_loading, -1u);
+	sf_count(SF_SCOPE_CHANGE);
+}
+
+bool
+sf_object_global_life(uint32_t *gen)
+{
+	*gen = sf_load_32(&sf_object_global.gen);
+	sf_fence_load();
+	return sf_load_32(&global_loading) == 0;
+}
+
+void
+sf_object_global_settle(void)
+{
+	sf_store_32(&global_loading, 0);
+}
+
+static void
+retire(struct sf_object *o, void (*replay)(void *), void (*drop)(void *))
+{
+	uint64_t s, next;
+
+	do {
+		s = sf_load_64(&o->state);
+		if (!SF_STATE_OPEN(s))
+			return;
+		next = (uint64_t)(SF_STATE_GEN(s) + !o->permanent) << 32;
+	} while (!sf_cas_64(&o->state, s, next));
+	sf_store_32(&o->gen, SF_STATE_GEN(next));
+	for (uint32_t n = SF_STATE_ELIDED(s); n > 0; n--)
+		replay((void *)o->handle);
+	if (s & SF_STATE_ADOPTED)
+		drop((void *)o->handle);
+}
+
+void
+sf_object_retire_all(void (*replay)(void *), void (*drop)(void *))
+{
+	if (sf_load_8(&retired))
+		return;
+	sf_store_8(&retired, 1);
+	sf_fence_full();
+	for (size_t i = 0; i < WAYS * SETS; i++)
+		retire(&records[i], replay, drop);
+}
+
+bool
+sf_object_retired(void)
+{
+	return sf_load_8(&retired);
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// object.h: a type-stable record for each handle: generation, reference counts, name for errors.
+//
+// Invariants
+//  - `gen` only grows. An answer kept under (record, gen) is valid while the two still agree; it was
+//    learnt after reading gen, with the handle open, so it belongs to that life of the handle.
+//  - `state` packs gen, the libc references we have seen (real), those handed out without libc
+//    (elided) and whether we hold one of our own (adopted). It changes by CAS only. The last close
+//    takes it to closed, with the next gen, *before* libc is called: a handle address that libc
+//    reuses can therefore never meet an answer of its former life.
+//  - elided > 0 implies real > 0: giving an elided reference back never unloads, and the close that
+//    reaches libc last is the host's last one.
+//  - Records of the initial set (permanent) never change gen: those objects are never unloaded.
+// Progress: readers are wait-free, state changes lock-free; creating a record tries a lock and does
+// without if it is taken. Source of the idea: sequence numbers of glibc's elf/dl-find_object.c.
+#ifndef SF_OBJECT_H
+#define SF_OBJECT_H
+
+#include "../base/atomic.h"
+#include <link.h>
+
+#define SF_OBJECT_FILE_MAX 120
+
+struct sf_object {
+	/* Line 0: read at every hit, written when a life ends. */
+	uint32_t gen;
+	uint8_t permanent;
+	uint8_t file_len;	/* of `file`; 0: too long to keep, no negative answers */
+	uint16_t unused;
+	uintptr_t handle;
+	char file[SF_OBJECT_FILE_MAX];	/* l_name, for error texts */
+	/* A line of its own: written by every elided dlopen and dlclose. */
+	SF_CACHE uint64_t state;
+};
+
+/* state: gen in the high half, then adopted (1 bit), real (15 bits), elided (16 bits). */
+#define SF_STATE_GEN(s)     ((uint32_t)((s) >> 32))
+#define SF_STATE_ADOPTED    (1ull << 31)
+#define SF_STATE_REAL_ONE   (1ull << 16)
+#define SF_STATE_REAL(s)    ((uint32_t)((s) >> 16) & 0x7fff)
+#define SF_STATE_ELIDED(s)  ((uint32_t)(s) & 0xffff)
+#define SF_STATE_OPEN(s)    ((uint32_t)(s) >> 16 != 0)
+
+/* The generation of RTLD_DEFAULT answers from the initial set, which never ends. */
+extern struct sf_object sf_object_permanent;
+/* The generation of negative answers of the global scope: ends at every RTLD_GLOBAL load. */
+extern struct sf_object sf_object_global;
+
+/* Reserves the records and enters the initial set, from main to `tail`. False: no memory. */
+bool sf_object_init(struct link_map *main, struct link_map *tail);
+void sf_object_reset_locks(void);
+
+/* The record of a handle, or NULL. Lock-free. */
+struct sf_object *sf_object_find(const void *handle);
+/* Is the object behind this link map part of the initial set? */
+bool sf_object_initial(const struct link_map *l);
+
+/*
+ * The life that answers for this handle may be kept under: false if the handle is not known to be
+ * open. The generation must be read by this call *before* libc is asked.
+ */
+bool sf_object_life(const struct sf_object *o, uint32_t *gen);
+
+/* libc has just returned `handle` from a dlopen: one more real reference, perhaps a new life. */
+void sf_object_opened(void *handle);
+/* libc has just given us a reference of our own. False: the record could not take it. */
+bool sf_object_adopted(void *handle, uint32_t *gen);
+/* One more reference without libc, if this life still runs. */
+bool sf_object_elide(struct sf_object *o, uint32_t gen);
+
+enum sf_close {
+	SF_CLOSE_ELIDED,	/* given back, libc need not know */
+	SF_CLOSE_LIBC,		/* libc must be called once */
+	SF_CLOSE_LIBC_TWICE,	/* the life ended; drop our own reference first, then the host's */
+};
+enum sf_close sf_object_close(void *handle);
+
+/* RTLD_GLOBAL load begins / has returned: no global negative is kept or valid in between. */
+void sf_object_global_begin(void);
+void sf_object_global_end(void);
+/* May a global negative be kept now? If so, under which generation. */
+bool sf_object_global_life(uint32_t *gen);
+/* In the child after fork: loads that other threads were in the middle of have ended. */
+void sf_object_global_settle(void);
+
+/*
+ * The host got hold of libc's own dlclose or dlopen: end every life that is not permanent and keep
+ * no more. Calls `replay(handle)` once for each elided reference and `drop(handle)` for each of
+ * our own. Idempotent.
+ */
+void sf_object_retire_all(void (*replay)(void *), void (*drop)(void *));
+bool sf_object_retired(void);
+
+#endif

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// table.c: see table.h.
+#include "table.h"
+
+#include "../base/lock.h"
+#include "../base/sys.h"
+#include "thread.h"
+
+#define WAYS       8
+#define SLAB       16384u
+#define UNIT       64u
+#define CLASSES    7			/* 64, 128, ... 4096 bytes */
+#define CLOCK_STEPS 64
+
+struct sf_table sf_table;
+
+static struct sf_lock lock = SF_LOCK_INIT;
+static struct sf_entry *writing;	/* the entry the lock's holder has made odd */
+static uint8_t *slab_class;		/* class + 1 of each slab, 0: not carved yet */
+static uint32_t slabs, slabs_used;
+static uint32_t free_head[CLASSES];	/* entry numbers; linked through `gen` */
+static uint64_t hand[CLASSES];		/* CLOCK: running number of the next candidate */
+
+static size_t
+power_below(size_t n)
+{
+	size_t p = 1;
+
+	while (p * 2 <= n)
+		p *= 2;
+	return p;
+}
+
+bool
+sf_table_init(unsigned int kib)
+{
+	size_t total = (size_t)kib * 1024;
+	size_t index = power_below(total / 16), door = power_below(total / 128);
+	size_t hints = power_below(total / 128), entries, map;
+	char *p;
+
+	/* The last slab is never carved: it pads the unaligned reads past an entry. */
+	entries = total - index - door - hints;
+	slabs = (uint32_t)(entries / SLAB);
+	map = (slabs + 4095) & ~4095u;
+	slabs -= (uint32_t)((map + SLAB - 1) / SLAB) + 1;
+	p = sf_sys_map(total);
+	if (p == NULL)
+		return false;
+	sf_table.index = (uint64_t *)(void *)p;
+	sf_table.index_mask = index / (WAYS * sizeof(uint64_t)) - 1;
+	p += index;
+	sf_table.hints = (uint64_t *)(void *)p;
+	sf_table.hint_sets = (uint32_t)(hints / (SF_HINT_WAYS * sizeof(uint64_t)));
+	p += hints;
+	sf_table.door = (uint16_t *)(void *)p;
+	sf_table.door_mask = door / sizeof(uint16_t) - 1;
+	p += door;
+	slab_class = (uint8_t *)p;
+	p += map;
+	sf_table.entries = p;
+	sf_table.seed = sf_sys_random();
+	/* Entry 0 means "none" in every slot. */
+	slabs_used = 1;
+	return true;
+}
+
+void
+sf_table_forked(void)
+{
+	sf_lock_reset(&lock);
+	if (writing != NULL) {
+		/* Half written: matches nothing, found by nobody, evicted in its turn. */
+		writing->kind = SF_KIND_NONE;
+		sf_store_32(&writing->seq, (writing->seq | 1) + 1);
+		writing = NULL;
+	}
+}
+
+bool
+sf_table_hash(struct sf_question *q)
+{
+	uint64_t h;
+
+	q->name_len = (uint32_t)sf_bytes_length(q->name, SF_NAME_MAX) + 1;
+	q->version_len = 0;
+	if (q->kind == SF_KIND_VSYM)
+		q->version_len = (uint32_t)sf_bytes_length(q->version, SF_NAME_MAX) + 1;
+	if (q->name_len + q->version_len > SF_NAME_MAX)
+		return false;
+	h = sf_bytes_hash(q->name, q->name_len - 1, sf_table.seed);
+	h ^= (q->handle + q->kind) * 0x9e3779b97f4a7c15ull;
+	if (q->kind == SF_KIND_VSYM)
+		h ^= sf_bytes_hash(q->version, q->version_len - 1, ~sf_table.seed);
+	h *= 0xd6e8feb86659fd93ull;
+	q->hash = h ^ h >> 32;
+	return true;
+}
+
+static uint64_t *
+index_set(uint64_t hash)
+{
+	return sf_table.index + (hash & sf_table.index_mask) * WAYS;
+}
+
+bool
+sf_table_find(const struct sf_question *q, struct sf_reply *r)
+{
+	const uint64_t *set = index_set(q->hash);
+
+	for (int i = 0; i < WAYS; i++) {
+		uint64_t slot = sf_load_64(&set[i]);
+		struct sf_entry *e;
+
+		if ((slot ^ q->hash) >> 32 != 0 || (uint32_t)slot == 0)
+			continue;
+		e = sf_table_entry((uint32_t)slot);
+		if (!sf_entry_answers(e, q->handle, q->name, q->version, q->kind, r))
+			continue;
+		if (!sf_load_8(&e->ref))
+			sf_store_8(&e->ref, 1);
+		r->entry = (uint32_t)slot;
+		return true;
+	}
+	return false;
+}
+
+bool
+sf_table_seen(const struct sf_question *q)
+{
+	uint16_t *bucket = &sf_table.door[(q->hash >> 8) & sf_table.door_mask];
+	uint16_t print = (uint16_t)(q->hash >> 48 | 1);
+
+	if (sf_load_16(bucket) == print)
+		return true;
+	sf_store_16(bucket, print);
+	return false;
+}
+
+/* ---- entries, under the lock ---- */
+
+static void
+begin_write_locked(struct sf_entry *e)
+{
+	writing = e;
+	sf_store_32(&e->seq, e->seq | 1);
+	sf_fence_store(); /* readers that see new bytes see the odd number first */
+}
+
+static void
+end_write_locked(struct sf_entry *e)
+{
+	sf_fence_store();
+	sf_store_32(&e->seq, e->seq + 1);
+	writing = NULL;
+}
+
+static uint32_t
+number_of(const struct sf_entry *e)
+{
+	return (uint32_t)(((const char *)e - sf_table.entries) / UNIT);
+}
+
+static void
+free_locked(struct sf_entry *e)
+{
+	begin_write_locked(e);
+	sf_store_8(&e->kind, SF_KIND_NONE);
+	sf_store_32(&e->gen, free_head[e->size_class]);
+	writing = NULL; /* stays odd while it is free */
+	free_head[e->size_class] = number_of(e);
+}
+
+static bool
+is_stale(const struct sf_entry *e)
+{
+	return e->object == NULL || sf_load_32(&e->object->gen) != e->gen;
+}
+
+static uint64_t
+hash_of(const struct sf_entry *e)
+{
+	struct sf_question q = {
+		.handle = e->handle,
+		.name = e->name,
+		.version = e->version_len != 0 ? e->name + e->name_len : NULL,
+		.kind = e->kind,
+	};
+
+	sf_table_hash(&q);
+	return q.hash;
+}
+
+static void
+unlink_locked(const struct sf_entry *e)
+{
+	uint64_t *set = index_set(hash_of(e));
+	uint32_t n = number_of(e);
+
+	for (int i = 0; i < WAYS; i++)
+		if ((uint32_t)set[i] == n)
+			sf_store_64(&set[i], 0);
+}
+
+static void
+carve_locked(unsigned int size_class)
+{
+	uint32_t units = 1u << size_class, first = slabs_used * (SLAB / UNIT);
+
+	slab_class[slabs_used++] = (uint8_t)(size_class + 1);
+	for (uint32_t n = SLAB / UNIT; n > 0; n -= units) {
+		struct sf_entry *e = sf_table_entry(first + n - units);
+
+		e->size_class = (uint8_t)size_class;
+		free_locked(e);
+	}
+}
+
+/* CLOCK over all entries of the class, slab after slab; NULL if the class has no slab at all. */
+static struct sf_entry *
+victim_locked(unsigned int size_class)
+{
+	uint32_t per_slab = SLAB / UNIT >> size_class;
+	uint64_t total = (uint64_t)slabs_used * per_slab;
+	struct sf_entry *e = NULL;
+
+	for (uint64_t looked = 0, steps = 0; looked < total && steps < CLOCK_STEPS; looked++) {
+		uint64_t at = hand[size_class]++ % total;
+		uint32_t slab = (uint32_t)(at / per_slab);
+
+		if (slab_class[slab] != size_class + 1) {
+			/* Skip the rest of a slab of another class. */
+			hand[size_class] += per_slab - 1 - at % per_slab;
+			looked += per_slab - 1 - at % per_slab;
+			continue;
+		}
+		e = sf_table_entry(slab * (SLAB / UNIT) + (uint32_t)(at % per_slab << size_class));
+		steps++;
+		if (!e->ref || is_stale(e))
+			break;
+		sf_store_8(&e->ref, 0);
+	}
+	return e;
+}
+
+static void
+evict_locked(struct sf_entry *e)
+{
+	unlink_locked(e);
+	free_locked(e);
+	sf_count(SF_MAP_EVICT);
+}
+
+static struct sf_entry *
+allocate_locked(size_t size)
+{
+	unsigned int size_class = 0;
+	struct sf_entry *e;
+
+	while (((size_t)UNIT << size_class) < size)
+		size_class++;
+	if (free_head[size_class] == 0 && slabs_used < slabs)
+		carve_locked(size_class);
+	if (free_head[size_class] == 0) {
+		e = victim_locked(size_class);
+		if (e == NULL) {
+			sf_count(SF_MAP_FULL);
+			return NULL;
+		}
+		evict_locked(e);
+	}
+	e = sf_table_entry(free_head[size_class]);
+	free_head[size_class] = e->gen;
+	return e;
+}
+
+/* A slot of the set for a new entry: an empty one, or that of a victim by CLOCK. */
+static uint64_t *
+slot_locked(uint64_t *set, uint64_t hash)
+{
+	uint64_t *oldest = NULL;
+
+	for (int i = 0; i < WAYS; i++)
+		if ((uint32_t)set[i] == 0)
+			return &set[i];
+	for (int i = 0; i < WAYS && oldest == NULL; i++) {
+		struct sf_entry *e = sf_table_entry((uint32_t)set[i]);
+
+		if (!e->ref || is_stale(e))
+			oldest = &set[i];
+		sf_store_8(&e->ref, 0);
+	}
+	if (oldest == NULL)
+		oldest = &set[hash >> 61];
+	evict_locked(sf_table_entry((uint32_t)*oldest));
+	return oldest;
+}
+
+/* The entry that holds the same question from an earlier life, or NULL. */
+static struct sf_entry *
+same_question_locked(const struct sf_question *q, uint64_t *set)
+{
+	for (int i = 0; i < WAYS; i++) {
+		struct sf_entry *e = sf_table_entry((uint32_t)set[i]);
+
+		if ((set[i] ^ q->hash) >> 32 != 0 || (uint32_t)set[i] == 0)
+			continue;
+		if (e->handle == q->handle && e->kind == q->kind && e->name_len == q->name_len &&
+		    e->version_len == q->version_len && sf_bytes_same(e->name, q->name) &&
+		    (q->version_len == 0 || sf_bytes_same(e->name + q->name_len, q->version)))
+			return e;
+	}
+	return NULL;
+}
+
+static void
+write_locked(struct sf_entry *e, const struct sf_question *q, const struct sf_reply *r)
+{
+	begin_write_locked(e);
+	sf_store_64((uint64_t *)&e->handle, q->handle);
+	sf_store_ptr(&e->object, r->object);
+	sf_store_32(&e->gen, r->gen);
+	sf_store_ptr(&e->value, r->value);
+	sf_store_16(&e->name_len, (uint16_t)q->name_len);
+	sf_store_16(&e->version_len, (uint16_t)q->version_len);
+	sf_store_8(&e->verdict, r->verdict);
+	sf_store_8(&e->ref, 1);
+	sf_bytes_store(e->name, q->name, q->name_len);
+	if (q->version_len != 0)
+		sf_bytes_store(e->name + q->name_len, q->version, q->version_len);
+	sf_store_8(&e->kind, (uint8_t)q->kind);
+	end_write_locked(e);
+}
+
+bool
+sf_table_keep(const struct sf_question *q, struct sf_reply *r)
+{
+	size_t size = offsetof(struct sf_entry, name) + q->name_len + q->version_len;
+	uint64_t *set = index_set(q->hash), *slot;
+	struct sf_entry *e;
+
+	if (!sf_lock_try(&lock))
+		return false;
+	e = same_question_locked(q, set);
+	if (e != NULL) {
+		write_locked(e, q, r);
+	} else {
+		e = allocate_locked(size);
+		if (e == NULL) {
+			sf_lock_release(&lock);
+			return false;
+		}
+		slot = slot_locked(set, q->hash);
+		write_locked(e, q, r);
+		sf_store_64(slot, (q->hash >> 32) << 32 | number_of(e));
+	}
+	r->entry = number_of(e);
+	sf_lock_release(&lock);
+	sf_count(SF_MAP_INSERT);
+	return true;
+}
+
+void
+sf_hint_keep(uint64_t *hints, uint32_t mask, uint64_t key, uint32_t n)
+{
+	uint64_t *set = sf_hint_set(hints, mask, key);
+	uint64_t tag = (uint64_t)sf_hint_tag(key) << 32;
+	int way = -1;
+
+	for (int i = 0; i < SF_HINT_WAYS; i++) {
+		uint64_t slot = sf_load_64(&set[i]);
+		uint32_t strikes = SF_SLOT_STRIKES(slot);
+
+		if (slot == 0) {
+			way = way < 0 ? i : way;
+			continue;
+		}
+		if (slot >> 32 != tag >> 32)
+			continue;
+		if (SF_SLOT_ENTRY(slot) == 0 || SF_SLOT_ENTRY(slot) == n)
+			return;
+		if (strikes < SF_SLOT_STRIKES_MAX)
+			sf_store_64(&set[i], tag | (uint64_t)(strikes + 1) << 24 | n);
+		else
+			sf_store_64(&set[i], tag);
+		return;
+	}
+	/* A full set: replace the way that the key itself picks, so that no history is needed. */
+	if (way < 0)
+		way = (int)(key >> 62);
+	sf_store_64(&set[way], tag | n);
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// thread.h: what one thread owns: the TLS record, its block (counters, error text), its hint table.
+//
+// The TLS record is small (CONTRACT 53) and its initial value is complete: an empty hint table, so
+// the hot path has no "initialised?" test. Block and table come from an arena of type-stable memory
+// and go back at thread death by a TSD destructor; a thread that lives on after that (later
+// destructors) gets the empty table for good. Nothing here calls malloc: the TSD key is used only if
+// it is one of the first 32, which glibc keeps inside the thread itself.
+#ifndef SF_THREAD_H
+#define SF_THREAD_H
+
+#include "../base/atomic.h"
+#include "../observe/counters.h"
+
+#define SF_TEXT_MAX 3072
+
+struct sf_object;
+
+struct sf_block {
+	struct sf_counters counters;
+	struct sf_block *next_free;
+	struct sf_block *next_all;
+	uint64_t *table;		/* own hint table, NULL until the thread proves hot */
+	char text[SF_TEXT_MAX];		/* the pending error of a negative answer */
+};
+
+struct sf_thread {
+	/* Read at every hit. */
+	uint64_t *hints;		/* never NULL */
+	uint32_t hint_mask;		/* sets - 1 */
+	uint8_t pending;		/* 0 no error of ours, 1 to be told, 2 told */
+	uint8_t dead;			/* the TSD destructor has run */
+	uint8_t starting;		/* attach or promotion under way: a signal must not nest it */
+	struct sf_block *block;		/* NULL until the first call that misses */
+	uintptr_t caller_lo;		/* last plain caller of RTLD_DEFAULT: an object of the initial */
+	uintptr_t caller_len;		/* set, whose range never changes; */
+	const struct sf_object *caller;	/* and its record */
+	/* Cold. */
+	uint32_t slow_calls;		/* second-level hits so far: proves hot */
+	uint32_t close_depth;		/* libc dlclose calls on this stack */
+	uint32_t open_depth;		/* libc dlopen calls made from C on this stack */
+	uintptr_t open_mark;		/* stack pointer of the outermost tail-jumped dlopen, or 0 */
+};
+
+extern __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec")));
+
+/* Makes the TSD key; without one no thread gets memory of its own. Called by the constructor. */
+void sf_thread_init(unsigned int limit_kib);
+/* A block and the shared hint table for a thread's first miss. False: do without. */
+bool sf_thread_attach(struct sf_thread *t);
+/* A hint table of its own for a thread with many second-level hits. */
+void sf_thread_promote(struct sf_thread *t);
+/* In the child after fork: locks are free, only the calling thread's block is in use. */
+void sf_thread_forked(void);
+
+/* Is this thread inside a dlopen, as far as we can tell? Errs towards true. */
+bool sf_thread_in_open(struct sf_thread *t, uintptr_t sp);
+/* A dlopen is passed through by tail jump with this stack pointer. */
+void sf_thread_mark_open(struct sf_thread *t, uintptr_t sp);
+
+SF_INLINE void
+sf_count_for(struct sf_thread *t, enum sf_counter id)
+{
+	if (sf_likely(t->block != NULL))
+		t->block->counters.n[id]++;
+	else
+		sf_counters_add_shared(id);
+}
+
+#define sf_count(id) sf_count_for(&sf_thread, (id))
+
+#endif

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// counters.c: see counters.h.
+#include "counters.h"
+
+#include "../base/log.h"
+
+static struct sf_counters shared;
+static struct sf_counters *all = &shared;
+
+static const char *const names[] = {
+#define X(id, name, text) name,
+	SF_COUNTERS(X)
+#undef X
+};
+
+void
+sf_counters_register(struct sf_counters *c)
+{
+	struct sf_counters *head;
+
+	do {
+		head = sf_load_ptr(&all);
+		c->next = head;
+		sf_fence_store(); /* pairs with the data dependency in sum(): next before head */
+	} while (!sf_cas_ptr(&all, head, c));
+}
+
+void
+sf_counters_add_shared(enum sf_counter id)
+{
+	sf_add_64(&shared.n[id], 1);
+}
+
+uint64_t
+sf_counters_sum(enum sf_counter id)
+{
+	uint64_t sum = 0;
+
+	for (const struct sf_counters *c = sf_load_ptr(&all); c != NULL; c = c->next)
+		sum += sf_load_64(&c->n[id]);
+	return sum;
+}
+
+const char *
+sf_counters_name(enum sf_counter id)
+{
+	return names[id];
+}
+
+void
+sf_counters_reset(void)
+{
+	for (struct sf_counters *c = all; c != NULL; c = c->next)
+		for (int i = 0; i < SF_COUNTER_COUNT; i++)
+			c->n[i] = 0;
+}
+
+void
+sf_counters_print(void)
+{
+	for (enum sf_counter id = 0; id < SF_COUNTER_COUNT; id++) {
+		uint64_t sum = sf_counters_sum(id);
+		struct sf_line l;
+
+		if (sum == 0)
+			continue;
+		sf_line_start(&l);
+		sf_line_str(&l, names[id]);
+		sf_line_str(&l, " ");
+		sf_line_u64(&l, sum);
+		sf_line_write(&l);
+	}
+}
