@@ -5,7 +5,8 @@ import os
 import sys
 import time
 
-NAMES = ("sin", "cos", "tan", "exp", "log", "pow", "sqrt", "floor")
+# Plain functions: libm's cos is an IFUNC on x86-64, which dlsym has to resolve each time.
+NAMES = ("cbrt", "erf", "hypot", "lgamma", "asinh", "fmod", "j0", "logb")
 
 
 def address(function):
@@ -26,16 +27,16 @@ def main():
     moved = 0
     for _ in range(rounds // 16):
         moved += sum(address(libm[name]) != was for name, was in zip(NAMES, first))
-    function = libm["cos"]
+    function = libm["cbrt"]
     function.argtypes, function.restype = [ctypes.c_double], ctypes.c_double
-    print(rounds * len(NAMES), "look-ups,", moved, "with another answer, cos(1) =", function(1.0))
+    print(rounds * len(NAMES), "look-ups,", moved, "with another answer, cbrt(1.5) =", function(1.5))
     for absent in ("no_such_function", "cosinus"):
         try:
             libm[absent]
         except AttributeError as error:
             print(error)
     with os.fdopen(3, "w") as metrics:
-        print("metric", spent / (rounds * len(NAMES)), "ns ctypes lib['cos']", file=metrics)
+        print("metric", spent / (rounds * len(NAMES)), "ns ctypes lib['cbrt'] and others", file=metrics)
 
 
 main()

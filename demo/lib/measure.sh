@@ -6,7 +6,7 @@
 #	case_order	place in the table, smallest first
 #	case_title	one line for --list
 #	case_note	line under the table, where a reader would otherwise expect more; may be empty
-#	case_counted	families of counters that make the hit share; default dlsym
+#	case_counted	families of counters that make the hit share; default look-ups only
 #	case_env	array, settings of the symfast arm only, such as SYMFAST=off
 # and defines
 #	case_prepare	once: compile what it needs into $CASE_WORK. Status 77: not possible here,
@@ -83,7 +83,8 @@ stop_running()
 load_case()
 {
 	unset -f case_prepare case_run
-	case_order=99 case_title='' case_note='' case_counted=dlsym case_skip='' case_env=()
+	case_order=99 case_title='' case_note='' case_skip='' case_env=()
+	case_counted='dlsym default dlvsym'
 	CASE_DIR=$DEMO_DIR/$1
 	CASE_WORK=$DEMO_WORK/$1
 	# shellcheck source=/dev/null
@@ -122,16 +123,21 @@ run_once()
 	[ -z "$failure$different" ]
 }
 
-# The share of hits among all answers of the counted families, as the shim printed them at exit.
+# The share of answers from memory among all of the counted families, as the shim printed them at
+# exit: every call counts in one outcome FAMILY.OUTCOME.
 hit_share()
 {
 	awk -v families=" $case_counted " '
 		$1 != "symfast:" || $3 !~ /^[0-9]+$/ { next }
 		{ split($2, part, ".") }
 		index(families, " " part[1] " ") == 0 { next }
-		part[2] ~ /^hit/ { hits += $3 }
-		part[2] ~ /^(hit|miss|bypass)/ { all += $3; seen = 1 }
-		END { if (seen && all) printf "%.0f%%\n", 100 * hits / all; else print "-" }
+		part[2] ~ /^(hit|shared|negative)$/ { hits += $3 }
+		{ all += $3 }
+		END {
+			# Cut off, never rounded up: 100% means every single one.
+			if (!all) print "-"
+			else printf "%.5g%%\n", int(1000 * hits / all) / 10
+		}
 	' "$1"
 }
 

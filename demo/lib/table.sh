@@ -52,7 +52,7 @@ print_head()
 		hits 'same output' "$plain"
 }
 
-row_format='%-11s %-40s %9s %9s %8s %15s %5s  %s'
+row_format='%-11s %-40s %9s %9s %8s %15s %6s  %s'
 
 # print_rows NAME: one row per metric of the case that was just measured.
 print_rows()

@@ -3,7 +3,7 @@
 # LuaJIT's ffi.load in a loop: dlopen, dlsym and, at collection, dlclose.
 case_order=32
 case_title='luajit: ffi.load and one call in a loop'
-case_counted='dlsym dlopen dlclose'
+case_counted='dlsym default dlvsym dlopen dlclose'
 
 case_prepare() { :; }
 

@@ -33,7 +33,7 @@ def main():
         beside = connect(n)
         print("held", held.execute("select sqlite_version()").fetchone()[0])
     with os.fdopen(3, "w") as metrics:
-        print("metric", alone, "ns connect, driver unloaded each time", file=metrics)
+        print("metric", alone, "ns connect alone", file=metrics)
         print("metric", beside, "ns connect beside an open connection", file=metrics)
 
 
