@@ -136,16 +136,16 @@ struct step {
 };
 
 static const struct step fails[] = {
-	{"dlsym", fail_sym},	   {"main dlsym", fail_main_sym}, {"DEFAULT", fail_default},
-	{"NEXT", fail_next},	   {"dlvsym", fail_vsym},	  {"dlopen", fail_open},
+	{"dlsym", fail_sym},	    {"main dlsym", fail_main_sym}, {"DEFAULT", fail_default},
+	{"NEXT", fail_next},	    {"dlvsym", fail_vsym},	   {"dlopen", fail_open},
 	{"dlopen mode", fail_mode}, {"dlinfo", fail_info},
 };
 
 static const struct step goods[] = {
-	{"dlsym", good_sym},	       {"DEFAULT", good_default}, {"NEXT", good_next},
-	{"dlvsym", good_vsym},	       {"dlopen", good_open},	  {"dlclose", good_close},
-	{"dlopen(NULL)", good_main},   {"NOLOAD", good_noload},	  {"dlmopen", good_dlmopen},
-	{"dlinfo", good_info},	       {"dladdr, iterate", untouched},
+	{"dlsym", good_sym},	     {"DEFAULT", good_default},	     {"NEXT", good_next},
+	{"dlvsym", good_vsym},	     {"dlopen", good_open},	     {"dlclose", good_close},
+	{"dlopen(NULL)", good_main}, {"NOLOAD", good_noload},	     {"dlmopen", good_dlmopen},
+	{"dlinfo", good_info},	     {"dladdr, iterate", untouched},
 };
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
@@ -440,18 +440,18 @@ static void raw_error(void)
 }
 
 const struct row rows[] = {
-	{"C01 success clears, every pair", success_clears},
-	{"C01 success clears, in turns", success_clears_unread},
-	{"C03 the last failure stays", last_failure_stays},
-	{"C03 state is per thread", per_thread},
-	{"C04 the text stays until the next dl call of this thread", text_stays},
-	{"C04 the text is freed", text_is_freed},
-	{"C05 texts and their FILE", texts},
-	{"C05 NAME is copied at call time", name_is_copied},
-	{"C05 FILE is the name as opened", text_names_file_as_opened},
-	{"C05 FILE of main follows argv[0]", text_after_new_argv0},
-	{"C06 errno", errno_rules},
-	{"C07 NULL without error", null_without_error},
-	{"C08 libc's own dlerror sees the pending error", raw_error},
-	{NULL, NULL},
+	{"C01 success clears, every pair", success_clears, 0},
+	{"C01 success clears, in turns", success_clears_unread, 0},
+	{"C03 the last failure stays", last_failure_stays, 0},
+	{"C03 state is per thread", per_thread, 0},
+	{"C04 the text stays until the next dl call of this thread", text_stays, 0},
+	{"C04 the text is freed", text_is_freed, 0},
+	{"C05 texts and their FILE", texts, 0},
+	{"C05 NAME is copied at call time", name_is_copied, 0},
+	{"C05 FILE is the name as opened", text_names_file_as_opened, 0},
+	{"C05 FILE of main follows argv[0]", text_after_new_argv0, 0},
+	{"C06 errno", errno_rules, 0},
+	{"C07 NULL without error", null_without_error, 0},
+	{"C08 libc's own dlerror sees the pending error", raw_error, 0},
+	{0},
 };

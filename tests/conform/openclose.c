@@ -185,15 +185,17 @@ static void search_paths_in_turns(void)
 
 static void modes(void)
 {
-	static const int each[] = {0, 1, 2, 3, 4, 8, 0x10, 0x100, 0x101, 0x1001, 0x1000, 0x40000000,
-				   0x40000001, -1, 0x8001, 0x20001, 0x105, 0x5, 0x9, 0xd};
+	static const int each[] = {0,	   1,	    2,	    3,	    4,		8,	    0x10,
+				   0x100,  0x101,   0x1001, 0x1000, 0x40000000, 0x40000001, -1,
+				   0x8001, 0x20001, 0x105,  0x5,    0x9,	0xd};
 	static const char *const files[] = {"alpha.so", "noopen.so", NULL};
 	int held;
 	size_t m, f;
 
 	for (f = 0; f < COUNT(files); f++)
 		for (held = 0; held < 2; held++) {
-			void *handle = held ? dlopen(files[f] ? lab(files[f]) : NULL, RTLD_LAZY) : NULL;
+			void *handle =
+				held ? dlopen(files[f] ? lab(files[f]) : NULL, RTLD_LAZY) : NULL;
 
 			for (m = 0; m < COUNT(each); m++)
 				see_reopen(files[f] ? lab(files[f]) : NULL, each[m]);
@@ -206,8 +208,17 @@ static void modes(void)
 
 static void odd_names(void)
 {
-	static const char *const files[] = {"",	   "/",	  "//", ".",   "./", "/etc/passwd",
-					    "none.so", "a/b", "$",  "$LIB", "/proc/self/exe"};
+	static const char *const files[] = {"",
+					    "/",
+					    "//",
+					    ".",
+					    "./",
+					    "/etc/passwd",
+					    "none.so",
+					    "a/b",
+					    "$",
+					    "$LIB",
+					    "/proc/self/exe"};
 	size_t i;
 
 	for (i = 0; i < COUNT(files); i++)
@@ -363,21 +374,21 @@ static void addresses_again_by_main(void)
 }
 
 const struct row rows[] = {
-	{"C24 by name string", by_name_string},
-	{"C24 a file replaced after its close", replaced_after_close},
-	{"C24 by inode", by_inode},
-	{"C24 by soname", by_soname},
-	{"C25 search paths of the caller", search_paths},
-	{"C25 search paths, in turns", search_paths_in_turns},
-	{"C26 modes", modes},
-	{"C26 odd file names", odd_names},
-	{"C27 counts", counted},
-	{"C27 NOLOAD counts", counted_with_noload},
-	{"C27 promotion survives", promotion_survives},
-	{"C27 NODELETE", nodelete},
-	{"C27 NODELETE later", nodelete_later},
-	{"C28 surplus close", surplus_close},
-	{"C29 an address used again", addresses_again},
-	{"C29 an address used again, by the main handle", addresses_again_by_main},
-	{NULL, NULL},
+	{"C24 by name string", by_name_string, 0},
+	{"C24 a file replaced after its close", replaced_after_close, 0},
+	{"C24 by inode", by_inode, 0},
+	{"C24 by soname", by_soname, 0},
+	{"C25 search paths of the caller", search_paths, 0},
+	{"C25 search paths, in turns", search_paths_in_turns, 0},
+	{"C26 modes", modes, 0},
+	{"C26 odd file names", odd_names, 0},
+	{"C27 counts", counted, 0},
+	{"C27 NOLOAD counts", counted_with_noload, 0},
+	{"C27 promotion survives", promotion_survives, 0},
+	{"C27 NODELETE", nodelete, 0},
+	{"C27 NODELETE later", nodelete_later, 0},
+	{"C28 surplus close", surplus_close, 0},
+	{"C29 an address used again", addresses_again, 0},
+	{"C29 an address used again, by the main handle", addresses_again_by_main, 0},
+	{0},
 };

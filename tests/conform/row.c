@@ -68,8 +68,8 @@ void say(const char *format, ...)
 
 static char *next_buffer(void)
 {
-	static __thread char buffers[12][256];
-	static __thread int turn;
+	static char buffers[12][256];
+	static int turn;
 
 	return buffers[turn++ % 12];
 }
@@ -121,8 +121,8 @@ const char *text(const char *error)
 
 const char *lab(const char *file)
 {
-	static __thread char paths[4][4096];
-	static __thread int turn;
+	static char paths[4][4096];
+	static int turn;
 	char *path = paths[turn++ % 4];
 
 	snprintf(path, 4096, "%s/%s", SF_LAB, file);
@@ -163,7 +163,7 @@ static int list(void)
 	const struct row *row;
 
 	for (row = rows; row->name; row++)
-		puts(row->name);
+		printf("%s\t%s\n", row->dies ? "dies" : "lives", row->name);
 	return 0;
 }
 

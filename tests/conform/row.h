@@ -14,6 +14,7 @@
 struct row {
 	const char *name; /* "C16 ...": the statement of the contract that it holds to */
 	void (*run)(void);
+	int dies; /* libc dies of a signal here; everywhere else that is an error of the row */
 };
 
 extern const struct row rows[]; /* ends with a NULL name */
@@ -31,7 +32,10 @@ extern int reps;		/* how often each observation is repeated */
 /* Print one line of the row's output. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Symbolic names, in one of a few rotating static buffers. */
+/*
+ * Symbolic names, in one of a few rotating static buffers. They are not thread-local, because that
+ * would eat the stacks of row C53: a row's threads take turns.
+ */
 const char *where(const void *address); /* object+offset, NULL, or a bare number */
 const char *handle_name(const void *handle);
 const char *text(const char *error); /* NULL becomes "NULL" */
@@ -50,11 +54,11 @@ void see_sym(void *handle, const char *name);
 void see_vsym(void *handle, const char *name, const char *version);
 void see_call(void *handle, const char *name); /* calls what it found and prints the value */
 void see_agent(const struct agent *agent, const char *who, void *handle, const char *name);
-void see_close(void *handle);			/* once: closing is not repeatable */
-void *see_open(const char *file, int mode);	/* once, returns the handle */
-void see_reopen(const char *file, int mode);	/* open and close, repeated */
-void see_loaded(const char *file);		/* whether RTLD_NOLOAD finds it */
-void see_error(const char *when);		/* what dlerror says now */
+void see_close(void *handle);		     /* once: closing is not repeatable */
+void *see_open(const char *file, int mode);  /* once, returns the handle */
+void see_reopen(const char *file, int mode); /* open and close, repeated */
+void see_loaded(const char *file);	     /* whether RTLD_NOLOAD finds it */
+void see_error(const char *when);	     /* what dlerror says now */
 
 /* Opens an object of the lab or ends the row. */
 void *must_open(const char *file, int mode);

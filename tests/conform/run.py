@@ -19,6 +19,7 @@ import tempfile
 REPS = (1, 2, 3, 4, 40, 100)
 MODES = (('on', REPS), ('observe', (3, 100)), ('off', (3, 100)))
 TIMEOUT = 60
+HANGS = 124
 
 
 def run(command, scratch, extra):
@@ -31,7 +32,7 @@ def run(command, scratch, extra):
         done = subprocess.run(command, cwd=scratch, env=env, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT)
     except subprocess.TimeoutExpired as late:
-        return late.stdout or b'', 'hangs', late.stderr or b''
+        return late.stdout or b'', HANGS, late.stderr or b''
     return done.stdout, done.returncode, done.stderr
 
 
@@ -57,12 +58,12 @@ def main():
         sys.exit(f'{library}: no such library')
     program = os.path.abspath(args.program)
     names = subprocess.run([program, '--list'], stdout=subprocess.PIPE, check=True, text=True)
-    names = names.stdout.splitlines()
+    rows = [line.split('\t', 1) for line in names.stdout.splitlines()]
     wanted = tuple(int(n) for n in args.reps.split(',') if n)
     top = tempfile.mkdtemp(prefix='sf-conform-')
     scratch = os.path.join(top, 'scratch')
     bad = compared = 0
-    for index, name in enumerate(names):
+    for index, (fate, name) in enumerate(rows):
         if not re.search(args.rows, name):
             continue
         bare = {}
@@ -78,6 +79,8 @@ def main():
                     if again[:2] != bare[reps][:2]:
                         report += [f'-- bare against bare, {reps} times:']
                         report += differences(bare[reps], again)
+                    if (bare[reps][1] < 0 if fate == 'dies' else bare[reps][1] == 0) is False:
+                        report += [f'-- bare, {reps} times: exit status {bare[reps][1]}']
                     if args.show:
                         print(f'== {name} x{reps}: {bare[reps][1]}')
                         print(bare[reps][0].decode(errors='replace'), end='')

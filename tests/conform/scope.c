@@ -64,8 +64,8 @@ static void who_asks_in_turns(void)
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
 	void *symbolic = must_open("symbolic.so", RTLD_LAZY);
 	void *deep = must_open("deep.so", RTLD_LAZY | RTLD_DEEPBIND);
-	const struct agent *const agents[] = {&agent_initial,		       &agent_initsym,
-					      agent_of(alpha, "alpha"),	       agent_of(deep, "deep"),
+	const struct agent *const agents[] = {&agent_initial, &agent_initsym,
+					      agent_of(alpha, "alpha"), agent_of(deep, "deep"),
 					      agent_of(symbolic, "symbolic")};
 	size_t n, a;
 
@@ -76,7 +76,8 @@ static void who_asks_in_turns(void)
 
 			say("main %s %s", names[n], where(dlsym(RTLD_DEFAULT, name)));
 			for (a = 0; a < COUNT(agents); a++) {
-				say("%zu %s %s", a, names[n], where(agents[a]->sym(RTLD_DEFAULT, name)));
+				say("%zu %s %s", a, names[n],
+				    where(agents[a]->sym(RTLD_DEFAULT, name)));
 				say("next %s", where(agents[a]->sym(RTLD_NEXT, name)));
 			}
 			say("error %s", text(dlerror()));
@@ -299,7 +300,8 @@ static void generated_code(void)
 	for (n = 0; n < COUNT(names); n++)
 		EACH
 		{
-			say("DEFAULT %s %s", names[n], where(call(RTLD_DEFAULT, names[n], function)));
+			say("DEFAULT %s %s", names[n],
+			    where(call(RTLD_DEFAULT, names[n], function)));
 			say("error %s", text(dlerror()));
 			say("NEXT %s %s", names[n], where(call(RTLD_NEXT, names[n], function)));
 			say("error %s", text(dlerror()));
@@ -309,7 +311,8 @@ static void generated_code(void)
 	{
 		say("open %s", call("libfar.so", (void *)RTLD_LAZY, function) ? "handle" : "NULL");
 		say("error %s", text(dlerror()));
-		say("open %s", call(lab("alpha.so"), (void *)RTLD_LAZY, function) ? "handle" : "NULL");
+		say("open %s",
+		    call(lab("alpha.so"), (void *)RTLD_LAZY, function) ? "handle" : "NULL");
 	}
 }
 
@@ -334,19 +337,19 @@ static void next_chain(void)
 }
 
 const struct row rows[] = {
-	{"C17 who asks", who_asks},
-	{"C17 who asks, in turns", who_asks_in_turns},
-	{"C18 a positive answer changes with a global load", positive_changes},
-	{"C18 an own symbol is overtaken by a global copy", overtaken},
-	{"C19 the main handle does not pin", pinned_not},
-	{"C19 one DEFAULT look-up after many by handle pins", pinned},
-	{"C19 DEFAULT pins", pinned_always},
-	{"C19 an object pins until it unloads", pinned_by_object},
-	{"C19 each object pins for itself", pinned_by_each_object},
-	{"C19 C23 NEXT pins", pinned_by_next},
-	{"C20 DEFAULT beside the main handle", default_and_main_handle},
-	{"C16 C20 DEFAULT under global loads", default_opened_globally_later},
-	{"C21 a caller in no object", generated_code},
-	{"C22 C23 NEXT along the chain", next_chain},
-	{NULL, NULL},
+	{"C17 who asks", who_asks, 0},
+	{"C17 who asks, in turns", who_asks_in_turns, 0},
+	{"C18 a positive answer changes with a global load", positive_changes, 0},
+	{"C18 an own symbol is overtaken by a global copy", overtaken, 0},
+	{"C19 the main handle does not pin", pinned_not, 0},
+	{"C19 one DEFAULT look-up after many by handle pins", pinned, 0},
+	{"C19 DEFAULT pins", pinned_always, 0},
+	{"C19 an object pins until it unloads", pinned_by_object, 0},
+	{"C19 each object pins for itself", pinned_by_each_object, 0},
+	{"C19 C23 NEXT pins", pinned_by_next, 0},
+	{"C20 DEFAULT beside the main handle", default_and_main_handle, 0},
+	{"C16 C20 DEFAULT under global loads", default_opened_globally_later, 0},
+	{"C21 a caller in no object", generated_code, 0},
+	{"C22 C23 NEXT along the chain", next_chain, 0},
+	{0},
 };

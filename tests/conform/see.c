@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The observers: one dl* call each, repeated, with its result, errno and both dlerror answers printed.
+// The observers: one dl* call each, repeated, with its result, errno and both dlerror answers
+// printed.
 #include "row.h"
 #include <errno.h>
 #include <stdio.h>
@@ -44,8 +45,8 @@ const char *shape(int turn, const char *name)
 /* Enough of a long name to tell it, so that a row about 1 MiB prints one line. */
 static const char *short_form(const char *name)
 {
-	static __thread char buffer[4][96];
-	static __thread int turn;
+	static char buffer[4][96];
+	static int turn;
 	char *out = buffer[turn++ % 4];
 	size_t size = strlen(name);
 
@@ -118,7 +119,8 @@ void see_call(void *handle, const char *name)
 		if (found.value)
 			say("%s of %s gives %d", name, handle_name(handle), found.call());
 		else
-			say("%s of %s is not there: %s", name, handle_name(handle), text(dlerror()));
+			say("%s of %s is not there: %s", name, handle_name(handle),
+			    text(dlerror()));
 	}
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A set of dl* calls made from inside whichever object includes this, so that the caller is that object.
+// A set of dl* calls made from inside whichever object includes this, so that the caller is that
+// object.
 #ifndef SF_AGENT_H
 #define SF_AGENT_H
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// References to the dl* names under their versions from before glibc 2.34, as old binaries carry them.
+// References to the dl* names under their versions from before glibc 2.34, as old binaries carry
+// them.
 #include "agent.h"
 
 void *old_dlsym(void *handle, const char *name);

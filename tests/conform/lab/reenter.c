@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// An object whose constructor and destructor call dl* about themselves and report through lab_say().
+// An object whose constructor and destructor call dl* about themselves and report through
+// lab_say().
 #include "agent.h"
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// An object whose constructor opens itself, then takes its time: nobody may get its handle meanwhile.
+// An object whose constructor opens itself, then takes its time: nobody may get its handle
+// meanwhile.
 #include "agent.h"
 #include <unistd.h>
 
