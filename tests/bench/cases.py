@@ -95,11 +95,12 @@ def loads(place):
                skip='' if place.two_cpus else 'CPU 0 and 1 are not both ours')
     yield Case('reopen/300/1', 'reopen',
                ['--object', place.other, '--others', place.others, *crowd(1)], CALL)
-    for threads in (1, 2):
-        yield Case(f'beside/64/{threads}', 'beside',
-                   ['--object', place.churned, '--set', 'mixed', '--names', 64,
-                    '--threads', threads, '--ms', 1000],
-                   ('p50', 'p99', 'p99.9', 'max', 'loads'))
+    for pace, more in (('busy', []), ('paced', ['--pause-us', 100])):
+        for threads in (1, 2):
+            yield Case(f'beside/{pace}/{threads}', 'beside',
+                       ['--object', place.churned, '--set', 'mixed', '--names', 64,
+                        '--threads', threads, '--ms', 1000, *more],
+                       ('p50', 'p99', 'p99.9', 'max', 'loads'))
 
 
 def controls(place):

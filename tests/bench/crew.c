@@ -178,6 +178,7 @@ static void report(const struct crew *c)
 	bench_print("p99", "ns", bench_crew_ns(one, &c->ticks, 0.99, 1));
 	bench_print("p99.9", "ns", bench_crew_ns(one, &c->ticks, 0.999, 1));
 	bench_print("max", "ns", (double)one->max / c->ticks.per_ns);
+	bench_print("samples", "calls", (double)one->count);
 	bench_print("step", "ns", (double)c->ticks.step / c->ticks.per_ns);
 	if (c->work->batch) {
 		bench_print("g50", "ns", bench_crew_ns(group, &c->ticks, 0.5, BENCH_GROUP));

@@ -37,6 +37,7 @@ struct bench_work {
  *   preempted times  how often a thread lost its CPU while it was not waiting
  *   p50 p99 p99.9 max  ns    single calls (latency), counter cost subtracted
  *   g50 g99 g99.9    ns      the same for groups of 16 calls, per call
+ *   samples  calls   how many single calls the percentiles stand on
  *   step     ns      what the counter can show at best
  * One thread means the process has no second one. Exits with a message on a wrong answer.
  */

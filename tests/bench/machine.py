@@ -54,6 +54,10 @@ def load():
     return ' '.join(f'{x:.1f}' for x in os.getloadavg())
 
 
+def is_busy():
+    return os.getloadavg()[0] > 0.5 * len(os.sched_getaffinity(0))
+
+
 def facts(root, build, library, argv):
     now = datetime.datetime.now(datetime.timezone.utc)
     return [

@@ -11,17 +11,12 @@
 #include "options.h"
 
 static const struct option table[] = {
-	{"kind", required_argument, NULL, 'k'},
-	{"set", required_argument, NULL, 's'},
-	{"object", required_argument, NULL, 'o'},
-	{"others", required_argument, NULL, 'O'},
-	{"preload", required_argument, NULL, 'p'},
-	{"names", required_argument, NULL, 'n'},
-	{"threads", required_argument, NULL, 't'},
-	{"ms", required_argument, NULL, 'm'},
-	{"calls", required_argument, NULL, 'c'},
-	{"pin", no_argument, NULL, 'P'},
-	{NULL, 0, NULL, 0},
+	{"kind", required_argument, NULL, 'k'},	   {"set", required_argument, NULL, 's'},
+	{"object", required_argument, NULL, 'o'},  {"others", required_argument, NULL, 'O'},
+	{"preload", required_argument, NULL, 'p'}, {"names", required_argument, NULL, 'n'},
+	{"threads", required_argument, NULL, 't'}, {"ms", required_argument, NULL, 'm'},
+	{"calls", required_argument, NULL, 'c'},   {"pause-us", required_argument, NULL, 'u'},
+	{"pin", no_argument, NULL, 'P'},	   {NULL, 0, NULL, 0},
 };
 
 static uint64_t number(const char *text, uint64_t most)
@@ -63,6 +58,9 @@ static void take(struct bench_options *o, int letter)
 		break;
 	case 'c':
 		o->calls = number(optarg, UINT64_MAX);
+		break;
+	case 'u':
+		o->pause_us = (unsigned)number(optarg, 999999);
 		break;
 	case 'P':
 		o->pin = true;

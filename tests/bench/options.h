@@ -15,6 +15,7 @@ struct bench_options {
 	unsigned names;	     /* distinct names */
 	unsigned threads;    /* callers */
 	unsigned ms;	     /* length of each phase */
+	unsigned pause_us;   /* rest before each call of a paced workload */
 	uint64_t calls;	     /* when not 0: only make so many calls, measure nothing */
 	bool pin;	     /* thread i on CPU i */
 };

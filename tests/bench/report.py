@@ -4,7 +4,7 @@ import csv
 import statistics
 
 HIGHER_IS_BETTER = ('rate', 'loads')
-NO_RATIO = ('preempted',)
+NO_RATIO = ('preempted', 'samples', 'step', 'others')
 HEAD = ('case', 'arm', 'measure', 'unit', 'stock', 'arm is', 'ratio', 'difference',
         'stock from-to', 'arm from-to')
 CSV_HEAD = ('record', 'case', 'arm', 'measure', 'unit', 'round', 'value', 'stock', 'ratio')
@@ -16,6 +16,12 @@ def figure(x):
 
 def span(values):
     return f'{figure(min(values))}-{figure(max(values))}'
+
+
+def times(x):
+    if x is None:
+        return '-'
+    return f'{x:.0f}x' if x >= 100 else f'{x:.2f}x'
 
 
 def ratio(measure, stock, value):
@@ -51,9 +57,8 @@ class Results:
             if measure not in shown[case]:
                 continue
             old, new = statistics.median(stock), statistics.median(values)
-            better = ratio(measure, old, new)
             yield (case, arm, measure, unit, figure(old), figure(new),
-                   f'{better:.2f}x' if better else '-', f'{new - old:+.1f}',
+                   times(ratio(measure, old, new)), ('+' if new >= old else '') + figure(new - old),
                    span(stock), span(values))
 
 
