@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#define LATENCY_SUB 32
+#define LATENCY_SUB	32
 #define LATENCY_BUCKETS (60 * LATENCY_SUB)
 
 struct latency {

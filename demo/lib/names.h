@@ -5,6 +5,7 @@
 
 #define NAMES 64
 
+// clang-format off
 static const char *const names[NAMES] = {
 	"malloc", "calloc", "realloc", "free", "open", "close", "read", "write",
 	"lseek", "pread", "pwrite", "stat", "fstat", "lstat", "mkdir", "rmdir",
@@ -15,5 +16,6 @@ static const char *const names[NAMES] = {
 	"fopen", "fclose", "fread", "fwrite", "fprintf", "snprintf", "sscanf", "strtol",
 	"strtod", "qsort", "bsearch", "getenv", "setenv", "localtime_r", "mktime", "strftime",
 };
+// clang-format on
 
 #endif

@@ -11,7 +11,7 @@
 #include "names.h"
 
 #define REQUEST_PAUSE_NS 100000
-#define EARLIER_ROUNDS 4
+#define EARLIER_ROUNDS	 4
 
 struct reader {
 	pthread_t thread;
@@ -30,7 +30,7 @@ static unsigned long reloads, failed;
 static void *run_reader(void *arg)
 {
 	struct reader *r = arg;
-	const struct timespec pause = { .tv_nsec = REQUEST_PAUSE_NS };
+	const struct timespec pause = {.tv_nsec = REQUEST_PAUSE_NS};
 
 	for (unsigned i = 0; !atomic_load_explicit(&stop, memory_order_relaxed); i++) {
 		uint64_t begin = latency_now();
@@ -88,7 +88,7 @@ int main(int argc, char **argv)
 	if (argc != 4)
 		return 2;
 	unsigned threads = (unsigned)atoi(argv[2]);
-	const struct timespec length = { .tv_sec = 1 };
+	const struct timespec length = {.tv_sec = 1};
 	struct reader *readers = calloc(threads + 1, sizeof(*readers));
 	struct reader *all = &readers[threads];
 	pthread_t loader;
