@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Sums the counters of the Go room and names them.
+#include "leaf.h"
+#include "level.h"
+
+static const char *const stripe_names[] = {
+#define SF_GO_NAME(id, name, text) name,
+	SF_GO_STRIPE_COUNTERS(SF_GO_NAME)
+};
+static const char *const fill_names[] = {SF_GO_FILL_COUNTERS(SF_GO_NAME)};
+#undef SF_GO_NAME
+
+static const char *const refused_names[] = {
+#define SF_GO_NAME(id, word, text) "go.refused." word,
+	SF_GO_REFUSALS(SF_GO_NAME)
+#undef SF_GO_NAME
+};
+
+_Static_assert(SF_GO_STRIPE_COUNT <= sizeof(struct sf_go_stripe) / sizeof(uint64_t),
+	       "a stripe is one cache line");
+
+void sf_go_counters(void (*each)(void *arg, const char *name, uint64_t value), void *arg)
+{
+	struct sf_go_table *t = &sf_go_table;
+
+	for (int id = 0; id < SF_GO_STRIPE_COUNT; id++) {
+		uint64_t sum = 0;
+
+		for (int i = 0; i < SF_GO_STRIPES; i++)
+			sum += __atomic_load_n(&t->stripe[i].n[id], __ATOMIC_RELAXED);
+		each(arg, stripe_names[id], sum);
+	}
+	for (int id = 0; id < SF_GO_FILL_COUNT; id++)
+		each(arg, fill_names[id], __atomic_load_n(&t->fills[id], __ATOMIC_RELAXED));
+	for (int why = SF_GO_REFUSE_NONE + 1; why < SF_GO_REFUSAL_COUNT; why++)
+		each(arg, refused_names[why], sf_go_refused == (enum sf_go_refusal)why);
+}
+
+void sf_go_forked(void)
+{
+	struct sf_go_table *t = &sf_go_table;
+
+	t->filling = 0;
+	for (int i = 0; i < SF_GO_FILL_COUNT; i++)
+		t->fills[i] = 0;
+	for (int i = 0; i < SF_GO_STRIPES; i++)
+		t->stripe[i] = (struct sf_go_stripe){{0}};
+	sf_go_level_forked();
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The Go door: plugin.Open of a running Go host answered on the goroutine's own stack, and realpath
+// answered from a validated cache in Go hosts whose code is not the one known.
+//
+//   entry/ constructor --> sf_go_init()  recognises the host (host.c), asks image/go_plugin for the
+//                            |           shape, installs the two jumps (detour.c)
+//                            v
+//   plugin.open +18 ------> look-up stub (x86_64/stubs.S) --> sf_go_lookup() (leaf.c): hit or miss
+//   plugin.open, map hit -> fill stub ----------------------> sf_go_fill()   (leaf.c)
+//   realpath (exported) --> sf_go_realpath() (realpath.c), only while sf_go_serves_realpath()
+#ifndef SF_GO_GO_H
+#define SF_GO_GO_H
+
+#include "../base/attr.h"
+#include "../observe/settings.h"
+#include <link.h>
+
+// What the constructor hands in. Nothing of it is kept but the three pointers at the end.
+struct sf_go_env {
+	const struct link_map *main; // the executable; its l_next chain is the initial set
+	const struct link_map *libc; // where clock_gettime is taken from
+	enum sf_go_mode mode;	     // SYMFAST_GO
+	unsigned int ttl_ms;	     // SYMFAST_GO_TTL_MS
+	bool verbose;		     // one line on patch or refusal
+	void (*log)(const char *line);			// may be NULL; the line has no newline
+	char *(*realpath)(const char *name, char *out); // next definition; NULL: no C level
+	int *(*errno_location)(void);			// __errno_location; NULL: no C level
+};
+
+enum sf_go_state {
+	SF_GO_STATE_NO_HOST, // not Go, or Go without package plugin: nothing was touched
+	SF_GO_STATE_OFF,     // SYMFAST_GO=off
+	SF_GO_STATE_LIBC,    // refused, or SYMFAST_GO=libc: realpath only
+	SF_GO_STATE_DETOUR,  // both jumps are in place
+};
+
+// Call once, from the constructor, before the Go runtime starts (one thread). Calls no function of
+// libc; system calls only in a Go host. Never fails: the worst outcome is an untouched host.
+enum sf_go_state sf_go_init(const struct sf_go_env *env);
+
+// Should the exported realpath call sf_go_realpath? False in every process that is not a Go host;
+// the entry then makes a tail jump to the next definition. Constant after sf_go_init.
+extern bool sf_go_serves_realpath;
+
+// realpath(3) for such a host: same result, same errno as the next definition, which answers whatever
+// the cache cannot prove. Any thread; not from signal handlers (nor is realpath); after fork: yes.
+char *sf_go_realpath(const char *name, char *out);
+
+// Calls each(arg, "go.hit", value) for every counter; also "go.refused.<word>" as 0 or 1.
+void sf_go_counters(void (*each)(void *arg, const char *name, uint64_t value), void *arg);
+
+// Forgets counters and locks in the child after fork.
+void sf_go_forked(void);
+
+#endif

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Recognises a Go host and decides what it gets: the detour, the C level, or nothing.
+//
+// A host that can open plugins exports its Go symbols, stripped or not. Everything is read from the
+// executable's own symbol table: no dl* call, so a host that is not Go sees no error state, no lock
+// and no allocation, only one failed hash look-up.
+#include "go.h"
+
+#include "../base/sys.h"
+#include "../image/elf.h"
+#include "../image/go_plugin.h"
+#include "detour.h"
+#include "leaf.h"
+#include "level.h"
+
+bool sf_go_serves_realpath;
+enum sf_go_refusal sf_go_refused;
+
+struct host {
+	struct sf_elf elf;
+	const ElfW(Phdr) *phdr;
+	size_t phnum;
+	const ElfW(Sym) *open;
+	struct sf_go_code code;
+};
+
+static const ElfW(Sym) *symbol(const struct host *h, const char *name, unsigned int type)
+{
+	uint32_t cursor = 0;
+	const ElfW(Sym) *s = sf_elf_next(&h->elf, name, &cursor);
+
+	if (!s || s->st_shndx == SHN_UNDEF || ELF64_ST_TYPE(s->st_info) != type)
+		return NULL;
+	return s;
+}
+
+static uint64_t address(const struct host *h, const char *name)
+{
+	const ElfW(Sym) *s = symbol(h, name, STT_FUNC);
+
+	return s ? h->elf.bias + s->st_value : 0;
+}
+
+// Do the bytes lie in a loaded segment with at least these rights?
+static bool in_segment(const struct host *h, uint64_t at, uint64_t len, uint32_t rights)
+{
+	for (size_t i = 0; i < h->phnum; i++) {
+		const ElfW(Phdr) *p = &h->phdr[i];
+		uint64_t from = h->elf.bias + p->p_vaddr;
+
+		if (p->p_type == PT_LOAD && (p->p_flags & rights) == rights && at >= from &&
+		    at - from <= p->p_memsz && len <= p->p_memsz - (at - from))
+			return true;
+	}
+	return false;
+}
+
+// A Go string variable of the executable: pointer and length.
+static bool read_version(struct host *h)
+{
+	const ElfW(Sym) *s = symbol(h, "runtime.buildVersion", STT_OBJECT);
+	struct {
+		uint64_t ptr, len;
+	} str;
+
+	if (!s || s->st_size != sizeof(str) ||
+	    !in_segment(h, h->elf.bias + s->st_value, sizeof(str), PF_R))
+		return false;
+	__builtin_memcpy(&str, (const void *)(h->elf.bias + s->st_value), sizeof(str));
+	if (!str.len || str.len > 256 || !in_segment(h, str.ptr, str.len, PF_R))
+		return false;
+	h->code.version = (const char *)str.ptr;
+	h->code.version_len = str.len;
+	return true;
+}
+
+static bool find_host(struct host *h, const struct sf_go_env *env)
+{
+	if (!sf_elf_open(&h->elf, env->main->l_addr, env->main->l_ld))
+		return false;
+	h->open = symbol(h, "plugin.open", STT_FUNC);
+	return h->open != NULL;
+}
+
+static enum sf_go_refusal describe(struct host *h)
+{
+	struct sf_go_code *c = &h->code;
+
+	h->phdr = (const ElfW(Phdr) *)sf_sys_auxv(AT_PHDR);
+	h->phnum = h->phdr ? sf_sys_auxv(AT_PHNUM) : 0;
+	c->addr = h->elf.bias + h->open->st_value;
+	c->bytes = (const uint8_t *)(uintptr_t)c->addr;
+	c->size = h->open->st_size;
+	c->mapaccess = address(h, "runtime.mapaccess1_faststr");
+	c->chanrecv = address(h, "runtime.chanrecv1");
+	c->gostring = address(h, "runtime.gostring");
+	c->morestack = address(h, "runtime.morestack_noctxt.abi0");
+	c->race = address(h, "runtime.racecallback.abi0") != 0;
+	if (!read_version(h) || !c->mapaccess || !c->chanrecv || !c->gostring || !c->morestack)
+		return SF_GO_REFUSE_SYMBOLS;
+	if (!in_segment(h, c->addr, c->size, PF_R | PF_X))
+		return SF_GO_REFUSE_SYMBOLS;
+	return SF_GO_REFUSE_NONE;
+}
+
+// A symbol of any object of the initial set.
+static void *find_anywhere(const struct link_map *main, const char *name)
+{
+	for (const struct link_map *l = main; l; l = l->l_next) {
+		struct sf_elf e;
+		void *at = sf_elf_open(&e, l->l_addr, l->l_ld) ? sf_elf_function(&e, name) : NULL;
+
+		if (at)
+			return at;
+	}
+	return NULL;
+}
+
+static bool prepare_table(const struct sf_go_env *env, uint64_t ttl_ns)
+{
+	struct sf_go_table *t = &sf_go_table;
+	const unsigned int *rseq_size = find_anywhere(env->main, "__rseq_size");
+	const ptrdiff_t *rseq_offset = find_anywhere(env->main, "__rseq_offset");
+	struct timespec ts;
+	struct sf_elf libc;
+
+	if (!env->libc || !sf_elf_open(&libc, env->libc->l_addr, env->libc->l_ld))
+		return false;
+	t->clock = (int (*)(clockid_t, struct timespec *))sf_elf_function(&libc, "clock_gettime");
+	// Called once here, so that nothing is left to bind or to page in on a goroutine's stack.
+	if (!t->clock || t->clock(CLOCK_MONOTONIC_COARSE, &ts))
+		return false;
+	if (rseq_size && rseq_offset && *rseq_size)
+		t->rseq = *rseq_offset;
+	t->key = sf_sys_random();
+	t->ttl = ttl_ns;
+	t->arena = sf_sys_map(SF_GO_ARENA);
+	t->slots = sf_sys_map(SF_GO_SLOTS * sizeof(*t->slots));
+	return t->arena && t->slots;
+}
+
+static enum sf_go_refusal install(const struct sf_go_env *env, struct host *h)
+{
+	struct sf_go_shape shape;
+	bool strict = env->mode == SF_GO_STRICT;
+	enum sf_go_refusal why = sf_go_parse(&h->code, &shape);
+
+	if (why)
+		return why;
+	if (!prepare_table(env, strict ? 0 : (uint64_t)env->ttl_ms * 1000000))
+		return SF_GO_REFUSE_CLOCK;
+	sf_go_slots = (struct sf_go_slots){shape.name_slot, shape.path_ptr_slot, shape.path_len_slot};
+	return sf_go_detour_install((uint8_t *)(uintptr_t)h->code.addr, &shape, sf_go_lookup,
+				    sf_go_fill);
+}
+
+struct line {
+	size_t len;
+	char text[256];
+};
+
+static void say(struct line *l, const char *s, size_t max)
+{
+	for (size_t i = 0; i < max && s[i] && l->len < sizeof(l->text) - 1; i++)
+		l->text[l->len++] = s[i] >= ' ' && s[i] < 127 ? s[i] : '?';
+	l->text[l->len] = '\0';
+}
+
+static void report(const struct sf_go_env *env, const struct host *h, enum sf_go_state state)
+{
+	struct line l = {.len = 0};
+
+	if (!env->verbose || !env->log)
+		return;
+	say(&l, "go: ", 4);
+	if (h->code.version)
+		say(&l, h->code.version, h->code.version_len);
+	else
+		say(&l, "unknown version", 64);
+	if (state == SF_GO_STATE_DETOUR) {
+		say(&l, ": plugin.Open patched", 64);
+	} else {
+		if (sf_go_refused) {
+			say(&l, ": refused, ", 64);
+			say(&l, sf_go_refusal_word(sf_go_refused), 64);
+			say(&l, ": ", 2);
+			say(&l, sf_go_refusal_text(sf_go_refused), 128);
+		}
+		say(&l, sf_go_serves_realpath ? ": C level" : ": untouched", 64);
+	}
+	env->log(l.text);
+}
+
+enum sf_go_state sf_go_init(const struct sf_go_env *env)
+{
+	struct host h = {.phdr = NULL};
+	enum sf_go_state state = SF_GO_STATE_LIBC;
+
+	if (!env->main || !find_host(&h, env))
+		return SF_GO_STATE_NO_HOST;
+	if (env->mode == SF_GO_OFF)
+		return SF_GO_STATE_OFF;
+	enum sf_go_refusal why = describe(&h);
+	if (env->mode != SF_GO_LIBC) {
+		sf_go_refused = why ? why : install(env, &h);
+		if (!sf_go_refused)
+			state = SF_GO_STATE_DETOUR;
+	}
+	if (state == SF_GO_STATE_LIBC)
+		sf_go_serves_realpath =
+			(sf_go_table.slots || prepare_table(env, 0)) && sf_go_level_init(env);
+	report(env, &h, state);
+	return state;
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The table of opened plugins and the two functions that run on a goroutine's stack.
+//
+// Concurrency: one writer at a time (pluginsMu for fills from Go, `filling` beside it), any number of
+// readers, no lock and no store to shared memory on a hit except the reader's own counter stripe.
+// Entries are never moved, changed in name, or freed: a reader that has found one may use it for ever.
+// Progress: readers wait-free but for one retry-free seqlock read per variant (torn = no match).
+//
+// Rules for this object (leaf.c): about 790 bytes of stack, no SSE register, no TLS variable, no lazy
+// binding, no libc function but the clock through `clock`; see meson.build for the flags.
+#ifndef SF_GO_LEAF_H
+#define SF_GO_LEAF_H
+
+#include "../base/attr.h"
+#include <time.h>
+
+#define SF_GO_SLOTS 2048	  // probe table; never more than half full
+#define SF_GO_ENTRIES 1024	  // names
+#define SF_GO_VARIANTS 4	  // identities per name: what a switched symlink has pointed to
+#define SF_GO_NAME_MAX 4095	  // PATH_MAX without its NUL: a longer name cannot be opened
+#define SF_GO_ARENA (512u << 10) // all entries together
+#define SF_GO_STRIPES 64	  // counter lines; one per CPU on machines up to that size
+#define SF_GO_NULL_MAX 4096	  // Go panics recoverably for addresses below; so must we
+
+// X(ID, "name", "meaning"): counted on a stripe, by readers; 8 words fill its cache line.
+#define SF_GO_STRIPE_COUNTERS(X)                                                                   \
+	X(HIT, "go.hit", "canonical name answered within its time to live")                        \
+	X(CHECKED, "go.checked", "answered after a stat of the name")                              \
+	X(REFRESH, "go.refresh", "sent to Go on purpose, to renew a time to live")                 \
+	X(MISS, "go.miss", "name not in the table")                                                \
+	X(STALE, "go.stale", "name known, but its file is another one now, or gone")               \
+	X(BYPASS_NAME, "go.bypass.name", "empty, too long or unreadable name")
+
+// The same, counted by the one writer.
+#define SF_GO_FILL_COUNTERS(X)                                                                     \
+	X(FILL, "go.fill", "plugin kept")                                                          \
+	X(RENEW, "go.renew", "plugin seen again, identity and time renewed")                       \
+	X(SKIP_STATE, "go.skip.state", "not kept: failed, or its init still runs")                 \
+	X(SKIP_NAME, "go.skip.name", "not kept: name too long or with a NUL")                      \
+	X(SKIP_FILE, "go.skip.file", "not kept: linked twice, remote, or not a plain file")        \
+	X(SKIP_FULL, "go.skip.full", "not kept: the table is full")                                \
+	X(SKIP_BUSY, "go.skip.busy", "not kept: another fill was under way")
+
+enum sf_go_stripe_counter {
+#define SF_GO_ENUM(id, name, text) SF_GO_##id,
+	SF_GO_STRIPE_COUNTERS(SF_GO_ENUM) SF_GO_STRIPE_COUNT,
+};
+enum sf_go_fill_counter { SF_GO_FILL_COUNTERS(SF_GO_ENUM) SF_GO_FILL_COUNT };
+#undef SF_GO_ENUM
+
+// What tells one file from every other, and from itself at another place: a rename or a new link
+// changes ctime, a second link is refused, and a bind mount is another mount.
+struct sf_go_identity {
+	uint64_t mount, device, inode, ctime_sec, ctime_nsec;
+};
+
+struct sf_go_variant {
+	uint32_t seq; // odd while the writer is inside; 0 = never used
+	struct sf_go_identity id;
+	uint64_t value;
+};
+
+struct sf_go_entry {
+	uint64_t hash;	  // written before the entry is published, like all up to `canonical`
+	uint64_t value;	  // of a canonical name: its plugin, for ever
+	uint32_t len;
+	bool canonical;	  // the name is the path that realpath made of it
+	uint64_t expires; // coarse ns; the writer renews it
+	uint64_t elected; // until then some reader is renewing; readers compete with one CAS
+	uint32_t next_variant;
+	struct sf_go_variant variant[SF_GO_VARIANTS];
+	char name[]; // with NUL, padded to 8
+};
+
+struct sf_go_stripe {
+	uint64_t n[8];
+} SF_CACHE;
+
+// One table of names. The detour and the C level have one each and never both in one process.
+struct sf_go_table {
+	// Read by every look-up, written by init only.
+	uint64_t key; // of the hash, per process
+	uint64_t ttl; // ns; 0 = every look-up checks
+	int (*clock)(clockid_t id, struct timespec *out);
+	intptr_t rseq; // offset of glibc's struct rseq from the thread pointer; 0 = none
+	struct sf_go_entry **slots;
+	// Writer's own.
+	char *arena SF_CACHE;
+	size_t used;
+	uint32_t entries;
+	uint32_t filling;
+	uint64_t fills[SF_GO_FILL_COUNT];
+	char path[SF_GO_NAME_MAX + 1]; // NUL-terminated copy for the kernel
+	struct sf_go_stripe stripe[SF_GO_STRIPES];
+};
+
+// Where the writer finds its arguments, as offsets from the goroutine's RSP at the fill site.
+struct sf_go_slots {
+	uint32_t name, path_ptr, path_len;
+};
+
+extern struct sf_go_table sf_go_table;
+extern struct sf_go_slots sf_go_slots;
+
+// A *Plugin for the name, or 0: go Go's own way. Called by the look-up stub.
+uint64_t sf_go_lookup(const char *name, size_t len);
+
+// Keeps `plugin` if it is complete. Called by the fill stub with pluginsMu held.
+void sf_go_fill(const char *frame, const char *plugin);
+
+// The parts that the C level uses with its own values, on an ordinary stack.
+uint64_t sf_go_table_get(struct sf_go_table *t, const char *name, size_t len);
+void sf_go_table_put(struct sf_go_table *t, const char *name, size_t len, const char *path,
+		     size_t path_len, uint64_t value);
+
+#endif

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The C level: realpath(3) answered from the table, proved by one stat in place of one readlink for
+// each component. For Go hosts whose plugin.open cannot be patched: plugin.open calls realpath first.
+//
+// A path is given out again only for a plain file with one link whose identity (mount, device, inode,
+// change time) is still the one that the path had; see leaf.c.
+#include "level.h"
+
+#include "../base/sys.h"
+#include "leaf.h"
+
+#define PATHS_ARENA (256u << 10)
+
+// One canonical path; kept for ever, never changed.
+struct path {
+	struct path *next;
+	size_t len;
+	int err; // what realpath left in errno, 0 if it left errno alone
+	char text[];
+};
+
+static struct {
+	char *(*realpath)(const char *, char *);
+	int *(*errno_location)(void);
+	char *arena;
+	size_t used;
+	struct path *paths; // writer's own
+	uint32_t keeping;
+} level;
+
+bool sf_go_level_init(const struct sf_go_env *env)
+{
+	if (!env->realpath || !env->errno_location)
+		return false;
+	level.realpath = env->realpath;
+	level.errno_location = env->errno_location;
+	level.arena = sf_sys_map(PATHS_ARENA);
+	sf_go_table.ttl = 0;
+	return level.arena != NULL;
+}
+
+void sf_go_level_forked(void)
+{
+	level.keeping = 0;
+}
+
+static size_t length(const char *s)
+{
+	size_t n = 0;
+
+	while (n <= SF_GO_NAME_MAX && s[n])
+		n++;
+	return n;
+}
+
+static bool same(const char *a, const char *b, size_t n)
+{
+	while (n && *a == *b) {
+		a++;
+		b++;
+		n--;
+	}
+	return n == 0;
+}
+
+static const struct path *path_locked(const char *text, size_t len, int err)
+{
+	struct path *p;
+
+	for (p = level.paths; p; p = p->next) {
+		if (p->len == len && p->err == err && same(p->text, text, len))
+			return p;
+	}
+	size_t size = (sizeof(*p) + len + 1 + 15) & ~(size_t)15;
+	if (size > PATHS_ARENA - level.used)
+		return NULL;
+	p = (struct path *)(level.arena + level.used);
+	level.used += size;
+	p->len = len;
+	p->err = err;
+	__builtin_memcpy(p->text, text, len);
+	p->next = level.paths;
+	level.paths = p;
+	return p;
+}
+
+static void keep(const char *name, size_t len, const char *text, int err)
+{
+	if (__atomic_exchange_n(&level.keeping, 1, __ATOMIC_ACQUIRE))
+		return;
+	size_t n = length(text);
+	const struct path *p = len <= SF_GO_NAME_MAX && n <= SF_GO_NAME_MAX ?
+				       path_locked(text, n, err) : NULL;
+	if (p)
+		sf_go_table_put(&sf_go_table, name, len, text, n, (uint64_t)(uintptr_t)p);
+	__atomic_store_n(&level.keeping, 0, __ATOMIC_RELEASE);
+}
+
+char *sf_go_realpath(const char *name, char *out)
+{
+	if (!name || !out)
+		return level.realpath(name, out);
+	size_t len = length(name);
+	const struct path *p =
+		(const struct path *)(uintptr_t)sf_go_table_get(&sf_go_table, name, len);
+	int *err = level.errno_location();
+
+	if (p) {
+		__builtin_memcpy(out, p->text, p->len + 1);
+		if (p->err)
+			*err = p->err;
+		return out;
+	}
+	int before = *err;
+	*err = 0;
+	char *answer = level.realpath(name, out);
+	int after = *err;
+	if (!after)
+		*err = before;
+	if (answer)
+		keep(name, len, answer, after);
+	return answer;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The two stubs of the Go detour: copied to a page near the host's code by detour.c, never run here.
+ *
+ *   plugin.open+18  jmp lookup ---> lookup: C leaf; hit:  ret to plugin.Open's caller
+ *     (5 bytes, written by             |             miss: moved prologue, jmp back
+ *      detour.c)                       v
+ *   plugin.open+18+moved <-------------+
+ *   fill site       jmp fill -----> fill:   C leaf; displaced load and test; jmp to the je
+ *   je              <------------------+
+ *
+ * Go's ABIInternal: R14 is g, X15 is zero, RBP is the caller's frame pointer; every other register is
+ * the callee's to spoil. C gives back RBX, RBP, R12 to R15.
+ *
+ * Stack: C wants RSP aligned to 16 and Go only to 8, so RSP is kept in R12 and
+ * rounded down; nothing is written above it. A signal may arrive at any instruction: Go's handlers
+ * find a PC in no Go function and neither preempt, scan nor move this stack.
+ *
+ * At `lookup`: RAX, RBX = name; RSP = return address of plugin.Open's caller, frame not yet taken.
+ * At `fill`: RAX = address of the map's value; RSP = bottom of plugin.open's frame.
+ */
+	.section .rodata.sf_go_stubs, "a", @progbits
+	.p2align 6
+	.globl	sf_go_stubs_begin
+	.hidden	sf_go_stubs_begin
+	.globl	sf_go_stubs_fill
+	.hidden	sf_go_stubs_fill
+	.globl	sf_go_stubs_moved
+	.hidden	sf_go_stubs_moved
+	.globl	sf_go_stubs_targets
+	.hidden	sf_go_stubs_targets
+	.globl	sf_go_stubs_end
+	.hidden	sf_go_stubs_end
+
+sf_go_stubs_begin:
+	movq	%rsp, %r12
+	movq	%rax, %r13
+	andq	$-16, %rsp
+	movq	%rax, %rdi
+	movq	%rbx, %rsi
+	call	*.Llookup_leaf(%rip)
+	movq	%r12, %rsp
+	xorps	%xmm15, %xmm15
+	testq	%rax, %rax
+	je	1f
+	xorl	%ebx, %ebx
+	xorl	%ecx, %ecx
+	ret
+1:	movq	%r13, %rax
+sf_go_stubs_moved:
+	.fill	11, 1, 0x90
+	jmp	*.Llookup_resume(%rip)
+
+	.p2align 6
+sf_go_stubs_fill:
+	movq	(%rax), %rdx
+	movq	%rsp, %r12
+	movq	%rax, %r13
+	movq	%rdx, %rbx
+	movq	%rsp, %rdi
+	movq	%rdx, %rsi
+	andq	$-16, %rsp
+	call	*.Lfill_leaf(%rip)
+	movq	%r12, %rsp
+	movq	%r13, %rax
+	movq	%rbx, %rdx
+	xorps	%xmm15, %xmm15
+	testq	%rdx, %rdx
+	jmp	*.Lfill_resume(%rip)
+
+	.p2align 6
+sf_go_stubs_targets:
+.Llookup_leaf:
+	.quad	0
+.Llookup_resume:
+	.quad	0
+.Lfill_leaf:
+	.quad	0
+.Lfill_resume:
+	.quad	0
+sf_go_stubs_end:
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The shape of plugin.open, piece by piece.
+//
+//   entry   lea -D(%rsp),%r12; cmp 0x10(%r14),%r12; jbe GROW      stays: growing a stack restarts here
+//   +18     sub $N,%rsp; mov %rbp,N-8(%rsp); lea N-8(%rsp),%rbp   Go 1.19: `sub` is displaced
+//   +18     push %rbp; mov %rsp,%rbp; sub $N,%rsp                 Go 1.21 on: all three are
+//           mov %rax,SLOT(%rsp); mov %rbx,SLOT+8(%rsp)            the name, in either order
+//   ...     call gostring; mov %rax,P(%rsp); mov %rbx,L(%rsp)     the canonical path
+//   ...     mov P(%rsp),%rcx; mov L(%rsp),%rbx; mov plugins(%rip),%rdx; lea type(%rip),%rax
+//           mov %rbx,%rdi; mov %rdx,%rbx; call mapaccess1_faststr the same path is the key
+//   site    mov (%rax),%rdx; [nop]; test %rdx,%rdx; [nop]; je     displaced up to the je
+//           mov %rdx,S(%rsp)                                      the plugin, in a slot
+//   ...     mov 0x20(%rdx),%rax; xor %ebx,%ebx; [nop]; call chanrecv1    proves the offset of p.loaded
+//           mov S(%rsp),%rax; xor %ebx,%ebx; xor %ecx,%ecx; epilogue; ret
+//   GROW    spill; call morestack_noctxt; reload; jmp entry
+//
+// Calls are found by their target, so a piece may move; inside a piece only alignment nops may vary.
+// The three field offsets of Plugin and the one of hchan that the fill reads are not proved by all
+// this: therefore the list of versions.
+#include "go_plugin.h"
+
+#include <string.h>
+
+#define CHECK_LEN 18
+#define SIZE_MIN 512
+#define SIZE_MAX_OPEN 16384
+#define FRAME_MAX 4096
+// StackSmall: what the check may leave below the frame without asking.
+#define STACK_SMALL 128
+
+// A reader that becomes and stays bad at the first byte that is not as demanded.
+struct cursor {
+	const uint8_t *at, *end;
+	bool ok;
+};
+
+#define EAT(c, ...) eat(c, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+
+static bool room(struct cursor *c, size_t n)
+{
+	if ((size_t)(c->end - c->at) < n)
+		c->ok = false;
+	return c->ok;
+}
+
+static bool eat(struct cursor *c, const uint8_t *want, size_t n)
+{
+	if (!room(c, n) || memcmp(c->at, want, n))
+		return c->ok = false;
+	c->at += n;
+	return true;
+}
+
+static int32_t eat_i32(struct cursor *c)
+{
+	int32_t v = 0;
+
+	if (!room(c, 4))
+		return 0;
+	memcpy(&v, c->at, 4);
+	c->at += 4;
+	return v;
+}
+
+// At most two of the assembler's alignment nops.
+static void skip_nops(struct cursor *c)
+{
+	static const struct {
+		uint8_t len, bytes[9];
+	} nops[] = {
+		{1, {0x90}},
+		{2, {0x66, 0x90}},
+		{3, {0x0f, 0x1f, 0x00}},
+		{4, {0x0f, 0x1f, 0x40, 0x00}},
+		{5, {0x0f, 0x1f, 0x44, 0x00, 0x00}},
+		{6, {0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00}},
+		{7, {0x0f, 0x1f, 0x80, 0, 0, 0, 0}},
+		{8, {0x0f, 0x1f, 0x84, 0x00, 0, 0, 0, 0}},
+		{9, {0x66, 0x0f, 0x1f, 0x84, 0x00, 0, 0, 0, 0}},
+	};
+
+	for (int turn = 0; turn < 2; turn++) {
+		size_t n = 0;
+
+		for (size_t i = 0; c->ok && i < sizeof(nops) / sizeof(nops[0]); i++) {
+			if ((size_t)(c->end - c->at) >= nops[i].len &&
+			    !memcmp(c->at, nops[i].bytes, nops[i].len))
+				n = nops[i].len;
+		}
+		if (!n)
+			return;
+		c->at += n;
+	}
+}
+
+// `mov %REG,d(%rsp)` (op 0x89) or `mov d(%rsp),%REG` (op 0x8b); returns d, or -1 and a bad cursor.
+static int32_t eat_slot(struct cursor *c, uint8_t op, unsigned reg)
+{
+	int32_t d = -1;
+
+	if (!EAT(c, 0x48, op) || !room(c, 3) || c->at[1] != 0x24) {
+		c->ok = false;
+		return -1;
+	}
+	if (c->at[0] == (0x84 | reg << 3)) {
+		c->at += 2;
+		d = eat_i32(c);
+	} else if (c->at[0] == (0x44 | reg << 3)) {
+		d = c->at[2];
+		c->at += 3;
+	}
+	if (d < 0 || d > FRAME_MAX + 32 || d % 8)
+		c->ok = false;
+	return c->ok ? d : -1;
+}
+
+enum { RAX, RCX, RDX, RBX };
+
+static struct cursor cursor_at(const struct sf_go_code *code, size_t off)
+{
+	struct cursor c = {code->bytes + code->size, code->bytes + code->size, false};
+
+	if (off <= code->size) {
+		c.at = code->bytes + off;
+		c.ok = true;
+	}
+	return c;
+}
+
+static size_t offset_of(const struct sf_go_code *code, const struct cursor *c)
+{
+	return (size_t)(c->at - code->bytes);
+}
+
+// Does a call of `target` stand at `off`?
+static bool is_call(const struct sf_go_code *code, size_t off, uint64_t target)
+{
+	struct cursor c = cursor_at(code, off);
+
+	if (!EAT(&c, 0xe8))
+		return false;
+	int32_t rel = eat_i32(&c);
+	return c.ok && code->addr + offset_of(code, &c) + (uint64_t)(int64_t)rel == target;
+}
+
+// Offset of the first call of `target` at or after `from`; 0 if there is none.
+static size_t find_call(const struct sf_go_code *code, size_t from, uint64_t target)
+{
+	for (size_t off = from; off + 5 <= code->size; off++) {
+		if (code->bytes[off] == 0xe8 && is_call(code, off, target))
+			return off;
+	}
+	return 0;
+}
+
+static size_t find_only_call(const struct sf_go_code *code, size_t from, uint64_t target)
+{
+	size_t off = find_call(code, CHECK_LEN, target);
+
+	if (!off || off < from || find_call(code, off + 1, target))
+		return 0;
+	return off;
+}
+
+static bool digits(const char **s, const char *end)
+{
+	const char *from = *s;
+
+	while (*s < end && **s >= '0' && **s <= '9')
+		(*s)++;
+	return *s > from && *s - from <= 4;
+}
+
+bool sf_go_version_listed(const char *version, size_t len)
+{
+	static const char *const listed[] = {"1.19", "1.21", "1.22", "1.23",
+					     "1.24", "1.25", "1.26", "1.27"};
+
+	if (!version || len < 6 || len > 16 || memcmp(version, "go", 2))
+		return false;
+	for (size_t i = 0; i < sizeof(listed) / sizeof(listed[0]); i++) {
+		const char *rest = version + 6, *end = version + len;
+
+		if (memcmp(version + 2, listed[i], 4))
+			continue;
+		return rest == end || (*rest++ == '.' && digits(&rest, end) && rest == end);
+	}
+	return false;
+}
+
+static bool is_go_1_19(const struct sf_go_code *code)
+{
+	return !memcmp(code->version, "go1.19", 6);
+}
+
+static enum sf_go_refusal parse_grow(const struct sf_go_code *code, size_t off)
+{
+	struct cursor c = cursor_at(code, off);
+
+	EAT(&c, 0x48, 0x89, 0x44, 0x24, 0x08, 0x48, 0x89, 0x5c, 0x24, 0x10);
+	skip_nops(&c);
+	if (!c.ok || !is_call(code, offset_of(code, &c), code->morestack))
+		return SF_GO_REFUSE_GROW;
+	c.at += 5;
+	EAT(&c, 0x48, 0x8b, 0x44, 0x24, 0x08, 0x48, 0x8b, 0x5c, 0x24, 0x10);
+	skip_nops(&c);
+	EAT(&c, 0xe9);
+	int64_t rel = eat_i32(&c);
+	if (!c.ok || (int64_t)offset_of(code, &c) + rel != 0)
+		return SF_GO_REFUSE_GROW;
+	return SF_GO_REFUSE_NONE;
+}
+
+// Stack check, frame and the spill of the name. `check` bounds what the frame may take.
+static enum sf_go_refusal parse_prologue(const struct sf_go_code *code, struct sf_go_shape *shape)
+{
+	struct cursor c = cursor_at(code, 0);
+	bool old = is_go_1_19(code);
+
+	EAT(&c, 0x4c, 0x8d, 0xa4, 0x24);
+	int64_t check = -(int64_t)eat_i32(&c);
+	EAT(&c, 0x4d, 0x3b, 0x66, 0x10, 0x0f, 0x86);
+	int64_t grow = eat_i32(&c);
+	if (!c.ok || check <= 0)
+		return SF_GO_REFUSE_ENTRY;
+	grow += CHECK_LEN;
+	if (grow <= CHECK_LEN || grow >= (int64_t)code->size || parse_grow(code, (size_t)grow))
+		return SF_GO_REFUSE_GROW;
+
+	if (!old)
+		EAT(&c, 0x55, 0x48, 0x89, 0xe5);
+	EAT(&c, 0x48, 0x81, 0xec);
+	int64_t frame = eat_i32(&c);
+	shape->moved_len = (uint32_t)(offset_of(code, &c) - CHECK_LEN);
+	if (old) {
+		EAT(&c, 0x48, 0x89, 0xac, 0x24);
+		bool same = eat_i32(&c) == frame - 8;
+		EAT(&c, 0x48, 0x8d, 0xac, 0x24);
+		if (!same || eat_i32(&c) != frame - 8)
+			c.ok = false;
+	}
+	if (!c.ok || frame <= 0 || frame > FRAME_MAX || frame % 8)
+		return SF_GO_REFUSE_FRAME;
+	// The linker checks for the frame (a pushed RBP is not counted) less StackSmall.
+	if (check != frame - STACK_SMALL + (old ? 0 : 8))
+		return SF_GO_REFUSE_FRAME;
+	shape->check = CHECK_LEN;
+	shape->frame = (uint32_t)frame;
+	memcpy(shape->moved, code->bytes + CHECK_LEN, shape->moved_len);
+
+	// -cover counts entries, other builds load constants: up to two instructions may stand before.
+	uint32_t slot = shape->frame + (old ? 8 : 16);
+	struct cursor ax = c, bx = c;
+	bool either = (eat_slot(&ax, 0x89, RAX) == (int32_t)slot &&
+		       eat_slot(&ax, 0x89, RBX) == (int32_t)slot + 8) ||
+		      (eat_slot(&bx, 0x89, RBX) == (int32_t)slot + 8 &&
+		       eat_slot(&bx, 0x89, RAX) == (int32_t)slot);
+	if (!either)
+		return SF_GO_REFUSE_NAME;
+	shape->name_slot = slot;
+	return SF_GO_REFUSE_NONE;
+}
+
+// From gostring to the map access: where the path is kept, and that it is the key.
+static enum sf_go_refusal parse_key(const struct sf_go_code *code, struct sf_go_shape *shape,
+				    size_t gostring, size_t mapaccess)
+{
+	static const uint8_t key[] = {0x48, 0x89, 0xdf, 0x48, 0x89, 0xd3};
+	struct cursor ax = cursor_at(code, gostring + 5), bx = ax;
+	int32_t ptr = eat_slot(&ax, 0x89, RAX), len = eat_slot(&ax, 0x89, RBX);
+
+	if (!ax.ok) {
+		len = eat_slot(&bx, 0x89, RBX);
+		ptr = eat_slot(&bx, 0x89, RAX);
+		if (!bx.ok)
+			return SF_GO_REFUSE_PATH;
+	}
+	if (ptr == len || ptr + 8 > (int32_t)shape->frame || len + 8 > (int32_t)shape->frame)
+		return SF_GO_REFUSE_PATH;
+
+	// Backwards from the call: mov, mov, lea type(%rip), mov plugins(%rip); before those the reload
+	// of the path on the way back from lockSlow, which must name the same two slots.
+	for (size_t nop = 0; nop <= 9 && nop + 40 < mapaccess; nop++) {
+		struct cursor c = cursor_at(code, mapaccess - nop - sizeof(key));
+
+		EAT(&c, 0x48, 0x89, 0xdf, 0x48, 0x89, 0xd3);
+		skip_nops(&c);
+		if (!c.ok || offset_of(code, &c) != mapaccess)
+			continue;
+		size_t loads = mapaccess - nop - sizeof(key) - 14;
+		for (size_t width = 10; width <= 16; width += 3) {
+			c = cursor_at(code, loads - width);
+			bool same = eat_slot(&c, 0x8b, RCX) == ptr && eat_slot(&c, 0x8b, RBX) == len;
+
+			if (!same || offset_of(code, &c) != loads)
+				continue;
+			EAT(&c, 0x48, 0x8b, 0x15);
+			eat_i32(&c);
+			EAT(&c, 0x48, 0x8d, 0x05);
+			if (!c.ok)
+				continue;
+			shape->path_ptr_slot = (uint32_t)ptr;
+			shape->path_len_slot = (uint32_t)len;
+			return SF_GO_REFUSE_NONE;
+		}
+	}
+	return SF_GO_REFUSE_KEY;
+}
+
+// The fill site, and the slot that the plugin goes to.
+static enum sf_go_refusal parse_site(const struct sf_go_code *code, struct sf_go_shape *shape,
+				     size_t mapaccess, int32_t *slot)
+{
+	struct cursor c = cursor_at(code, mapaccess + 5);
+
+	shape->site = (uint32_t)offset_of(code, &c);
+	EAT(&c, 0x48, 0x8b, 0x10);
+	skip_nops(&c);
+	EAT(&c, 0x48, 0x85, 0xd2);
+	skip_nops(&c);
+	shape->resume = (uint32_t)offset_of(code, &c);
+	EAT(&c, 0x0f, 0x84);
+	int64_t to = eat_i32(&c);
+	to += (int64_t)offset_of(code, &c);
+	if (!c.ok || to <= (int64_t)shape->resume || to >= (int64_t)code->size)
+		return SF_GO_REFUSE_SITE;
+	skip_nops(&c);
+	*slot = eat_slot(&c, 0x89, RDX);
+	if (!c.ok || *slot + 8 > (int32_t)shape->frame)
+		return SF_GO_REFUSE_SLOT;
+	return SF_GO_REFUSE_NONE;
+}
+
+static enum sf_go_refusal parse_success(const struct sf_go_code *code,
+					const struct sf_go_shape *shape, size_t chanrecv, int32_t slot)
+{
+	bool receives = false;
+
+	for (size_t nop = 0; nop <= 9 && !receives && nop + 6 <= chanrecv; nop++) {
+		struct cursor c = cursor_at(code, chanrecv - nop - 6);
+
+		EAT(&c, 0x48, 0x8b, 0x42, 0x20, 0x31, 0xdb);
+		skip_nops(&c);
+		receives = c.ok && offset_of(code, &c) == chanrecv;
+	}
+	struct cursor c = cursor_at(code, chanrecv + 5);
+	if (!receives || eat_slot(&c, 0x8b, RAX) != slot)
+		return SF_GO_REFUSE_SLOT;
+
+	EAT(&c, 0x31, 0xdb, 0x31, 0xc9);
+	if (is_go_1_19(code)) {
+		EAT(&c, 0x48, 0x8b, 0xac, 0x24);
+		if (eat_i32(&c) != (int32_t)shape->frame - 8)
+			c.ok = false;
+	}
+	EAT(&c, 0x48, 0x81, 0xc4);
+	if (eat_i32(&c) != (int32_t)shape->frame)
+		c.ok = false;
+	if (!is_go_1_19(code))
+		EAT(&c, 0x5d);
+	EAT(&c, 0xc3);
+	return c.ok ? SF_GO_REFUSE_NONE : SF_GO_REFUSE_EPILOGUE;
+}
+
+static enum sf_go_refusal parse(const struct sf_go_code *code, struct sf_go_shape *shape)
+{
+	enum sf_go_refusal why;
+	int32_t slot = -1;
+
+	if (!sf_go_version_listed(code->version, code->version_len))
+		return SF_GO_REFUSE_VERSION;
+	if (code->race)
+		return SF_GO_REFUSE_RACE;
+	if (!code->bytes || code->size < SIZE_MIN || code->size > SIZE_MAX_OPEN)
+		return SF_GO_REFUSE_SIZE;
+	why = parse_prologue(code, shape);
+	if (why)
+		return why;
+
+	size_t gostring = find_call(code, CHECK_LEN, code->gostring);
+	size_t mapaccess = gostring ? find_only_call(code, gostring, code->mapaccess) : 0;
+	size_t chanrecv = mapaccess ? find_only_call(code, mapaccess, code->chanrecv) : 0;
+	if (!chanrecv)
+		return SF_GO_REFUSE_CALLS;
+	why = parse_key(code, shape, gostring, mapaccess);
+	if (!why)
+		why = parse_site(code, shape, mapaccess, &slot);
+	if (!why)
+		why = parse_success(code, shape, chanrecv, slot);
+	return why;
+}
+
+enum sf_go_refusal sf_go_parse(const struct sf_go_code *code, struct sf_go_shape *shape)
+{
+	memset(shape, 0, sizeof(*shape));
+	enum sf_go_refusal why = parse(code, shape);
+	if (why)
+		memset(shape, 0, sizeof(*shape));
+	return why;
+}
+
+const char *sf_go_refusal_word(enum sf_go_refusal why)
+{
+	static const char *const words[] = {
+#define SF_GO_WORD(id, word, text) word,
+		SF_GO_REFUSALS(SF_GO_WORD)
+#undef SF_GO_WORD
+	};
+
+	return (unsigned)why < SF_GO_REFUSAL_COUNT ? words[why] : "unknown";
+}
+
+const char *sf_go_refusal_text(enum sf_go_refusal why)
+{
+	static const char *const texts[] = {
+#define SF_GO_TEXT(id, word, text) text,
+		SF_GO_REFUSALS(SF_GO_TEXT)
+#undef SF_GO_TEXT
+	};
+
+	return (unsigned)why < SF_GO_REFUSAL_COUNT ? texts[why] : "unknown";
+}

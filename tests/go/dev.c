@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A preload library with nothing in it but the Go room: so that the Go tests need no other part of
+// symfast, and can read the room's counters from inside the host.
+#include "../../shim/go/go.h"
+#include "../../shim/image/elf.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *realpath(const char *name, char *out);
+SF_EXPORT uint64_t sf_go_dev_count(const char *name);
+
+static char *(*next_realpath)(const char *, char *);
+
+SF_EXPORT char *realpath(const char *name, char *out)
+{
+	if (sf_go_serves_realpath)
+		return sf_go_realpath(name, out);
+	if (!next_realpath)
+		next_realpath = (char *(*)(const char *, char *))dlsym(RTLD_NEXT, "realpath");
+	return next_realpath(name, out);
+}
+
+struct wanted {
+	const char *name;
+	uint64_t value;
+};
+
+static void pick(void *arg, const char *name, uint64_t value)
+{
+	struct wanted *w = arg;
+
+	if (!strcmp(w->name, name))
+		w->value = value;
+}
+
+// The value of one counter; ~0 for a name that is none.
+SF_EXPORT uint64_t sf_go_dev_count(const char *name)
+{
+	struct wanted w = {name, ~(uint64_t)0};
+
+	sf_go_counters(pick, &w);
+	return w.value;
+}
+
+static void to_stderr(const char *line)
+{
+	fprintf(stderr, "symfast: %s\n", line);
+}
+
+static enum sf_go_mode mode_from(const char *word)
+{
+	static const char *const words[] = {"off", "libc", "strict", "on"};
+
+	for (int i = 0; word && i < 4; i++) {
+		if (!strcmp(word, words[i]))
+			return (enum sf_go_mode)i;
+	}
+	return SF_GO_ON;
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	const char *ttl = getenv("SYMFAST_GO_TTL_MS"), *verbose = getenv("SYMFAST_VERBOSE");
+	struct sf_go_env env = {
+		.main = _r_debug.r_map,
+		.mode = mode_from(getenv("SYMFAST_GO")),
+		.ttl_ms = ttl ? (unsigned int)atoi(ttl) : 100,
+		.verbose = verbose && *verbose == '1',
+		.log = to_stderr,
+		.realpath = (char *(*)(const char *, char *))dlsym(RTLD_NEXT, "realpath"),
+		.errno_location = __errno_location,
+	};
+
+	for (const struct link_map *l = env.main; l; l = l->l_next) {
+		struct sf_elf e;
+
+		if (sf_elf_open(&e, l->l_addr, l->l_ld) && e.soname &&
+		    !strcmp(e.soname, "libc.so.6"))
+			env.libc = l;
+	}
+	sf_go_init(&env);
+}
