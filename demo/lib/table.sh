@@ -94,6 +94,6 @@ print_legend()
 
 		stock, symfast: the same program without and with LD_PRELOAD=libsymfast.so, medians.
 		ratio: how many times better symfast is, then single pairs; ~ if they disagree which is better.
-		hits: share of look-ups answered from memory. same output: stdout, stderr, exit status.
+		hits: share of the case's look-ups answered from memory. same output: stdout, stderr, exit status.
 	END
 }
