@@ -31,6 +31,7 @@ class Place:
         self.bench = os.path.join(build, 'tests', 'bench')
         self.many_names = os.path.join(self.bench, 'libbench_names.so')
         self.other = os.path.join(self.bench, 'libbench_other_000.so')
+        self.plain = os.path.join(self.bench, 'libbench_plain_000.so')
         self.others = os.path.join(self.bench, 'others')
         pam = glob.glob('/lib/*/security/pam_unix.so')
         self.churned = pam[0] if pam else self.other
@@ -93,8 +94,10 @@ def loads(place):
                ['stock', 'symfast', 'off'])
     yield Case('reopen/0/2pin', 'reopen', ['--object', place.other, *crowd('2pin')], CROWD,
                skip='' if place.two_cpus else 'CPU 0 and 1 are not both ours')
-    yield Case('reopen/300/1', 'reopen',
-               ['--object', place.other, '--others', place.others, *crowd(1)], CALL)
+    for name, kind in (('300', 'plain'), ('300soname', 'other')):
+        yield Case(f'reopen/{name}/1', 'reopen',
+                   ['--object', place.other, '--others', os.path.join(place.others, kind),
+                    *crowd(1)], CALL)
     for pace, more in (('busy', []), ('paced', ['--pause-us', 100])):
         for threads in (1, 2):
             yield Case(f'beside/{pace}/{threads}', 'beside',
