@@ -27,6 +27,9 @@ check_preload()
 	if [ ! -r "$SYMFAST_LIB" ]; then
 		complain "no such library: $SYMFAST_LIB"
 		return 1
+	elif [[ $SYMFAST_LIB == *[\ :]* ]]; then
+		complain "LD_PRELOAD takes no path with a space or a colon: $SYMFAST_LIB"
+		return 1
 	fi
 	LD_PRELOAD=$SYMFAST_LIB /bin/cat /proc/self/maps 2>/dev/null | grep -qF "$SYMFAST_LIB" && return 0
 	complain "$SYMFAST_LIB cannot be preloaded:"
