@@ -43,12 +43,32 @@ sf_bytes_has(const char *s, char c)
 	return false;
 }
 
-/* Copies n bytes and returns the end of the copy. */
+/*
+ * Copies n bytes and returns the end of the copy. The tail of a long copy overlaps what is already
+ * there, so that no byte past n is read or written.
+ */
 SF_INLINE char *
 sf_bytes_put(char *to, const char *from, size_t n)
 {
-	__builtin_memcpy(to, from, n);
-	return to + n;
+	char *end = to + n;
+
+	if (n >= 16) {
+		const char *last = from + n - 16;
+
+		for (; n > 16; n -= 16, to += 16, from += 16)
+			__builtin_memcpy(to, from, 16);
+		__builtin_memcpy(end - 16, last, 16);
+	} else if (n >= 8) {
+		uint64_t tail;
+
+		__builtin_memcpy(&tail, from + n - 8, 8);
+		__builtin_memcpy(to, from, 8);
+		__builtin_memcpy(end - 8, &tail, 8);
+	} else {
+		while (to < end)
+			*to++ = *from++;
+	}
+	return end;
 }
 
 /* Copies into memory that a seqlock reader may be looking at. */

@@ -70,52 +70,38 @@ real_open(struct sf_thread *t, struct sf_question *q, uint64_t key, const char *
 	return SF_ANSWER(handle);
 }
 
-static struct sf_answer
-elide(struct sf_thread *t, const struct sf_reply *r)
+/* Why this call must be made by the host itself; SF_COUNTER_COUNT if the shim may make it. */
+static enum sf_counter
+must_pass(struct sf_thread *t, const char *name, int mode, const void *caller)
 {
-	if (!sf_object_elide(r->object, r->gen))
-		return SF_DECLINE;
-	if (sf_unlikely(sf_facts_error_pending()))
-		sf_facts_error_clear();
-	sf_count_for(t, SF_DLOPEN_HIT);
-	return SF_ANSWER(r->value);
+	if (sf_unreadable(name))
+		return SF_BYPASS_NULL;
+	if (t->close_depth > 0)
+		return SF_BYPASS_NESTED;
+	if ((mode & ~KNOWN_MODES) != 0 || (mode & (RTLD_LAZY | RTLD_NOW)) == 0)
+		return SF_BYPASS_MODE;
+	if (sf_object_retired())
+		return SF_BYPASS_RAW;
+	if (sf_learn_has_namespaces())
+		return SF_BYPASS_SPACE;
+	return caller_matters(name, caller) ? SF_BYPASS_SEARCH : SF_COUNTER_COUNT;
 }
 
-static SF_NOINLINE struct sf_answer
-open_slow(struct sf_thread *t, struct sf_question *q, uint64_t key, const char *name, int mode,
-	  const void *caller, uintptr_t sp)
+/* The map by content: a hit whose hint is gone, or that must clear libc's error first. */
+static bool
+elide_by_content(struct sf_thread *t, struct sf_question *q, uint64_t key, struct sf_reply *r)
 {
-	struct sf_reply r;
-
-	if (name != NULL && sf_unreadable(name))
-		return tail(t, mode, sp, SF_BYPASS_NULL);
-	if (t->close_depth > 0)
-		return tail(t, mode, sp, SF_BYPASS_NESTED);
-	if (mode & RTLD_DEEPBIND) {
-		/* Such an object may find libc's own functions before ours. */
-		sf_learn_raw("dlopen");
-		return tail(t, mode, sp, SF_BYPASS_RAW);
-	}
-	if ((mode & ~KNOWN_MODES) != 0 || (mode & (RTLD_LAZY | RTLD_NOW)) == 0)
-		return tail(t, mode, sp, SF_BYPASS_MODE);
-	if (sf_object_retired())
-		return tail(t, mode, sp, SF_BYPASS_RAW);
-	if (sf_learn_has_namespaces())
-		return tail(t, mode, sp, SF_BYPASS_SPACE);
-	if (t->block == NULL)
-		sf_thread_attach(t);
-	if (t->block != NULL && sf_table_hash(q) && sf_table_find(q, &r)) {
-		struct sf_answer a = elide(t, &r);
-
-		if (a.pass == 0) {
-			sf_thread_promote(t);
-			sf_hint_keep(t->hints, t->hint_mask, key, r.entry);
-			return a;
-		}
-	}
-	if (caller_matters(q->name, caller))
-		return tail(t, mode, sp, SF_BYPASS_SEARCH);
-	return real_open(t, q, key, name, mode, sp);
+	if (t->close_depth > 0 || sf_unreadable(q->name) ||
+	    (t->block == NULL && !sf_thread_attach(t)))
+		return false;
+	if (!sf_table_hash(q) || !sf_table_find(q, r) || !sf_object_elide(r->object, r->gen))
+		return false;
+	if (sf_facts_error_pending())
+		sf_facts_error_clear();
+	sf_thread_promote(t);
+	sf_hint_keep(t->hints, t->hint_mask, key, r->entry);
+	sf_count_for(t, SF_DLOPEN_HIT);
+	return true;
 }
 
 struct sf_answer
@@ -123,6 +109,7 @@ sf_entry_dlopen(const char *name, int mode, long unused, const void *caller, uin
 {
 	struct sf_thread *t = &sf_thread;
 	struct sf_question q = {.handle = (unsigned int)mode, .kind = SF_KIND_OPEN};
+	enum sf_counter reason;
 	struct sf_reply r;
 	uint64_t key;
 
@@ -132,14 +119,14 @@ sf_entry_dlopen(const char *name, int mode, long unused, const void *caller, uin
 	t->pending = 0;
 	q.name = name != NULL ? name : "";
 	key = sf_hint_key(q.handle, q.name, NULL, SF_KIND_OPEN);
-	if (!sf_unreadable(q.name) && t->close_depth == 0 &&
-	    sf_hint_find(t->hints, t->hint_mask, key, q.handle, q.name, NULL, SF_KIND_OPEN, &r)) {
-		struct sf_answer a = elide(t, &r);
-
-		if (sf_likely(a.pass == 0))
-			return a;
-	}
-	return open_slow(t, &q, key, name, mode, caller, sp);
+	if (elide_by_content(t, &q, key, &r))
+		return SF_ANSWER(r.value);
+	if (mode & RTLD_DEEPBIND)
+		sf_learn_raw("dlopen"); /* its objects may find libc's own functions before ours */
+	reason = must_pass(t, q.name, mode, caller);
+	if (reason != SF_COUNTER_COUNT)
+		return tail(t, mode, sp, reason);
+	return real_open(t, &q, key, name, mode, sp);
 }
 
 struct sf_answer

@@ -7,6 +7,8 @@
 /* The five outcomes of one function stand side by side in the counter table. */
 enum outcome { HIT, SHARED, NEGATIVE, LEARN, PASS };
 
+#define FIRSTS_FLOOD 1024
+
 static enum sf_counter
 outcome(const struct sf_question *q, enum outcome o)
 {
@@ -61,7 +63,8 @@ negative(struct sf_thread *t, const struct sf_question *q, const struct sf_reply
 		named = NULL;
 	file = sf_negative_file(named, map == sf_next.main ? map : NULL, &len);
 	if (file == NULL || sf_learn_errors_raw() ||
-	    !sf_negative_write(t, file, len, q->name, q->version))
+	    !sf_negative_write(t, file, len, q->name, q->name_len - 1, q->version,
+			       q->version_len - (q->version != NULL)))
 		return decline(t, q, SF_BYPASS_NEGATIVE);
 	/* The record's name was read while this life ran, or the answer is not given. */
 	sf_fence_load();
@@ -122,49 +125,62 @@ wrapped_name(struct sf_thread *t, const struct sf_question *q, const void *calle
 	return SF_ANSWER(value);
 }
 
-static SF_NOINLINE struct sf_answer
-slow(struct sf_thread *t, struct sf_question *q, uint64_t key, const void *caller)
+/*
+ * A long run of first sightings is a flood of distinct names: hashing each of them would buy
+ * nothing. Seven of eight are then left alone, until one is found in the map again.
+ */
+static bool
+is_flood(struct sf_thread *t)
 {
+	return t->firsts >= FIRSTS_FLOOD && (++t->firsts & 7) != 0;
+}
+
+static struct sf_answer
+by_content(struct sf_thread *t, struct sf_question *q)
+{
+	uint64_t key = sf_hint_key(q->handle, q->name, q->version, q->kind);
 	struct sf_reply r;
 
-	if (sf_unreadable(q->name) || (q->kind == SF_KIND_VSYM && sf_unreadable(q->version)))
-		return decline(t, q, SF_BYPASS_NULL);
-	if (sf_learn_is_wrapped(q->name))
-		return wrapped_name(t, q, caller);
-	if (q->handle == (uintptr_t)RTLD_NEXT)
-		return decline(t, q, SF_BYPASS_NEXT);
-	if (t->close_depth > 0)
-		return decline(t, q, SF_BYPASS_NESTED);
-	if (q->handle == 0 && !plain_caller(t, caller))
-		return decline(t, q, SF_BYPASS_CALLER);
-	if (t->block == NULL && !sf_thread_attach(t))
-		return decline(t, q, SF_BYPASS_BUSY);
+	if (is_flood(t))
+		return decline(t, q, SF_BYPASS_FLOOD);
 	if (!sf_table_hash(q))
 		return decline(t, q, SF_BYPASS_LONG);
 	if (sf_table_find(q, &r)) {
+		t->firsts = 0;
 		sf_thread_promote(t);
 		sf_hint_keep(t->hints, t->hint_mask, key, r.entry);
 		return give(t, q, &r, SHARED);
 	}
-	if (!sf_table_seen(q))
+	if (!sf_table_seen(q)) {
+		t->firsts++;
 		return decline(t, q, SF_BYPASS_FIRST);
+	}
+	t->firsts = 0;
 	return learn(t, q, key);
 }
 
-SF_INLINE struct sf_answer
+/* What the fast path left: hint misses, negative answers, first callers, everything unusual. */
+static struct sf_answer
 look_up(void *handle, const char *name, const char *version, enum sf_kind kind, const void *caller)
 {
 	struct sf_thread *t = &sf_thread;
 	struct sf_question q = {
 		.handle = (uintptr_t)handle, .name = name, .version = version, .kind = kind};
-	uint64_t key = sf_hint_key(q.handle, name, version, kind);
-	struct sf_reply r;
 
 	t->pending = 0;
-	if (sf_likely(sf_hint_find(t->hints, t->hint_mask, key, q.handle, name, version, kind, &r)) &&
-	    (q.handle != 0 || plain_caller(t, caller)))
-		return give(t, &q, &r, HIT);
-	return slow(t, &q, key, caller);
+	if (sf_unreadable(name) || (kind == SF_KIND_VSYM && sf_unreadable(version)))
+		return decline(t, &q, SF_BYPASS_NULL);
+	if (name[0] == 'd' && sf_learn_is_wrapped(name))
+		return wrapped_name(t, &q, caller);
+	if (handle == RTLD_NEXT)
+		return decline(t, &q, SF_BYPASS_NEXT);
+	if (t->close_depth > 0)
+		return decline(t, &q, SF_BYPASS_NESTED);
+	if (handle == RTLD_DEFAULT && !plain_caller(t, caller))
+		return decline(t, &q, SF_BYPASS_CALLER);
+	if (t->block == NULL && !sf_thread_attach(t))
+		return decline(t, &q, SF_BYPASS_BUSY);
+	return by_content(t, &q);
 }
 
 struct sf_answer

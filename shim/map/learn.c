@@ -184,7 +184,8 @@ take_error(struct sf_thread *t, const struct sf_question *q, const struct lives 
 	bool same;
 
 	file = sf_negative_file(l->global ? NULL : l->object, l->ask, &len);
-	if (file == NULL || !sf_negative_write(t, file, len, q->name, q->version))
+	if (file == NULL || !sf_negative_write(t, file, len, q->name, q->name_len - 1, q->version,
+					       q->version_len - (q->version != NULL)))
 		return false;
 	text = sf_next.dlerror();
 	same = text != NULL && sf_bytes_same(text, t->block->text);

@@ -6,24 +6,21 @@ char **sf_negative_argv;
 
 bool
 sf_negative_write(struct sf_thread *t, const char *file, size_t file_len, const char *name,
-		  const char *version)
+		  size_t name_len, const char *version, size_t version_len)
 {
 	static const char undefined[] = ": undefined symbol: ";
 	static const char versioned[] = ", version ";
-	size_t name_len = sf_bytes_length(name, SF_NAME_MAX), version_len = 0;
 	char *p;
 
-	if (version != NULL)
-		version_len = sizeof(versioned) - 1 + sf_bytes_length(version, SF_NAME_MAX);
-	if (t->block == NULL ||
-	    file_len + sizeof(undefined) + name_len + version_len > SF_TEXT_MAX)
+	if (t->block == NULL || file_len + name_len + version_len + sizeof(undefined) +
+				sizeof(versioned) > SF_TEXT_MAX)
 		return false;
 	p = sf_bytes_put(t->block->text, file, file_len);
 	p = sf_bytes_put(p, undefined, sizeof(undefined) - 1);
 	p = sf_bytes_put(p, name, name_len);
 	if (version != NULL) {
 		p = sf_bytes_put(p, versioned, sizeof(versioned) - 1);
-		p = sf_bytes_put(p, version, version_len - (sizeof(versioned) - 1));
+		p = sf_bytes_put(p, version, version_len);
 	}
 	*p = '\0';
 	return true;

@@ -10,11 +10,11 @@
 #include "thread.h"
 
 /*
- * Writes "FILE: undefined symbol: NAME[, version VERSION]" to the thread's block. False, and
- * nothing pending, if the thread has no block or the text does not fit.
+ * Writes "FILE: undefined symbol: NAME[, version VERSION]" to the thread's block; lengths without
+ * NUL, version NULL if there is none. False if the thread has no block or the text does not fit.
  */
 bool sf_negative_write(struct sf_thread *t, const char *file, size_t file_len, const char *name,
-		       const char *version);
+		       size_t name_len, const char *version, size_t version_len);
 
 /* The FILE part for a handle's record or, for the executable, argv[0]: CONTRACT 5. */
 const char *sf_negative_file(const struct sf_object *o, const struct link_map *map, size_t *len);

@@ -7,38 +7,15 @@
 #include "../base/sys.h"
 #include "thread.h"
 
-#define WAYS 8
-#define SETS 256
 #define GEN_LAST 0xfffffff0u	/* a record that old is never opened again */
 
 struct sf_object sf_object_permanent = {.gen = 1, .permanent = 1};
 struct sf_object sf_object_global = {.gen = 1};
 
-static struct sf_object *records;
+struct sf_object *sf_object_records;
 static struct sf_lock create_lock = SF_LOCK_INIT;
 static uint32_t global_loading;	/* RTLD_GLOBAL loads under way; ck_pr, any thread */
 static uint8_t retired;
-
-static struct sf_object *
-set_of(const void *handle)
-{
-	uint64_t x = (uint64_t)(uintptr_t)handle * 0x9e3779b97f4a7c15ull;
-
-	return records + (x >> 56) * WAYS;
-}
-
-struct sf_object *
-sf_object_find(const void *handle)
-{
-	struct sf_object *set = set_of(handle);
-
-	if (handle == NULL)
-		return NULL;
-	for (int i = 0; i < WAYS; i++)
-		if (sf_load_64((const uint64_t *)&set[i].handle) == (uintptr_t)handle)
-			return &set[i];
-	return NULL;
-}
 
 static void
 name_record(struct sf_object *o, const struct link_map *l)
@@ -57,9 +34,9 @@ name_record(struct sf_object *o, const struct link_map *l)
 static struct sf_object *
 create_locked(const void *handle)
 {
-	struct sf_object *set = set_of(handle), *victim = NULL;
+	struct sf_object *set = sf_object_set(handle), *victim = NULL;
 
-	for (int i = 0; i < WAYS; i++) {
+	for (int i = 0; i < SF_OBJECT_WAYS; i++) {
 		struct sf_object *o = &set[i];
 		uint64_t s = sf_load_64(&o->state);
 
@@ -99,8 +76,8 @@ find_or_create(const void *handle)
 bool
 sf_object_init(struct link_map *main, struct link_map *tail)
 {
-	records = sf_sys_map(sizeof(*records) * WAYS * SETS);
-	if (records == NULL)
+	sf_object_records = sf_sys_map(sizeof(*sf_object_records) * SF_OBJECT_WAYS * SF_OBJECT_SETS);
+	if (sf_object_records == NULL)
 		return false;
 	for (struct link_map *l = main; l != NULL; l = l == tail ? NULL : l->l_next) {
 		struct sf_object *o = create_locked(l);
@@ -193,20 +170,6 @@ sf_object_adopted(void *handle, uint32_t *gen)
 	return add_reference(handle, SF_STATE_ADOPTED, gen);
 }
 
-bool
-sf_object_elide(struct sf_object *o, uint32_t gen)
-{
-	for (;;) {
-		uint64_t s = sf_load_64(&o->state);
-
-		if (SF_STATE_GEN(s) != gen || SF_STATE_REAL(s) == 0 ||
-		    SF_STATE_ELIDED(s) == 0xffff)
-			return false;
-		if (sf_cas_64(&o->state, s, s + 1))
-			return true;
-	}
-}
-
 enum sf_close
 sf_object_close(void *handle)
 {
@@ -220,7 +183,7 @@ sf_object_close(void *handle)
 		if (sf_load_64((uint64_t *)&o->handle) != (uintptr_t)handle || !SF_STATE_OPEN(s))
 			return SF_CLOSE_LIBC;
 		if (SF_STATE_ELIDED(s) > 0)
-			next = s - 1;
+			next = s - 1; /* a reference that came without libc goes without libc */
 		else if (SF_STATE_REAL(s) > 1 || (o->permanent && SF_STATE_REAL(s) > 0))
 			next = s - SF_STATE_REAL_ONE;
 		else
@@ -292,8 +255,8 @@ sf_object_retire_all(void (*replay)(void *), void (*drop)(void *))
 		return;
 	sf_store_8(&retired, 1);
 	sf_fence_full();
-	for (size_t i = 0; i < WAYS * SETS; i++)
-		retire(&records[i], replay, drop);
+	for (size_t i = 0; i < SF_OBJECT_WAYS * SF_OBJECT_SETS; i++)
+		retire(&sf_object_records[i], replay, drop);
 }
 
 bool

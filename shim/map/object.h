@@ -50,8 +50,62 @@ extern struct sf_object sf_object_global;
 bool sf_object_init(struct link_map *main, struct link_map *tail);
 void sf_object_reset_locks(void);
 
-/* The record of a handle, or NULL. Lock-free. */
-struct sf_object *sf_object_find(const void *handle);
+#define SF_OBJECT_WAYS 8
+#define SF_OBJECT_SETS 256
+extern struct sf_object *sf_object_records;	/* SETS sets of WAYS records */
+
+SF_INLINE struct sf_object *
+sf_object_set(const void *handle)
+{
+	uint64_t x = (uint64_t)(uintptr_t)handle * 0x9e3779b97f4a7c15ull;
+
+	return sf_object_records + (x >> 56) * SF_OBJECT_WAYS;
+}
+
+/* The record of a handle, or NULL. Wait-free. */
+SF_INLINE struct sf_object *
+sf_object_find(const void *handle)
+{
+	struct sf_object *set = sf_object_set(handle);
+
+	for (int i = 0; i < SF_OBJECT_WAYS; i++)
+		if (sf_load_64((const uint64_t *)&set[i].handle) == (uintptr_t)handle)
+			return handle != NULL ? &set[i] : NULL;
+	return NULL;
+}
+
+/* One more reference without libc, if this life still runs. Lock-free. */
+SF_INLINE bool
+sf_object_elide(struct sf_object *o, uint32_t gen)
+{
+	for (;;) {
+		uint64_t s = sf_load_64(&o->state);
+
+		if (SF_STATE_GEN(s) != gen || SF_STATE_REAL(s) == 0 ||
+		    SF_STATE_ELIDED(s) == 0xffff)
+			return false;
+		if (sf_likely(sf_cas_64(&o->state, s, s + 1)))
+			return true;
+	}
+}
+
+/* Gives such a reference back; false if there is none. Lock-free. */
+SF_INLINE bool
+sf_object_give_back(const void *handle)
+{
+	struct sf_object *o = sf_object_find(handle);
+
+	while (o != NULL) {
+		uint64_t s = sf_load_64(&o->state);
+
+		if (sf_load_64((const uint64_t *)&o->handle) != (uintptr_t)handle ||
+		    SF_STATE_ELIDED(s) == 0)
+			return false;
+		if (sf_likely(sf_cas_64(&o->state, s, s - 1)))
+			return true;
+	}
+	return false;
+}
 /* Is the object behind this link map part of the initial set? */
 bool sf_object_initial(const struct link_map *l);
 
@@ -65,8 +119,6 @@ bool sf_object_life(const struct sf_object *o, uint32_t *gen);
 void sf_object_opened(void *handle);
 /* libc has just given us a reference of our own. False: the record could not take it. */
 bool sf_object_adopted(void *handle, uint32_t *gen);
-/* One more reference without libc, if this life still runs. */
-bool sf_object_elide(struct sf_object *o, uint32_t gen);
 
 enum sf_close {
 	SF_CLOSE_ELIDED,	/* given back, libc need not know */

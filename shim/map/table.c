@@ -8,6 +8,7 @@
 
 #define WAYS       8
 #define SLAB       16384u
+#define PAD_SLABS  5		/* a torn length reads up to 64 KiB past an entry */
 #define UNIT       64u
 #define CLASSES    7			/* 64, 128, ... 4096 bytes */
 #define CLOCK_STEPS 64
@@ -35,21 +36,22 @@ bool
 sf_table_init(unsigned int kib)
 {
 	size_t total = (size_t)kib * 1024;
-	size_t index = power_below(total / 16), door = power_below(total / 128);
-	size_t hints = power_below(total / 128), entries, map;
+	size_t index = power_below(total / 16), door = power_below(total / 256);
+	size_t hints = power_below(total / 128), sets = index / (WAYS * sizeof(uint64_t));
+	size_t used = (sets / 8 + 4095) & ~4095u, entries, map;
 	char *p;
 
-	/* The last slab is never carved: it pads the unaligned reads past an entry. */
-	entries = total - index - door - hints;
-	slabs = (uint32_t)(entries / SLAB);
-	map = (slabs + 4095) & ~4095u;
-	slabs -= (uint32_t)((map + SLAB - 1) / SLAB) + 1;
+	entries = total - index - door - hints - used;
+	map = (entries / SLAB + 4095) & ~4095u;
+	slabs = (uint32_t)((entries - map) / SLAB) - PAD_SLABS;
 	p = sf_sys_map(total);
 	if (p == NULL)
 		return false;
 	sf_table.index = (uint64_t *)(void *)p;
-	sf_table.index_mask = index / (WAYS * sizeof(uint64_t)) - 1;
+	sf_table.index_mask = sets - 1;
 	p += index;
+	sf_table.used = (uint64_t *)(void *)p;
+	p += used;
 	sf_table.hints = (uint64_t *)(void *)p;
 	sf_table.hint_sets = (uint32_t)(hints / (SF_HINT_WAYS * sizeof(uint64_t)));
 	p += hints;
@@ -107,7 +109,10 @@ bool
 sf_table_find(const struct sf_question *q, struct sf_reply *r)
 {
 	const uint64_t *set = index_set(q->hash);
+	uint64_t number = q->hash & sf_table.index_mask;
 
+	if (!(sf_load_64(&sf_table.used[number / 64]) >> number % 64 & 1))
+		return false;
 	for (int i = 0; i < WAYS; i++) {
 		uint64_t slot = sf_load_64(&set[i]);
 		struct sf_entry *e;
@@ -332,6 +337,14 @@ write_locked(struct sf_entry *e, const struct sf_question *q, const struct sf_re
 	end_write_locked(e);
 }
 
+static void
+mark_used_locked(uint64_t number)
+{
+	uint64_t *word = &sf_table.used[number / 64];
+
+	sf_store_64(word, *word | 1ull << number % 64);
+}
+
 bool
 sf_table_keep(const struct sf_question *q, struct sf_reply *r)
 {
@@ -353,6 +366,7 @@ sf_table_keep(const struct sf_question *q, struct sf_reply *r)
 		slot = slot_locked(set, q->hash);
 		write_locked(e, q, r);
 		sf_store_64(slot, (q->hash >> 32) << 32 | number_of(e));
+		mark_used_locked(q->hash & sf_table.index_mask);
 	}
 	r->entry = number_of(e);
 	sf_lock_release(&lock);

@@ -42,14 +42,24 @@ struct sf_entry {
 	uintptr_t handle;
 	void *value;
 	struct sf_object *object;
-	uint16_t name_len;	/* with NUL */
-	uint16_t version_len;	/* with NUL; 0: no version */
-	uint8_t kind;
-	uint8_t verdict;
-	uint8_t ref;		/* CLOCK */
-	uint8_t size_class;
+	union {
+		struct {
+			uint16_t name_len;	/* with NUL */
+			uint16_t version_len;	/* with NUL; 0: no version */
+			uint8_t kind;
+			uint8_t verdict;
+			uint8_t ref;		/* CLOCK */
+			uint8_t size_class;
+		};
+		uint64_t shape;			/* all of these in one load */
+	};
 	char name[];		/* name NUL [version NUL] */
 };
+
+#define SF_SHAPE_NAME(shape)    ((uint32_t)(shape) & 0xffff)
+#define SF_SHAPE_VERSION(shape) ((uint32_t)(shape) >> 16)
+#define SF_SHAPE_KIND(shape)    ((uint8_t)((shape) >> 32))
+#define SF_SHAPE_VERDICT(shape) ((uint8_t)((shape) >> 40))
 
 struct sf_question {
 	uintptr_t handle;
@@ -67,6 +77,7 @@ struct sf_reply {
 	uint32_t gen;
 	uint8_t verdict;
 	uint32_t entry;		/* its number, for a hint */
+	uint32_t seq;		/* of that entry when it was read */
 };
 
 struct sf_table {
@@ -77,6 +88,7 @@ struct sf_table {
 	uint32_t hint_sets;
 	uint16_t *door;
 	uint64_t door_mask;
+	uint64_t *used;		/* a bit per set of the index: was it ever written? */
 	uint64_t seed;
 };
 
@@ -89,7 +101,7 @@ void sf_table_forked(void);
 
 /* Lengths and hash of a question; false if it is too long to be kept. */
 bool sf_table_hash(struct sf_question *q);
-/* Answers by content. */
+/* Answers by content. Touches one line of the index, none if the set was never written. */
 bool sf_table_find(const struct sf_question *q, struct sf_reply *r);
 /* Has the question been seen before? Notes that it has now. */
 bool sf_table_seen(const struct sf_question *q);
@@ -132,31 +144,30 @@ sf_hint_set(uint64_t *hints, uint32_t mask, uint64_t key)
 /*
  * Is the entry this question's, whole, and of a life that still runs? Then `r` has its answer.
  * Budget of a hit with a name of up to 24 bytes: two lines of ours (entry, object's generation).
+ * A torn length can at worst compare 64 KiB of our own padding: sf_bytes_equal stops at the host's
+ * NUL, and the sequence number discards the result.
  */
 SF_INLINE bool
 sf_entry_answers(const struct sf_entry *e, uintptr_t handle, const char *name,
 		 const char *version, enum sf_kind kind, struct sf_reply *r)
 {
 	uint32_t seq = sf_load_32(&e->seq);
-	uint32_t len;
+	uint64_t shape;
 
 	sf_fence_load(); /* pairs with the store fence after the writer made seq odd */
-	if (sf_load_64((const uint64_t *)&e->handle) != handle || sf_load_8(&e->kind) != kind)
+	shape = sf_load_64(&e->shape);
+	if (sf_load_64((const uint64_t *)&e->handle) != handle || SF_SHAPE_KIND(shape) != kind)
 		return false;
-	len = sf_load_16(&e->name_len);
-	if (len == 0 || len > SF_NAME_MAX || !sf_bytes_equal(name, e->name, len))
+	if (!sf_bytes_equal(name, e->name, SF_SHAPE_NAME(shape)))
 		return false;
-	if (kind == SF_KIND_VSYM) {
-		uint32_t vlen = sf_load_16(&e->version_len);
-
-		if (vlen == 0 || len + vlen > SF_NAME_MAX ||
-		    !sf_bytes_equal(version, e->name + len, vlen))
-			return false;
-	}
+	if (kind == SF_KIND_VSYM &&
+	    !sf_bytes_equal(version, e->name + SF_SHAPE_NAME(shape), SF_SHAPE_VERSION(shape)))
+		return false;
 	r->object = sf_load_ptr(&e->object);
 	r->gen = sf_load_32(&e->gen);
 	r->value = sf_load_ptr(&e->value);
-	r->verdict = sf_load_8(&e->verdict);
+	r->verdict = SF_SHAPE_VERDICT(shape);
+	r->seq = seq;
 	sf_fence_load(); /* pairs with the store fence before the writer makes seq even again */
 	if ((seq & 1) || sf_load_32(&e->seq) != seq)
 		return false;
@@ -181,9 +192,9 @@ sf_hint_find(uint64_t *hints, uint32_t mask, uint64_t key, uintptr_t handle, con
 
 		if ((uint32_t)(slot >> 32) != sf_hint_tag(key))
 			continue;
-		return SF_SLOT_ENTRY(slot) != 0 &&
-		       sf_entry_answers(sf_table_entry(SF_SLOT_ENTRY(slot)), handle, name, version,
-					kind, r);
+		r->entry = SF_SLOT_ENTRY(slot);
+		return r->entry != 0 && sf_entry_answers(sf_table_entry(r->entry), handle, name,
+							 version, kind, r);
 	}
 	return false;
 }

@@ -37,6 +37,7 @@ struct sf_thread {
 	const struct sf_object *caller;	/* and its record */
 	/* Cold. */
 	uint32_t slow_calls;		/* second-level hits so far: proves hot */
+	uint32_t firsts;		/* first sightings since the last hit by content */
 	uint32_t close_depth;		/* libc dlclose calls on this stack */
 	uint32_t open_depth;		/* libc dlopen calls made from C on this stack */
 	uintptr_t open_mark;		/* stack pointer of the outermost tail-jumped dlopen, or 0 */

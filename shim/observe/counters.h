@@ -37,6 +37,7 @@
 	X(DLERROR_PASS, "dlerror.pass", "passed through to libc")                                \
 	X(DLINFO_PASS, "dlinfo.pass", "passed through to libc")                                  \
 	X(BYPASS_FIRST, "bypass.first", "first sighting of this question")                       \
+	X(BYPASS_FLOOD, "bypass.flood", "not looked at: a long run of first sightings")           \
 	X(BYPASS_NEXT, "bypass.next", "RTLD_NEXT depends on the caller")                         \
 	X(BYPASS_CALLER, "bypass.caller", "the caller's object decides, and is not a plain one") \
 	X(BYPASS_UNPROVEN, "bypass.unproven", "TLS, IFUNC, absolute or unique symbol, or no proof") \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* stubs.S: the exported libc names on aarch64.
+/* stubs.S: the full wrappers on aarch64.
  *
  * Frame: 0 x29, 8 x30 (the host's return address), 16 x0, 24 x1, 32 x2, 40 unused; 48 bytes.
  * The C half answers in x0 with x1 = 0, or declines with x1 != 0; then arguments and x30 are
@@ -53,12 +53,12 @@
 .endm
 
 	/* Offsets into struct sf_next: asserted in entry/offsets.c. */
-	SF_STUB	dlopen, sf_entry_dlopen, 0
+	SF_STUB	sf_full_dlopen, sf_entry_dlopen, 0
 	SF_STUB	dlmopen, sf_entry_dlmopen, 8
-	SF_STUB	dlclose, sf_entry_dlclose, 16
-	SF_STUB	dlsym, sf_entry_dlsym, 24
-	SF_STUB	dlvsym, sf_entry_dlvsym, 32
-	SF_STUB	dlerror, sf_entry_dlerror, 40
+	SF_STUB	sf_full_dlclose, sf_entry_dlclose, 16
+	SF_STUB	sf_full_dlsym, sf_entry_dlsym, 24
+	SF_STUB	sf_full_dlvsym, sf_entry_dlvsym, 32
+	SF_STUB	sf_full_dlerror, sf_entry_dlerror, 40
 	SF_STUB	dlinfo, sf_entry_dlinfo, 48
 
 	.section .note.GNU-stack, "", %progbits

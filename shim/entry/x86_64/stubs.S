@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* stubs.S: the exported libc names on x86-64.
+/* stubs.S: the full wrappers on x86-64.
  *
  * Stack map at the call: 0 third argument, 8 second, 16 first, 24 return address of the host.
  * At entry rsp = 16n + 8; three pushes make it 16n - 16, aligned for the call.
@@ -46,12 +46,12 @@
 .endm
 
 	/* Offsets into struct sf_next: asserted in entry/offsets.c. */
-	SF_STUB	dlopen, sf_entry_dlopen, 0
+	SF_STUB	sf_full_dlopen, sf_entry_dlopen, 0
 	SF_STUB	dlmopen, sf_entry_dlmopen, 8
-	SF_STUB	dlclose, sf_entry_dlclose, 16
-	SF_STUB	dlsym, sf_entry_dlsym, 24
-	SF_STUB	dlvsym, sf_entry_dlvsym, 32
-	SF_STUB	dlerror, sf_entry_dlerror, 40
+	SF_STUB	sf_full_dlclose, sf_entry_dlclose, 16
+	SF_STUB	sf_full_dlsym, sf_entry_dlsym, 24
+	SF_STUB	sf_full_dlvsym, sf_entry_dlvsym, 32
+	SF_STUB	sf_full_dlerror, sf_entry_dlerror, 40
 	SF_STUB	dlinfo, sf_entry_dlinfo, 48
 
 	.section .note.GNU-stack, "", @progbits

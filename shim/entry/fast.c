@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// fast.c: the exported functions themselves: a hit, or a jump to the full wrapper.
+//
+// Every function here is a leaf that either returns or ends in a sibling call (a jump), so that the
+// full wrapper, and behind it libc, still see the host's return address on top of the stack.
+// tests/asm checks the built library: not one call instruction in these functions.
+//
+// Budget of a dlsym hit with a name of up to 16 bytes: about 70 instructions, no store but the
+// thread's own counter and flag, no atomic; lines read: thread record, hint slot, entry, generation.
+#include "entry.h"
+
+#include "../libc/facts.h"
+
+/* The full wrappers (stubs.S): C half, then answer or tail jump to the next definition. */
+void *sf_full_dlsym(void *handle, const char *name);
+void *sf_full_dlvsym(void *handle, const char *name, const char *version);
+void *sf_full_dlopen(const char *name, int mode);
+int sf_full_dlclose(void *handle);
+char *sf_full_dlerror(void);
+
+/* Was this caller found plain before (dlsym.c: plain_caller)? */
+SF_INLINE bool
+is_known_caller(const struct sf_thread *t, const void *caller)
+{
+	return (uintptr_t)caller - t->caller_lo < t->caller_len;
+}
+
+/*
+ * A negative hit: libc's error text, from our own copies of the names. They are used only if the
+ * entry and the life they belong to are still the ones that answered.
+ */
+static SF_NOINLINE void *
+negative_dlsym(void *handle, const char *name, uint32_t entry, uint32_t seq,
+	       const struct sf_object *object, uint32_t gen)
+{
+	struct sf_thread *t = &sf_thread;
+	const struct sf_entry *e = sf_table_entry(entry);
+	const struct sf_object *named = handle == RTLD_DEFAULT ? t->caller : object;
+	uint64_t shape = sf_load_64(&e->shape);
+	size_t len = sf_load_8(&named->file_len);
+
+	if (len == 0 || sf_learn_errors_raw() ||
+	    !sf_negative_write(t, named->file, len, e->name, SF_SHAPE_NAME(shape) - 1, NULL, 0))
+		return sf_full_dlsym(handle, name);
+	sf_fence_load();
+	if (sf_load_32(&e->seq) != seq || sf_load_32(&object->gen) != gen)
+		return sf_full_dlsym(handle, name);
+	t->pending = 1;
+	t->block->counters.n[handle == RTLD_DEFAULT ? SF_DEFAULT_NEGATIVE : SF_DLSYM_NEGATIVE]++;
+	return NULL;
+}
+
+SF_EXPORT void *
+dlsym(void *restrict handle, const char *restrict name)
+{
+	struct sf_thread *t = &sf_thread;
+	uint64_t key = sf_hint_key((uintptr_t)handle, name, NULL, SF_KIND_SYM);
+	struct sf_reply r;
+
+	if (sf_unlikely(sf_word != SF_WORD_ON))
+		return sf_full_dlsym(handle, name);
+	if (!sf_hint_find(t->hints, t->hint_mask, key, (uintptr_t)handle, name, NULL, SF_KIND_SYM,
+			  &r) || sf_unlikely(sf_facts_error_pending()))
+		return sf_full_dlsym(handle, name);
+	if (handle == RTLD_DEFAULT && sf_unlikely(!is_known_caller(t, __builtin_return_address(0))))
+		return sf_full_dlsym(handle, name);
+	if (r.verdict != SF_VALUE)
+		return r.verdict == SF_NEGATIVE
+			       ? negative_dlsym(handle, name, r.entry, r.seq, r.object, r.gen)
+			       : sf_full_dlsym(handle, name);
+	t->block->counters.n[handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT]++;
+	t->pending = 0;
+	return r.value;
+}
+
+SF_EXPORT void *
+dlvsym(void *restrict handle, const char *restrict name, const char *restrict version)
+{
+	struct sf_thread *t = &sf_thread;
+	uint64_t key = sf_hint_key((uintptr_t)handle, name, version, SF_KIND_VSYM);
+	struct sf_reply r;
+
+	if (sf_unlikely(sf_word != SF_WORD_ON) || handle == RTLD_DEFAULT)
+		return sf_full_dlvsym(handle, name, version);
+	if (!sf_hint_find(t->hints, t->hint_mask, key, (uintptr_t)handle, name, version,
+			  SF_KIND_VSYM, &r) || r.verdict != SF_VALUE || sf_facts_error_pending())
+		return sf_full_dlvsym(handle, name, version);
+	t->block->counters.n[SF_DLVSYM_HIT]++;
+	t->pending = 0;
+	return r.value;
+}
+
+SF_EXPORT void *
+dlopen(const char *name, int mode)
+{
+	struct sf_thread *t = &sf_thread;
+	const char *file = name != NULL ? name : "";
+	uint64_t key = sf_hint_key((unsigned int)mode, file, NULL, SF_KIND_OPEN);
+	struct sf_reply r;
+
+	if (sf_unlikely(sf_word != SF_WORD_ON) || t->close_depth > 0)
+		return sf_full_dlopen(name, mode);
+	if (!sf_hint_find(t->hints, t->hint_mask, key, (unsigned int)mode, file, NULL,
+			  SF_KIND_OPEN, &r) || sf_facts_error_pending() ||
+	    !sf_object_elide(r.object, r.gen))
+		return sf_full_dlopen(name, mode);
+	t->block->counters.n[SF_DLOPEN_HIT]++;
+	t->pending = 0;
+	return r.value;
+}
+
+SF_EXPORT int
+dlclose(void *handle)
+{
+	struct sf_thread *t = &sf_thread;
+
+	if (sf_unlikely(sf_word != SF_WORD_ON) || sf_facts_error_pending() || t->block == NULL ||
+	    !sf_object_give_back(handle))
+		return sf_full_dlclose(handle);
+	t->block->counters.n[SF_DLCLOSE_HIT]++;
+	t->pending = 0;
+	return 0;
+}
+
+SF_EXPORT char *
+dlerror(void)
+{
+	struct sf_thread *t = &sf_thread;
+
+	if (sf_unlikely(sf_word != SF_WORD_ON) || t->pending != 1 || sf_facts_error_pending())
+		return sf_full_dlerror();
+	t->pending = 0;
+	t->block->counters.n[SF_DLERROR_OWN]++;
+	return t->block->text;
+}
