@@ -1,0 +1,3 @@
+module symfastgo
+
+go 1.19

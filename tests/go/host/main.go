@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+// Command symfastgo is the Go host of the tests: it opens plugins in every way that matters and
+// checks each answer, or measures them.
+//
+//	symfastgo check  DIR            every kind of name once; prints what happened
+//	symfastgo stress DIR SECONDS    many goroutines, every answer compared with the truth
+//	symfastgo bench  DIR [flags]    latencies, see bench.go
+//
+// DIR holds the plugins alpha.so, beta.so, slow.so, panics.so, nested.so and may be written to.
+package main
+
+/*
+#cgo LDFLAGS: -ldl
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+static uint64_t count(const char *name)
+{
+	uint64_t (*f)(const char *) = (uint64_t (*)(const char *))dlsym(RTLD_DEFAULT, "sf_go_dev_count");
+	return f ? f(name) : ~(uint64_t)0;
+}
+
+static void nothing(void) {}
+*/
+import "C"
+
+import (
+	"fmt"
+	"os"
+	"plugin"
+	"unsafe"
+)
+
+// counter returns one of the room's counters; false without the development library.
+func counter(name string) (uint64, bool) {
+	s := C.CString(name)
+	defer C.free(unsafe.Pointer(s))
+	v := uint64(C.count(s))
+	return v, v != ^uint64(0)
+}
+
+func cgoNothing() { C.nothing() }
+
+// call opens a plugin and returns it with what its Name function says.
+func call(name string) (*plugin.Plugin, string, error) {
+	p, err := plugin.Open(name)
+	if err != nil {
+		return p, "", err
+	}
+	f, err := p.Lookup("Name")
+	if err != nil {
+		return p, "", err
+	}
+	return p, f.(func() string)(), nil
+}
+
+func fatal(v ...any) {
+	fmt.Fprintln(os.Stderr, v...)
+	os.Exit(1)
+}
+
+func main() {
+	if len(os.Args) < 3 {
+		fatal("usage: symfastgo check|stress|bench DIR ...")
+	}
+	dir := os.Args[2]
+	switch os.Args[1] {
+	case "check":
+		check(dir)
+	case "stress":
+		stress(dir, os.Args[3:])
+	case "bench":
+		bench(dir, os.Args[3:])
+	default:
+		fatal("unknown command", os.Args[1])
+	}
+}
