@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs a stress program bare and preloaded and says whether the shim did as stock does.
+
+run.py same PROGRAM ARGS...       the verdict is equal and good in every mode
+run.py notworse PROGRAM ARGS...   and its "hangs ...: N", "deaths ...: N" lines are not worse than those of a bare run
+run.py free PROGRAM ARGS...       every look-up line says "free" where the shim is on
+run.py on PROGRAM ARGS...         good where the shim is on; stock may hang, which is only told
+run.py valgrind PROGRAM ARGS...   preloaded under memcheck, which must find nothing
+"""
+import math
+import os
+import re
+import subprocess
+import sys
+
+TIMEOUT = 250
+HANGS = 124
+
+
+def run(command, timeout=TIMEOUT, **extra):
+    env = {k: v for k, v in os.environ.items() if not k.startswith(('SYMFAST', 'LD_'))}
+    env.update(extra)
+    try:
+        done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=timeout, text=True)
+    except subprocess.TimeoutExpired:
+        done = subprocess.CompletedProcess(command, HANGS, '', 'hangs\n')
+    how = ' '.join(f'{k}={v}' for k, v in extra.items() if k.startswith('SYMFAST')) or 'bare'
+    print(f'{how}: status {done.returncode}')
+    print(''.join(f'    {line}\n' for line in (done.stdout + done.stderr).splitlines()), end='')
+    return done
+
+
+def preloaded(command, library, mode, timeout=TIMEOUT):
+    return run(command, timeout, LD_PRELOAD=library, SYMFAST=mode, SYMFAST_STATS='1')
+
+
+def same(command, library):
+    bare = run(command)
+    bad = bare.returncode != 0
+    for mode in ('on', 'observe', 'off'):
+        other = preloaded(command, library, mode)
+        bad |= (bare.stdout, bare.returncode) != (other.stdout, other.returncode)
+    return bad
+
+
+def hangs(done):
+    return {k: int(n) for k, n in re.findall(r'^((?:hangs|deaths) .*): (\d+)$', done.stderr, re.M)}
+
+
+def notworse(command, library):
+    rounds = [(run(command), preloaded(command, library, 'on')) for _ in range(3)]
+    bad = any(done.returncode for pair in rounds for done in pair)
+    before = [hangs(pair[0]) for pair in rounds]
+    after = [hangs(pair[1]) for pair in rounds]
+    bad |= not before[0] or any(counts.keys() != before[0].keys() for counts in before + after)
+    for kind in before[0]:
+        # Rare events that come in bursts: the middle of ours against stock's worst and its noise.
+        worst = max(counts[kind] for counts in before)
+        ours = sorted(counts.get(kind, -1) for counts in after)
+        limit = worst + 4 * math.sqrt(worst + 4)
+        print(f'{kind}: stock up to {worst}, symfast {ours}, limit {limit:.0f}')
+        bad |= ours[1] > limit
+    return bad
+
+
+def free(command, library):
+    bare = run(command)
+    other = preloaded(command, library, 'on')
+    bad = bare.returncode != 0 or other.returncode != 0
+    bad |= 'blocked' not in bare.stdout  # else the test no longer shows anything
+    return bad or 'blocked' in other.stdout or 'free' not in other.stdout
+
+
+def on(command, library):
+    run(command, timeout=20)
+    return preloaded(command, library, 'on', timeout=60).returncode != 0
+
+
+def valgrind(command, library):
+    checker = ['valgrind', '-q', '--error-exitcode=77', '--leak-check=no', '--fair-sched=yes']
+    done = preloaded(checker + command, library, 'on')
+    return done.returncode != 0
+
+
+def main():
+    check = {'same': same, 'notworse': notworse, 'free': free, 'on': on,
+             'valgrind': valgrind}[sys.argv[1]]
+    library = os.path.abspath(os.environ['SYMFAST_LIB'])
+    if not os.path.exists(library):
+        sys.exit(f'{library}: no such library')
+    bad = check(sys.argv[2:], library)
+    print('NOT as stock' if bad else 'same as stock')
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The common part of the stress programs.
+#include "stress.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct timespec end;
+
+static void later_by(int seconds)
+{
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += seconds;
+}
+
+void stress_begin(int argc, char **argv, int seconds)
+{
+	int i;
+
+	for (i = 1; i + 1 < argc; i++)
+		if (strcmp(argv[i], "--seconds") == 0)
+			seconds = atoi(argv[i + 1]);
+	later_by(seconds);
+}
+
+void stress_wait(void)
+{
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);
+}
+
+int stress_over(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec > end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec >= end.tv_nsec);
+}
+
+void stress_wrong(atomic_ulong *counter, const char *format, ...)
+{
+	va_list args;
+
+	if (atomic_fetch_add(counter, 1) >= 10)
+		return;
+	va_start(args, format);
+	fputs("wrong: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+}
+
+int stress_end(unsigned long wrong)
+{
+	printf("wrong answers: %lu\n", wrong);
+	return wrong ? 1 : 0;
+}
+
+long stress_resident(void)
+{
+	long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "r");
+
+	if (!file || fscanf(file, "%*s %ld", &pages) != 1)
+		pages = -1;
+	if (file)
+		fclose(file);
+	return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the stress programs share: how long to run, how to report a wrong answer, how to end.
+#ifndef SF_STRESS_H
+#define SF_STRESS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define STRESS_PATH 4096
+
+/* Reads `--seconds N`; without it the run takes `seconds`. */
+void stress_begin(int argc, char **argv, int seconds);
+/* Sleeps until the time is over. */
+void stress_wait(void);
+int stress_over(void);
+/* Counts a wrong answer and prints the first few to stderr. */
+void stress_wrong(atomic_ulong *counter, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Prints the verdict, the only line on stdout, and gives the exit status. */
+int stress_end(unsigned long wrong);
+/* Resident memory in KiB. */
+long stress_resident(void);
+
+#endif
