@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The parser and the installer held to byte pairs: what each Go version's plugin.open looks like
+// before and after, and that nothing which differs in one bit is accepted.
+#include "shapes.h"
+
+#include "../../shim/go/detour.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define AREA 8192
+
+static int failures;
+
+static void check(bool ok, const char *version, const char *what, unsigned long at)
+{
+	if (ok)
+		return;
+	if (++failures <= 20)
+		printf("FAIL %s: %s (%lu)\n", version, what, at);
+}
+
+static uint64_t leaf_lookup(const char *name, size_t len)
+{
+	(void)name;
+	return len;
+}
+
+static void leaf_fill(const char *frame, const char *plugin)
+{
+	(void)frame;
+	(void)plugin;
+}
+
+// Two pages that may be executed, with the pair's input at `off`.
+static uint8_t *place(const struct pair *p, size_t off)
+{
+	uint8_t *area = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (area == MAP_FAILED)
+		exit(2);
+	memcpy(area + off, p->in, (size_t)(p->in_end - p->in) + 16);
+	mprotect(area, AREA, PROT_READ | PROT_EXEC);
+	return area;
+}
+
+// The jump at `at`, whose distance is set to zero in *copy; where it goes.
+static const uint8_t *jump_at(const uint8_t *at, uint8_t *copy)
+{
+	int32_t rel;
+
+	memcpy(&rel, at + 1, 4);
+	memset(copy + 1, 0, 4);
+	return at[0] == 0xe9 ? at + 5 + rel : NULL;
+}
+
+static bool writable(const void *at)
+{
+	char line[512];
+	FILE *f = fopen("/proc/self/maps", "r");
+	bool w = false;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		unsigned long from, to;
+		char rights[8];
+
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) == 3 &&
+		    (uintptr_t)at >= from && (uintptr_t)at < to)
+			w = rights[1] == 'w';
+	}
+	if (f)
+		fclose(f);
+	return w;
+}
+
+static void test_pair(const struct pair *p, size_t off)
+{
+	size_t size = (size_t)(p->in_end - p->in);
+	uint8_t *area = place(p, off), *open = area + off, *copy = malloc(size);
+	struct sf_go_code code = code_of(p, open, size);
+	struct sf_go_shape s;
+	enum sf_go_refusal why = sf_go_parse(&code, &s);
+
+	check(why == SF_GO_REFUSE_NONE, p->version, sf_go_refusal_word(why), 0);
+	check(s.check == p->want.check && s.frame == p->want.frame &&
+		      s.moved_len == p->want.moved_len && s.name_slot == p->want.name_slot &&
+		      s.path_ptr_slot == p->want.path_ptr_slot &&
+		      s.path_len_slot == p->want.path_len_slot,
+	      p->version, "shape", 0);
+	why = sf_go_detour_install(open, &s, leaf_lookup, leaf_fill);
+	check(why == SF_GO_REFUSE_NONE, p->version, sf_go_refusal_word(why), 1);
+
+	memcpy(copy, open, size);
+	const uint8_t *lookup = jump_at(open + s.check, copy + s.check);
+	const uint8_t *fill = jump_at(open + s.site, copy + s.site);
+	check((size_t)(p->out_end - p->out) == size && !memcmp(copy, p->out, size), p->version,
+	      "bytes after the detour", 0);
+	check(lookup && fill && lookup < fill && fill < lookup + 4096, p->version, "stubs", 0);
+	check(!writable(open) && !writable(open + s.site) && !writable(lookup), p->version,
+	      "something stays writable", 0);
+	check(lookup && memmem(lookup, 4096, s.moved, s.moved_len), p->version, "moved bytes", 0);
+	free(copy);
+	munmap(area, AREA);
+}
+
+static bool is_free(const struct pair *p, size_t at)
+{
+	for (int i = 0; i < 3; i++) {
+		if (at >= p->free[i] && at < p->free[i] + 4)
+			return true;
+	}
+	// Fillers between the pieces.
+	return p->in[at] == 0xcc && (p->in[at + 1] == 0xcc || p->in[at - 1] == 0xcc);
+}
+
+// Each single bit of each demanded byte, changed: refused.
+static void test_bits(const struct pair *p)
+{
+	size_t size = (size_t)(p->in_end - p->in);
+	uint8_t *copy = malloc(size);
+	struct sf_go_code code = code_of(p, p->in, size);
+	struct sf_go_shape s;
+
+	code.bytes = copy;
+	for (size_t at = 0; at < size; at++) {
+		for (int bit = 0; bit < 8 && !is_free(p, at); bit++) {
+			memcpy(copy, p->in, size);
+			copy[at] ^= (uint8_t)(1u << bit);
+			check(sf_go_parse(&code, &s) != SF_GO_REFUSE_NONE && !s.frame, p->version,
+			      "accepted with a changed bit in byte", at);
+		}
+	}
+	free(copy);
+}
+
+static void refuse(struct sf_go_code code, enum sf_go_refusal want, const char *what)
+{
+	struct sf_go_shape s;
+	enum sf_go_refusal why = sf_go_parse(&code, &s);
+
+	if (why != want)
+		printf("  got %s, want %s\n", sf_go_refusal_word(why), sf_go_refusal_word(want));
+	check(why == want, code.version, what, code.size);
+}
+
+// A call of `target` written into the filler at `at`.
+static void plant(uint8_t *copy, const struct sf_go_code *code, size_t at, uint64_t target)
+{
+	int32_t rel = (int32_t)(target - (code->addr + at + 5));
+
+	copy[at] = 0xe8;
+	memcpy(copy + at + 1, &rel, 4);
+}
+
+static void test_hostile(const struct pair *p)
+{
+	static const char *const versions[] = {
+		"", "go", "go1", "go1.2", "go1.18.10", "go1.20", "go1.20.14", "go1.28", "go1.199",
+		"go1.24.", "go1.24x", "go1.24.4x", "go1.24rc1", "go1.24.4 X:nogreenteagc", "Go1.24",
+		"devel go1.24-abcdef", "go1.24.99999", "go1.24.4.4", "go1.24-", "xo1.24"};
+	size_t size = (size_t)(p->in_end - p->in);
+	uint8_t *copy = malloc(size);
+	struct sf_go_code good = code_of(p, p->in, size), code = good;
+
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+		code.version = versions[i];
+		code.version_len = strlen(versions[i]);
+		refuse(code, SF_GO_REFUSE_VERSION, "version");
+	}
+	code = good;
+	code.race = true;
+	refuse(code, SF_GO_REFUSE_RACE, "race");
+	// Another version's rules on these bytes: 1.19 and the others have different prologues.
+	code = good;
+	code.version = strcmp(p->version, "go1.19.8") ? "go1.19" : "go1.24";
+	code.version_len = 6;
+	refuse(code, SF_GO_REFUSE_FRAME, "another version's prologue");
+
+	code = good;
+	code.size = 511;
+	refuse(code, SF_GO_REFUSE_SIZE, "short");
+	code.size = 1 << 20;
+	refuse(code, SF_GO_REFUSE_SIZE, "long");
+	for (size_t n = 512; n < size; n++) {
+		struct sf_go_shape s;
+
+		code.size = n;
+		check(sf_go_parse(&code, &s) != SF_GO_REFUSE_NONE, p->version, "cut short", n);
+	}
+
+	code = good;
+	code.bytes = copy;
+	const struct {
+		uint64_t target;
+		const char *what;
+	} twice[] = {{good.mapaccess, "two map accesses"}, {good.chanrecv, "two receives"}};
+	for (int i = 0; i < 2; i++) {
+		for (size_t at = 64; at < size - 8; at += 16) {
+			if (p->in[at - 1] != 0xcc || p->in[at + 5] != 0xcc || p->in[at] != 0xcc)
+				continue;
+			memcpy(copy, p->in, size);
+			plant(copy, &good, at, twice[i].target);
+			refuse(code, SF_GO_REFUSE_CALLS, twice[i].what);
+		}
+	}
+	// The right addresses swapped: each call leads to the wrong function.
+	code = good;
+	code.mapaccess = good.chanrecv;
+	code.chanrecv = good.mapaccess;
+	refuse(code, SF_GO_REFUSE_CALLS, "swapped functions");
+	free(copy);
+}
+
+int main(void)
+{
+	for (size_t i = 0; i < PAIRS; i++) {
+		// At the start of a page, and with the entry and the fill site on a page boundary.
+		const size_t offs[] = {0, 4096 - 20, 4096 - 330};
+
+		for (size_t k = 0; k < 3; k++)
+			test_pair(&pairs[i], offs[k] & ~(size_t)1);
+		test_bits(&pairs[i]);
+		test_hostile(&pairs[i]);
+	}
+	printf("%d failures, %zu shapes\n", failures, PAIRS);
+	return failures ? 1 : 0;
+}
