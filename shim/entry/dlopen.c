@@ -38,12 +38,13 @@ caller_matters(const char *name, const void *caller)
 static void
 keep_open(struct sf_thread *t, struct sf_question *q, uint64_t key, void *handle)
 {
-	struct sf_reply r = {.value = handle, .verdict = SF_VALUE};
+	struct sf_reply r = {.value = handle, .verdict = SF_VALUE}, known;
 
 	r.object = sf_object_find(handle);
 	if (r.object == NULL || !sf_object_life(r.object, &r.gen) || t->block == NULL)
 		return;
-	if (!sf_table_hash(q) || !sf_table_seen(q) || !sf_table_keep(q, &r))
+	if (!sf_table_hash(q) || sf_table_find(q, &known) || !sf_table_seen(q) ||
+	    !sf_table_keep(q, &r))
 		return;
 	sf_hint_keep(t->hints, t->hint_mask, key, r.entry);
 }
@@ -98,8 +99,7 @@ elide_by_content(struct sf_thread *t, struct sf_question *q, uint64_t key, struc
 		return false;
 	if (sf_facts_error_pending())
 		sf_facts_error_clear();
-	sf_thread_promote(t);
-	sf_hint_keep(t->hints, t->hint_mask, key, r->entry);
+	sf_note_content_hit(t, key, r->entry);
 	sf_count_for(t, SF_DLOPEN_HIT);
 	return true;
 }

@@ -7,8 +7,6 @@
 /* The five outcomes of one function stand side by side in the counter table. */
 enum outcome { HIT, SHARED, NEGATIVE, LEARN, PASS };
 
-#define FIRSTS_FLOOD 1024
-
 static enum sf_counter
 outcome(const struct sf_question *q, enum outcome o)
 {
@@ -125,30 +123,18 @@ wrapped_name(struct sf_thread *t, const struct sf_question *q, const void *calle
 	return SF_ANSWER(value);
 }
 
-/*
- * A long run of first sightings is a flood of distinct names: hashing each of them would buy
- * nothing. Seven of eight are then left alone, until one is found in the map again.
- */
-static bool
-is_flood(struct sf_thread *t)
-{
-	return t->firsts >= FIRSTS_FLOOD && (++t->firsts & 7) != 0;
-}
-
 static struct sf_answer
 by_content(struct sf_thread *t, struct sf_question *q)
 {
 	uint64_t key = sf_hint_key(q->handle, q->name, q->version, q->kind);
 	struct sf_reply r;
 
-	if (is_flood(t))
+	if (sf_flood_sample(t))
 		return decline(t, q, SF_BYPASS_FLOOD);
 	if (!sf_table_hash(q))
 		return decline(t, q, SF_BYPASS_LONG);
 	if (sf_table_find(q, &r)) {
-		t->firsts = 0;
-		sf_thread_promote(t);
-		sf_hint_keep(t->hints, t->hint_mask, key, r.entry);
+		sf_note_content_hit(t, key, r.entry);
 		return give(t, q, &r, SHARED);
 	}
 	if (!sf_table_seen(q)) {

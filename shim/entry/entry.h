@@ -45,6 +45,29 @@ sf_unreadable(const char *name)
 	return (uintptr_t)name < 4096;
 }
 
+/*
+ * A long run of first sightings is a flood of distinct names: hashing each of them would buy
+ * nothing. Seven of eight are then left alone, until one is found in the map again.
+ */
+#define SF_FIRSTS_FLOOD 32768
+
+SF_INLINE bool
+sf_flood_sample(struct sf_thread *t)
+{
+	return t->firsts >= SF_FIRSTS_FLOOD && (++t->firsts & 7) != 0;
+}
+
+/* After an answer by content: the thread grows hot, and the name's address may become a hint. */
+SF_INLINE void
+sf_note_content_hit(struct sf_thread *t, uint64_t key, uint32_t entry)
+{
+	t->firsts = 0;
+	if (t->hints == sf_table.hints)
+		sf_thread_promote(t);
+	if (sf_thread_wants_hint(t))
+		sf_hint_keep(t->hints, t->hint_mask, key, entry);
+}
+
 /* The word is not ON: boots if need be, counts if observing, and declines. */
 struct sf_answer sf_off_path(enum sf_counter outcome);
 /* The same for look-ups by name and for loads, which may hand out or use libc's own functions. */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // fast.c: the exported functions themselves: a hit, or a jump to the full wrapper.
 //
-// Every function here is a leaf that either returns or ends in a sibling call (a jump), so that the
-// full wrapper, and behind it libc, still see the host's return address on top of the stack.
-// tests/asm checks the built library: not one call instruction in these functions.
+// Every function here either returns or ends in a sibling call (a jump), so that the full wrapper and
+// libc still see the host's return address on top of the stack. tests/asm checks the built object:
+// no call instruction reaches sf_full_* or sf_next.
 //
-// Budget of a dlsym hit with a name of up to 16 bytes: about 70 instructions, no store but the
+// Budget of a dlsym hit with a name of up to 16 bytes: about 80 instructions, no store but the
 // thread's own counter and flag, no atomic; lines read: thread record, hint slot, entry, generation.
 #include "entry.h"
 
@@ -50,6 +50,67 @@ negative_dlsym(void *handle, const char *name, uint32_t entry, uint32_t seq,
 	return NULL;
 }
 
+/* Declined here and now: counted, and libc is jumped to. */
+SF_INLINE void
+count_pass(struct sf_thread *t, const void *handle, enum sf_counter reason)
+{
+	t->block->counters.n[handle == RTLD_DEFAULT ? SF_DEFAULT_PASS : SF_DLSYM_PASS]++;
+	t->block->counters.n[reason]++;
+	t->pending = 0;
+}
+
+/* What to do after the look-up by content; the value travels in the other register. */
+enum { FOUND, ASK_FULL, ASK_LIBC };
+
+static SF_NOINLINE struct sf_answer
+find_content(void *handle, const char *name, bool unstable)
+{
+	struct sf_thread *t = &sf_thread;
+	struct sf_question q = {.handle = (uintptr_t)handle, .name = name, .kind = SF_KIND_SYM};
+	struct sf_reply r;
+
+	if (!sf_table_hash(&q))
+		return (struct sf_answer){NULL, ASK_FULL};
+	if (!sf_table_find(&q, &r)) {
+		if (sf_table_seen(&q))
+			return (struct sf_answer){NULL, ASK_FULL};
+		t->firsts++;
+		count_pass(t, handle, SF_BYPASS_FIRST);
+		return (struct sf_answer){NULL, ASK_LIBC};
+	}
+	if (r.verdict != SF_VALUE || sf_facts_error_pending())
+		return (struct sf_answer){NULL, ASK_FULL};
+	if (unstable)
+		t->firsts = 0;
+	else
+		sf_note_content_hit(t, sf_hint_key(q.handle, name, NULL, SF_KIND_SYM), r.entry);
+	t->block->counters.n[handle == RTLD_DEFAULT ? SF_DEFAULT_SHARED : SF_DLSYM_SHARED]++;
+	t->pending = 0;
+	return (struct sf_answer){r.value, FOUND};
+}
+
+/*
+ * No hint: names in a fresh buffer, more names than hints, first sightings. What is neither found
+ * as a value nor new goes to the full wrapper.
+ */
+static SF_NOINLINE void *
+content_dlsym(void *handle, const char *name, bool unstable)
+{
+	struct sf_thread *t = &sf_thread;
+	struct sf_answer a;
+
+	if (t->block == NULL || sf_unreadable(name) || name[0] == 'd' || t->close_depth > 0)
+		return sf_full_dlsym(handle, name);
+	if (sf_flood_sample(t)) {
+		count_pass(t, handle, SF_BYPASS_FLOOD);
+		return sf_next.dlsym(handle, name);
+	}
+	a = find_content(handle, name, unstable);
+	if (a.pass == FOUND)
+		return a.value;
+	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
+}
+
 SF_EXPORT void *
 dlsym(void *restrict handle, const char *restrict name)
 {
@@ -59,15 +120,25 @@ dlsym(void *restrict handle, const char *restrict name)
 
 	if (sf_unlikely(sf_word != SF_WORD_ON))
 		return sf_full_dlsym(handle, name);
-	if (!sf_hint_find(t->hints, t->hint_mask, key, (uintptr_t)handle, name, NULL, SF_KIND_SYM,
-			  &r) || sf_unlikely(sf_facts_error_pending()))
-		return sf_full_dlsym(handle, name);
+	if (handle == RTLD_NEXT) {
+		if (t->block == NULL || sf_unreadable(name) || name[0] == 'd')
+			return sf_full_dlsym(handle, name);
+		count_pass(t, handle, SF_BYPASS_NEXT);
+		return sf_next.dlsym(handle, name);
+	}
 	if (handle == RTLD_DEFAULT && sf_unlikely(!is_known_caller(t, __builtin_return_address(0))))
 		return sf_full_dlsym(handle, name);
-	if (r.verdict != SF_VALUE)
-		return r.verdict == SF_NEGATIVE
-			       ? negative_dlsym(handle, name, r.entry, r.seq, r.object, r.gen)
-			       : sf_full_dlsym(handle, name);
+	if (!sf_hint_find(t->hints, t->hint_mask, key, (uintptr_t)handle, name, NULL, SF_KIND_SYM,
+			  &r))
+		return content_dlsym(handle, name, r.entry == 0);
+	if (r.verdict == SF_PASS) {
+		count_pass(t, handle, (enum sf_counter)(uintptr_t)r.value);
+		return sf_next.dlsym(handle, name);
+	}
+	if (sf_unlikely(sf_facts_error_pending()))
+		return sf_full_dlsym(handle, name);
+	if (r.verdict == SF_NEGATIVE)
+		return negative_dlsym(handle, name, r.entry, r.seq, r.object, r.gen);
 	t->block->counters.n[handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT]++;
 	t->pending = 0;
 	return r.value;

@@ -138,7 +138,7 @@ add_reference(void *handle, uint64_t what, uint32_t *gen)
 			return false;
 		if (what == SF_STATE_ADOPTED && (s & SF_STATE_ADOPTED))
 			return false;
-		if (what == SF_STATE_REAL_ONE && SF_STATE_REAL(s) == 0x7fff)
+		if (what == SF_STATE_REAL_ONE && SF_STATE_REAL(s) == SF_STATE_REAL_MAX)
 			return false;
 		if (!SF_STATE_OPEN(s) && !o->permanent) {
 			if (SF_STATE_GEN(s) >= GEN_LAST)

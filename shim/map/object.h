@@ -33,13 +33,15 @@ struct sf_object {
 	SF_CACHE uint64_t state;
 };
 
-/* state: gen in the high half, then adopted (1 bit), real (15 bits), elided (16 bits). */
+/* state: gen in the high half, then adopted (1 bit), real (11 bits), elided (20 bits). */
 #define SF_STATE_GEN(s)     ((uint32_t)((s) >> 32))
 #define SF_STATE_ADOPTED    (1ull << 31)
-#define SF_STATE_REAL_ONE   (1ull << 16)
-#define SF_STATE_REAL(s)    ((uint32_t)((s) >> 16) & 0x7fff)
-#define SF_STATE_ELIDED(s)  ((uint32_t)(s) & 0xffff)
-#define SF_STATE_OPEN(s)    ((uint32_t)(s) >> 16 != 0)
+#define SF_STATE_REAL_ONE   (1ull << 20)
+#define SF_STATE_REAL_MAX   0x7ffu
+#define SF_STATE_ELIDED_MAX 0xfffffu
+#define SF_STATE_REAL(s)    ((uint32_t)((s) >> 20) & SF_STATE_REAL_MAX)
+#define SF_STATE_ELIDED(s)  ((uint32_t)(s) & SF_STATE_ELIDED_MAX)
+#define SF_STATE_OPEN(s)    ((uint32_t)(s) >> 20 != 0)
 
 /* The generation of RTLD_DEFAULT answers from the initial set, which never ends. */
 extern struct sf_object sf_object_permanent;
@@ -82,7 +84,7 @@ sf_object_elide(struct sf_object *o, uint32_t gen)
 		uint64_t s = sf_load_64(&o->state);
 
 		if (SF_STATE_GEN(s) != gen || SF_STATE_REAL(s) == 0 ||
-		    SF_STATE_ELIDED(s) == 0xffff)
+		    SF_STATE_ELIDED(s) == SF_STATE_ELIDED_MAX)
 			return false;
 		if (sf_likely(sf_cas_64(&o->state, s, s + 1)))
 			return true;

@@ -6,7 +6,7 @@
 //           verified in the entry. One shared table, and one per hot thread (thread.h).
 //  index    8-byte slots {tag, entry}: sets of 8, found by a keyed hash of the name's *content*.
 //  entries  the questions with their answers, in slabs of one size class each; type-stable.
-// A doorkeeper (one 16-bit fingerprint per bucket) lets an answer in only when its question is seen
+// A doorkeeper (the last four 16-bit fingerprints per bucket) lets an answer in only when its question is seen
 // for the second time, so endless distinct names do not wash the map out (TinyLFU's doorkeeper,
 // Einziger et al. 2017, reduced to one bit of history). Eviction is CLOCK (Corbato 1968) within the
 // set and within the size class.
@@ -86,7 +86,7 @@ struct sf_table {
 	uint64_t index_mask;	/* sets - 1 */
 	uint64_t *hints;
 	uint32_t hint_sets;
-	uint16_t *door;
+	uint64_t *door;
 	uint64_t door_mask;
 	uint64_t *used;		/* a bit per set of the index: was it ever written? */
 	uint64_t seed;
@@ -117,6 +117,7 @@ bool sf_table_keep(const struct sf_question *q, struct sf_reply *r);
 #define SF_SLOT_ENTRY(slot)   ((uint32_t)(slot) & 0xffffffu)
 #define SF_SLOT_STRIKES(slot) ((uint32_t)(slot) >> 24)
 #define SF_SLOT_STRIKES_MAX   3u
+#define SF_HINT_UNKNOWN       0xffffffffu
 
 SF_INLINE uint32_t
 sf_hint_tag(uint64_t key)
@@ -180,13 +181,17 @@ sf_table_entry(uint32_t n)
 	return (struct sf_entry *)(void *)(sf_table.entries + (size_t)n * 64);
 }
 
-/* Answers by the name's address, from any hint table. */
+/*
+ * Answers by the name's address, from any hint table. On a miss r->entry is SF_HINT_UNKNOWN where
+ * nothing is noted for this address, 0 where it is noted as one whose names change.
+ */
 SF_INLINE bool
 sf_hint_find(uint64_t *hints, uint32_t mask, uint64_t key, uintptr_t handle, const char *name,
 	     const char *version, enum sf_kind kind, struct sf_reply *r)
 {
 	const uint64_t *set = sf_hint_set(hints, mask, key);
 
+	r->entry = SF_HINT_UNKNOWN;
 	for (int i = 0; i < SF_HINT_WAYS; i++) {
 		uint64_t slot = sf_load_64(&set[i]);
 

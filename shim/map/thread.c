@@ -9,6 +9,9 @@
 
 #define SLOW_CALLS_HOT 64
 #define TSD_KEYS_INLINE 32
+#define KEEP_CREDIT 1024
+#define KEEP_SAMPLE 16
+#define KEEP_PROOF 64
 #define STACK_SPAN (8u << 20)
 #define BLOCKS_PER_CHUNK 16
 #define COMPILER_BARRIER() __asm__ volatile("" ::: "memory")
@@ -17,6 +20,7 @@ static uint64_t empty_hints[SF_HINT_WAYS];
 
 __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec"))) = {
 	.hints = empty_hints,
+	.keep_credit = KEEP_CREDIT,
 };
 
 static pthread_key_t key;
@@ -144,11 +148,29 @@ sf_thread_attach(struct sf_thread *t)
 	return b != NULL;
 }
 
+bool
+sf_thread_wants_hint(struct sf_thread *t)
+{
+	const uint64_t *n = t->block->counters.n;
+	uint64_t hits;
+
+	if (t->keep_credit > 0) {
+		t->keep_credit--;
+		return true;
+	}
+	if ((++t->keep_skips & (KEEP_SAMPLE - 1)) != 0)
+		return false;
+	hits = n[SF_DLSYM_HIT] + n[SF_DEFAULT_HIT] + n[SF_DLVSYM_HIT];
+	if (hits - t->keep_hits >= KEEP_PROOF)
+		t->keep_credit = KEEP_CREDIT;
+	t->keep_hits = hits;
+	return true;
+}
+
 void
 sf_thread_promote(struct sf_thread *t)
 {
-	if (++t->slow_calls < SLOW_CALLS_HOT || own_sets == 0 || t->hints != sf_table.hints ||
-	    t->starting)
+	if (own_sets == 0 || ++t->slow_calls < SLOW_CALLS_HOT || t->starting)
 		return;
 	t->starting = 1;
 	if (t->block->table == NULL)
@@ -156,9 +178,8 @@ sf_thread_promote(struct sf_thread *t)
 	if (t->block->table != NULL) {
 		point_hints(t, t->block->table, own_sets);
 		sf_count_for(t, SF_THREAD_TABLE);
-	} else {
-		t->slow_calls = 0;
 	}
+	t->slow_calls = 0; /* without memory: again after as many more */
 	t->starting = 0;
 }
 

@@ -38,6 +38,9 @@ struct sf_thread {
 	/* Cold. */
 	uint32_t slow_calls;		/* second-level hits so far: proves hot */
 	uint32_t firsts;		/* first sightings since the last hit by content */
+	uint32_t keep_credit;		/* hints that may still be written without proof of use */
+	uint32_t keep_skips;
+	uint64_t keep_hits;		/* hint hits when credit was last given */
 	uint32_t close_depth;		/* libc dlclose calls on this stack */
 	uint32_t open_depth;		/* libc dlopen calls made from C on this stack */
 	uintptr_t open_mark;		/* stack pointer of the outermost tail-jumped dlopen, or 0 */
@@ -49,6 +52,11 @@ extern __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exe
 void sf_thread_init(unsigned int limit_kib);
 /* A block and the shared hint table for a thread's first miss. False: do without. */
 bool sf_thread_attach(struct sf_thread *t);
+/*
+ * Is it worth writing a hint after a second-level hit? Not for a caller whose names stand in a fresh
+ * buffer at each call: its hints are never used again, and it would write at every look-up.
+ */
+bool sf_thread_wants_hint(struct sf_thread *t);
 /* A hint table of its own for a thread with many second-level hits. */
 void sf_thread_promote(struct sf_thread *t);
 /* In the child after fork: locks are free, only the calling thread's block is in use. */
