@@ -214,5 +214,6 @@ sf_learn(struct sf_thread *t, const struct sf_question *q, struct sf_lesson *out
 	if (!take_error(t, q, &l))
 		return SF_LEARNT_REPLAY;
 	keep(q, out, SF_NEGATIVE, l.negative, l.negative_gen, NULL);
-	return SF_LEARNT_ANSWER;
+	/* Not kept, so there is nothing to answer from; libc's error is gone and must be made again. */
+	return out->kept ? SF_LEARNT_ANSWER : SF_LEARNT_REPLAY;
 }
