@@ -254,6 +254,25 @@ static void libc_loads(void)
 		}
 }
 
+/* A handle that nobody opened for the host: the link map of an object that libc loaded. */
+static void libc_loads_by_map(void)
+{
+	static const char *const codes[] = {"CP1251", "EUC-JP", "SHIFT_JIS", "CP1252", "IBM037"};
+	iconv_t conversion;
+	int round;
+	size_t i;
+
+	for (round = 0; round < 2; round++) {
+		conversion = iconv_open("UTF-8", "KOI8-R");
+		see_sym(initial_map("KOI8-R.so"), "gconv_init");
+		see_sym(initial_map("KOI8-R.so"), "none");
+		iconv_close(conversion);
+		for (i = 0; i < sizeof(codes) / sizeof(*codes); i++)
+			iconv_close(iconv_open("UTF-8", codes[i]));
+		say("KOI8-R %s", initial_map("KOI8-R.so") ? "loaded" : "not loaded");
+	}
+}
+
 static void raw_close(void)
 {
 	void *libc = dlopen("libc.so.6", RTLD_LAZY);
@@ -334,6 +353,7 @@ const struct row rows[] = {
 	{"C34 closing a link map that was never opened", never_opened_closed, 0},
 	{"C34 an initial object opened by name", opened_initial, 0},
 	{"C35 loads that libc makes by itself", libc_loads, 0},
+	{"C35 the link map of a load that libc makes", libc_loads_by_map, 0},
 	{"C36 libc's own dlclose", raw_close, 0},
 	{"C36 libc's own dlclose by NEXT and version", raw_close_by_next, 0},
 	{"C36 libc's own dlopen", raw_open, 0},
