@@ -2,6 +2,7 @@
 // A preload library with nothing in it but the Go room: so that the Go tests need no other part of
 // symfast, and can read the room's counters from inside the host.
 #include "../../shim/go/go.h"
+#include "../../shim/go/leaf.h"
 #include "../../shim/image/elf.h"
 
 #include <dlfcn.h>
@@ -51,6 +52,28 @@ static void to_stderr(const char *line)
 	fprintf(stderr, "symfast: %s\n", line);
 }
 
+static int (*real_clock)(clockid_t, struct timespec *);
+static long slow_turns;
+
+// The clock of a leaf made slow on purpose, so that signals land in it; on a goroutine's stack.
+__attribute__((target("general-regs-only"))) static int slow_clock(clockid_t id, struct timespec *ts)
+{
+	for (long i = 0; i < slow_turns; i++)
+		__builtin_ia32_pause();
+	return real_clock(id, ts);
+}
+
+static void slow_down(void)
+{
+	const char *turns = getenv("SYMFAST_GO_DEV_SLOW");
+
+	if (!turns || !sf_go_table.clock)
+		return;
+	slow_turns = atol(turns);
+	real_clock = sf_go_table.clock;
+	sf_go_table.clock = slow_clock;
+}
+
 static enum sf_go_mode mode_from(const char *word)
 {
 	static const char *const words[] = {"off", "libc", "strict", "on"};
@@ -83,4 +106,5 @@ __attribute__((constructor)) static void start(void)
 			env.libc = l;
 	}
 	sf_go_init(&env);
+	slow_down();
 }

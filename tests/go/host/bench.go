@@ -8,11 +8,13 @@ package main
 import (
 	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
 	"plugin"
 	"reflect"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"sort"
 	"strconv"
 	"strings"
@@ -113,7 +115,14 @@ func bench(dir string, args []string) {
 	works := flags.String("work", "empty,open", "what to measure")
 	levels := flags.String("g", "0,1,1000,10000,100000", "goroutines; 0 is a plain loop")
 	total := flags.Int("ops", 400000, "operations in all, at each level")
+	profile := flags.String("cpuprofile", "", "write a CPU profile there")
 	flags.Parse(args)
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		must(err)
+		must(pprof.StartCPUProfile(f))
+		defer pprof.StopCPUProfile()
+	}
 	abs, err := filepath.EvalSymlinks(dir)
 	must(err)
 	abs, err = filepath.Abs(abs)

@@ -6,6 +6,7 @@
 //	symfastgo check  DIR            every kind of name once; prints what happened
 //	symfastgo stress DIR SECONDS    many goroutines, every answer compared with the truth
 //	symfastgo bench  DIR [flags]    latencies, see bench.go
+//	symfastgo open   DIR            alpha.so again and again; prints its name
 //
 // DIR holds the plugins alpha.so, beta.so, slow.so, panics.so, nested.so and may be written to.
 package main
@@ -57,6 +58,18 @@ func call(name string) (*plugin.Plugin, string, error) {
 	return p, f.(func() string)(), nil
 }
 
+// openAgain is all that a host of an unusual kind is asked: the same plugin every time.
+func openAgain(name string) {
+	first, id, err := call(name)
+	for i := 0; i < 1000 && err == nil; i++ {
+		var p *plugin.Plugin
+		if p, _, err = call(name); p != first {
+			fatal("another plugin", p, first)
+		}
+	}
+	fmt.Println(id, err)
+}
+
 func fatal(v ...any) {
 	fmt.Fprintln(os.Stderr, v...)
 	os.Exit(1)
@@ -64,7 +77,7 @@ func fatal(v ...any) {
 
 func main() {
 	if len(os.Args) < 3 {
-		fatal("usage: symfastgo check|stress|bench DIR ...")
+		fatal("usage: symfastgo check|stress|bench|open DIR ...")
 	}
 	dir := os.Args[2]
 	switch os.Args[1] {
@@ -72,6 +85,8 @@ func main() {
 		check(dir)
 	case "stress":
 		stress(dir, os.Args[3:])
+	case "open":
+		openAgain(dir + "/alpha.so")
 	case "bench":
 		bench(dir, os.Args[3:])
 	default:
