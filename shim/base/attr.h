@@ -16,4 +16,11 @@
 
 #define SF_CONTAINER(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 
+/* A pointer that cannot be read: libc may crash on it in its own way. */
+SF_INLINE bool
+sf_unreadable(const void *p)
+{
+	return (uintptr_t)p < 4096;
+}
+
 #endif

@@ -12,8 +12,10 @@
  * constructor until its stack proves otherwise.
  */
 static struct sf_answer
-tail(struct sf_thread *t, int mode, uintptr_t sp, enum sf_counter reason)
+tail(struct sf_thread *t, const char *name, int mode, uintptr_t sp, enum sf_counter reason)
 {
+	if (!sf_unreadable(name))
+		sf_learn_passed_open(name);
 	if (mode & RTLD_GLOBAL)
 		sf_object_global_begin();
 	sf_thread_mark_open(t, sp);
@@ -125,7 +127,7 @@ sf_entry_dlopen(const char *name, int mode, long unused, const void *caller, uin
 		sf_learn_raw("dlopen"); /* its objects may find libc's own functions before ours */
 	reason = must_pass(t, q.name, mode, caller);
 	if (reason != SF_COUNTER_COUNT)
-		return tail(t, mode, sp, reason);
+		return tail(t, q.name, mode, sp, reason);
 	return real_open(t, &q, key, name, mode, sp);
 }
 
@@ -134,7 +136,6 @@ sf_entry_dlmopen(Lmid_t space, const char *name, int mode, const void *caller, u
 {
 	struct sf_thread *t = &sf_thread;
 
-	(void)name;
 	(void)caller;
 	if (sf_word != SF_WORD_ON)
 		return sf_off_path_load(SF_DLMOPEN_PASS, mode);
@@ -145,6 +146,8 @@ sf_entry_dlmopen(Lmid_t space, const char *name, int mode, const void *caller, u
 		sf_learn_raw("dlopen");
 	if (mode & RTLD_GLOBAL)
 		sf_object_global_begin();
+	if (!sf_unreadable(name))
+		sf_learn_passed_open(name);
 	sf_thread_mark_open(t, sp);
 	return sf_pass(t, SF_DLMOPEN_PASS, SF_BYPASS_SPACE);
 }
@@ -167,6 +170,7 @@ sf_entry_dlclose(void *handle)
 		return SF_ANSWER(0);
 	}
 	sf_count_for(t, SF_DLCLOSE_REAL);
+	sf_learn_closing(handle);
 	/* dlclose does not look at its caller; destructors must find us aware of the unload. */
 	t->close_depth++;
 	if (how == SF_CLOSE_LIBC_TWICE)

@@ -38,13 +38,6 @@ sf_pass(struct sf_thread *t, enum sf_counter outcome, enum sf_counter reason)
 	return SF_DECLINE;
 }
 
-/* A name that cannot be read: libc may crash on it in its own way. */
-SF_INLINE bool
-sf_unreadable(const char *name)
-{
-	return (uintptr_t)name < 4096;
-}
-
 /*
  * A long run of first sightings is a flood of distinct names: hashing each of them would buy
  * nothing. Seven of eight are then left alone, until one is found in the map again.

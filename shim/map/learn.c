@@ -71,10 +71,65 @@ sf_learn_has_namespaces(void)
 
 /* ---- handles we have not seen opened ---- */
 
+/* Last parts of the names whose dlopen was passed through: fingerprints, overwritten when full. */
+#define PASSED 256
+static uint64_t passed[PASSED];
+static uint8_t any_passed;
+
+static uint64_t
+fingerprint(const char *path)
+{
+	const char *base = path;
+
+	for (; *path != '\0'; path++)
+		if (*path == '/')
+			base = path + 1;
+	return sf_bytes_hash(base, (size_t)(path - base), sf_table.seed) | 1;
+}
+
+void
+sf_learn_passed_open(const char *name)
+{
+	uint64_t print = fingerprint(name);
+
+	sf_store_64(&passed[print / 2 % PASSED], print);
+	sf_store_8(&any_passed, 1);
+}
+
+/* Does one of the object's names belong to a load that was passed through? Forgets it on request. */
+static bool
+was_passed(const struct link_map *l, bool forget)
+{
+	uint64_t prints[2] = {fingerprint(l->l_name), 0};
+	bool found = false;
+	struct sf_elf e;
+
+	if (sf_elf_open(&e, l->l_addr, l->l_ld) && e.soname != NULL)
+		prints[1] = fingerprint(e.soname);
+	for (int i = 0; i < 2; i++) {
+		uint64_t *slot = &passed[prints[i] / 2 % PASSED];
+
+		if (prints[i] == 0 || sf_load_64(slot) != prints[i])
+			continue;
+		found = true;
+		if (forget)
+			sf_store_64(slot, 0);
+	}
+	return found;
+}
+
+void
+sf_learn_closing(const void *handle)
+{
+	if (sf_load_8(&any_passed) && !sf_unreadable(handle) && sf_facts_live(handle))
+		was_passed(handle, true);
+}
+
 /*
- * The host looks up in a handle whose dlopen was passed through. A reference of our own, got by the
- * object's own name, keeps that life running until the host's next dlclose of the handle, where it
- * is dropped first.
+ * The host looks up in a handle whose dlopen was passed through, so we do not know how long it
+ * lives. A reference of our own, got by the object's own name, keeps that life running until the
+ * host's next dlclose of the handle, where it is dropped first. Only for names that the host did
+ * open: a link map found otherwise may be libc's own (gconv, NSS), which nobody would close.
  */
 static bool
 adopt(struct sf_thread *t, void *handle, uint32_t *gen)
@@ -82,8 +137,9 @@ adopt(struct sf_thread *t, void *handle, uint32_t *gen)
 	const struct link_map *l = handle;
 	void *again;
 
-	if (t->close_depth > 0 || sf_object_retired() || sf_learn_has_namespaces() ||
-	    !sf_facts_live(handle) || !sf_bytes_has(l->l_name, '/') || sf_bytes_has(l->l_name, '$'))
+	if (!sf_load_8(&any_passed) || t->close_depth > 0 || sf_object_retired() ||
+	    sf_learn_has_namespaces() || !sf_facts_live(handle) || !was_passed(l, false) ||
+	    !sf_bytes_has(l->l_name, '/') || sf_bytes_has(l->l_name, '$'))
 		return false;
 	again = sf_next.dlopen(l->l_name, RTLD_LAZY | RTLD_NOLOAD);
 	if (again == handle && sf_object_adopted(handle, gen)) {

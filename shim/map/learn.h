@@ -26,6 +26,10 @@ enum sf_learnt sf_learn(struct sf_thread *t, const struct sf_question *q, struct
 
 /* The host holds, or asks for, one of libc's own functions under this name. */
 void sf_learn_raw(const char *name);
+/* A dlopen of this name is passed through: its handle may be adopted at the first look-up. */
+void sf_learn_passed_open(const char *name);
+/* libc is about to close this handle: it is not adopted again. */
+void sf_learn_closing(const void *handle);
 /* No negative answer may be given: somebody may clear libc's error behind our back. */
 bool sf_learn_errors_raw(void);
 /* Is this one of the wrapped names? */
