@@ -1,0 +1,3 @@
+module symfastdemo
+
+go 1.19
