@@ -72,18 +72,19 @@ start_map(void)
 	return true;
 }
 
+static const char *refused;	/* why the process cannot be served, NULL if it can */
+
 static void
-print_state(const char *why)
+print_state(void)
 {
 	struct sf_line l;
 
-	sf_settings_print();
 	sf_line_start(&l);
 	sf_line_str(&l, "state ");
 	sf_line_str(&l, sf_mode_name(sf_word));
-	if (why != NULL) {
+	if (refused != NULL) {
 		sf_line_str(&l, ": ");
-		sf_line_str(&l, why);
+		sf_line_str(&l, refused);
 	}
 	sf_line_write(&l);
 }
@@ -91,8 +92,6 @@ print_state(const char *why)
 __attribute__((constructor)) static void
 start(int argc, char **argv, char **envp)
 {
-	const char *why;
-
 	(void)argc;
 	boot();
 	sf_boot_early(); /* keeps the IFUNC relocation */
@@ -102,19 +101,23 @@ start(int argc, char **argv, char **envp)
 		return;
 	}
 	sf_negative_argv = argv;
-	why = refusal();
-	if (why == NULL && sf_settings.mode == SF_MODE_ON && !start_map())
-		why = "no memory for the map";
-	sf_word = sf_mode_decide(why == NULL);
-	if (sf_settings.verbose)
-		print_state(why);
+	refused = refusal();
+	if (refused == NULL && sf_settings.mode == SF_MODE_ON && !start_map())
+		refused = "no memory for the map";
+	sf_word = sf_mode_decide(refused == NULL);
+	if (sf_settings.verbose) {
+		sf_settings_print();
+		print_state();
+	}
 }
 
 __attribute__((destructor)) static void
 stop(void)
 {
-	if (sf_settings.stats)
-		sf_counters_print();
+	if (!sf_settings.stats)
+		return;
+	print_state();
+	sf_counters_print();
 }
 
 /* ---- while the word is not ON ---- */
