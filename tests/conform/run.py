@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Runs every row of a conformance program bare and preloaded, and compares the outputs byte for byte.
+"""Runs every row of a conformance program bare and preloaded, and compares the outputs.
 
 run.py PROGRAM [--rows REGEX] [--show] [--reps N,N...]
 

@@ -3,7 +3,7 @@
 """Runs a stress program bare and preloaded and says whether the shim did as stock does.
 
 run.py same PROGRAM ARGS...       the verdict is equal and good in every mode
-run.py notworse PROGRAM ARGS...   and its "hangs ...: N", "deaths ...: N" lines are not worse than those of a bare run
+run.py notworse PROGRAM ARGS...   and its lines "hangs ...: N", "deaths ...: N" not worse than bare
 run.py free PROGRAM ARGS...       every look-up line says "free" where the shim is on
 run.py on PROGRAM ARGS...         good where the shim is on; stock may hang, which is only told
 run.py valgrind PROGRAM ARGS...   preloaded under memcheck, which must find nothing

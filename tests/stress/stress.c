@@ -26,6 +26,16 @@ void stress_begin(int argc, char **argv, int seconds)
 	later_by(seconds);
 }
 
+int stress_has(int argc, char **argv, const char *option)
+{
+	int i;
+
+	for (i = 1; i < argc; i++)
+		if (strcmp(argv[i], option) == 0)
+			return 1;
+	return 0;
+}
+
 void stress_wait(void)
 {
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);

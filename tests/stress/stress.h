@@ -10,6 +10,8 @@
 
 /* Reads `--seconds N`; without it the run takes `seconds`. */
 void stress_begin(int argc, char **argv, int seconds);
+/* Is the option among the arguments? */
+int stress_has(int argc, char **argv, const char *option);
 /* Sleeps until the time is over. */
 void stress_wait(void);
 int stress_over(void);
