@@ -7,36 +7,35 @@
 
 /*
  * The host's string starts m bytes into its first aligned block, so the stored copy is read from
- * m bytes before its start and the low m bits of the first mask are dropped. Every block but the
- * last must be equal and free of NUL: a torn `stored` or `n` could otherwise lead past the host's
- * terminator into an unmapped page.
+ * m bytes before its start and the low m bits of the first mask are shifted out. Every block but
+ * the last must be equal and free of NUL: a torn `stored` or `n` could otherwise lead past the
+ * host's terminator into an unmapped page.
  */
 SF_INLINE bool
 sf_bytes_equal(const char *host, const char *stored, size_t n)
 {
-	size_t m = (uintptr_t)host & 15;
+	const unsigned int m = (uintptr_t)host & 15;
 	const __m128i *a = (const __m128i *)(host - m);
-	const char *b = stored - m;
+	const __m128i *b = (const __m128i *)(const void *)(stored - m);
+	__m128i s = _mm_loadu_si128(b);
+	__m128i same = _mm_cmpeq_epi8(_mm_load_si128(a), s);
 	size_t left = n + m;
-	unsigned int care = 0xffffu << m & 0xffffu;
-	const __m128i zero = _mm_setzero_si128();
 
-	while (left > 16) {
-		__m128i s = _mm_loadu_si128((const __m128i *)b);
-		__m128i same = _mm_andnot_si128(_mm_cmpeq_epi8(s, zero),
-						_mm_cmpeq_epi8(_mm_load_si128(a), s));
-
-		if (~(unsigned int)_mm_movemask_epi8(same) & care)
+	if (left <= 16)
+		return (uint16_t)(~(unsigned int)_mm_movemask_epi8(same) << (16 - left)) >>
+			       (16 - left + m) == 0;
+	same = _mm_andnot_si128(_mm_cmpeq_epi8(s, _mm_setzero_si128()), same);
+	if ((uint16_t)~(unsigned int)_mm_movemask_epi8(same) >> m != 0)
+		return false;
+	while ((left -= 16) > 16) {
+		s = _mm_loadu_si128(++b);
+		same = _mm_andnot_si128(_mm_cmpeq_epi8(s, _mm_setzero_si128()),
+					_mm_cmpeq_epi8(_mm_load_si128(++a), s));
+		if (_mm_movemask_epi8(same) != 0xffff)
 			return false;
-		care = 0xffffu;
-		a++;
-		b += 16;
-		left -= 16;
 	}
-	care &= 0xffffu >> (16 - left);
-	return (~(unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi8(
-			_mm_load_si128(a), _mm_loadu_si128((const __m128i *)b))) &
-		care) == 0;
+	same = _mm_cmpeq_epi8(_mm_load_si128(++a), _mm_loadu_si128(++b));
+	return (uint16_t)(~(unsigned int)_mm_movemask_epi8(same) << (16 - left)) == 0;
 }
 
 SF_INLINE size_t

@@ -111,37 +111,57 @@ content_dlsym(void *handle, const char *name, bool unstable)
 	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
 }
 
-SF_EXPORT void *
-dlsym(void *restrict handle, const char *restrict name)
+/* Declined by verdict or handle: one jump away from libc. */
+static SF_NOINLINE void *
+pass_dlsym(void *handle, const char *name, enum sf_counter why)
 {
-	struct sf_thread *t = &sf_thread;
+	count_pass(&sf_thread, handle, why);
+	return sf_next.dlsym(handle, name);
+}
+
+SF_INLINE void *
+probe(struct sf_thread *t, void *handle, const char *name, enum sf_counter hit)
+{
 	uint64_t key = sf_hint_key((uintptr_t)handle, name, NULL, SF_KIND_SYM);
 	struct sf_reply r;
 
-	if (sf_unlikely(sf_word != SF_WORD_ON))
-		return sf_full_dlsym(handle, name);
-	if (handle == RTLD_NEXT) {
-		if (t->block == NULL || sf_unreadable(name) || name[0] == 'd')
-			return sf_full_dlsym(handle, name);
-		count_pass(t, handle, SF_BYPASS_NEXT);
-		return sf_next.dlsym(handle, name);
-	}
-	if (handle == RTLD_DEFAULT && sf_unlikely(!is_known_caller(t, __builtin_return_address(0))))
-		return sf_full_dlsym(handle, name);
 	if (!sf_hint_find(t->hints, t->hint_mask, key, (uintptr_t)handle, name, NULL, SF_KIND_SYM,
 			  &r))
 		return content_dlsym(handle, name, r.entry == 0);
-	if (r.verdict == SF_PASS) {
-		count_pass(t, handle, (enum sf_counter)(uintptr_t)r.value);
-		return sf_next.dlsym(handle, name);
-	}
+	if (r.verdict == SF_PASS)
+		return pass_dlsym(handle, name, (enum sf_counter)(uintptr_t)r.value);
 	if (sf_unlikely(sf_facts_error_pending()))
 		return sf_full_dlsym(handle, name);
 	if (r.verdict == SF_NEGATIVE)
 		return negative_dlsym(handle, name, r.entry, r.seq, r.object, r.gen);
-	t->block->counters.n[handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT]++;
+	t->block->counters.n[hit]++;
 	t->pending = 0;
 	return r.value;
+}
+
+/* RTLD_NEXT and RTLD_DEFAULT, and all calls while the shim is not on. */
+static SF_NOINLINE void *
+special_dlsym(void *handle, const char *name)
+{
+	struct sf_thread *t = &sf_thread;
+
+	if (sf_unlikely(sf_word != SF_WORD_ON))
+		return sf_full_dlsym(handle, name);
+	if (handle == RTLD_DEFAULT)
+		return is_known_caller(t, __builtin_return_address(0))
+			       ? probe(t, RTLD_DEFAULT, name, SF_DEFAULT_HIT)
+			       : sf_full_dlsym(handle, name);
+	if (t->block == NULL || sf_unreadable(name) || name[0] == 'd')
+		return sf_full_dlsym(handle, name);
+	return pass_dlsym(handle, name, SF_BYPASS_NEXT);
+}
+
+SF_EXPORT void *
+dlsym(void *restrict handle, const char *restrict name)
+{
+	if (sf_unlikely(sf_word != SF_WORD_ON || (uintptr_t)handle + 1 <= 1))
+		return special_dlsym(handle, name);
+	return probe(&sf_thread, handle, name, SF_DLSYM_HIT);
 }
 
 SF_EXPORT void *

@@ -44,9 +44,15 @@ void sf_facts_error_clear(void);
 SF_INLINE bool
 sf_facts_error_pending(void)
 {
-	const char *tp = __builtin_thread_pointer();
-
-	return *(void *const volatile *)(tp + sf_facts_error_offset) != NULL;
+#ifdef __x86_64__
+	const void *volatile __seg_fs *error =
+		(const void *volatile __seg_fs *)sf_facts_error_offset;
+#else
+	const void *const volatile *error =
+		(const void *const volatile *)((char *)__builtin_thread_pointer() +
+					       sf_facts_error_offset);
+#endif
+	return *error != NULL;
 }
 
 #endif

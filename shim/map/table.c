@@ -407,6 +407,6 @@ sf_hint_keep(uint64_t *hints, uint32_t mask, uint64_t key, uint32_t n)
 	}
 	/* A full set: replace the way that the key itself picks, so that no history is needed. */
 	if (way < 0)
-		way = (int)(key >> 62);
+		way = (int)(key >> 63);
 	sf_store_64(&set[way], tag | n);
 }

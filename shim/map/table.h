@@ -20,7 +20,7 @@
 #include "../base/bytes.h"
 #include "object.h"
 
-#define SF_HINT_WAYS 4
+#define SF_HINT_WAYS 2
 #define SF_NAME_MAX  4000	/* longest name plus version, with their NULs */
 
 enum sf_kind {
@@ -190,18 +190,19 @@ sf_hint_find(uint64_t *hints, uint32_t mask, uint64_t key, uintptr_t handle, con
 	     const char *version, enum sf_kind kind, struct sf_reply *r)
 {
 	const uint64_t *set = sf_hint_set(hints, mask, key);
+	uint64_t slot = sf_load_64(&set[0]);
 
-	r->entry = SF_HINT_UNKNOWN;
-	for (int i = 0; i < SF_HINT_WAYS; i++) {
-		uint64_t slot = sf_load_64(&set[i]);
-
-		if ((uint32_t)(slot >> 32) != sf_hint_tag(key))
-			continue;
-		r->entry = SF_SLOT_ENTRY(slot);
-		return r->entry != 0 && sf_entry_answers(sf_table_entry(r->entry), handle, name,
-							 version, kind, r);
+	_Static_assert(SF_HINT_WAYS == 2, "unrolled");
+	if ((uint32_t)(slot >> 32) != sf_hint_tag(key)) {
+		slot = sf_load_64(&set[1]);
+		if ((uint32_t)(slot >> 32) != sf_hint_tag(key)) {
+			r->entry = SF_HINT_UNKNOWN;
+			return false;
+		}
 	}
-	return false;
+	r->entry = SF_SLOT_ENTRY(slot);
+	return r->entry != 0 && sf_entry_answers(sf_table_entry(r->entry), handle, name, version,
+						 kind, r);
 }
 
 /*
