@@ -9,6 +9,8 @@
 
 #include "attr.h"
 
+#define SF_BYTES_SHORT(host, n) ((n) + ((uintptr_t)(host) & 15) <= 32)
+
 #if defined(__SSE2__) && !defined(__SANITIZE_THREAD__) && !defined(SF_BYTES_GENERIC)
 #include "bytes_sse2.h"
 #else
@@ -19,6 +21,8 @@
  * sf_bytes_equal(host, stored, n): do the n bytes at `stored`, the last of them NUL, stand at
  * `host`? `stored` may be changing under our feet: the answer is then arbitrary (a seqlock outside
  * discards it), but `host` is never read past the block that holds its own NUL.
+ *
+ * sf_bytes_equal_short: the same where SF_BYTES_SHORT(host, n), that is in at most two blocks.
  *
  * sf_bytes_length(s, max): strlen, or `max` if there is no NUL before it.
  */

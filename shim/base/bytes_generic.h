@@ -17,6 +17,8 @@ sf_bytes_equal(const char *host, const char *stored, size_t n)
 	return false;
 }
 
+#define sf_bytes_equal_short sf_bytes_equal
+
 SF_INLINE size_t
 sf_bytes_length(const char *s, size_t max)
 {

@@ -12,30 +12,42 @@
  * host's terminator into an unmapped page.
  */
 SF_INLINE bool
-sf_bytes_equal(const char *host, const char *stored, size_t n)
+sf_bytes_equal_short(const char *host, const char *stored, size_t n)
 {
 	const unsigned int m = (uintptr_t)host & 15;
 	const __m128i *a = (const __m128i *)(host - m);
 	const __m128i *b = (const __m128i *)(const void *)(stored - m);
 	__m128i s = _mm_loadu_si128(b);
 	__m128i same = _mm_cmpeq_epi8(_mm_load_si128(a), s);
-	size_t left = n + m;
+	unsigned int left = (unsigned int)n + m;
 
 	if (left <= 16)
 		return (uint16_t)(~(unsigned int)_mm_movemask_epi8(same) << (16 - left)) >>
 			       (16 - left + m) == 0;
 	same = _mm_andnot_si128(_mm_cmpeq_epi8(s, _mm_setzero_si128()), same);
-	if ((uint16_t)~(unsigned int)_mm_movemask_epi8(same) >> m != 0)
+	if (((unsigned int)_mm_movemask_epi8(same) ^ 0xffffu) >> m != 0)
 		return false;
-	while ((left -= 16) > 16) {
-		s = _mm_loadu_si128(++b);
-		same = _mm_andnot_si128(_mm_cmpeq_epi8(s, _mm_setzero_si128()),
-					_mm_cmpeq_epi8(_mm_load_si128(++a), s));
-		if (_mm_movemask_epi8(same) != 0xffff)
+	same = _mm_cmpeq_epi8(_mm_load_si128(a + 1), _mm_loadu_si128(b + 1));
+	return (uint16_t)(~(unsigned int)_mm_movemask_epi8(same) << (32 - left)) == 0;
+}
+
+SF_INLINE bool
+sf_bytes_equal(const char *host, const char *stored, size_t n)
+{
+	size_t m = (uintptr_t)host & 15;
+	unsigned int skip = (unsigned int)m;
+
+	/* Whole blocks, then the last two at most. */
+	for (; n + m > 32; n -= 16 - m, host += 16 - m, stored += 16 - m, m = 0, skip = 0) {
+		__m128i s = _mm_loadu_si128((const __m128i *)(const void *)(stored - m));
+		__m128i same = _mm_andnot_si128(
+			_mm_cmpeq_epi8(s, _mm_setzero_si128()),
+			_mm_cmpeq_epi8(_mm_load_si128((const __m128i *)(host - m)), s));
+
+		if (((unsigned int)_mm_movemask_epi8(same) ^ 0xffffu) >> skip != 0)
 			return false;
 	}
-	same = _mm_cmpeq_epi8(_mm_load_si128(++a), _mm_loadu_si128(++b));
-	return (uint16_t)(~(unsigned int)_mm_movemask_epi8(same) << (16 - left)) == 0;
+	return sf_bytes_equal_short(host, stored, n);
 }
 
 SF_INLINE size_t

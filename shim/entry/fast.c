@@ -111,6 +111,8 @@ content_dlsym(void *handle, const char *name, bool unstable)
 	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
 }
 
+static void *long_dlsym(void *handle, const char *name);
+
 /* Declined by verdict or handle: one jump away from libc. */
 static SF_NOINLINE void *
 pass_dlsym(void *handle, const char *name, enum sf_counter why)
@@ -120,23 +122,31 @@ pass_dlsym(void *handle, const char *name, enum sf_counter why)
 }
 
 SF_INLINE void *
-probe(struct sf_thread *t, void *handle, const char *name, enum sf_counter hit)
+probe(struct sf_thread *t, void *handle, const char *name, enum sf_names names)
 {
 	uint64_t key = sf_hint_key((uintptr_t)handle, name, NULL, SF_KIND_SYM);
 	struct sf_reply r;
 
 	if (!sf_hint_find(t->hints, t->hint_mask, key, (uintptr_t)handle, name, NULL, SF_KIND_SYM,
-			  &r))
-		return content_dlsym(handle, name, r.entry == 0);
+			  names, &r))
+		return names == SF_NAMES_SHORT ? long_dlsym(handle, name)
+					       : content_dlsym(handle, name, r.entry == 0);
 	if (r.verdict == SF_PASS)
 		return pass_dlsym(handle, name, (enum sf_counter)(uintptr_t)r.value);
 	if (sf_unlikely(sf_facts_error_pending()))
 		return sf_full_dlsym(handle, name);
 	if (r.verdict == SF_NEGATIVE)
 		return negative_dlsym(handle, name, r.entry, r.seq, r.object, r.gen);
-	t->block->counters.n[hit]++;
+	t->block->counters.n[handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT]++;
 	t->pending = 0;
 	return r.value;
+}
+
+/* What the probe for short names could not answer: long names, and real misses. */
+static SF_NOINLINE void *
+long_dlsym(void *handle, const char *name)
+{
+	return probe(&sf_thread, handle, name, SF_NAMES_ANY);
 }
 
 /* RTLD_NEXT and RTLD_DEFAULT, and all calls while the shim is not on. */
@@ -149,7 +159,7 @@ special_dlsym(void *handle, const char *name)
 		return sf_full_dlsym(handle, name);
 	if (handle == RTLD_DEFAULT)
 		return is_known_caller(t, __builtin_return_address(0))
-			       ? probe(t, RTLD_DEFAULT, name, SF_DEFAULT_HIT)
+			       ? probe(t, RTLD_DEFAULT, name, SF_NAMES_ANY)
 			       : sf_full_dlsym(handle, name);
 	if (t->block == NULL || sf_unreadable(name) || name[0] == 'd')
 		return sf_full_dlsym(handle, name);
@@ -161,7 +171,9 @@ dlsym(void *restrict handle, const char *restrict name)
 {
 	if (sf_unlikely(sf_word != SF_WORD_ON || (uintptr_t)handle + 1 <= 1))
 		return special_dlsym(handle, name);
-	return probe(&sf_thread, handle, name, SF_DLSYM_HIT);
+	if (handle == RTLD_DEFAULT)
+		__builtin_unreachable();
+	return probe(&sf_thread, handle, name, SF_NAMES_SHORT);
 }
 
 SF_EXPORT void *
@@ -174,7 +186,7 @@ dlvsym(void *restrict handle, const char *restrict name, const char *restrict ve
 	if (sf_unlikely(sf_word != SF_WORD_ON) || handle == RTLD_DEFAULT)
 		return sf_full_dlvsym(handle, name, version);
 	if (!sf_hint_find(t->hints, t->hint_mask, key, (uintptr_t)handle, name, version,
-			  SF_KIND_VSYM, &r) || r.verdict != SF_VALUE || sf_facts_error_pending())
+			  SF_KIND_VSYM, SF_NAMES_ANY, &r) || r.verdict != SF_VALUE || sf_facts_error_pending())
 		return sf_full_dlvsym(handle, name, version);
 	t->block->counters.n[SF_DLVSYM_HIT]++;
 	t->pending = 0;
@@ -192,7 +204,7 @@ dlopen(const char *name, int mode)
 	if (sf_unlikely(sf_word != SF_WORD_ON) || t->close_depth > 0)
 		return sf_full_dlopen(name, mode);
 	if (!sf_hint_find(t->hints, t->hint_mask, key, (unsigned int)mode, file, NULL,
-			  SF_KIND_OPEN, &r) || sf_facts_error_pending() ||
+			  SF_KIND_OPEN, SF_NAMES_ANY, &r) || sf_facts_error_pending() ||
 	    !sf_object_elide(r.object, r.gen))
 		return sf_full_dlopen(name, mode);
 	t->block->counters.n[SF_DLOPEN_HIT]++;

@@ -254,10 +254,26 @@ static union {
 	struct statfs fs;
 } kernel;
 
-static enum file identify_path(const char *path, struct sf_go_identity *id)
+// Many kernels stamp changes with the time of the last tick: of a file that changed this very moment
+// the change time does not yet tell the next change. Ticks are at most 10 ms apart.
+#define CTIME_SETTLES 20000000u
+
+static bool is_settled(struct sf_go_table *t, const struct sf_go_identity *id)
+{
+	struct timespec ts;
+
+	if (t->clock(CLOCK_REALTIME_COARSE, &ts))
+		return false;
+	return id->ctime_sec * 1000000000u + id->ctime_nsec + CTIME_SETTLES <
+	       (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static enum file identify_path(struct sf_go_table *t, const char *path, struct sf_go_identity *id)
 {
 	enum file f = identify(path, AT_SYMLINK_NOFOLLOW, &kernel.st, id);
 
+	if (f == FILE_PROVABLE && !is_settled(t, id))
+		f = FILE_PLAIN;
 	if (f == FILE_PROVABLE && (sf_syscall6(SYS_statfs, (long)path, (long)&kernel.fs, 0, 0, 0, 0) ||
 				   is_remote((uint32_t)kernel.fs.f_type)))
 		f = FILE_PLAIN;
@@ -311,7 +327,7 @@ static enum sf_go_fill_counter put(struct sf_go_table *t, const char *name, size
 				   size_t path_len, uint64_t value)
 {
 	struct sf_go_identity id;
-	enum file f = identify_path(t->path, &id);
+	enum file f = identify_path(t, t->path, &id);
 	bool canonical = len == path_len && same(name, t->path, len);
 	bool timed = canonical && t->ttl;
 

@@ -37,7 +37,7 @@
 	X(RENEW, "go.renew", "plugin seen again, identity and time renewed")                       \
 	X(SKIP_STATE, "go.skip.state", "not kept: failed, or its init still runs")                 \
 	X(SKIP_NAME, "go.skip.name", "not kept: name too long or with a NUL")                      \
-	X(SKIP_FILE, "go.skip.file", "not kept: linked twice, remote, or not a plain file")        \
+	X(SKIP_FILE, "go.skip.file", "not kept: linked twice, remote, just changed, no plain file")        \
 	X(SKIP_FULL, "go.skip.full", "not kept: the table is full")                                \
 	X(SKIP_BUSY, "go.skip.busy", "not kept: another fill was under way")
 

@@ -120,7 +120,8 @@ sf_table_find(const struct sf_question *q, struct sf_reply *r)
 		if ((slot ^ q->hash) >> 32 != 0 || (uint32_t)slot == 0)
 			continue;
 		e = sf_table_entry((uint32_t)slot);
-		if (!sf_entry_answers(e, q->handle, q->name, q->version, q->kind, r))
+		if (!sf_entry_answers(e, q->handle, q->name, q->version, q->kind,
+				      SF_NAMES_ANY, r))
 			continue;
 		if (!sf_load_8(&e->ref))
 			sf_store_8(&e->ref, 1);

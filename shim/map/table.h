@@ -148,9 +148,11 @@ sf_hint_set(uint64_t *hints, uint32_t mask, uint64_t key)
  * A torn length can at worst compare 64 KiB of our own padding: sf_bytes_equal stops at the host's
  * NUL, and the sequence number discards the result.
  */
+enum sf_names { SF_NAMES_SHORT, SF_NAMES_ANY };
+
 SF_INLINE bool
 sf_entry_answers(const struct sf_entry *e, uintptr_t handle, const char *name,
-		 const char *version, enum sf_kind kind, struct sf_reply *r)
+		 const char *version, enum sf_kind kind, enum sf_names names, struct sf_reply *r)
 {
 	uint32_t seq = sf_load_32(&e->seq);
 	uint64_t shape;
@@ -159,7 +161,10 @@ sf_entry_answers(const struct sf_entry *e, uintptr_t handle, const char *name,
 	shape = sf_load_64(&e->shape);
 	if (sf_load_64((const uint64_t *)&e->handle) != handle || SF_SHAPE_KIND(shape) != kind)
 		return false;
-	if (!sf_bytes_equal(name, e->name, SF_SHAPE_NAME(shape)))
+	if (names == SF_NAMES_SHORT
+		    ? !SF_BYTES_SHORT(name, SF_SHAPE_NAME(shape)) ||
+			      !sf_bytes_equal_short(name, e->name, SF_SHAPE_NAME(shape))
+		    : !sf_bytes_equal(name, e->name, SF_SHAPE_NAME(shape)))
 		return false;
 	if (kind == SF_KIND_VSYM &&
 	    !sf_bytes_equal(version, e->name + SF_SHAPE_NAME(shape), SF_SHAPE_VERSION(shape)))
@@ -187,7 +192,7 @@ sf_table_entry(uint32_t n)
  */
 SF_INLINE bool
 sf_hint_find(uint64_t *hints, uint32_t mask, uint64_t key, uintptr_t handle, const char *name,
-	     const char *version, enum sf_kind kind, struct sf_reply *r)
+	     const char *version, enum sf_kind kind, enum sf_names names, struct sf_reply *r)
 {
 	const uint64_t *set = sf_hint_set(hints, mask, key);
 	uint64_t slot = sf_load_64(&set[0]);
@@ -202,7 +207,7 @@ sf_hint_find(uint64_t *hints, uint32_t mask, uint64_t key, uintptr_t handle, con
 	}
 	r->entry = SF_SLOT_ENTRY(slot);
 	return r->entry != 0 && sf_entry_answers(sf_table_entry(r->entry), handle, name, version,
-						 kind, r);
+						 kind, names, r);
 }
 
 /*
