@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The table of names by itself: what is kept, for how long, who renews, and where it ends; and
+// sf_go_realpath held to libc's realpath, errno included.
+#include "../../shim/go/leaf.h"
+#include "../../shim/go/level.h"
+#include "../../shim/base/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum sf_go_refusal sf_go_refused; // host.c's, which is not part of this program
+
+static int failures;
+static uint64_t fake_ns;
+static struct sf_go_table *const t = &sf_go_table;
+
+#define CHECK(cond)                                                                                \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			failures++;                                                                \
+			printf("FAIL line %d: %s\n", __LINE__, #cond);                             \
+		}                                                                                  \
+	} while (0)
+
+static int fake_clock(clockid_t id, struct timespec *ts)
+{
+	if (id == CLOCK_REALTIME_COARSE)
+		return clock_gettime(id, ts);
+	ts->tv_sec = (time_t)(fake_ns / 1000000000);
+	ts->tv_nsec = (long)(fake_ns % 1000000000);
+	return 0;
+}
+
+static void fresh_table(uint64_t ttl)
+{
+	memset(t, 0, sizeof(*t));
+	t->ttl = ttl;
+	t->clock = fake_clock;
+	t->key = sf_sys_random();
+	t->arena = sf_sys_map(SF_GO_ARENA);
+	t->slots = sf_sys_map(SF_GO_SLOTS * sizeof(*t->slots));
+	fake_ns = 1000000000;
+}
+
+static uint64_t counted(enum sf_go_stripe_counter id)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < SF_GO_STRIPES; i++)
+		sum += t->stripe[i].n[id];
+	return sum;
+}
+
+static uint64_t get(const char *name)
+{
+	return sf_go_table_get(t, name, strlen(name));
+}
+
+static void put(const char *name, const char *path, uint64_t value)
+{
+	sf_go_table_put(t, name, strlen(name), path, strlen(path), value);
+}
+
+static char dir[PATH_MAX], a[PATH_MAX + 8], b[PATH_MAX + 8], a_link[PATH_MAX + 8];
+
+static void make(const char *path)
+{
+	int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0600);
+
+	CHECK(fd >= 0);
+	close(fd);
+}
+
+// A file that changed a moment ago is not yet proved by its change time.
+static void settle(void)
+{
+	usleep(40000);
+}
+
+static void point(const char *to)
+{
+	unlink(a_link);
+	CHECK(symlink(to, a_link) == 0);
+}
+
+static void test_ttl(void)
+{
+	settle();
+	fresh_table(100);
+	CHECK(get(a) == 0 && counted(SF_GO_MISS) == 1);
+	put(a, a, 7);
+	CHECK(t->fills[SF_GO_FILL] == 1 && get(a) == 7 && counted(SF_GO_HIT) == 1);
+	fake_ns += 49;
+	CHECK(get(a) == 7 && counted(SF_GO_REFRESH) == 0);
+	// From half of its life on, one caller in each half life is sent away, the rest still hit.
+	fake_ns += 1;
+	CHECK(get(a) == 0 && counted(SF_GO_REFRESH) == 1);
+	for (int i = 0; i < 10; i++)
+		CHECK(get(a) == 7);
+	CHECK(counted(SF_GO_REFRESH) == 1 && counted(SF_GO_CHECKED) == 0);
+	put(a, a, 7);
+	CHECK(t->fills[SF_GO_RENEW] == 1);
+	fake_ns += 49;
+	CHECK(get(a) == 7 && counted(SF_GO_REFRESH) == 1);
+	// Past its life without a renewal: one goes, the others are answered after a stat.
+	fake_ns += 1000;
+	CHECK(get(a) == 0 && counted(SF_GO_REFRESH) == 2);
+	CHECK(get(a) == 7 && counted(SF_GO_CHECKED) == 1);
+	unlink(a);
+	CHECK(get(a) == 0 && counted(SF_GO_STALE) == 1);
+	put(a, a, 7);
+	CHECK(t->fills[SF_GO_SKIP_FILE] == 1);
+	make(a);
+	CHECK(get(a) == 0 && counted(SF_GO_STALE) == 2);
+	settle();
+	put(a, a, 7);
+	CHECK(get(a) == 7);
+	// A symlink in its place: the fill that Go's own way brings ends the life of the old answer.
+	put(a, b, 8);
+	unlink(a);
+	CHECK(symlink(b, a) == 0);
+	CHECK(get(a) == 0 && get(a) == 8);
+	unlink(a);
+	make(a);
+	settle();
+}
+
+static void test_strict(void)
+{
+	fresh_table(0);
+	point(a);
+	put(a_link, a, 1);
+	CHECK(get(a_link) == 1 && counted(SF_GO_HIT) == 0 && counted(SF_GO_CHECKED) == 1);
+	point(b);
+	CHECK(get(a_link) == 0 && counted(SF_GO_STALE) == 1);
+	put(a_link, b, 2);
+	for (int i = 0; i < 4; i++) {
+		point(i % 2 ? a : b);
+		CHECK(get(a_link) == (i % 2 ? 1 : 2));
+	}
+	CHECK(t->fills[SF_GO_FILL] == 1 && t->fills[SF_GO_RENEW] == 1);
+	// More targets than variants: the oldest goes, the table does not grow.
+	for (int i = 0; i < 10; i++) {
+		char name[PATH_MAX + 16];
+
+		snprintf(name, sizeof(name), "%s/n%d", dir, i);
+		make(name);
+		point(name);
+		put(a_link, name, 99);
+		CHECK(get(a_link) == 0); // just changed
+		settle();
+		put(a_link, name, 100 + (uint64_t)i);
+		CHECK(get(a_link) == 100 + (uint64_t)i);
+	}
+	CHECK(t->entries == 1);
+	point(a);
+	CHECK(get(a_link) == 0);
+	// Changed, linked twice, or no plain file: not proved.
+	put(a_link, a, 1);
+	CHECK(get(a_link) == 1);
+	chmod(a, 0644);
+	CHECK(get(a_link) == 0);
+	settle();
+	put(a_link, a, 1);
+	CHECK(link(a, b) != 0 && unlink(b) == 0 && link(a, b) == 0);
+	CHECK(get(a_link) == 0);
+	settle();
+	put(a_link, a, 1);
+	CHECK(t->fills[SF_GO_SKIP_FILE] == 11 && get(a_link) == 0);
+	unlink(b);
+	make(b);
+	put(dir, dir, 3);
+	CHECK(t->fills[SF_GO_SKIP_FILE] == 12 && get(dir) == 0);
+	settle();
+}
+
+static void test_bounds(void)
+{
+	static char name[PATH_MAX + 16];
+
+	fresh_table(0);
+	CHECK(sf_go_table_get(t, NULL, 5) == 0 && sf_go_table_get(t, (char *)4095, 5) == 0);
+	CHECK(sf_go_table_get(t, a, 0) == 0 && sf_go_table_get(t, name, SF_GO_NAME_MAX + 1) == 0);
+	CHECK(sf_go_table_get(t, name, SIZE_MAX) == 0 && counted(SF_GO_BYPASS_NAME) == 5);
+	sf_go_table_put(t, "x\0y", 3, a, strlen(a), 1);
+	sf_go_table_put(t, name, SF_GO_NAME_MAX + 1, a, strlen(a), 1);
+	sf_go_table_put(t, "", 0, a, strlen(a), 1);
+	CHECK(t->fills[SF_GO_SKIP_NAME] == 3);
+	// Every length up to the longest, one byte apart from each other.
+	CHECK(chdir(dir) == 0);
+	for (size_t n = 1; n < 40; n++) {
+		memset(name, '/', n);
+		strcpy(name + n, "a");
+		memmove(name + 1, name, n + 2);
+		name[0] = '.';
+		sf_go_table_put(t, name, n + 2, a, strlen(a), n);
+	}
+	for (size_t n = 1; n < 40; n++) {
+		memset(name, '/', n);
+		strcpy(name + n, "a");
+		memmove(name + 1, name, n + 2);
+		name[0] = '.';
+		CHECK(get(name) == n);
+		name[n + 1] = 'b';
+		CHECK(get(name) == 0);
+	}
+	// Full: further names are never kept, known ones stay.
+	for (unsigned int i = 0; i < 3 * SF_GO_ENTRIES; i++) {
+		snprintf(name, sizeof(name), "./%0*u/../a", (int)(1 + i % 200), i);
+		put(name, a, 5);
+	}
+	CHECK(t->entries <= SF_GO_ENTRIES && t->used <= SF_GO_ARENA);
+	CHECK(t->fills[SF_GO_SKIP_FULL] >= 2 * SF_GO_ENTRIES);
+	CHECK(get(".//a") == 2);
+	t->filling = 1;
+	put(a, a, 1);
+	CHECK(t->fills[SF_GO_SKIP_BUSY] == 1);
+	t->filling = 0;
+}
+
+static char *real_calls(const char *name, char *out);
+static int calls;
+
+static char *real_calls(const char *name, char *out)
+{
+	calls++;
+	return realpath(name, out);
+}
+
+static void same_as_libc(const char *name)
+{
+	char mine[PATH_MAX], theirs[PATH_MAX];
+
+	for (int turn = 0; turn < 3; turn++) {
+		for (int before = 0; before <= EINVAL; before += EINVAL) {
+			memset(mine, 0, sizeof(mine));
+			memset(theirs, 0, sizeof(theirs));
+			errno = before;
+			char *p = realpath(name, theirs);
+			int theirs_errno = errno;
+			errno = before;
+			char *q = sf_go_realpath(name, mine);
+			CHECK(errno == theirs_errno);
+			CHECK(!p == !q && (!p || (q == mine && !strcmp(mine, theirs))));
+		}
+	}
+}
+
+static void test_realpath(void)
+{
+	struct sf_go_env env = {.realpath = real_calls, .errno_location = __errno_location};
+	static char longest[2 * PATH_MAX];
+
+	fresh_table(0);
+	CHECK(sf_go_level_init(&env));
+	point(a);
+	memset(longest, 'x', sizeof(longest) - 1);
+	const char *const names[] = {a, a_link, "a", "./a", "..//", dir, "", "nosuch", "a/", "a/b", longest,
+				     "/proc/self/exe", "/dev/null", NULL};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		same_as_libc(names[i]);
+	calls = 0;
+	same_as_libc(a_link);
+	CHECK(calls == 0);
+	point(b);
+	same_as_libc(a_link);
+	CHECK(calls > 0);
+	char *p = sf_go_realpath(a, NULL);
+	CHECK(p && !strcmp(p, a));
+	free(p);
+}
+
+// Readers beside a writer that keeps changing what a name leads to: every answer is one that was
+// put for the file that is there.
+static volatile int stop;
+
+static void *reader(void *arg)
+{
+	(void)arg;
+	while (!stop) {
+		uint64_t v = get(a_link);
+
+		if (v && v != 1 && v != 2)
+			__atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void test_readers(void)
+{
+	pthread_t threads[3];
+
+	fresh_table(0);
+	for (int i = 0; i < 3; i++)
+		pthread_create(&threads[i], NULL, reader, NULL);
+	for (int i = 0; i < 2000; i++) {
+		point(i % 2 ? a : b);
+		put(a_link, i % 2 ? a : b, 1 + (uint64_t)(i % 2 == 0));
+		CHECK(get(a_link) == 1 + (uint64_t)(i % 2 == 0));
+	}
+	stop = 1;
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+}
+
+int main(void)
+{
+	char template[] = "/tmp/sf-go-table-XXXXXX";
+
+	if (!mkdtemp(template) || !realpath(template, dir))
+		return 2;
+	snprintf(a, sizeof(a), "%s/a", dir);
+	snprintf(b, sizeof(b), "%s/b", dir);
+	snprintf(a_link, sizeof(a_link), "%s/link", dir);
+	make(a);
+	make(b);
+	test_ttl();
+	test_strict();
+	test_bounds();
+	test_realpath();
+	test_readers();
+	printf("%d failures\n", failures);
+	if (chdir("/") == 0 && !strncmp(dir, "/tmp/sf-go-table-", 17)) {
+		char name[PATH_MAX + 16];
+
+		for (int i = 0; i < 10; i++) {
+			snprintf(name, sizeof(name), "%s/n%d", dir, i);
+			unlink(name);
+		}
+		unlink(a);
+		unlink(b);
+		unlink(a_link);
+		rmdir(dir);
+	}
+	return failures ? 1 : 0;
+}
