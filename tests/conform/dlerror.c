@@ -59,6 +59,7 @@ static void fail_info(void)
 	dlinfo(alpha, 9999, &map_of_alpha);
 }
 
+/* Names that are no IFUNC, because those are always passed on. */
 static void good_sym(void)
 {
 	dlsym(alpha, "shared_fn");
@@ -66,7 +67,7 @@ static void good_sym(void)
 
 static void good_default(void)
 {
-	dlsym(RTLD_DEFAULT, "strlen");
+	dlsym(RTLD_DEFAULT, "strtol");
 }
 
 static void good_next(void)
@@ -76,7 +77,7 @@ static void good_next(void)
 
 static void good_vsym(void)
 {
-	dlvsym(self, "strlen", LIBC_FIRST);
+	dlvsym(self, "strtol", LIBC_FIRST);
 }
 
 static void good_open(void)
