@@ -2,6 +2,8 @@
 // api.c: the functions of include/symfast.h.
 #include "entry.h"
 
+#include "../go/go.h"
+
 #include <symfast.h>
 
 SF_EXPORT const char *
@@ -16,9 +18,28 @@ symfast_state(void)
 	return sf_mode_name(sf_word);
 }
 
+struct wanted {
+	const char *name;
+	uint64_t *value;
+	bool found;
+};
+
+static void
+pick_go(void *arg, const char *name, uint64_t value)
+{
+	struct wanted *w = arg;
+
+	if (!sf_bytes_same(w->name, name))
+		return;
+	*w->value = value;
+	w->found = true;
+}
+
 SF_EXPORT int
 symfast_counter(const char *name, uint64_t *value)
 {
+	struct wanted go = {name, value, false};
+
 	if (name == NULL || value == NULL)
 		return -1;
 	for (enum sf_counter id = 0; id < SF_COUNTER_COUNT; id++) {
@@ -27,5 +48,6 @@ symfast_counter(const char *name, uint64_t *value)
 		*value = sf_counters_sum(id);
 		return 0;
 	}
-	return -1;
+	sf_go_counters(pick_go, &go);
+	return go.found ? 0 : -1;
 }

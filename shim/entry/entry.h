@@ -61,6 +61,8 @@ sf_note_content_hit(struct sf_thread *t, uint64_t key, uint32_t entry)
 		sf_hint_keep(t->hints, t->hint_mask, key, entry);
 }
 
+/* Finds the next definitions, once; before relocation or at any later time. */
+void sf_boot(void);
 /* The word is not ON: boots if need be, counts if observing, and declines. */
 struct sf_answer sf_off_path(enum sf_counter outcome);
 /* The same for look-ups by name and for loads, which may hand out or use libc's own functions. */

@@ -3,16 +3,18 @@
 #include "entry.h"
 
 #include "../base/log.h"
+#include "../go/go.h"
 #include "../libc/facts.h"
 #include "../observe/settings.h"
+#include <errno.h>
 #include <pthread.h>
 #include <sys/auxv.h>
 
 /* Set before the constructor, where nothing else can be touched; applied by it. */
 static uint8_t early_raw_errors, early_raw_loads;
 
-static void
-boot(void)
+void
+sf_boot(void)
 {
 	if (sf_word == SF_WORD_COLD && sf_next_boot())
 		sf_word = SF_WORD_EARLY;
@@ -24,8 +26,8 @@ boot(void)
  */
 static void (*boot_resolver(void))(void)
 {
-	boot();
-	return boot;
+	sf_boot();
+	return sf_boot;
 }
 
 void sf_boot_early(void) __attribute__((ifunc("boot_resolver"), visibility("hidden")));
@@ -54,6 +56,7 @@ forked_child(void)
 	sf_object_reset_locks();
 	sf_thread_forked();
 	sf_counters_reset();
+	sf_go_forked();
 	if (sf_thread.open_depth == 0 && sf_thread.open_mark == 0)
 		sf_object_global_settle();
 }
@@ -70,6 +73,48 @@ start_map(void)
 	else if (early_raw_errors)
 		sf_learn_raw("dlsym");
 	return true;
+}
+
+static void
+log_line(const char *text)
+{
+	struct sf_line l;
+
+	sf_line_start(&l);
+	sf_line_str(&l, text);
+	sf_line_write(&l);
+}
+
+static void
+start_go(void)
+{
+	const struct sf_go_env env = {
+		.main = sf_next.main,
+		.libc = sf_next.libc,
+		.mode = (enum sf_go_mode)sf_settings.go,
+		.ttl_ms = sf_settings.go_ttl_ms,
+		.verbose = sf_settings.verbose,
+		.log = log_line,
+		.realpath = sf_next.realpath,
+		.errno_location = __errno_location,
+	};
+
+	sf_go_init(&env);
+}
+
+static void
+print_go(void *arg, const char *name, uint64_t value)
+{
+	struct sf_line l;
+
+	(void)arg;
+	if (value == 0)
+		return;
+	sf_line_start(&l);
+	sf_line_str(&l, name);
+	sf_line_str(&l, " ");
+	sf_line_u64(&l, value);
+	sf_line_write(&l);
 }
 
 static const char *refused;	/* why the process cannot be served, NULL if it can */
@@ -93,7 +138,7 @@ __attribute__((constructor)) static void
 start(int argc, char **argv, char **envp)
 {
 	(void)argc;
-	boot();
+	sf_boot();
 	sf_boot_early(); /* keeps the IFUNC relocation */
 	sf_settings_read(getauxval(AT_SECURE) ? NULL : envp);
 	if (sf_settings.disable || sf_next.dlsym == NULL) {
@@ -109,6 +154,8 @@ start(int argc, char **argv, char **envp)
 		sf_settings_print();
 		print_state();
 	}
+	if (sf_word == SF_WORD_ON)
+		start_go();
 }
 
 __attribute__((destructor)) static void
@@ -118,6 +165,7 @@ stop(void)
 		return;
 	print_state();
 	sf_counters_print();
+	sf_go_counters(print_go, NULL);
 }
 
 /* ---- while the word is not ON ---- */
@@ -125,7 +173,7 @@ stop(void)
 struct sf_answer
 sf_off_path(enum sf_counter outcome)
 {
-	boot();
+	sf_boot();
 	if (sf_next.dlsym == NULL)
 		return SF_ANSWER(NULL);
 	if (sf_word == SF_WORD_OBSERVE) {

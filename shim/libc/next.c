@@ -119,6 +119,7 @@ sf_next_boot(void)
 	SF_NEXT_LIST(X)
 #undef X
 	sf_next.libc = owner;
+	sf_next.realpath = (char *(*)(const char *, char *))definition("realpath", &owner);
 	sf_next.find_object = (int (*)(void *, struct dl_find_object *))definition(
 		"_dl_find_object", &owner);
 	sf_next.iterate_phdr =

@@ -27,6 +27,7 @@ struct sf_next {
 #define X(name, ret, params) ret(*name) params;
 	SF_NEXT_LIST(X)
 #undef X
+	char *(*realpath)(const char *, char *);
 	int (*find_object)(void *, struct dl_find_object *);
 	int (*iterate_phdr)(int (*)(struct dl_phdr_info *, size_t, void *), void *);
 	struct r_debug *debug;
