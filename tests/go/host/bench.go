@@ -123,6 +123,9 @@ func bench(dir string, args []string) {
 		must(pprof.StartCPUProfile(f))
 		defer pprof.StopCPUProfile()
 	}
+	first := time.Now()
+	cgoNothing()
+	fmt.Printf("first-cgo-call 0 - - - %d - -\n", time.Since(first))
 	abs, err := filepath.EvalSymlinks(dir)
 	must(err)
 	abs, err = filepath.Abs(abs)

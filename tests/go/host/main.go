@@ -6,6 +6,7 @@
 //	symfastgo check  DIR            every kind of name once; prints what happened
 //	symfastgo stress DIR SECONDS    many goroutines, every answer compared with the truth
 //	symfastgo bench  DIR [flags]    latencies, see bench.go
+//	symfastgo many   DIR            opens all DIR/many*.so, measures the first and the last
 //	symfastgo open   DIR            alpha.so again and again; prints its name
 //
 // DIR holds the plugins alpha.so, beta.so, slow.so, panics.so, nested.so and may be written to.
@@ -77,7 +78,7 @@ func fatal(v ...any) {
 
 func main() {
 	if len(os.Args) < 3 {
-		fatal("usage: symfastgo check|stress|bench|open DIR ...")
+		fatal("usage: symfastgo check|stress|bench|many|open DIR ...")
 	}
 	dir := os.Args[2]
 	switch os.Args[1] {
@@ -85,6 +86,8 @@ func main() {
 		check(dir)
 	case "stress":
 		stress(dir, os.Args[3:])
+	case "many":
+		many(dir)
 	case "open":
 		openAgain(dir + "/alpha.so")
 	case "bench":
