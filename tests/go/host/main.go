@@ -21,8 +21,11 @@ package main
 
 static uint64_t count(const char *name)
 {
-	uint64_t (*f)(const char *) = (uint64_t (*)(const char *))dlsym(RTLD_DEFAULT, "sf_go_dev_count");
-	return f ? f(name) : ~(uint64_t)0;
+	int (*f)(const char *, uint64_t *) =
+		(int (*)(const char *, uint64_t *))dlsym(RTLD_DEFAULT, "symfast_counter");
+	uint64_t v;
+
+	return f && f(name, &v) == 0 ? v : ~(uint64_t)0;
 }
 
 static void nothing(void) {}
@@ -36,7 +39,7 @@ import (
 	"unsafe"
 )
 
-// counter returns one of the room's counters; false without the development library.
+// counter returns one of the room's counters; false in a process without symfast.
 func counter(name string) (uint64, bool) {
 	s := C.CString(name)
 	defer C.free(unsafe.Pointer(s))
