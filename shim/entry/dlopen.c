@@ -24,16 +24,22 @@ tail(struct sf_thread *t, const char *name, int mode, uintptr_t sp, enum sf_coun
 
 /*
  * May the shim call in the host's place (CONTRACT 25)? The caller decides only how names without
- * '/' are searched for, what '$' stands for, and the namespace.
+ * '/' are searched for, what '$' stands for, and the namespace. Of a caller that was opened later
+ * we cannot know which objects brought it along, and whose RPATH therefore counts.
  */
 static bool
 caller_matters(const char *name, const void *caller)
 {
+	struct link_map *l = NULL;
+	uintptr_t lo, hi;
+
 	if (sf_bytes_has(name, '$'))
 		return true;
 	if (name[0] == '\0' || sf_bytes_has(name, '/'))
 		return false;
-	return sf_facts_any_rpath() || sf_facts_caller_searches(caller);
+	if (sf_facts_object(caller, &l, &lo, &hi) && !sf_object_initial(l))
+		return true;
+	return !sf_facts_searches_alike(l);
 }
 
 /* Keeps (name, mode) -> handle once it was seen twice and its constructors are known to be over. */

@@ -67,6 +67,7 @@ start_map(void)
 	if (!sf_table_init(sf_settings.map_kib) || !sf_object_init(sf_next.main, sf_next.tail))
 		return false;
 	sf_thread_init(sf_settings.thread_kib);
+	sf_facts_search_init();
 	pthread_atfork(NULL, NULL, forked_child);
 	if (early_raw_loads)
 		sf_learn_raw("dlopen");

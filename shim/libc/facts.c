@@ -29,63 +29,30 @@ sf_facts_live(const void *handle)
 	return sf_facts_object(l->l_ld, &found, &lo, &hi) && found == l;
 }
 
-struct rpath_scan {
-	bool first;
-	bool found;
-	unsigned long long adds;
-};
+static uint8_t initial_rpath;
 
-static unsigned long long rpath_seen_adds;
-static uint8_t rpath_seen;
-
-static int
-scan_rpath(struct dl_phdr_info *info, size_t size, void *arg)
+void
+sf_facts_search_init(void)
 {
-	struct rpath_scan *scan = arg;
-	const ElfW(Dyn) *dynamic = NULL;
-	struct sf_elf e;
+	for (const struct link_map *l = sf_next.main; l != NULL && l != sf_next.tail;) {
+		struct sf_elf e;
 
-	(void)size;
-	if (scan->first) {
-		/* The executable comes first; its own RPATH serves every caller alike. */
-		scan->first = false;
-		scan->adds = info->dlpi_adds;
-		return scan->adds == sf_load_64(&rpath_seen_adds);
+		/* The executable's own RPATH serves every caller alike. */
+		l = l->l_next;
+		sf_elf_open(&e, l->l_addr, l->l_ld);
+		initial_rpath |= e.rpath;
 	}
-	for (ElfW(Half) i = 0; i < info->dlpi_phnum; i++)
-		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
-			dynamic = (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
-	sf_elf_open(&e, info->dlpi_addr, dynamic);
-	scan->found |= e.rpath;
-	return 0;
 }
 
 bool
-sf_facts_any_rpath(void)
+sf_facts_searches_alike(const struct link_map *l)
 {
-	struct rpath_scan scan = {.first = true};
-
-	if (sf_load_8(&rpath_seen))
-		return true;
-	sf_next.iterate_phdr(scan_rpath, &scan);
-	if (scan.found)
-		sf_store_8(&rpath_seen, 1);
-	else
-		sf_store_64((uint64_t *)&rpath_seen_adds, scan.adds);
-	return scan.found;
-}
-
-bool
-sf_facts_caller_searches(const void *caller)
-{
-	struct link_map *l;
-	uintptr_t lo, hi;
 	struct sf_elf e;
 
-	if (!sf_facts_object(caller, &l, &lo, &hi))
-		return false; /* code outside every object counts as the executable */
+	if (l == NULL)
+		l = sf_next.main;
 	sf_elf_open(&e, l->l_addr, l->l_ld);
-	return e.runpath || (e.rpath && l != sf_next.main);
+	return !e.runpath && !initial_rpath;
 }
 
 bool

@@ -13,13 +13,16 @@ bool sf_facts_object(const void *address, struct link_map **map, uintptr_t *lo, 
 bool sf_facts_live(const void *handle);
 
 /*
- * Does any mapped object other than the executable carry DT_RPATH? Sticky once true. Costs one
- * dl_iterate_phdr call, which stops at the first object if nothing was loaded since.
+ * Notes whether an object of the initial set other than the executable carries DT_RPATH, which
+ * counts for the searches of all it brought along. Once, in the constructor.
  */
-bool sf_facts_any_rpath(void);
+void sf_facts_search_init(void);
 
-/* Does `caller`'s own object look for bare names in its own way (RUNPATH, RPATH, NODEFLIB)? */
-bool sf_facts_caller_searches(const void *caller);
+/*
+ * Would a bare name that this object of the initial set opens be searched for as the shim itself
+ * would? `l` may be NULL: code outside every object counts as the executable.
+ */
+bool sf_facts_searches_alike(const struct link_map *l);
 
 /*
  * Would RTLD_NEXT of a wrapped name from `caller` find this shim (false) or libc's own (true)?

@@ -60,7 +60,8 @@ sf_learn_namespaces(void)
 	if (sf_load_8(&namespaces))
 		return;
 	sf_store_8(&namespaces, 1);
-	sf_object_global_begin(); /* for good: the other side can load into our global scope */
+	/* Its libc is not wrapped, but works on the same loader: it can load, and close our handles. */
+	sf_learn_raw("dlclose");
 }
 
 bool
