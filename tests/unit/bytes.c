@@ -9,7 +9,10 @@
 #undef SF_BYTES_GENERIC_H
 #define sf_bytes_equal  plain_equal
 #define sf_bytes_length plain_length
+#pragma push_macro("sf_bytes_equal_short")
+#undef sf_bytes_equal_short
 #include "base/bytes_generic.h"
+#pragma pop_macro("sf_bytes_equal_short")
 #undef sf_bytes_equal
 #undef sf_bytes_length
 
@@ -36,6 +39,9 @@ check_equal(const char *host, const char *stored, size_t n)
 
 	ck_assert_msg(sf_bytes_equal(host, stored, n) == want, "equal(%s, n %zu)", host, n);
 	ck_assert_msg(plain_equal(host, stored, n) == want, "plain(%s, n %zu)", host, n);
+	if (SF_BYTES_SHORT(host, n))
+		ck_assert_msg(sf_bytes_equal_short(host, stored, n) == want, "short(%s, n %zu)",
+			      host, n);
 }
 
 START_TEST(equal_at_every_alignment)
@@ -99,6 +105,8 @@ START_TEST(torn_copy_reads_nothing_past_the_host)
 		if (sf_bytes_equal(host, copy + 64, n) && n > 0)
 			ck_assert_int_eq(memcmp(host, copy + 64, n < len + 1 ? n : len + 1), 0);
 		plain_equal(host, copy + 64, n);
+		if (SF_BYTES_SHORT(host, n))
+			sf_bytes_equal_short(host, copy + 64, n);
 	}
 }
 END_TEST

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// libc.c: next definitions, facts about objects, libc's pending error; no shim is preloaded here.
+#include "unit.h"
+
+#include "libc/facts.h"
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+const char unit_name[] = "libc";
+
+START_TEST(next_definitions_are_libcs)
+{
+	ck_assert(sf_next_boot());
+	ck_assert(sf_next_boot()); /* idempotent */
+#define X(name, ret, params) ck_assert_ptr_eq((void *)sf_next.name, dlsym(RTLD_DEFAULT, #name));
+	SF_NEXT_LIST(X)
+#undef X
+	ck_assert_ptr_eq((void *)sf_next.find_object, dlsym(RTLD_DEFAULT, "_dl_find_object"));
+	ck_assert_ptr_eq((void *)sf_next.iterate_phdr, dlsym(RTLD_DEFAULT, "dl_iterate_phdr"));
+	ck_assert_ptr_eq(sf_next.main, dlopen(NULL, RTLD_NOW));
+	ck_assert_ptr_eq(sf_next.self, sf_next.main);
+	ck_assert_ptr_nonnull(strstr(sf_next.libc->l_name, "libc.so.6"));
+	ck_assert_ptr_null(sf_next.tail->l_next);
+	ck_assert(!sf_next.interposed);
+}
+END_TEST
+
+START_TEST(which_object_covers_an_address)
+{
+	struct link_map *l;
+	uintptr_t lo, hi;
+	void *outside;
+
+	ck_assert(sf_next_boot());
+	ck_assert(sf_facts_object((void *)strtod, &l, &lo, &hi));
+	ck_assert_ptr_eq(l, sf_next.libc);
+	ck_assert((uintptr_t)strtod >= lo && (uintptr_t)strtod < hi);
+	ck_assert(sf_facts_object((void *)&unit_name, &l, &lo, &hi) && l == sf_next.main);
+	outside = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert(!sf_facts_object(outside, &l, &lo, &hi));
+	ck_assert(!sf_facts_object(NULL, &l, &lo, &hi));
+}
+END_TEST
+
+START_TEST(live_link_maps)
+{
+	struct link_map fake;
+
+	ck_assert(sf_next_boot());
+	ck_assert(sf_facts_live(sf_next.main) && sf_facts_live(sf_next.libc));
+	fake = *sf_next.libc;
+	ck_assert(!sf_facts_live(&fake));
+	memset(&fake, 0, sizeof(fake));
+	ck_assert(!sf_facts_live(&fake));
+}
+END_TEST
+
+START_TEST(next_of_a_caller_in_front_of_us)
+{
+	ck_assert(sf_next_boot());
+	/* This program is the "shim" itself: nobody is in front of it. */
+	ck_assert(sf_facts_next_is_raw((void *)strtod));
+	ck_assert(sf_facts_next_is_raw(NULL));
+	sf_next.self = sf_next.tail;
+	ck_assert(!sf_facts_next_is_raw((void *)&unit_name));
+	sf_next.self = NULL;
+	ck_assert(!sf_facts_next_is_raw((void *)strtod));
+}
+END_TEST
+
+START_TEST(raw_functions)
+{
+	ck_assert(sf_next_boot());
+#define X(name, ret, params) ck_assert(sf_facts_is_raw((void *)sf_next.name));
+	SF_NEXT_LIST(X)
+#undef X
+	ck_assert(!sf_facts_is_raw((void *)strtod));
+	ck_assert(!sf_facts_is_raw(NULL));
+}
+END_TEST
+
+static void *
+other_threads_error(void *arg)
+{
+	(void)arg;
+	ck_assert(!sf_facts_error_pending());
+	ck_assert_ptr_null(dlsym(RTLD_DEFAULT, "no_such_symbol"));
+	ck_assert(sf_facts_error_pending());
+	return NULL;
+}
+
+START_TEST(libcs_pending_error)
+{
+	pthread_t thread;
+
+	ck_assert(sf_next_boot());
+	ck_assert(sf_facts_error_init());
+	ck_assert(!sf_facts_error_pending());
+	ck_assert_ptr_null(dlsym(RTLD_DEFAULT, "no_such_symbol"));
+	ck_assert(sf_facts_error_pending());
+	ck_assert_ptr_nonnull(dlerror());
+	ck_assert_ptr_null(dlerror());
+	ck_assert(!sf_facts_error_pending());
+	ck_assert_ptr_null(dlsym(RTLD_DEFAULT, "no_such_symbol"));
+	sf_facts_error_clear();
+	ck_assert(!sf_facts_error_pending());
+	ck_assert_ptr_null(dlerror());
+	pthread_create(&thread, NULL, other_threads_error, NULL);
+	pthread_join(thread, NULL);
+	ck_assert(!sf_facts_error_pending());
+}
+END_TEST
+
+void
+unit_tests(TCase *tests)
+{
+	tcase_add_test(tests, next_definitions_are_libcs);
+	tcase_add_test(tests, which_object_covers_an_address);
+	tcase_add_test(tests, live_link_maps);
+	tcase_add_test(tests, next_of_a_caller_in_front_of_us);
+	tcase_add_test(tests, raw_functions);
+	tcase_add_test(tests, libcs_pending_error);
+}

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// object.c: the life of a handle: states, counts, generations, reuse of records, retirement.
+#include "unit.h"
+
+#include "map/object.h"
+#include "map/thread.h"
+#include "observe/counters.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char unit_name[] = "object";
+
+#define GEN_LAST 0xfffffff0u
+
+static char path[] = "/lib/libunit.so";
+static struct link_map initial[3] = {{.l_name = (char[]){""}}, {.l_name = path}, {.l_name = path}};
+static struct link_map later[5000];
+
+static void
+start(void)
+{
+	for (size_t i = 0; i + 1 < COUNT_OF(initial); i++)
+		initial[i].l_next = &initial[i + 1];
+	initial[2].l_next = &later[0]; /* beyond the tail: not of the initial set */
+	for (size_t i = 0; i < COUNT_OF(later); i++)
+		later[i].l_name = path;
+	ck_assert(sf_object_init(&initial[0], &initial[2]));
+}
+
+static uint32_t
+open_life(void *handle)
+{
+	const struct sf_object *o;
+	uint32_t gen;
+
+	sf_object_opened(handle);
+	o = sf_object_find(handle);
+	ck_assert_ptr_nonnull(o);
+	ck_assert(sf_object_life(o, &gen));
+	ck_assert_uint_eq(o->gen, gen);
+	return gen;
+}
+
+START_TEST(the_initial_set_is_permanent)
+{
+	uint32_t gen;
+
+	start();
+	for (size_t i = 0; i < COUNT_OF(initial); i++) {
+		struct sf_object *o = sf_object_find(&initial[i]);
+
+		ck_assert(sf_object_initial(&initial[i]));
+		ck_assert(sf_object_life(o, &gen));
+		ck_assert_uint_eq(gen, 1);
+		/* Opened and closed more often than not, its generation stays. */
+		sf_object_opened(&initial[i]);
+		sf_object_opened(&initial[i]);
+		ck_assert(sf_object_elide(o, gen));
+		ck_assert_int_eq(sf_object_close(&initial[i]), SF_CLOSE_ELIDED);
+		for (int k = 0; k < 4; k++)
+			ck_assert_int_eq(sf_object_close(&initial[i]), SF_CLOSE_LIBC);
+		ck_assert(sf_object_life(o, &gen));
+		ck_assert_uint_eq(gen, 1);
+		ck_assert_uint_eq(o->gen, 1);
+	}
+	ck_assert(!sf_object_initial(&later[0]));
+	ck_assert_ptr_null(sf_object_find(&later[0]));
+	ck_assert_ptr_null(sf_object_find(NULL));
+	ck_assert(!sf_object_initial(NULL));
+}
+END_TEST
+
+START_TEST(one_open_one_close)
+{
+	struct sf_object *o;
+	uint32_t gen, again;
+
+	start();
+	gen = open_life(&later[1]);
+	o = sf_object_find(&later[1]);
+	ck_assert_int_eq(o->file_len, (int)strlen(path));
+	ck_assert_int_eq(memcmp(o->file, path, strlen(path)), 0);
+	ck_assert_int_eq(sf_object_close(&later[1]), SF_CLOSE_LIBC);
+	ck_assert(!sf_object_life(o, &again));
+	ck_assert_msg(o->gen != gen, "an answer of the closed life would still be valid");
+	ck_assert(!sf_object_elide(o, gen));
+	ck_assert(!sf_object_elide(o, o->gen));
+	ck_assert_int_eq(sf_object_close(&later[1]), SF_CLOSE_LIBC);
+	again = open_life(&later[1]);
+	ck_assert(again != gen);
+	ck_assert(!sf_object_elide(o, gen));
+	ck_assert(sf_object_elide(o, again));
+}
+END_TEST
+
+START_TEST(elided_references_go_first)
+{
+	struct sf_object *o;
+	uint32_t gen;
+
+	start();
+	gen = open_life(&later[0]);
+	sf_object_opened(&later[0]);
+	o = sf_object_find(&later[0]);
+	ck_assert_uint_eq(SF_STATE_REAL(o->state), 2);
+	ck_assert(sf_object_elide(o, gen));
+	ck_assert(sf_object_elide(o, gen));
+	ck_assert(sf_object_give_back(&later[0]));
+	ck_assert_int_eq(sf_object_close(&later[0]), SF_CLOSE_ELIDED);
+	ck_assert(!sf_object_give_back(&later[0]));
+	ck_assert_int_eq(sf_object_close(&later[0]), SF_CLOSE_LIBC);
+	ck_assert_uint_eq(o->gen, gen); /* one real reference is left */
+	ck_assert_int_eq(sf_object_close(&later[0]), SF_CLOSE_LIBC);
+	ck_assert_uint_eq(o->gen, gen + 1);
+	ck_assert(!sf_object_give_back(&later[0]));
+	ck_assert(!sf_object_give_back(NULL));
+}
+END_TEST
+
+START_TEST(counts_saturate)
+{
+	struct sf_object *o;
+	uint32_t gen, now;
+
+	start();
+	gen = open_life(&later[2]);
+	o = sf_object_find(&later[2]);
+	for (uint32_t i = 0; i < SF_STATE_ELIDED_MAX; i++)
+		ck_assert(sf_object_elide(o, gen));
+	ck_assert(!sf_object_elide(o, gen));
+	ck_assert_uint_eq(SF_STATE_REAL(o->state), 1);
+	ck_assert_uint_eq(SF_STATE_GEN(o->state), gen);
+	for (uint32_t i = 0; i < SF_STATE_REAL_MAX + 5; i++)
+		sf_object_opened(&later[2]);
+	ck_assert_uint_eq(SF_STATE_REAL(o->state), SF_STATE_REAL_MAX);
+	ck_assert_uint_eq(SF_STATE_ELIDED(o->state), SF_STATE_ELIDED_MAX);
+	ck_assert(!(o->state & SF_STATE_ADOPTED));
+	ck_assert(sf_object_life(o, &now) && now == gen);
+}
+END_TEST
+
+/* References that were not counted make the life end early, never late. */
+START_TEST(after_saturation_the_life_ends_before_libcs)
+{
+	struct sf_object *o;
+	uint32_t gen, now, closes = 0;
+
+	start();
+	gen = open_life(&later[2]);
+	o = sf_object_find(&later[2]);
+	for (uint32_t i = 1; i < SF_STATE_REAL_MAX + 5; i++)
+		sf_object_opened(&later[2]);
+	while (sf_object_life(o, &now)) {
+		ck_assert_int_eq(sf_object_close(&later[2]), SF_CLOSE_LIBC);
+		closes++;
+	}
+	ck_assert_uint_eq(closes, SF_STATE_REAL_MAX);
+	ck_assert_uint_eq(o->gen, gen + 1);
+}
+END_TEST
+
+START_TEST(the_last_generation_is_never_opened_again)
+{
+	struct sf_object *o;
+	uint32_t gen;
+
+	start();
+	open_life(&later[3]);
+	sf_object_close(&later[3]);
+	o = sf_object_find(&later[3]);
+	o->state = (uint64_t)(GEN_LAST - 1) << 32;
+	ck_assert_uint_eq(open_life(&later[3]), GEN_LAST);
+	sf_object_close(&later[3]);
+	sf_object_opened(&later[3]);
+	ck_assert(!sf_object_life(o, &gen));
+	ck_assert_uint_eq(o->gen, GEN_LAST + 1);
+}
+END_TEST
+
+START_TEST(adopted_references)
+{
+	struct sf_object *o;
+	uint32_t gen, again;
+
+	start();
+	ck_assert(sf_object_adopted(&later[0], &gen));
+	ck_assert(!sf_object_adopted(&later[0], &again));
+	o = sf_object_find(&later[0]);
+	ck_assert(sf_object_life(o, &again) && again == gen);
+	ck_assert(!sf_object_elide(o, gen)); /* the host's own count is unknown */
+	ck_assert_int_eq(sf_object_close(&later[0]), SF_CLOSE_LIBC_TWICE);
+	ck_assert(!sf_object_life(o, &again));
+	/* Together with real ones: given back with the last. */
+	ck_assert(sf_object_adopted(&later[0], &gen));
+	sf_object_opened(&later[0]);
+	sf_object_opened(&later[0]);
+	ck_assert_int_eq(sf_object_close(&later[0]), SF_CLOSE_LIBC);
+	ck_assert_int_eq(sf_object_close(&later[0]), SF_CLOSE_LIBC_TWICE);
+	ck_assert_int_eq(sf_object_close(&later[0]), SF_CLOSE_LIBC);
+}
+END_TEST
+
+START_TEST(records_are_reused_and_generations_only_grow)
+{
+	start();
+	/* More handles than records, one after the other: each finds a place. */
+	for (size_t i = 0; i < COUNT_OF(later); i++) {
+		struct sf_object *o;
+		uint32_t gen = open_life(&later[i]), other;
+
+		o = sf_object_find(&later[i]);
+		ck_assert_uint_eq(o->handle, (uintptr_t)&later[i]);
+		ck_assert_int_eq(sf_object_close(&later[i]), SF_CLOSE_LIBC);
+		ck_assert(!sf_object_life(o, &other));
+		ck_assert(other > gen);
+	}
+	for (size_t i = 0; i < COUNT_OF(initial); i++)
+		ck_assert(sf_object_initial(&initial[i]));
+}
+END_TEST
+
+START_TEST(a_set_full_of_open_handles_refuses_more)
+{
+	struct link_map *in_set[SF_OBJECT_WAYS + 1];
+	struct sf_object *set;
+	size_t n = 0;
+
+	start();
+	set = sf_object_set(&later[0]);
+	for (size_t i = 0; i < COUNT_OF(later) && n < COUNT_OF(in_set); i++)
+		if (sf_object_set(&later[i]) == set)
+			in_set[n++] = &later[i];
+	ck_assert_uint_eq(n, COUNT_OF(in_set));
+	n = 0;
+	for (size_t i = 0; i < COUNT_OF(in_set); i++) {
+		sf_object_opened(in_set[i]);
+		n += sf_object_find(in_set[i]) != NULL;
+	}
+	ck_assert(n <= SF_OBJECT_WAYS && n >= SF_OBJECT_WAYS - COUNT_OF(initial));
+	ck_assert_ptr_null(sf_object_find(in_set[SF_OBJECT_WAYS]));
+	ck_assert_int_eq(sf_object_close(in_set[SF_OBJECT_WAYS]), SF_CLOSE_LIBC);
+	/* One place becomes free, and the new owner is not mistaken for the old. */
+	sf_object_close(in_set[0]);
+	open_life(in_set[SF_OBJECT_WAYS]);
+	ck_assert_ptr_null(sf_object_find(in_set[0]));
+}
+END_TEST
+
+START_TEST(a_reused_record_voids_the_answers_of_the_former_handle)
+{
+	struct link_map *first = NULL;
+	struct sf_object *o;
+	uint32_t gen;
+
+	start();
+	gen = open_life(&later[0]);
+	o = sf_object_find(&later[0]);
+	sf_object_close(&later[0]);
+	/* The others of its set stay open until none but this record is left. */
+	for (size_t i = 1; i < COUNT_OF(later) && first == NULL; i++) {
+		if (sf_object_set(&later[i]) != sf_object_set(&later[0]))
+			continue;
+		sf_object_opened(&later[i]);
+		if (sf_object_find(&later[i]) == o)
+			first = &later[i];
+	}
+	ck_assert_ptr_nonnull(first);
+	ck_assert(o->gen > gen);
+	ck_assert_ptr_null(sf_object_find(&later[0]));
+	ck_assert(!sf_object_elide(o, gen));
+}
+END_TEST
+
+START_TEST(names_too_long_for_an_error_text_are_not_kept)
+{
+	char name[SF_OBJECT_FILE_MAX + 2];
+
+	start();
+	for (size_t len = SF_OBJECT_FILE_MAX - 3; len < sizeof(name); len++) {
+		struct sf_object *o;
+
+		memset(name, 'n', len);
+		name[len] = '\0';
+		later[7].l_name = name;
+		open_life(&later[7]);
+		o = sf_object_find(&later[7]);
+		ck_assert_uint_eq(o->file_len, len < SF_OBJECT_FILE_MAX ? len : 0);
+		sf_object_close(&later[7]);
+	}
+}
+END_TEST
+
+START_TEST(global_scope_lives)
+{
+	uint32_t before, during, after;
+
+	start();
+	ck_assert(sf_object_global_life(&before));
+	sf_object_global_begin();
+	ck_assert(!sf_object_global_life(&during));
+	ck_assert(during != before);
+	sf_object_global_begin();
+	sf_object_global_end();
+	ck_assert(!sf_object_global_life(&during));
+	sf_object_global_end();
+	ck_assert(sf_object_global_life(&after));
+	ck_assert(after != before && after != during);
+	ck_assert_uint_eq(sf_counters_sum(SF_SCOPE_CHANGE), 2);
+	sf_object_global_begin();
+	sf_object_global_settle();
+	sf_object_reset_locks();
+	ck_assert(sf_object_global_life(&after));
+}
+END_TEST
+
+static unsigned int replayed, dropped;
+static void *last_replayed, *last_dropped;
+
+static void
+replay(void *handle)
+{
+	replayed++;
+	last_replayed = handle;
+}
+
+static void
+drop(void *handle)
+{
+	dropped++;
+	last_dropped = handle;
+}
+
+START_TEST(retirement_gives_libc_its_counts_back)
+{
+	uint32_t gen, now;
+
+	start();
+	gen = open_life(&later[0]);
+	for (int i = 0; i < 3; i++)
+		ck_assert(sf_object_elide(sf_object_find(&later[0]), gen));
+	ck_assert(sf_object_adopted(&later[1], &now));
+	ck_assert(!sf_object_retired());
+	sf_object_retire_all(replay, drop);
+	ck_assert(sf_object_retired());
+	ck_assert_uint_eq(replayed, 3);
+	ck_assert_ptr_eq(last_replayed, &later[0]);
+	ck_assert_uint_eq(dropped, 1);
+	ck_assert_ptr_eq(last_dropped, &later[1]);
+	ck_assert(!sf_object_elide(sf_object_find(&later[0]), gen));
+	ck_assert(!sf_object_life(sf_object_find(&later[0]), &now));
+	ck_assert_uint_ne(sf_object_find(&later[0])->gen, gen);
+	ck_assert_int_eq(sf_object_close(&later[0]), SF_CLOSE_LIBC);
+	/* For good: nothing is opened any more, the initial set stays. */
+	sf_object_opened(&later[0]);
+	ck_assert(!sf_object_life(sf_object_find(&later[0]), &now));
+	ck_assert(!sf_object_adopted(&later[2], &now));
+	ck_assert(sf_object_life(sf_object_find(&initial[0]), &now));
+	sf_object_retire_all(replay, drop);
+	ck_assert_uint_eq(replayed, 3);
+}
+END_TEST
+
+void
+unit_tests(TCase *tests)
+{
+	tcase_add_test(tests, the_initial_set_is_permanent);
+	tcase_add_test(tests, one_open_one_close);
+	tcase_add_test(tests, elided_references_go_first);
+	tcase_add_test(tests, counts_saturate);
+	tcase_add_test(tests, after_saturation_the_life_ends_before_libcs);
+	tcase_add_test(tests, the_last_generation_is_never_opened_again);
+	tcase_add_test(tests, adopted_references);
+	tcase_add_test(tests, records_are_reused_and_generations_only_grow);
+	tcase_add_test(tests, a_set_full_of_open_handles_refuses_more);
+	tcase_add_test(tests, a_reused_record_voids_the_answers_of_the_former_handle);
+	tcase_add_test(tests, names_too_long_for_an_error_text_are_not_kept);
+	tcase_add_test(tests, global_scope_lives);
+	tcase_add_test(tests, retirement_gives_libc_its_counts_back);
+}

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// thread.c: what a thread owns: attach, promotion, death, reuse, fork, and when it is in a dlopen.
+#include "unit.h"
+
+#include "map/table.h"
+#include "map/thread.h"
+#include <pthread.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const char unit_name[] = "thread";
+
+static void
+start(unsigned int limit_kib)
+{
+	ck_assert(sf_table_init(256));
+	sf_thread_init(limit_kib);
+}
+
+START_TEST(a_new_thread_has_an_empty_table)
+{
+	struct sf_reply r;
+
+	ck_assert_ptr_nonnull(sf_thread.hints);
+	ck_assert_uint_eq(sf_thread.hint_mask, 0);
+	ck_assert_ptr_null(sf_thread.block);
+	/* Before anything was set up, and before the TSD key exists. */
+	ck_assert(!sf_hint_find(sf_thread.hints, 0, sf_hint_key(8, "f", NULL, SF_KIND_SYM), 8, "f",
+				NULL, SF_KIND_SYM, SF_NAMES_ANY, &r));
+	ck_assert(!sf_thread_attach(&sf_thread));
+	ck_assert(sizeof(struct sf_thread) < 1024);
+}
+END_TEST
+
+START_TEST(attach_gives_a_block_and_the_shared_hints)
+{
+	start(64);
+	ck_assert(sf_thread_attach(&sf_thread));
+	ck_assert_ptr_nonnull(sf_thread.block);
+	ck_assert_ptr_eq(sf_thread.hints, sf_table.hints);
+	ck_assert_uint_eq(sf_thread.hint_mask, sf_table.hint_sets - 1);
+	ck_assert_uint_eq(sf_counters_sum(SF_THREAD_BLOCK), 1);
+	sf_count(SF_DLSYM_HIT);
+	ck_assert_uint_eq(sf_thread.block->counters.n[SF_DLSYM_HIT], 1);
+}
+END_TEST
+
+START_TEST(a_signal_in_the_middle_of_attach_does_without)
+{
+	start(64);
+	sf_thread.starting = 1;
+	ck_assert(!sf_thread_attach(&sf_thread));
+	sf_thread.starting = 0;
+	ck_assert(sf_thread_attach(&sf_thread));
+}
+END_TEST
+
+static unsigned int
+calls_until_promoted(void)
+{
+	for (unsigned int n = 1; n <= 1000; n++) {
+		sf_thread_promote(&sf_thread);
+		if (sf_thread.hints != sf_table.hints)
+			return n;
+	}
+	return 0;
+}
+
+START_TEST(hot_threads_get_a_table_within_the_limit)
+{
+	static const struct {
+		unsigned int kib;
+		size_t most; /* bytes of the own table */
+	} rows[] = {{64, 61440}, {63, 61440}, {32, 28672}, {8, 4096}};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		pid_t child = fork();
+		int status;
+
+		if (child == 0) {
+			size_t bytes;
+
+			start(rows[i].kib);
+			ck_assert(sf_thread_attach(&sf_thread));
+			ck_assert(calls_until_promoted() > 8);
+			bytes = ((size_t)sf_thread.hint_mask + 1) * SF_HINT_WAYS * sizeof(uint64_t);
+			_exit(bytes >= 4096 && bytes <= rows[i].most &&
+					      bytes + sizeof(struct sf_block) <= rows[i].kib * 1024 &&
+					      sf_counters_sum(SF_THREAD_TABLE) == 1
+				      ? 0 : 1);
+		}
+		waitpid(child, &status, 0);
+		ck_assert_msg(status == 0, "limit %u", rows[i].kib);
+	}
+}
+END_TEST
+
+START_TEST(a_small_limit_means_no_table)
+{
+	start(7);
+	ck_assert(sf_thread_attach(&sf_thread));
+	ck_assert_uint_eq(calls_until_promoted(), 0);
+	ck_assert_uint_eq(sf_counters_sum(SF_THREAD_TABLE), 0);
+}
+END_TEST
+
+struct visit {
+	struct sf_block *block;
+	uint64_t *table;
+	struct sf_thread *thread;
+};
+
+static void *
+attach_and_die(void *arg)
+{
+	struct visit *v = arg;
+
+	ck_assert(sf_thread_attach(&sf_thread));
+	ck_assert(calls_until_promoted() > 0);
+	sf_count(SF_DLSYM_HIT);
+	v->block = sf_thread.block;
+	v->table = sf_thread.hints;
+	return NULL;
+}
+
+START_TEST(a_dead_threads_block_and_table_serve_the_next)
+{
+	struct visit first = {NULL, NULL, NULL};
+
+	start(64);
+	for (int i = 0; i < 100; i++) {
+		struct visit v;
+		pthread_t thread;
+
+		ck_assert_int_eq(pthread_create(&thread, NULL, attach_and_die, &v), 0);
+		pthread_join(thread, NULL);
+		if (i == 0)
+			first = v;
+		ck_assert_ptr_eq(v.block, first.block);
+		ck_assert_ptr_eq(v.table, first.table);
+	}
+	/* What the dead counted stays counted. */
+	ck_assert_uint_eq(sf_counters_sum(SF_DLSYM_HIT), 100);
+}
+END_TEST
+
+static pthread_key_t late;
+static int late_calls;
+
+static void
+later_destructor(void *arg)
+{
+	/* Ours has run, or runs in this round after us: come again until it has. */
+	if (!sf_thread.dead && late_calls++ < 3) {
+		pthread_setspecific(late, arg);
+		return;
+	}
+	late_calls = sf_thread.dead && sf_thread.block == NULL && sf_thread.pending == 0 &&
+				     sf_thread.hints != sf_table.hints && sf_thread.hint_mask == 0 &&
+				     !sf_thread_attach(&sf_thread)
+			     ? -1 : 100;
+}
+
+static void *
+die_slowly(void *arg)
+{
+	pthread_setspecific(late, arg);
+	ck_assert(sf_thread_attach(&sf_thread));
+	sf_thread.pending = 1;
+	return NULL;
+}
+
+START_TEST(destructors_that_run_after_ours_find_a_thread_without_memory)
+{
+	pthread_t thread;
+
+	start(64);
+	pthread_key_create(&late, later_destructor);
+	pthread_create(&thread, NULL, die_slowly, &late);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(late_calls, -1);
+}
+END_TEST
+
+static pthread_barrier_t barrier;
+
+static void *
+attach_and_stay(void *arg)
+{
+	struct visit *v = arg;
+
+	v->thread = sf_thread_attach(&sf_thread) ? &sf_thread : NULL;
+	v->block = sf_thread.block;
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	return NULL;
+}
+
+#define THREADS 40
+
+START_TEST(after_fork_only_our_block_is_in_use)
+{
+	struct visit visits[THREADS];
+	pthread_t threads[THREADS];
+	int status;
+
+	start(64);
+	ck_assert(sf_thread_attach(&sf_thread));
+	pthread_barrier_init(&barrier, NULL, THREADS + 1);
+	for (int i = 0; i < THREADS; i++)
+		pthread_create(&threads[i], NULL, attach_and_stay, &visits[i]);
+	pthread_barrier_wait(&barrier);
+	if (fork() == 0) {
+		struct visit v;
+		bool reused = false;
+
+		sf_thread_forked();
+		pthread_create(&threads[0], NULL, attach_and_die, &v);
+		pthread_join(threads[0], NULL);
+		for (int i = 0; i < THREADS; i++)
+			reused |= v.block == visits[i].block && v.block != NULL;
+		_exit(reused && v.block != sf_thread.block ? 0 : 1);
+	}
+	wait(&status);
+	ck_assert_int_eq(status, 0);
+	pthread_barrier_wait(&barrier);
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		for (int k = 0; k < i; k++)
+			ck_assert(visits[i].block == NULL || visits[i].block != visits[k].block);
+	}
+}
+END_TEST
+
+START_TEST(hints_need_proof_of_use)
+{
+	unsigned int without = 0, sampled = 0;
+
+	start(64);
+	ck_assert(sf_thread_attach(&sf_thread));
+	while (sf_thread_wants_hint(&sf_thread) && without < 100000)
+		without++;
+	ck_assert_uint_eq(without, 1024);
+	/* Nobody used them: from now on one in sixteen. */
+	for (int i = 0; i < 1600; i++)
+		sampled += sf_thread_wants_hint(&sf_thread);
+	ck_assert(sampled >= 99 && sampled <= 101);
+	/* They are used again: credit for as many more. */
+	sf_thread.block->counters.n[SF_DLSYM_HIT] += 1000;
+	for (int i = 0; i < 16; i++)
+		sf_thread_wants_hint(&sf_thread);
+	for (int i = 0; i < 1000; i++)
+		ck_assert(sf_thread_wants_hint(&sf_thread));
+}
+END_TEST
+
+START_TEST(inside_a_dlopen_until_the_stack_proves_otherwise)
+{
+	struct sf_thread t = {.open_depth = 0};
+
+	ck_assert(!sf_thread_in_open(&t, 0x700000));
+	sf_thread_mark_open(&t, 0x700000);
+	ck_assert(sf_thread_in_open(&t, 0x6ff000)); /* deeper: a constructor */
+	sf_thread_mark_open(&t, 0x6ff000);	    /* nested: the outermost counts */
+	ck_assert_uint_eq(t.open_mark, 0x700000);
+	ck_assert(sf_thread_in_open(&t, 0x6ff800));
+	ck_assert(!sf_thread_in_open(&t, 0x700000)); /* the same depth: it has returned */
+	sf_thread_mark_open(&t, 0x700000);
+	ck_assert(!sf_thread_in_open(&t, 0x700100));
+	sf_thread_mark_open(&t, 0x700000);
+	ck_assert(sf_thread_in_open(&t, 0x700000 + (16u << 20))); /* another stack tells nothing */
+	ck_assert(!sf_thread_in_open(&t, 0x700008));
+	t.open_depth = 1; /* made from C: no doubt */
+	ck_assert(sf_thread_in_open(&t, 0x700008));
+}
+END_TEST
+
+void
+unit_tests(TCase *tests)
+{
+	tcase_add_test(tests, a_new_thread_has_an_empty_table);
+	tcase_add_test(tests, attach_gives_a_block_and_the_shared_hints);
+	tcase_add_test(tests, a_signal_in_the_middle_of_attach_does_without);
+	tcase_add_test(tests, hot_threads_get_a_table_within_the_limit);
+	tcase_add_test(tests, a_small_limit_means_no_table);
+	tcase_add_test(tests, a_dead_threads_block_and_table_serve_the_next);
+	tcase_add_test(tests, destructors_that_run_after_ours_find_a_thread_without_memory);
+	tcase_add_test(tests, after_fork_only_our_block_is_in_use);
+	tcase_add_test(tests, hints_need_proof_of_use);
+	tcase_add_test(tests, inside_a_dlopen_until_the_stack_proves_otherwise);
+}
