@@ -5,8 +5,7 @@
 
 static const char *const stripe_names[] = {
 #define SF_GO_NAME(id, name, text) name,
-	SF_GO_STRIPE_COUNTERS(SF_GO_NAME)
-};
+	SF_GO_STRIPE_COUNTERS(SF_GO_NAME)};
 static const char *const fill_names[] = {SF_GO_FILL_COUNTERS(SF_GO_NAME)};
 #undef SF_GO_NAME
 

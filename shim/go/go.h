@@ -17,12 +17,12 @@
 
 // What the constructor hands in. Nothing of it is kept but the three pointers at the end.
 struct sf_go_env {
-	const struct link_map *main; // the executable; its l_next chain is the initial set
-	const struct link_map *libc; // where clock_gettime is taken from
-	enum sf_go_mode mode;	     // SYMFAST_GO
-	unsigned int ttl_ms;	     // SYMFAST_GO_TTL_MS
-	bool verbose;		     // one line on patch or refusal
-	void (*log)(const char *line);			// may be NULL; the line has no newline
+	const struct link_map *main;   // the executable; its l_next chain is the initial set
+	const struct link_map *libc;   // where clock_gettime is taken from
+	enum sf_go_mode mode;	       // SYMFAST_GO
+	unsigned int ttl_ms;	       // SYMFAST_GO_TTL_MS
+	bool verbose;		       // one line on patch or refusal
+	void (*log)(const char *line); // may be NULL; the line has no newline
 	char *(*realpath)(const char *name, char *out); // next definition; NULL: no C level
 	int *(*errno_location)(void);			// __errno_location; NULL: no C level
 };
@@ -42,8 +42,9 @@ enum sf_go_state sf_go_init(const struct sf_go_env *env);
 // the entry then makes a tail jump to the next definition. Constant after sf_go_init.
 extern bool sf_go_serves_realpath;
 
-// realpath(3) for such a host: same result, same errno as the next definition, which answers whatever
-// the cache cannot prove. Any thread; not from signal handlers (nor is realpath); after fork: yes.
+// realpath(3) for such a host: same result, same errno as the next definition, which answers
+// whatever the cache cannot prove. Any thread; not from signal handlers (nor is realpath); after
+// fork: yes.
 char *sf_go_realpath(const char *name, char *out);
 
 // Calls each(arg, "go.hit", value) for every counter; also "go.refused.<word>" as 0 or 1.

@@ -18,13 +18,13 @@ enum sf_go_refusal sf_go_refused;
 
 struct host {
 	struct sf_elf elf;
-	const ElfW(Phdr) *phdr;
+	const ElfW(Phdr) * phdr;
 	size_t phnum;
-	const ElfW(Sym) *open;
+	const ElfW(Sym) * open;
 	struct sf_go_code code;
 };
 
-static const ElfW(Sym) *symbol(const struct host *h, const char *name, unsigned int type)
+static const ElfW(Sym) * symbol(const struct host *h, const char *name, unsigned int type)
 {
 	uint32_t cursor = 0;
 	const ElfW(Sym) *s = sf_elf_next(&h->elf, name, &cursor);
@@ -149,7 +149,8 @@ static enum sf_go_refusal install(const struct sf_go_env *env, struct host *h)
 		return why;
 	if (!prepare_table(env, strict ? 0 : (uint64_t)env->ttl_ms * 1000000))
 		return SF_GO_REFUSE_CLOCK;
-	sf_go_slots = (struct sf_go_slots){shape.name_slot, shape.path_ptr_slot, shape.path_len_slot};
+	sf_go_slots =
+		(struct sf_go_slots){shape.name_slot, shape.path_ptr_slot, shape.path_len_slot};
 	return sf_go_detour_install((uint8_t *)(uintptr_t)h->code.addr, &shape, sf_go_lookup,
 				    sf_go_fill);
 }

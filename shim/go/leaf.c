@@ -3,8 +3,8 @@
 //
 // When may a name be answered without Go?
 //   canonical (realpath gave the name itself back): for `ttl` after a fill. In that time only two
-//     things can have changed Go's answer: the file was deleted, or a symlink put in its place. Half
-//     way, one reader is sent to Go to renew it while the others still hit.
+//     things can have changed Go's answer: the file was deleted, or a symlink put in its place.
+//     Half way, one reader is sent to Go to renew it while the others still hit.
 //   any other name, and a canonical one whose time is over: if a stat of the name leads to the very
 //     file that Go had under that path (struct sf_go_identity), then the path is still the one that
 //     realpath would give, and Go's map of plugins by path never forgets or changes a plugin.
@@ -20,18 +20,18 @@
 #endif
 #define MODE_TYPE 0170000
 #define MODE_FILE 0100000
-#define IDENTITY (STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_INO | STATX_CTIME | STATX_MNT_ID)
+#define IDENTITY  (STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_INO | STATX_CTIME | STATX_MNT_ID)
 
 // Offsets into Plugin and hchan: the same in every listed Go version.
 #define PLUGIN_ERR_LEN 0x18
-#define PLUGIN_LOADED 0x20
-#define PLUGIN_SYMS 0x28
-#define HCHAN_CLOSED 28
+#define PLUGIN_LOADED  0x20
+#define PLUGIN_SYMS    0x28
+#define HCHAN_CLOSED   28
 
 struct sf_go_table sf_go_table;
 struct sf_go_slots sf_go_slots;
 
-#define LOAD(p) __atomic_load_n((p), __ATOMIC_RELAXED)
+#define LOAD(p)	    __atomic_load_n((p), __ATOMIC_RELAXED)
 #define STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 
 // One instruction without a lock prefix: on this CPU's own line nothing else writes, short of a
@@ -155,8 +155,8 @@ static SF_NOINLINE uint64_t check_slow(struct sf_go_table *t, struct sf_go_entry
 	}
 	for (int i = 0; i < SF_GO_VARIANTS; i++) {
 		struct sf_go_variant *v = &e->variant[i];
-		// Pairs with the fences in remember(): equal even numbers around the copy mean that the
-		// writer was not inside it.
+		// Pairs with the fences in remember(): equal even numbers around the copy mean that
+		// the writer was not inside it.
 		uint32_t seq = __atomic_load_n(&v->seq, __ATOMIC_ACQUIRE);
 		struct sf_go_identity seen;
 
@@ -235,10 +235,11 @@ uint64_t sf_go_table_get(struct sf_go_table *t, const char *name, size_t len)
 static bool is_remote(uint64_t type)
 {
 	static const uint32_t remote[] = {
-		0x6969 /* nfs */,     0xff534d42 /* cifs */, 0xfe534d42 /* smb2 */, 0x517b /* smb */,
-		0x65735546 /* fuse */, 0x01021997 /* 9p */,  0x00c36400 /* ceph */, 0x73757245 /* coda */,
-		0x5346414f /* afs */, 0x6b414653 /* kafs */, 0x0bd00bd0 /* lustre */,
-		0x7461636f /* ocfs2 */, 0x01161970 /* gfs2 */, 0x786f4256 /* vboxsf */,
+		0x6969 /* nfs */,      0xff534d42 /* cifs */,	0xfe534d42 /* smb2 */,
+		0x517b /* smb */,      0x65735546 /* fuse */,	0x01021997 /* 9p */,
+		0x00c36400 /* ceph */, 0x73757245 /* coda */,	0x5346414f /* afs */,
+		0x6b414653 /* kafs */, 0x0bd00bd0 /* lustre */, 0x7461636f /* ocfs2 */,
+		0x01161970 /* gfs2 */, 0x786f4256 /* vboxsf */,
 	};
 
 	for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++) {
@@ -254,8 +255,8 @@ static union {
 	struct statfs fs;
 } kernel;
 
-// Many kernels stamp changes with the time of the last tick: of a file that changed this very moment
-// the change time does not yet tell the next change. Ticks are at most 10 ms apart.
+// Many kernels stamp changes with the time of the last tick: of a file that changed this very
+// moment the change time does not yet tell the next change. Ticks are at most 10 ms apart.
 #define CTIME_SETTLES 20000000u
 
 static bool is_settled(struct sf_go_table *t, const struct sf_go_identity *id)
@@ -274,8 +275,9 @@ static enum file identify_path(struct sf_go_table *t, const char *path, struct s
 
 	if (f == FILE_PROVABLE && !is_settled(t, id))
 		f = FILE_PLAIN;
-	if (f == FILE_PROVABLE && (sf_syscall6(SYS_statfs, (long)path, (long)&kernel.fs, 0, 0, 0, 0) ||
-				   is_remote((uint32_t)kernel.fs.f_type)))
+	if (f == FILE_PROVABLE &&
+	    (sf_syscall6(SYS_statfs, (long)path, (long)&kernel.fs, 0, 0, 0, 0) ||
+	     is_remote((uint32_t)kernel.fs.f_type)))
 		f = FILE_PLAIN;
 	return f;
 }
@@ -312,7 +314,8 @@ static void remember(struct sf_go_entry *e, const struct sf_go_identity *id, uin
 	v = &e->variant[e->next_variant++ % SF_GO_VARIANTS];
 	uint32_t seq = v->seq;
 	STORE(&v->seq, seq + 1);
-	// Odd before the first word changes, even after the last: pairs with the loads in check_slow().
+	// Odd before the first word changes, even after the last: pairs with the loads in
+	// check_slow().
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	STORE(&v->id.mount, id->mount);
 	STORE(&v->id.device, id->device);

@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The table of opened plugins and the two functions that run on a goroutine's stack.
 //
-// Concurrency: one writer at a time (pluginsMu for fills from Go, `filling` beside it), any number of
-// readers, no lock and no store to shared memory on a hit except the reader's own counter stripe.
-// Entries are never moved, changed in name, or freed: a reader that has found one may use it for ever.
-// Progress: readers wait-free but for one retry-free seqlock read per variant (torn = no match).
+// Concurrency: one writer at a time (pluginsMu for fills from Go, `filling` beside it), any number
+// of readers, no lock and no store to shared memory on a hit except the reader's own counter
+// stripe. Entries are never moved, changed in name, or freed: a reader that has found one may use
+// it for ever. Progress: readers wait-free but for one retry-free seqlock read per variant (torn =
+// no match).
 //
-// Rules for this object (leaf.c): about 790 bytes of stack, no SSE register, no TLS variable, no lazy
-// binding, no libc function but the clock through `clock`; see meson.build for the flags.
+// Rules for this object (leaf.c): about 790 bytes of stack, no SSE register, no TLS variable, no
+// lazy binding, no libc function but the clock through `clock`; see meson.build for the flags.
 #ifndef SF_GO_LEAF_H
 #define SF_GO_LEAF_H
 
 #include "../base/attr.h"
 #include <time.h>
 
-#define SF_GO_SLOTS 2048	  // probe table; never more than half full
-#define SF_GO_ENTRIES 1024	  // names
-#define SF_GO_VARIANTS 4	  // identities per name: what a switched symlink has pointed to
-#define SF_GO_NAME_MAX 4095	  // PATH_MAX without its NUL: a longer name cannot be opened
-#define SF_GO_ARENA (512u << 10) // all entries together
-#define SF_GO_STRIPES 64	  // counter lines; one per CPU on machines up to that size
-#define SF_GO_NULL_MAX 4096	  // Go panics recoverably for addresses below; so must we
+#define SF_GO_SLOTS    2048	    // probe table; never more than half full
+#define SF_GO_ENTRIES  1024	    // names
+#define SF_GO_VARIANTS 4	    // identities per name: what a switched symlink has pointed to
+#define SF_GO_NAME_MAX 4095	    // PATH_MAX without its NUL: a longer name cannot be opened
+#define SF_GO_ARENA    (512u << 10) // all entries together
+#define SF_GO_STRIPES  64	    // counter lines; one per CPU on machines up to that size
+#define SF_GO_NULL_MAX 4096	    // Go panics recoverably for addresses below; so must we
 
 // X(ID, "name", "meaning"): counted on a stripe, by readers; 8 words fill its cache line.
 #define SF_GO_STRIPE_COUNTERS(X)                                                                   \
@@ -37,7 +38,8 @@
 	X(RENEW, "go.renew", "plugin seen again, identity and time renewed")                       \
 	X(SKIP_STATE, "go.skip.state", "not kept: failed, or its init still runs")                 \
 	X(SKIP_NAME, "go.skip.name", "not kept: name too long or with a NUL")                      \
-	X(SKIP_FILE, "go.skip.file", "not kept: linked twice, remote, just changed, no plain file")        \
+	X(SKIP_FILE, "go.skip.file",                                                               \
+	  "not kept: linked twice, remote, just changed, no plain file")                           \
 	X(SKIP_FULL, "go.skip.full", "not kept: the table is full")                                \
 	X(SKIP_BUSY, "go.skip.busy", "not kept: another fill was under way")
 
@@ -61,8 +63,8 @@ struct sf_go_variant {
 };
 
 struct sf_go_entry {
-	uint64_t hash;	  // written before the entry is published, like all up to `canonical`
-	uint64_t value;	  // of a canonical name: its plugin, for ever
+	uint64_t hash;	// written before the entry is published, like all up to `canonical`
+	uint64_t value; // of a canonical name: its plugin, for ever
 	uint32_t len;
 	bool canonical;	  // the name is the path that realpath made of it
 	uint64_t expires; // coarse ns; the writer renews it

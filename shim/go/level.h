@@ -9,7 +9,8 @@
 // Why the detour was refused; SF_GO_REFUSE_NONE if it was not, or was not asked for.
 extern enum sf_go_refusal sf_go_refused;
 
-// Readies sf_go_realpath; false if the environment lacks a pointer that it needs or memory is short.
+// Readies sf_go_realpath; false if the environment lacks a pointer that it needs or memory is
+// short.
 bool sf_go_level_init(const struct sf_go_env *env);
 // In the child after fork.
 void sf_go_level_forked(void);

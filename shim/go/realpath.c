@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The C level: realpath(3) answered from the table, proved by one stat in place of one readlink for
-// each component. For Go hosts whose plugin.open cannot be patched: plugin.open calls realpath first.
+// each component. For Go hosts whose plugin.open cannot be patched: plugin.open calls realpath
+// first.
 //
-// A path is given out again only for a plain file with one link whose identity (mount, device, inode,
-// change time) is still the one that the path had; see leaf.c.
+// A path is given out again only for a plain file with one link whose identity (mount, device,
+// inode, change time) is still the one that the path had; see leaf.c.
 #include "level.h"
 
 #include "../base/sys.h"
@@ -89,8 +90,8 @@ static void keep(const char *name, size_t len, const char *text, int err)
 	if (__atomic_exchange_n(&level.keeping, 1, __ATOMIC_ACQUIRE))
 		return;
 	size_t n = length(text);
-	const struct path *p = len <= SF_GO_NAME_MAX && n <= SF_GO_NAME_MAX ?
-				       path_locked(text, n, err) : NULL;
+	const struct path *p =
+		len <= SF_GO_NAME_MAX && n <= SF_GO_NAME_MAX ? path_locked(text, n, err) : NULL;
 	if (p)
 		sf_go_table_put(&sf_go_table, name, len, text, n, (uint64_t)(uintptr_t)p);
 	__atomic_store_n(&level.keeping, 0, __ATOMIC_RELEASE);

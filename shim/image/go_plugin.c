@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The shape of plugin.open, piece by piece.
 //
-//   entry   lea -D(%rsp),%r12; cmp 0x10(%r14),%r12; jbe GROW      stays: growing a stack restarts here
-//   +18     sub $N,%rsp; mov %rbp,N-8(%rsp); lea N-8(%rsp),%rbp   Go 1.19: `sub` is displaced
+//   entry   lea -D(%rsp),%r12; cmp 0x10(%r14),%r12; jbe GROW      stays: growing a stack restarts
+//   here +18     sub $N,%rsp; mov %rbp,N-8(%rsp); lea N-8(%rsp),%rbp   Go 1.19: `sub` is displaced
 //   +18     push %rbp; mov %rsp,%rbp; sub $N,%rsp                 Go 1.21 on: all three are
 //           mov %rax,SLOT(%rsp); mov %rbx,SLOT+8(%rsp)            the name, in either order
 //   ...     call gostring; mov %rax,P(%rsp); mov %rbx,L(%rsp)     the canonical path
@@ -10,21 +10,22 @@
 //           mov %rbx,%rdi; mov %rdx,%rbx; call mapaccess1_faststr the same path is the key
 //   site    mov (%rax),%rdx; [nop]; test %rdx,%rdx; [nop]; je     displaced up to the je
 //           mov %rdx,S(%rsp)                                      the plugin, in a slot
-//   ...     mov 0x20(%rdx),%rax; xor %ebx,%ebx; [nop]; call chanrecv1    proves the offset of p.loaded
+//   ...     mov 0x20(%rdx),%rax; xor %ebx,%ebx; [nop]; call chanrecv1    proves the offset of
+//   p.loaded
 //           mov S(%rsp),%rax; xor %ebx,%ebx; xor %ecx,%ecx; epilogue; ret
 //   GROW    spill; call morestack_noctxt; reload; jmp entry
 //
-// Calls are found by their target, so a piece may move; inside a piece only alignment nops may vary.
-// The three field offsets of Plugin and the one of hchan that the fill reads are not proved by all
-// this: therefore the list of versions.
+// Calls are found by their target, so a piece may move; inside a piece only alignment nops may
+// vary. The three field offsets of Plugin and the one of hchan that the fill reads are not proved
+// by all this: therefore the list of versions.
 #include "go_plugin.h"
 
 #include <string.h>
 
-#define CHECK_LEN 18
-#define SIZE_MIN 512
+#define CHECK_LEN     18
+#define SIZE_MIN      512
 #define SIZE_MAX_OPEN 16384
-#define FRAME_MAX 4096
+#define FRAME_MAX     4096
 // StackSmall: what the check may leave below the frame without asking.
 #define STACK_SMALL 128
 
@@ -248,7 +249,6 @@ static enum sf_go_refusal parse_prologue(const struct sf_go_code *code, struct s
 	shape->frame = (uint32_t)frame;
 	memcpy(shape->moved, code->bytes + CHECK_LEN, shape->moved_len);
 
-	// -cover counts entries, other builds load constants: up to two instructions may stand before.
 	uint32_t slot = shape->frame + (old ? 8 : 16);
 	struct cursor ax = c, bx = c;
 	bool either = (eat_slot(&ax, 0x89, RAX) == (int32_t)slot &&
@@ -278,8 +278,8 @@ static enum sf_go_refusal parse_key(const struct sf_go_code *code, struct sf_go_
 	if (ptr == len || ptr + 8 > (int32_t)shape->frame || len + 8 > (int32_t)shape->frame)
 		return SF_GO_REFUSE_PATH;
 
-	// Backwards from the call: mov, mov, lea type(%rip), mov plugins(%rip); before those the reload
-	// of the path on the way back from lockSlow, which must name the same two slots.
+	// Backwards from the call: mov, mov, lea type(%rip), mov plugins(%rip); before those the
+	// reload of the path on the way back from lockSlow, which must name the same two slots.
 	for (size_t nop = 0; nop <= 9 && nop + 40 < mapaccess; nop++) {
 		struct cursor c = cursor_at(code, mapaccess - nop - sizeof(key));
 
@@ -290,7 +290,8 @@ static enum sf_go_refusal parse_key(const struct sf_go_code *code, struct sf_go_
 		size_t loads = mapaccess - nop - sizeof(key) - 14;
 		for (size_t width = 10; width <= 16; width += 3) {
 			c = cursor_at(code, loads - width);
-			bool same = eat_slot(&c, 0x8b, RCX) == ptr && eat_slot(&c, 0x8b, RBX) == len;
+			bool same =
+				eat_slot(&c, 0x8b, RCX) == ptr && eat_slot(&c, 0x8b, RBX) == len;
 
 			if (!same || offset_of(code, &c) != loads)
 				continue;
@@ -332,7 +333,8 @@ static enum sf_go_refusal parse_site(const struct sf_go_code *code, struct sf_go
 }
 
 static enum sf_go_refusal parse_success(const struct sf_go_code *code,
-					const struct sf_go_shape *shape, size_t chanrecv, int32_t slot)
+					const struct sf_go_shape *shape, size_t chanrecv,
+					int32_t slot)
 {
 	bool receives = false;
 

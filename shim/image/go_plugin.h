@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Every reason why a Go host is left alone. The parser returns those up to SF_GO_REFUSE_EPILOGUE, the
-// installer the rest; they share one list because an operator reads one word.
+// Every reason why a Go host is left alone. The parser returns those up to SF_GO_REFUSE_EPILOGUE,
+// the installer the rest; they share one list because an operator reads one word.
 #define SF_GO_REFUSALS(X)                                                                          \
 	X(NONE, "none", "the shape is the one known for this version")                             \
 	X(VERSION, "version", "this Go version is not on the list")                                \
@@ -35,7 +35,7 @@ enum sf_go_refusal {
 #define SF_GO_ENUM(id, word, text) SF_GO_REFUSE_##id,
 	SF_GO_REFUSALS(SF_GO_ENUM)
 #undef SF_GO_ENUM
-	SF_GO_REFUSAL_COUNT
+		SF_GO_REFUSAL_COUNT
 };
 
 // What the reader is told. Addresses are run-time addresses; only their differences matter.
@@ -68,8 +68,9 @@ struct sf_go_shape {
 	uint32_t path_len_slot;
 };
 
-// Fills *shape and returns SF_GO_REFUSE_NONE, or returns the reason and leaves *shape zeroed. Reads nothing
-// but code->bytes[0..size) and code->version; no allocation, no state, any thread, any signal.
+// Fills *shape and returns SF_GO_REFUSE_NONE, or returns the reason and leaves *shape zeroed. Reads
+// nothing but code->bytes[0..size) and code->version; no allocation, no state, any thread, any
+// signal.
 enum sf_go_refusal sf_go_parse(const struct sf_go_code *code, struct sf_go_shape *shape);
 
 // True for a release whose field offsets and stack rules are known: "go1.24" or "go1.24.4".

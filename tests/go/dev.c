@@ -59,7 +59,8 @@ static int (*real_clock)(clockid_t, struct timespec *);
 static long slow_turns;
 
 // The clock of a leaf made slow on purpose, so that signals land in it; on a goroutine's stack.
-__attribute__((target("general-regs-only"))) static int slow_clock(clockid_t id, struct timespec *ts)
+__attribute__((target("general-regs-only"))) static int slow_clock(clockid_t id,
+								   struct timespec *ts)
 {
 	for (long i = 0; i < slow_turns; i++)
 		__builtin_ia32_pause();

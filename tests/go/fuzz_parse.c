@@ -24,7 +24,8 @@ static uint64_t roll(uint64_t below)
 
 static size_t mutate(uint8_t *b, size_t size)
 {
-	static const uint8_t telling[] = {0x00, 0xff, 0x48, 0x89, 0x8b, 0xe8, 0x0f, 0x84, 0x90, 0x24};
+	static const uint8_t telling[] = {0x00, 0xff, 0x48, 0x89, 0x8b,
+					  0xe8, 0x0f, 0x84, 0x90, 0x24};
 
 	for (uint64_t n = 1 + roll(6); n; n--) {
 		size_t at = roll(size), from = roll(size), len = 1 + roll(24);

@@ -36,7 +36,8 @@ static void leaf_fill(const char *frame, const char *plugin)
 // Two pages that may be executed, with the pair's input at `off`.
 static uint8_t *place(const struct pair *p, size_t off)
 {
-	uint8_t *area = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *area =
+		mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (area == MAP_FAILED)
 		exit(2);
@@ -65,8 +66,8 @@ static bool writable(const void *at)
 		unsigned long from, to;
 		char rights[8];
 
-		if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) == 3 &&
-		    (uintptr_t)at >= from && (uintptr_t)at < to)
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) == 3 && (uintptr_t)at >= from &&
+		    (uintptr_t)at < to)
 			w = rights[1] == 'w';
 	}
 	if (f)
@@ -155,10 +156,26 @@ static void plant(uint8_t *copy, const struct sf_go_code *code, size_t at, uint6
 
 static void test_hostile(const struct pair *p)
 {
-	static const char *const versions[] = {
-		"", "go", "go1", "go1.2", "go1.18.10", "go1.20", "go1.20.14", "go1.28", "go1.199",
-		"go1.24.", "go1.24x", "go1.24.4x", "go1.24rc1", "go1.24.4 X:nogreenteagc", "Go1.24",
-		"devel go1.24-abcdef", "go1.24.99999", "go1.24.4.4", "go1.24-", "xo1.24"};
+	static const char *const versions[] = {"",
+					       "go",
+					       "go1",
+					       "go1.2",
+					       "go1.18.10",
+					       "go1.20",
+					       "go1.20.14",
+					       "go1.28",
+					       "go1.199",
+					       "go1.24.",
+					       "go1.24x",
+					       "go1.24.4x",
+					       "go1.24rc1",
+					       "go1.24.4 X:nogreenteagc",
+					       "Go1.24",
+					       "devel go1.24-abcdef",
+					       "go1.24.99999",
+					       "go1.24.4.4",
+					       "go1.24-",
+					       "xo1.24"};
 	size_t size = (size_t)(p->in_end - p->in);
 	uint8_t *copy = malloc(size);
 	struct sf_go_code good = code_of(p, p->in, size), code = good;

@@ -27,11 +27,19 @@ SHAPES(SHAPE_EXTERN)
 
 static const struct pair pairs[] = {
 #define SHAPE_ROW(sym, ver, n, m, name, ptr, len)                                                  \
-	{ver, sym##_in, sym##_in_end, sym##_out, sym##_out_end, sym##_in_free,                     \
-	 {.check = 18, .moved_len = m, .frame = n, .name_slot = name, .path_ptr_slot = ptr,        \
+	{ver,                                                                                      \
+	 sym##_in,                                                                                 \
+	 sym##_in_end,                                                                             \
+	 sym##_out,                                                                                \
+	 sym##_out_end,                                                                            \
+	 sym##_in_free,                                                                            \
+	 {.check = 18,                                                                             \
+	  .moved_len = m,                                                                          \
+	  .frame = n,                                                                              \
+	  .name_slot = name,                                                                       \
+	  .path_ptr_slot = ptr,                                                                    \
 	  .path_len_slot = len}},
-	SHAPES(SHAPE_ROW)
-};
+	SHAPES(SHAPE_ROW)};
 #define PAIRS (sizeof(pairs) / sizeof(pairs[0]))
 
 // The code as it lies at `at`, a copy of `p` with what follows its end.

@@ -122,7 +122,8 @@ static void test_ttl(void)
 	settle();
 	put(a, a, 7);
 	CHECK(get(a) == 7);
-	// A symlink in its place: the fill that Go's own way brings ends the life of the old answer.
+	// A symlink in its place: the fill that Go's own way brings ends the life of the old
+	// answer.
 	put(a, b, 8);
 	unlink(a);
 	CHECK(symlink(b, a) == 0);
@@ -262,8 +263,9 @@ static void test_realpath(void)
 	CHECK(sf_go_level_init(&env));
 	point(a);
 	memset(longest, 'x', sizeof(longest) - 1);
-	const char *const names[] = {a, a_link, "a", "./a", "..//", dir, "", "nosuch", "a/", "a/b", longest,
-				     "/proc/self/exe", "/dev/null", NULL};
+	const char *const names[] = {a,		  a_link,   "a",  "./a", "..//",  dir,
+				     "",	  "nosuch", "a/", "a/b", longest, "/proc/self/exe",
+				     "/dev/null", NULL};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		same_as_libc(names[i]);
 	calls = 0;

@@ -7,7 +7,8 @@
 //   2. every code page that will change: read, write and execute at once. PR_SET_MDWE and SELinux
 //      (execmem) refuse exactly this step; once it is granted, taking `write` away again cannot be
 //      refused, whereas write-only first could leave the code without execute;
-//   3. five bytes each, the fill first, the look-up second: a look-up without fill only ever misses;
+//   3. five bytes each, the fill first, the look-up second: a look-up without fill only ever
+//   misses;
 //   4. back to read and execute.
 #include "../detour.h"
 
@@ -17,9 +18,9 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
-#define PAGE 4096u
-#define STEP 0x10000u	   // distance between two tries
-#define TRIES 4096	   // 256 MiB downwards: well within a jump's reach
+#define PAGE	 4096u
+#define STEP	 0x10000u // distance between two tries
+#define TRIES	 4096	  // 256 MiB downwards: well within a jump's reach
 #define JUMP_LEN 5
 
 extern const uint8_t sf_go_stubs_begin[], sf_go_stubs_fill[], sf_go_stubs_moved[];

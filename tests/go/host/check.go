@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"plugin"
+	"reflect"
 	"strings"
 	"time"
+	"unsafe"
 )
 
 func must(err error) {
@@ -65,6 +67,11 @@ func check(dir string) {
 	try("trailing slash", alpha+"/")
 	try("with NUL", alpha+"\x00tail")
 	try("NUL only", "\x00")
+	// Go panics, recoverably, for addresses below 4096.
+	low := reflect.StringHeader{Data: 0, Len: 5}
+	try("nil with a length", *(*string)(unsafe.Pointer(&low)))
+	low = reflect.StringHeader{Data: 4095, Len: 5}
+	try("low with a length", *(*string)(unsafe.Pointer(&low)))
 	try("too long", strings.Repeat("./", 2047)+"x")
 	try("longest", strings.Repeat("./", 2040)+"../alpha.so")
 	try("much too long", strings.Repeat("x", 1<<16))
