@@ -40,8 +40,10 @@ refusal(void)
 		return "no next definitions";
 	if (sf_next.interposed)
 		return "another wrapper stands between symfast and libc";
-	if (sf_next.debug->r_version >= 2 || getauxval(AT_SECURE))
-		return "audit or namespaces";
+	if (getauxval(AT_SECURE))
+		return "secure mode";
+	if (sf_next.debug->r_version >= 2)
+		return "LD_AUDIT, or namespaces before main";
 	if (sf_next.find_object == NULL || sf_next.iterate_phdr == NULL)
 		return "libc has no _dl_find_object (glibc 2.35 or newer)";
 	if (!sf_facts_error_init())
@@ -96,7 +98,7 @@ start_go(void)
 		.ttl_ms = sf_settings.go_ttl_ms,
 		.verbose = sf_settings.verbose,
 		.log = log_line,
-		.realpath = sf_next.realpath,
+		.realpath = sf_next.realpath_is_libc ? sf_next.realpath : NULL,
 		.errno_location = __errno_location,
 	};
 

@@ -120,6 +120,7 @@ sf_next_boot(void)
 #undef X
 	sf_next.libc = owner;
 	sf_next.realpath = (char *(*)(const char *, char *))definition("realpath", &owner);
+	sf_next.realpath_is_libc = owner == sf_next.libc;
 	sf_next.find_object = (int (*)(void *, struct dl_find_object *))definition(
 		"_dl_find_object", &owner);
 	sf_next.iterate_phdr =

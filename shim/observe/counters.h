@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// counters.h: the one table of counters. Every answer given or declined counts in exactly one
-// outcome of its function; every declined one also in one bypass reason.
+// counters.h: the one table of counters. Every call counts in exactly one outcome of its function;
+// a look-up or load that is passed through also in one bypass reason.
 //
 // Each thread adds to its own block (plain increments, its own cache lines); what happens before a
 // thread has a block goes to a shared block by atomic adds. Blocks are never freed, so any thread
@@ -15,17 +15,17 @@
 	X(DLSYM_HIT, "dlsym.hit", "answered from a hint table")                                  \
 	X(DLSYM_SHARED, "dlsym.shared", "answered from the shared map, by content")              \
 	X(DLSYM_NEGATIVE, "dlsym.negative", "answered NULL, with the error libc would give")     \
-	X(DLSYM_LEARN, "dlsym.learn", "asked of libc and kept")                                  \
+	X(DLSYM_LEARN, "dlsym.learn", "asked of libc by the shim, kept if proved")                                  \
 	X(DLSYM_PASS, "dlsym.pass", "passed through to libc")                                    \
 	X(DEFAULT_HIT, "default.hit", "RTLD_DEFAULT answered from a hint table")                 \
 	X(DEFAULT_SHARED, "default.shared", "RTLD_DEFAULT answered from the shared map")         \
 	X(DEFAULT_NEGATIVE, "default.negative", "RTLD_DEFAULT answered NULL")                    \
-	X(DEFAULT_LEARN, "default.learn", "RTLD_DEFAULT asked of libc and kept")                 \
+	X(DEFAULT_LEARN, "default.learn", "RTLD_DEFAULT asked of libc by the shim")                 \
 	X(DEFAULT_PASS, "default.pass", "RTLD_DEFAULT passed through to libc")                   \
 	X(DLVSYM_HIT, "dlvsym.hit", "answered from a hint table")                                \
 	X(DLVSYM_SHARED, "dlvsym.shared", "answered from the shared map, by content")            \
 	X(DLVSYM_NEGATIVE, "dlvsym.negative", "answered NULL, with the error libc would give")   \
-	X(DLVSYM_LEARN, "dlvsym.learn", "asked of libc and kept")                                \
+	X(DLVSYM_LEARN, "dlvsym.learn", "asked of libc by the shim, kept if proved")                                \
 	X(DLVSYM_PASS, "dlvsym.pass", "passed through to libc")                                  \
 	X(DLOPEN_HIT, "dlopen.hit", "open object handed out again without the loader lock")      \
 	X(DLOPEN_REAL, "dlopen.real", "asked of libc, handle recorded")                          \
@@ -49,7 +49,7 @@
 	X(BYPASS_NEGATIVE, "bypass.negative", "a negative answer that could not be vouched for") \
 	X(BYPASS_RAW, "bypass.raw", "the host holds libc's own function, or asks for it")        \
 	X(BYPASS_SPACE, "bypass.namespace", "more than one namespace")                           \
-	X(BYPASS_BUSY, "bypass.busy", "a table was being written by another thread")             \
+	X(BYPASS_BUSY, "bypass.busy", "this thread has no block (yet, or no more)")             \
 	X(BYPASS_OBSERVE, "bypass.observe", "observe mode")                                      \
 	X(BYPASS_SEARCH, "bypass.search", "dlopen: the caller's own search path matters")        \
 	X(BYPASS_MODE, "bypass.mode", "dlopen: unknown flag bits")                               \
