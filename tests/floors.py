@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The floors of the house: who may include and call whom, and the form of every source file.
+
+floors.py [--format] ROOT BUILD   checks the sources of ROOT and the objects of BUILD;
+                                  --format: what clang-format would change is a fault, too
+floors.py --self-test CC...       plants each violation and sees it found
+
+A file may use its own floor and lower ones. Checked: includes, undefined symbols of the built
+objects, circles of includes, SPDX lines, file lengths, where the environment is read, formatting.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+FLOORS = {'base': 0, 'image': 1, 'libc': 2, 'observe': 3, 'map': 4, 'rollout': 5, 'go': 6,
+          'entry': 7, 'cli': 8}
+# The program has the formats and readers, not the map of a process it is not in.
+CLI_MAY = {'cli', 'base', 'observe', 'image', 'include'}
+PUBLIC_MAY = {'entry', 'cli', 'include', 'observe'}
+READS_ENVIRONMENT = {'shim/observe/settings.c', 'shim/entry/init.c'}
+LONG, TOO_LONG = 450, 600
+SPDX = re.compile(r'SPDX-License-Identifier: BSD-2-Clause')
+SOURCE = ('.c', '.h', '.S')
+SCRIPT = ('.py', '.sh', '.build', '.awk', '.rb', '.lua', '.go')
+FREE = {'LICENSE', 'README.md', 'NEWS.md'}
+
+
+def tracked(root):
+    done = subprocess.run(['git', '-C', root, 'ls-files', '-co', '--exclude-standard'],
+                          capture_output=True, text=True)
+    if done.returncode == 0 and done.stdout:
+        return [name for name in done.stdout.splitlines() if os.path.isfile(f'{root}/{name}')]
+    return [os.path.relpath(os.path.join(folder, name), root)
+            for folder, _, names in os.walk(root) for name in names]
+
+
+def lines_of(root, path):
+    with open(os.path.join(root, path), encoding='utf-8', errors='replace') as f:
+        return f.read().splitlines()
+
+
+def floor_of(path):
+    """The room of shim/ROOM/..., or include; None for files outside both."""
+    words = path.split('/')
+    if words[0] == 'include':
+        return 'include'
+    return words[1] if words[0] == 'shim' and len(words) > 2 else None
+
+
+def may_use(user, used):
+    if used == 'include':
+        return user in PUBLIC_MAY
+    if user == 'include':
+        return False
+    if user == 'cli':
+        return used in CLI_MAY
+    return FLOORS[used] <= FLOORS[user]
+
+
+def includes(root, path, known):
+    for line in lines_of(root, path):
+        found = re.match(r'\s*#\s*include\s+(?:"([^"]+)"|<(symfast\w*\.h)>)', line)
+        if not found:
+            continue
+        quoted, public = found.groups()
+        target = f'include/{public}' if public else os.path.normpath(
+            os.path.join(os.path.dirname(path), quoted))
+        if target in known:
+            yield target
+        elif quoted:
+            beside = [name for name in (f'shim/{quoted}', f'include/{quoted}') if name in known]
+            yield from beside
+
+
+def check_includes(root, sources):
+    graph = {path: list(includes(root, path, set(sources))) for path in sources}
+    for path, targets in graph.items():
+        for target in targets:
+            user, used = floor_of(path), floor_of(target)
+            if user not in FLOORS and user != 'include':
+                yield f'{path}: shim/{user} is no floor of the house'
+            elif not may_use(user, used):
+                yield f'{path} includes {target}: {user} may not use {used}'
+    yield from circles(graph)
+
+
+def circles(graph):
+    state = {}
+
+    def visit(path, way):
+        state[path] = 'open'
+        for target in graph[path]:
+            if state.get(target) == 'open':
+                found = way[way.index(target):] if target in way else [path]
+                yield f'circle of includes: {" -> ".join([*found, target])}'
+            elif target not in state:
+                yield from visit(target, [*way, target])
+        state[path] = 'done'
+
+    for path in graph:
+        if path not in state:
+            yield from visit(path, [path])
+
+
+def objects(build):
+    """(room, object file) of the library's own objects, and of the archives linked whole."""
+    for folder, _, names in os.walk(os.path.join(build, 'shim')):
+        inside = os.path.relpath(folder, os.path.join(build, 'shim')).split('/')
+        for name in names:
+            if not name.endswith('.o'):
+                continue
+            # Meson: shim/map/table.c is map_table.c.o; declared in the room itself, table.c.o.
+            room = name.split('_')[0]
+            if room not in FLOORS:
+                room = inside[0] if inside[0] in FLOORS else None
+            yield room, os.path.join(folder, name)
+
+
+def object_symbols(path):
+    defined, undefined = set(), set()
+    nm = os.environ.get('NM', 'nm')
+    text = subprocess.run([nm, path], check=True, capture_output=True, text=True).stdout
+    for line in text.splitlines():
+        kind, name = line.split()[-2:]
+        if kind == 'U':
+            undefined.add(name)
+        elif kind.isupper():
+            defined.add(name)
+    return defined, undefined
+
+
+def check_symbols(build):
+    rooms, wanted = {}, []
+    count = 0
+    for room, path in objects(build):
+        count += 1
+        if room is None:
+            yield f'{path}: of no floor'
+            continue
+        defined, undefined = object_symbols(path)
+        rooms.update({name: room for name in defined})
+        wanted += [(room, name, path) for name in undefined]
+    if count == 0:
+        yield f'{build}: no objects of shim/'
+    for room, name, path in wanted:
+        used = rooms.get(name)
+        if used and not may_use(room, used):
+            yield f'{os.path.basename(path)} uses {name}: {room} may not use {used}'
+
+
+def is_text_of_ours(root, path):
+    if os.path.basename(path) in FREE or path.endswith(SOURCE + SCRIPT):
+        return path.endswith(SOURCE + SCRIPT)
+    if os.access(os.path.join(root, path), os.X_OK):
+        lines = lines_of(root, path)
+        return bool(lines) and lines[0].startswith('#!')
+    return False
+
+
+def check_form(root, files, say):
+    for path in files:
+        if not is_text_of_ours(root, path):
+            continue
+        lines = lines_of(root, path)
+        # The second line where an interpreter or a linter has a word first.
+        if not any(SPDX.search(line) for line in lines[:2]):
+            yield f'{path}: no SPDX line at the top'
+        if len(lines) > TOO_LONG:
+            yield f'{path}: {len(lines)} lines, more than {TOO_LONG}'
+        elif len(lines) > LONG:
+            say(f'note: {path}: {len(lines)} lines')
+        if path.startswith('shim/') and path.endswith(SOURCE) and path not in READS_ENVIRONMENT:
+            code = re.sub(r'//.*', '', '\n'.join(lines))
+            found = re.search(r'\b(?:secure_)?getenv\b|\benviron\b|/proc/self/environ', code)
+            if found and not path.startswith('shim/cli/'):
+                yield f'{path} reads the environment: {found.group(0)}'
+
+
+def check_format(root, sources, say):
+    program = shutil.which('clang-format')
+    if not program:
+        say('note: clang-format is not installed, form not checked')
+        return
+    for path in sources:
+        if not path.endswith(('.c', '.h')):
+            continue
+        done = subprocess.run([program, '--dry-run', '-Werror', '--style=file', path], cwd=root,
+                              capture_output=True, text=True)
+        if done.returncode:
+            where = re.findall(r':(\d+):\d+: error', done.stderr)
+            yield f'{path}: not as clang-format would have it, {len(where)} places'
+
+
+def faults(root, build, say=print, formatted=False):
+    files = tracked(root)
+    sources = [path for path in files if path.startswith(('shim/', 'include/'))
+               and path.endswith(SOURCE)]
+    out = [*check_includes(root, sources), *check_symbols(build), *check_form(root, files, say)]
+    format_faults = list(check_format(root, sources, say))
+    if formatted:
+        return out + format_faults
+    if format_faults:
+        say(f'note: {len(format_faults)} files are not as clang-format would have them')
+    return out
+
+
+# What a planted tree holds, and what must be said of it. The first is a tree without fault.
+HEAD = '// SPDX-License-Identifier: BSD-2-Clause\n'
+PLAIN = {'shim/base/low.h': HEAD + 'int sf_low(void);\n',
+         'shim/base/low.c': HEAD + '#include "low.h"\nint sf_low(void)\n{\n\treturn 1;\n}\n',
+         'shim/map/high.h': HEAD + 'int sf_high(void);\n',
+         'shim/map/high.c': HEAD + '#include "high.h"\n#include "../base/low.h"\n'
+                                   'int sf_high(void)\n{\n\treturn sf_low();\n}\n'}
+PLANTED = {
+    'nothing': {},
+    'base may not use map': {'shim/base/bad.c': HEAD + '#include "../map/high.h"\n'},
+    'low.c.o uses sf_high': {'shim/base/low.c': HEAD + 'int sf_high(void);\nint sf_low(void)\n{\n'
+                                                       '\treturn sf_high();\n}\n'},
+    'circle of includes': {'shim/map/a.h': HEAD + '#include "b.h"\n',
+                           'shim/map/b.h': HEAD + '#include "a.h"\n'},
+    'no SPDX line': {'shim/map/bare.h': 'int x;\n'},
+    'more than 600': {'shim/map/long.h': HEAD + 'int x;\n' * TOO_LONG},
+    'reads the environment': {'shim/map/env.h': HEAD + 'char *x(void) { return getenv("X"); }\n'},
+    'is no floor': {'shim/attic/old.c': HEAD + '#include "../base/low.h"\n'},
+    'map may not use include': {'shim/map/pub.c': HEAD + '#include <symfast.h>\n',
+                                'include/symfast.h': HEAD},
+    'cli may not use map': {'shim/cli/main.c': HEAD + '#include "../map/high.h"\n'},
+}
+
+
+def build_planted(root, compiler):
+    out = os.path.join(root, 'build/shim/libsymfast.so.p')
+    os.makedirs(out)
+    for path in ('base/low.c', 'map/high.c'):
+        subprocess.run([*compiler, '-w', '-c', os.path.join(root, 'shim', path), '-o',
+                        os.path.join(out, path.replace('/', '_') + '.o')], check=True)
+    return os.path.join(root, 'build')
+
+
+def self_test(compiler):
+    for what, files in PLANTED.items():
+        with tempfile.TemporaryDirectory() as root:
+            for path, text in {**PLAIN, **files}.items():
+                place = os.path.join(root, path)
+                os.makedirs(os.path.dirname(place), exist_ok=True)
+                with open(place, 'w') as f:
+                    f.write(text)
+            bad = faults(root, build_planted(root, compiler), say=lambda line: None)
+            hit = not bad if what == 'nothing' else any(what in line for line in bad)
+            if not hit or len(bad) > 1:
+                sys.exit(f'self-test: planted "{what}", found {bad}')
+            print(f'self-test: {what}: found {bad}')
+
+
+def main():
+    words = [word for word in sys.argv[1:] if word != '--format']
+    if words[:1] == ['--self-test']:
+        return self_test(words[1:])
+    if len(words) != 2:
+        sys.exit(__doc__)
+    bad = faults(words[0], words[1], formatted='--format' in sys.argv)
+    if bad:
+        sys.exit('\n'.join(bad))
+    print('every file uses its own floor and lower ones')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
