@@ -279,6 +279,45 @@ static void test_realpath(void)
 	free(p);
 }
 
+struct seen {
+	unsigned int names, refused;
+	uint64_t hit, race;
+};
+
+static void see(void *arg, const char *name, uint64_t value)
+{
+	struct seen *s = arg;
+
+	s->names++;
+	if (!strcmp(name, "go.hit"))
+		s->hit = value;
+	if (!strncmp(name, "go.refused.", 11))
+		s->refused += value != 0;
+	if (!strcmp(name, "go.refused.race"))
+		s->race = value;
+}
+
+// Exactly one refusal is counted, by its own name, and a fork forgets what was counted before.
+static void test_counters(void)
+{
+	struct seen s = {0};
+
+	fresh_table(1000000000);
+	put(a, a, 7);
+	for (int i = 0; i < 5; i++)
+		CHECK(get(a) == 7);
+	sf_go_refused = SF_GO_REFUSE_RACE;
+	sf_go_counters(see, &s);
+	CHECK(s.hit == 5 && s.refused == 1 && s.race == 1);
+	CHECK(s.names == SF_GO_STRIPE_COUNT + SF_GO_FILL_COUNT + SF_GO_REFUSAL_COUNT - 1);
+	sf_go_refused = SF_GO_REFUSE_NONE;
+	t->filling = 1;
+	sf_go_forked();
+	s = (struct seen){0};
+	sf_go_counters(see, &s);
+	CHECK(s.hit == 0 && s.refused == 0 && t->filling == 0 && get(a) == 7);
+}
+
 // Readers beside a writer that keeps changing what a name leads to: every answer is one that was
 // put for the file that is there.
 static volatile int stop;
@@ -327,6 +366,7 @@ int main(void)
 	test_strict();
 	test_bounds();
 	test_realpath();
+	test_counters();
 	test_readers();
 	printf("%d failures\n", failures);
 	if (chdir("/") == 0 && !strncmp(dir, "/tmp/sf-go-table-", 17)) {
