@@ -26,6 +26,8 @@
 #define sf_cas_ptr(p, old, new) __sync_bool_compare_and_swap((p), (old), (new))
 #define sf_fence_load()       __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define sf_fence_store()      __atomic_thread_fence(__ATOMIC_RELEASE)
+#define sf_fence_acquire()    __atomic_thread_fence(__ATOMIC_ACQUIRE)
+#define sf_fence_release()    __atomic_thread_fence(__ATOMIC_RELEASE)
 #define sf_fence_full()       __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #else
 #include <ck_pr.h>
@@ -45,6 +47,8 @@
 #define sf_cas_ptr(p, old, new) ck_pr_cas_ptr((p), (old), (new))
 #define sf_fence_load()       ck_pr_fence_load()
 #define sf_fence_store()      ck_pr_fence_store()
+#define sf_fence_acquire()    ck_pr_fence_acquire()
+#define sf_fence_release()    ck_pr_fence_release()
 #define sf_fence_full()       ck_pr_fence_memory()
 #endif
 

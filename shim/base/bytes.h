@@ -22,7 +22,8 @@
  * `host`? `stored` may be changing under our feet: the answer is then arbitrary (a seqlock outside
  * discards it), but `host` is never read past the block that holds its own NUL.
  *
- * sf_bytes_equal_short: the same where SF_BYTES_SHORT(host, n), that is in at most two blocks.
+ * sf_bytes_equal_short: the same where SF_BYTES_SHORT(host, n), that is in at most two blocks; of
+ * longer names it may say "no".
  *
  * sf_bytes_length(s, max): strlen, or `max` if there is no NUL before it.
  */

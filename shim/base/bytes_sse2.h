@@ -9,26 +9,32 @@
  * The host's string starts m bytes into its first aligned block, so the stored copy is read from
  * m bytes before its start and the low m bits of the first mask are shifted out. Every block but
  * the last must be equal and free of NUL: a torn `stored` or `n` could otherwise lead past the
- * host's terminator into an unmapped page.
+ * host's terminator into an unmapped page. The minimum of a byte and of its all-ones-if-equal mask
+ * is zero in both cases at once.
+ *
+ * A mask has 16 bits and its complement 16 more ones above them. Shifting left by -k (mod 32)
+ * leaves bits 0 to k-1 only, so neither these nor bytes behind the NUL count; k = 0 shifts by
+ * nothing and never compares equal.
  */
 SF_INLINE bool
 sf_bytes_equal_short(const char *host, const char *stored, size_t n)
 {
-	const unsigned int m = (uintptr_t)host & 15;
+	const size_t m = (uintptr_t)host & 15;
+	const unsigned int left = (unsigned int)(n + m);
 	const __m128i *a = (const __m128i *)(host - m);
 	const __m128i *b = (const __m128i *)(const void *)(stored - m);
 	__m128i s = _mm_loadu_si128(b);
 	__m128i same = _mm_cmpeq_epi8(_mm_load_si128(a), s);
-	unsigned int left = (unsigned int)n + m;
 
 	if (left <= 16)
-		return (uint16_t)(~(unsigned int)_mm_movemask_epi8(same) << (16 - left)) >>
-			       (16 - left + m) == 0;
-	same = _mm_andnot_si128(_mm_cmpeq_epi8(s, _mm_setzero_si128()), same);
-	if (((unsigned int)_mm_movemask_epi8(same) ^ 0xffffu) >> m != 0)
+		return (~(unsigned int)_mm_movemask_epi8(same) >> m) << ((m - left) & 31) == 0;
+	if (left > 32)
+		return false;
+	same = _mm_cmpeq_epi8(_mm_min_epu8(same, s), _mm_setzero_si128());
+	if ((unsigned int)_mm_movemask_epi8(same) >> m != 0)
 		return false;
 	same = _mm_cmpeq_epi8(_mm_load_si128(a + 1), _mm_loadu_si128(b + 1));
-	return (uint16_t)(~(unsigned int)_mm_movemask_epi8(same) << (32 - left)) == 0;
+	return ~(unsigned int)_mm_movemask_epi8(same) << ((16 - left) & 31) == 0;
 }
 
 SF_INLINE bool

@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#define HUGE_PAGE (2u << 20)
+
 void *
 sf_sys_map(size_t size)
 {
@@ -14,7 +16,8 @@ sf_sys_map(size_t size)
 
 	if (p < 0 && p > -4096)
 		return NULL;
-	sf_syscall6(SYS_madvise, p, (long)size, MADV_NOHUGEPAGE, 0, 0, 0);
+	if (size >= HUGE_PAGE)
+		sf_syscall6(SYS_madvise, p, (long)size, MADV_NOHUGEPAGE, 0, 0, 0);
 	return (void *)p;
 }
 

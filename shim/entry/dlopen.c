@@ -42,19 +42,46 @@ caller_matters(const char *name, const void *caller)
 	return !sf_facts_searches_alike(l);
 }
 
-/* Keeps (name, mode) -> handle once it was seen twice and its constructors are known to be over. */
+/* Keeps (name, mode) -> handle once it was seen twice. */
 static void
 keep_open(struct sf_thread *t, struct sf_question *q, uint64_t key, void *handle)
 {
 	struct sf_reply r = {.value = handle, .verdict = SF_VALUE}, known;
 
 	r.object = sf_object_find(handle);
-	if (r.object == NULL || !sf_object_life(r.object, &r.gen) || t->block == NULL)
+	if (r.object == NULL || !sf_load_8(&r.object->elidable) ||
+	    !sf_object_life_of(r.object, handle, &r.gen) || t->block == NULL)
 		return;
 	if (!sf_table_hash(q) || sf_table_find(q, &known) || !sf_table_seen(q) ||
 	    !sf_table_keep(q, &r))
 		return;
 	sf_hint_keep(t->hints, t->hint_mask, key, r.entry);
+}
+
+/*
+ * The loader is asked in two steps: for an object that is mapped already, then for a load. Only a
+ * life that begins in the second step, outside every constructor of this thread, is known to be
+ * complete when it is published; one that libc or an unseen caller began may still be in its
+ * constructor, on this very stack.
+ */
+static void *
+load(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
+{
+	void *handle;
+	bool whole = false;
+
+	t->open_depth++;
+	handle = sf_next.dlopen(name, mode | (name != NULL ? RTLD_NOLOAD : 0));
+	if (handle == NULL && !(mode & RTLD_NOLOAD) && name != NULL) {
+		handle = sf_next.dlopen(name, mode);
+		whole = true;
+	}
+	t->open_depth--;
+	if (handle != NULL)
+		sf_object_opened(handle);
+	if (whole && handle != NULL && !sf_thread_in_open(t, sp))
+		sf_object_complete(handle);
+	return handle;
 }
 
 static struct sf_answer
@@ -65,17 +92,12 @@ real_open(struct sf_thread *t, struct sf_question *q, uint64_t key, const char *
 
 	if (mode & RTLD_GLOBAL)
 		sf_object_global_begin();
-	t->open_depth++;
-	handle = sf_next.dlopen(name, mode);
-	t->open_depth--;
+	handle = load(t, name, mode, sp);
 	if (mode & RTLD_GLOBAL)
 		sf_object_global_end();
 	sf_count_for(t, SF_DLOPEN_REAL);
-	if (handle != NULL) {
-		sf_object_opened(handle);
-		if (!sf_thread_in_open(t, sp))
-			keep_open(t, q, key, handle);
-	}
+	if (handle != NULL && !sf_thread_in_open(t, sp))
+		keep_open(t, q, key, handle);
 	return SF_ANSWER(handle);
 }
 

@@ -7,6 +7,12 @@
 //
 // Budget of a dlsym hit with a name of up to 16 bytes: about 80 instructions, no store but the
 // thread's own counter and flag, no atomic; lines read: thread record, hint slot, entry, generation.
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+
+/* Everything declared from here on is this library's own: no way round by the GOT. */
+#pragma GCC visibility push(hidden)
 #include "entry.h"
 
 #include "../libc/facts.h"
@@ -30,20 +36,18 @@ is_known_caller(const struct sf_thread *t, const void *caller)
  * entry and the life they belong to are still the ones that answered.
  */
 static SF_NOINLINE void *
-negative_dlsym(void *handle, const char *name, uint32_t entry, uint32_t seq,
+negative_dlsym(void *handle, const char *name, const struct sf_entry *e, uint32_t seq,
 	       const struct sf_object *object, uint32_t gen)
 {
 	struct sf_thread *t = &sf_thread;
-	const struct sf_entry *e = sf_table_entry(entry);
 	const struct sf_object *named = handle == RTLD_DEFAULT ? t->caller : object;
-	uint64_t shape = sf_load_64(&e->shape);
 	size_t len = sf_load_8(&named->file_len);
 
 	if (len == 0 || sf_learn_errors_raw() ||
-	    !sf_negative_write(t, named->file, len, e->name, SF_SHAPE_NAME(shape) - 1, NULL, 0))
+	    !sf_negative_write(t, named->file, len, e->name, sf_load_16(&e->name_len) - 1u, NULL, 0))
 		return sf_full_dlsym(handle, name);
 	sf_fence_load();
-	if (sf_load_32(&e->seq) != seq || sf_load_32(&object->gen) != gen)
+	if (!sf_holds_32(&e->seq, seq) || !sf_holds_32(&object->gen, gen))
 		return sf_full_dlsym(handle, name);
 	t->pending = 1;
 	t->block->counters.n[handle == RTLD_DEFAULT ? SF_DEFAULT_NEGATIVE : SF_DLSYM_NEGATIVE]++;
@@ -111,8 +115,6 @@ content_dlsym(void *handle, const char *name, bool unstable)
 	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
 }
 
-static void *long_dlsym(void *handle, const char *name);
-
 /* Declined by verdict or handle: one jump away from libc. */
 static SF_NOINLINE void *
 pass_dlsym(void *handle, const char *name, enum sf_counter why)
@@ -121,32 +123,41 @@ pass_dlsym(void *handle, const char *name, enum sf_counter why)
 	return sf_next.dlsym(handle, name);
 }
 
-SF_INLINE void *
-probe(struct sf_thread *t, void *handle, const char *name, enum sf_names names)
+/* The hint is no value under a short name: a long name, a negative answer, one out of date. */
+static SF_NOINLINE void *
+other_dlsym(void *handle, const char *name, const struct sf_entry *e)
 {
-	uint64_t key = sf_hint_key((uintptr_t)handle, name, NULL, SF_KIND_SYM);
+	struct sf_thread *t = &sf_thread;
 	struct sf_reply r;
 
-	if (!sf_hint_find(t->hints, t->hint_mask, key, (uintptr_t)handle, name, NULL, SF_KIND_SYM,
-			  names, &r))
-		return names == SF_NAMES_SHORT ? long_dlsym(handle, name)
-					       : content_dlsym(handle, name, r.entry == 0);
+	if (!sf_entry_answers(e, (uintptr_t)handle, name, NULL, SF_KIND_SYM, SF_NAMES_ANY, &r))
+		return content_dlsym(handle, name, e == sf_table_entry(0));
 	if (r.verdict == SF_PASS)
 		return pass_dlsym(handle, name, (enum sf_counter)(uintptr_t)r.value);
 	if (sf_unlikely(sf_facts_error_pending()))
 		return sf_full_dlsym(handle, name);
 	if (r.verdict == SF_NEGATIVE)
-		return negative_dlsym(handle, name, r.entry, r.seq, r.object, r.gen);
+		return negative_dlsym(handle, name, e, r.seq, r.object, r.gen);
 	t->block->counters.n[handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT]++;
 	t->pending = 0;
 	return r.value;
 }
 
-/* What the probe for short names could not answer: long names, and real misses. */
-static SF_NOINLINE void *
-long_dlsym(void *handle, const char *name)
+SF_INLINE void *
+probe(struct sf_thread *t, void *handle, const char *name, enum sf_counter hit)
 {
-	return probe(&sf_thread, handle, name, SF_NAMES_ANY);
+	uint64_t key = sf_hint_key((uintptr_t)handle, name, NULL, SF_KIND_SYM);
+	const struct sf_entry *e;
+	void *value;
+
+	if (!sf_hint_entry(t->hints, t->hint_mask, key, &e))
+		return content_dlsym(handle, name, false);
+	if (!sf_entry_value(e, (uintptr_t)handle, name, SF_KIND_SYM, &value) ||
+	    sf_unlikely(sf_facts_error_pending()))
+		return other_dlsym(handle, name, e);
+	t->block->counters.n[hit]++;
+	t->pending = 0;
+	return value;
 }
 
 /* RTLD_NEXT and RTLD_DEFAULT, and all calls while the shim is not on. */
@@ -159,7 +170,7 @@ special_dlsym(void *handle, const char *name)
 		return sf_full_dlsym(handle, name);
 	if (handle == RTLD_DEFAULT)
 		return is_known_caller(t, __builtin_return_address(0))
-			       ? probe(t, RTLD_DEFAULT, name, SF_NAMES_ANY)
+			       ? probe(t, RTLD_DEFAULT, name, SF_DEFAULT_HIT)
 			       : sf_full_dlsym(handle, name);
 	if (t->block == NULL || sf_unreadable(name) || name[0] == 'd')
 		return sf_full_dlsym(handle, name);
@@ -171,9 +182,7 @@ dlsym(void *restrict handle, const char *restrict name)
 {
 	if (sf_unlikely(sf_word != SF_WORD_ON || (uintptr_t)handle + 1 <= 1))
 		return special_dlsym(handle, name);
-	if (handle == RTLD_DEFAULT)
-		__builtin_unreachable();
-	return probe(&sf_thread, handle, name, SF_NAMES_SHORT);
+	return probe(&sf_thread, handle, name, SF_DLSYM_HIT);
 }
 
 SF_EXPORT void *
@@ -236,3 +245,4 @@ dlerror(void)
 	t->block->counters.n[SF_DLERROR_OWN]++;
 	return t->block->text;
 }
+#pragma GCC visibility pop

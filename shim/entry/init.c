@@ -70,6 +70,7 @@ start_map(void)
 		return false;
 	sf_thread_init(sf_settings.thread_kib);
 	sf_facts_search_init();
+	sf_thread_first();
 	pthread_atfork(NULL, NULL, forked_child);
 	if (early_raw_loads)
 		sf_learn_raw("dlopen");

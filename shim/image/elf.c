@@ -154,6 +154,51 @@ sf_elf_tls_offset(const struct sf_elf *e, const char *name, uintptr_t *offset)
 	return false;
 }
 
+static bool
+is_plain(const ElfW(Sym) *s)
+{
+	unsigned int type = ELF64_ST_TYPE(s->st_info);
+	unsigned int bind = ELF64_ST_BIND(s->st_info);
+
+	return (type == STT_FUNC || type == STT_OBJECT || type == STT_NOTYPE) &&
+	       (bind == STB_GLOBAL || bind == STB_WEAK) && s->st_shndx != SHN_ABS;
+}
+
+bool
+sf_elf_defines_special(const struct sf_elf *e, const char *name, bool *unsure)
+{
+	const ElfW(Sym) *s;
+	uint32_t cursor = 0;
+
+	if (e->gnu_hash == NULL)
+		*unsure = true;
+	while ((s = sf_elf_next(e, name, &cursor)) != NULL)
+		if (s->st_shndx != SHN_UNDEF && !is_plain(s))
+			return true;
+	return false;
+}
+
+bool
+sf_elf_defines(const struct sf_elf *e, const char *name)
+{
+	const ElfW(Sym) *s;
+	uint32_t cursor = 0;
+
+	while ((s = sf_elf_next(e, name, &cursor)) != NULL)
+		if (s->st_shndx != SHN_UNDEF)
+			return true;
+	return false;
+}
+
+const char *
+sf_elf_needed(const struct sf_elf *e, const ElfW(Dyn) **dynamic)
+{
+	for (; (*dynamic)->d_tag != DT_NULL; ++*dynamic)
+		if ((*dynamic)->d_tag == DT_NEEDED)
+			return e->strtab + (*dynamic)++->d_un.d_val;
+	return NULL;
+}
+
 bool
 sf_elf_proves(const struct sf_elf *e, const char *name, uintptr_t value)
 {
@@ -162,14 +207,9 @@ sf_elf_proves(const struct sf_elf *e, const char *name, uintptr_t value)
 	bool found = false;
 
 	while ((s = sf_elf_next(e, name, &cursor)) != NULL) {
-		unsigned int type = ELF64_ST_TYPE(s->st_info);
-		unsigned int bind = ELF64_ST_BIND(s->st_info);
-
 		if (s->st_shndx == SHN_UNDEF)
 			continue;
-		if (type != STT_FUNC && type != STT_OBJECT && type != STT_NOTYPE)
-			return false;
-		if ((bind != STB_GLOBAL && bind != STB_WEAK) || s->st_shndx == SHN_ABS)
+		if (!is_plain(s))
 			return false;
 		found |= e->bias + s->st_value == value;
 	}

@@ -32,6 +32,19 @@ bool sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) *dynamic);
  */
 const ElfW(Sym) *sf_elf_next(const struct sf_elf *e, const char *name, uint32_t *cursor);
 
+/*
+ * Does the object define `name` as anything but a plain FUNC, OBJECT or NOTYPE of its own sections
+ * (IFUNC, TLS, absolute, GNU_UNIQUE)? Objects without a GNU hash table are not searched: `unsure`
+ * is set for them.
+ */
+bool sf_elf_defines_special(const struct sf_elf *e, const char *name, bool *unsure);
+
+/* Does the object define `name` at all? */
+bool sf_elf_defines(const struct sf_elf *e, const char *name);
+
+/* The next DT_NEEDED name after *dynamic, which is advanced; NULL at the end. */
+const char *sf_elf_needed(const struct sf_elf *e, const ElfW(Dyn) **dynamic);
+
 /* The address of the default-version definition of `name` (no TLS); NULL if there is none. */
 void *sf_elf_function(const struct sf_elf *e, const char *name);
 

@@ -3,6 +3,8 @@
 #include "facts.h"
 
 #include "../base/atomic.h"
+#include "../base/bytes.h"
+#include <sys/auxv.h>
 
 intptr_t sf_facts_error_offset;
 
@@ -122,4 +124,57 @@ sf_facts_error_clear(void)
 	struct link_map *l;
 
 	sf_next.dlinfo(sf_next.main, RTLD_DI_LINKMAP, &l);
+}
+
+static bool
+is_vdso(const struct link_map *l)
+{
+	unsigned long vdso = getauxval(AT_SYSINFO_EHDR);
+
+	return vdso != 0 && (uintptr_t)l->l_ld - vdso < 65536;
+}
+
+bool
+sf_facts_special_in_initial(const char *name, bool *unsure)
+{
+	for (const struct link_map *l = sf_next.main; l != NULL;
+	     l = l == sf_next.tail ? NULL : l->l_next) {
+		struct sf_elf e;
+
+		/* The vdso has no search list to be in: libc never finds a name there by itself. */
+		if (!sf_elf_open(&e, l->l_addr, l->l_ld) || is_vdso(l))
+			continue;
+		if (sf_elf_defines_special(&e, name, unsure))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_initial_soname(const char *name)
+{
+	for (const struct link_map *l = sf_next.main; l != NULL;
+	     l = l == sf_next.tail ? NULL : l->l_next) {
+		struct sf_elf e;
+
+		if (sf_elf_open(&e, l->l_addr, l->l_ld) && e.soname != NULL &&
+		    sf_bytes_same(e.soname, name))
+			return true;
+	}
+	return false;
+}
+
+bool
+sf_facts_needs_initial_only(const struct link_map *l)
+{
+	const ElfW(Dyn) *d = l->l_ld;
+	const char *needed;
+	struct sf_elf e;
+
+	if (!sf_elf_open(&e, l->l_addr, d))
+		return false;
+	while ((needed = sf_elf_needed(&e, &d)) != NULL)
+		if (!is_initial_soname(needed))
+			return false;
+	return true;
 }

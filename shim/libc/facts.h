@@ -13,6 +13,16 @@ bool sf_facts_object(const void *address, struct link_map **map, uintptr_t *lo, 
 bool sf_facts_live(const void *handle);
 
 /*
+ * Does any object of the initial set define `name` as something that libc computes anew at each
+ * look-up (IFUNC, TLS), or that no object's range covers? Then no address proves where an answer
+ * came from. Sets `unsure` if an object cannot be searched.
+ */
+bool sf_facts_special_in_initial(const char *name, bool *unsure);
+
+/* Are all direct dependencies of this object part of the initial set? */
+bool sf_facts_needs_initial_only(const struct link_map *l);
+
+/*
  * Notes whether an object of the initial set other than the executable carries DT_RPATH, which
  * counts for the searches of all it brought along. Once, in the constructor.
  */

@@ -154,6 +154,12 @@ adopt(struct sf_thread *t, void *handle, uint32_t *gen)
 
 /* ---- learning ---- */
 
+enum hope {
+	HOPE_NONE,	/* the name leads, or may lead, to something computed at each look-up */
+	HOPE_NEGATIVE,	/* an object cannot be searched: only a negative answer may be kept */
+	HOPE_ANY,
+};
+
 struct lives {
 	struct sf_object *object;	/* life of a positive answer */
 	uint32_t gen;
@@ -161,6 +167,7 @@ struct lives {
 	uint32_t negative_gen;
 	bool global;			/* asked of the global scope */
 	void *ask;			/* the handle to ask */
+	enum hope hope;
 };
 
 static bool
@@ -176,7 +183,7 @@ find_lives(struct sf_thread *t, const struct sf_question *q, struct lives *l)
 	}
 	l->ask = (void *)q->handle;
 	l->object = sf_object_find(l->ask);
-	if (l->object == NULL || !sf_object_life(l->object, &l->gen)) {
+	if (l->object == NULL || !sf_object_life_of(l->object, l->ask, &l->gen)) {
 		if (!adopt(t, l->ask, &l->gen))
 			return false;
 		l->object = sf_object_find(l->ask);
@@ -188,9 +195,15 @@ find_lives(struct sf_thread *t, const struct sf_question *q, struct lives *l)
 	return true;
 }
 
-/* CONTRACT 12; for the global scope also 20: the definer must be of the initial set. */
+/*
+ * CONTRACT 12; for the global scope also 20: the definer must be of the initial set. That some
+ * object has the name as a plain symbol at this address does not yet say that the name led there:
+ * an IFUNC of the same name earlier in the search order may have chosen it. So either the handle's
+ * own object, which comes first, is the definer, or everything that could come first is of the
+ * initial set and was searched before (hope).
+ */
 static bool
-prove(void *value, const char *name, bool global, enum sf_counter *why)
+prove(void *value, const struct sf_question *q, const struct lives *l, enum sf_counter *why)
 {
 	struct link_map *definer;
 	uintptr_t lo, hi;
@@ -199,12 +212,38 @@ prove(void *value, const char *name, bool global, enum sf_counter *why)
 	*why = SF_BYPASS_UNPROVEN;
 	if (!sf_facts_object(value, &definer, &lo, &hi))
 		return false;
-	if (global && !sf_object_initial(definer)) {
+	if (l->global && !sf_object_initial(definer)) {
 		*why = SF_BYPASS_DEFINER;
 		return false;
 	}
+	if (!l->global && definer != l->ask &&
+	    !(sf_object_initial(definer) && (l->object->permanent || sf_facts_needs_initial_only(l->ask))))
+		return false;
 	return sf_elf_open(&e, definer->l_addr, definer->l_ld) &&
-	       sf_elf_proves(&e, name, (uintptr_t)value);
+	       sf_elf_proves(&e, q->name, (uintptr_t)value);
+}
+
+/*
+ * Could an answer be proved at all? Looked at before libc is asked, so that the resolver of an IFUNC
+ * runs as often as without us.
+ */
+static enum hope
+hope(const struct sf_question *q, const struct lives *l)
+{
+	const struct link_map *own = l->ask;
+	bool unsure = false;
+	struct sf_elf e;
+
+	if (!l->global) {
+		if (!sf_elf_open(&e, own->l_addr, own->l_ld) ||
+		    sf_elf_defines_special(&e, q->name, &unsure))
+			return HOPE_NONE;
+		if (!unsure && sf_elf_defines(&e, q->name))
+			return HOPE_ANY; /* first in its own search order, and plain */
+	}
+	if (sf_facts_special_in_initial(q->name, &unsure))
+		return HOPE_NONE;
+	return unsure ? HOPE_NEGATIVE : HOPE_ANY;
 }
 
 static void
@@ -219,7 +258,8 @@ keep(const struct sf_question *q, struct sf_lesson *out, enum sf_verdict verdict
 static enum sf_learnt
 keep_value(const struct sf_question *q, const struct lives *l, struct sf_lesson *out)
 {
-	if (out->value != NULL && prove(out->value, q->name, l->global, &out->why)) {
+	if (out->value != NULL && l->hope == HOPE_ANY &&
+	    prove(out->value, q, l, &out->why)) {
 		keep(q, out, SF_VALUE, l->object, l->gen, out->value);
 		return SF_LEARNT_ANSWER;
 	}
@@ -260,6 +300,12 @@ sf_learn(struct sf_thread *t, const struct sf_question *q, struct sf_lesson *out
 	out->why = SF_BYPASS_HANDLE;
 	if (!find_lives(t, q, &l))
 		return SF_LEARNT_REPLAY;
+	l.hope = hope(q, &l);
+	if (l.hope == HOPE_NONE) {
+		out->why = SF_BYPASS_UNPROVEN;
+		keep(q, out, SF_PASS, l.object, l.gen, (void *)(uintptr_t)out->why);
+		return SF_LEARNT_REPLAY;
+	}
 	out->value = q->kind == SF_KIND_VSYM ? sf_next.dlvsym(l.ask, q->name, q->version)
 					     : sf_next.dlsym(l.ask, q->name);
 	out->why = SF_BYPASS_UNPROVEN;

@@ -7,6 +7,7 @@
 #include "../base/sys.h"
 #include "thread.h"
 
+#define HANDLE_NONE 1		/* no link map stands there */
 #define GEN_LAST 0xfffffff0u	/* a record that old is never opened again */
 
 struct sf_object sf_object_permanent = {.gen = 1, .permanent = 1};
@@ -30,6 +31,28 @@ name_record(struct sf_object *o, const struct link_map *l)
 	}
 }
 
+/*
+ * Takes a closed record from its handle. The handle is made impossible first: who found the record
+ * under its old handle and opens it now either wins the state, or sees that it is no longer his.
+ */
+static bool
+evict_record_locked(struct sf_object *o)
+{
+	uintptr_t old = o->handle;
+	uint64_t s, next;
+
+	sf_store_64((uint64_t *)&o->handle, HANDLE_NONE);
+	sf_fence_full();
+	s = sf_load_64(&o->state);
+	next = (uint64_t)(SF_STATE_GEN(s) + 1) << 32;
+	if (SF_STATE_OPEN(s) || SF_STATE_GEN(s) >= GEN_LAST || !sf_cas_64(&o->state, s, next)) {
+		sf_store_64((uint64_t *)&o->handle, old);
+		return false;
+	}
+	sf_store_32(&o->gen, SF_STATE_GEN(next));
+	return true;
+}
+
 /* A free record in the handle's set: unused, or of a handle whose life ended long ago. */
 static struct sf_object *
 create_locked(const void *handle)
@@ -45,15 +68,8 @@ create_locked(const void *handle)
 		else if (!o->permanent && !SF_STATE_OPEN(s) && victim == NULL)
 			victim = o;
 	}
-	if (victim != NULL && victim->handle != 0) {
-		uint64_t s = sf_load_64(&victim->state);
-		uint64_t next = (uint64_t)(SF_STATE_GEN(s) + 1) << 32;
-
-		if (SF_STATE_OPEN(s) || SF_STATE_GEN(s) >= GEN_LAST ||
-		    !sf_cas_64(&victim->state, s, next))
-			return NULL;
-		sf_store_32(&victim->gen, SF_STATE_GEN(next));
-	}
+	if (victim != NULL && victim->handle != 0 && !evict_record_locked(victim))
+		return NULL;
 	if (victim != NULL)
 		sf_store_64((uint64_t *)&victim->handle, (uintptr_t)handle);
 	return victim;
@@ -85,6 +101,7 @@ sf_object_init(struct link_map *main, struct link_map *tail)
 		if (o == NULL)
 			continue; /* a full set: treated like any other handle */
 		o->permanent = 1;
+		o->elidable = 1;
 		o->gen = 1;
 		o->state = 1ull << 32;
 		name_record(o, l);
@@ -145,6 +162,7 @@ add_reference(void *handle, uint64_t what, uint32_t *gen)
 				return false;
 			next += 1ull << 32;
 			name_record(o, handle);
+			sf_store_8(&o->elidable, 0);
 		}
 		if (!sf_cas_64(&o->state, s, next))
 			continue;
@@ -162,6 +180,15 @@ sf_object_opened(void *handle)
 	uint32_t gen;
 
 	add_reference(handle, SF_STATE_REAL_ONE, &gen);
+}
+
+void
+sf_object_complete(const void *handle)
+{
+	struct sf_object *o = sf_object_find(handle);
+
+	if (o != NULL)
+		sf_store_8(&o->elidable, 1);
 }
 
 bool
@@ -188,6 +215,7 @@ sf_object_close(void *handle)
 			next = s - SF_STATE_REAL_ONE;
 		else
 			next = (uint64_t)(SF_STATE_GEN(s) + !o->permanent) << 32;
+		sf_fence_release();
 	} while (!sf_cas_64(&o->state, s, next));
 	if (SF_STATE_GEN(next) != SF_STATE_GEN(s)) {
 		sf_store_32(&o->gen, SF_STATE_GEN(next));
@@ -230,22 +258,31 @@ sf_object_global_settle(void)
 	sf_store_32(&global_loading, 0);
 }
 
+/*
+ * Elided references are made real one at a time, while the record is still open: a close that comes
+ * in between finds either the elided reference or libc's.
+ */
 static void
 retire(struct sf_object *o, void (*replay)(void *), void (*drop)(void *))
 {
+	void *handle = (void *)o->handle;
 	uint64_t s, next;
 
 	do {
 		s = sf_load_64(&o->state);
+		while (SF_STATE_ELIDED(s) > 0) {
+			replay(handle);
+			if (!sf_cas_64(&o->state, s, s - 1))
+				drop(handle);
+			s = sf_load_64(&o->state);
+		}
 		if (!SF_STATE_OPEN(s))
 			return;
 		next = (uint64_t)(SF_STATE_GEN(s) + !o->permanent) << 32;
 	} while (!sf_cas_64(&o->state, s, next));
 	sf_store_32(&o->gen, SF_STATE_GEN(next));
-	for (uint32_t n = SF_STATE_ELIDED(s); n > 0; n--)
-		replay((void *)o->handle);
 	if (s & SF_STATE_ADOPTED)
-		drop((void *)o->handle);
+		drop(handle);
 }
 
 void

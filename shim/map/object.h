@@ -26,7 +26,8 @@ struct sf_object {
 	uint32_t gen;
 	uint8_t permanent;
 	uint8_t file_len;	/* of `file`; 0: too long to keep, no negative answers */
-	uint16_t unused;
+	uint8_t elidable;	/* this life began in a load of ours: its constructors are over */
+	uint8_t unused;
 	uintptr_t handle;
 	char file[SF_OBJECT_FILE_MAX];	/* l_name, for error texts */
 	/* A line of its own: written by every elided dlopen and dlclose. */
@@ -86,8 +87,10 @@ sf_object_elide(struct sf_object *o, uint32_t gen)
 		if (SF_STATE_GEN(s) != gen || SF_STATE_REAL(s) == 0 ||
 		    SF_STATE_ELIDED(s) == SF_STATE_ELIDED_MAX)
 			return false;
-		if (sf_likely(sf_cas_64(&o->state, s, s + 1)))
+		if (sf_likely(sf_cas_64(&o->state, s, s + 1))) {
+			sf_fence_acquire(); /* what others did before they published the object */
 			return true;
+		}
 	}
 }
 
@@ -103,6 +106,7 @@ sf_object_give_back(const void *handle)
 		if (sf_load_64((const uint64_t *)&o->handle) != (uintptr_t)handle ||
 		    SF_STATE_ELIDED(s) == 0)
 			return false;
+		sf_fence_release(); /* our use of the object ends before another's last close */
 		if (sf_likely(sf_cas_64(&o->state, s, s - 1)))
 			return true;
 	}
@@ -117,8 +121,18 @@ bool sf_object_initial(const struct link_map *l);
  */
 bool sf_object_life(const struct sf_object *o, uint32_t *gen);
 
+/* The same, if the record is still this handle's: it was found without a lock. */
+SF_INLINE bool
+sf_object_life_of(const struct sf_object *o, const void *handle, uint32_t *gen)
+{
+	return sf_object_life(o, gen) &&
+	       sf_load_64((const uint64_t *)&o->handle) == (uintptr_t)handle;
+}
+
 /* libc has just returned `handle` from a dlopen: one more real reference, perhaps a new life. */
 void sf_object_opened(void *handle);
+/* That call mapped the object and has run its constructors: it may be elided (CONTRACT 31). */
+void sf_object_complete(const void *handle);
 /* libc has just given us a reference of our own. False: the record could not take it. */
 bool sf_object_adopted(void *handle, uint32_t *gen);
 

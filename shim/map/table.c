@@ -73,7 +73,7 @@ sf_table_forked(void)
 	sf_lock_reset(&lock);
 	if (writing != NULL) {
 		/* Half written: matches nothing, found by nobody, evicted in its turn. */
-		writing->kind = SF_KIND_NONE;
+		writing->what = SF_WHAT(SF_KIND_NONE, 0);
 		sf_store_32(&writing->seq, (writing->seq | 1) + 1);
 		writing = NULL;
 	}
@@ -177,7 +177,7 @@ static void
 free_locked(struct sf_entry *e)
 {
 	begin_write_locked(e);
-	sf_store_8(&e->kind, SF_KIND_NONE);
+	sf_store_8(&e->what, SF_WHAT(SF_KIND_NONE, 0));
 	sf_store_32(&e->gen, free_head[e->size_class]);
 	writing = NULL; /* stays odd while it is free */
 	free_head[e->size_class] = number_of(e);
@@ -196,7 +196,7 @@ hash_of(const struct sf_entry *e)
 		.handle = e->handle,
 		.name = e->name,
 		.version = e->version_len != 0 ? e->name + e->name_len : NULL,
-		.kind = e->kind,
+		.kind = SF_WHAT_KIND(e->what),
 	};
 
 	sf_table_hash(&q);
@@ -317,8 +317,8 @@ same_question_locked(const struct sf_question *q, uint64_t *set)
 
 		if ((set[i] ^ q->hash) >> 32 != 0 || (uint32_t)set[i] == 0)
 			continue;
-		if (e->handle == q->handle && e->kind == q->kind && e->name_len == q->name_len &&
-		    e->version_len == q->version_len && sf_bytes_same(e->name, q->name) &&
+		if (e->handle == q->handle && SF_WHAT_KIND(e->what) == q->kind &&
+		    e->name_len == q->name_len && e->version_len == q->version_len && sf_bytes_same(e->name, q->name) &&
 		    (q->version_len == 0 || sf_bytes_same(e->name + q->name_len, q->version)))
 			return e;
 	}
@@ -335,12 +335,11 @@ write_locked(struct sf_entry *e, const struct sf_question *q, const struct sf_re
 	sf_store_ptr(&e->value, r->value);
 	sf_store_16(&e->name_len, (uint16_t)q->name_len);
 	sf_store_16(&e->version_len, (uint16_t)q->version_len);
-	sf_store_8(&e->verdict, r->verdict);
 	sf_store_8(&e->ref, 1);
 	sf_bytes_store(e->name, q->name, q->name_len);
 	if (q->version_len != 0)
 		sf_bytes_store(e->name + q->name_len, q->version, q->version_len);
-	sf_store_8(&e->kind, (uint8_t)q->kind);
+	sf_store_8(&e->what, SF_WHAT(q->kind, r->verdict));
 	end_write_locked(e);
 }
 
@@ -385,7 +384,6 @@ void
 sf_hint_keep(uint64_t *hints, uint32_t mask, uint64_t key, uint32_t n)
 {
 	uint64_t *set = sf_hint_set(hints, mask, key);
-	uint64_t tag = (uint64_t)sf_hint_tag(key) << 32;
 	int way = -1;
 
 	for (int i = 0; i < SF_HINT_WAYS; i++) {
@@ -396,18 +394,18 @@ sf_hint_keep(uint64_t *hints, uint32_t mask, uint64_t key, uint32_t n)
 			way = way < 0 ? i : way;
 			continue;
 		}
-		if (slot >> 32 != tag >> 32)
+		if (SF_SLOT_TAG(slot) != (uint32_t)key)
 			continue;
 		if (SF_SLOT_ENTRY(slot) == 0 || SF_SLOT_ENTRY(slot) == n)
 			return;
 		if (strikes < SF_SLOT_STRIKES_MAX)
-			sf_store_64(&set[i], tag | (uint64_t)(strikes + 1) << 24 | n);
+			sf_store_64(&set[i], SF_SLOT(key, n, strikes + 1));
 		else
-			sf_store_64(&set[i], tag);
+			sf_store_64(&set[i], SF_SLOT(key, 0, 0));
 		return;
 	}
 	/* A full set: replace the way that the key itself picks, so that no history is needed. */
 	if (way < 0)
 		way = (int)(key >> 63);
-	sf_store_64(&set[way], tag | n);
+	sf_store_64(&set[way], SF_SLOT(key, n, 0));
 }

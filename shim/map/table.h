@@ -18,6 +18,7 @@
 #define SF_TABLE_H
 
 #include "../base/bytes.h"
+#include "../base/compare.h"
 #include "object.h"
 
 #define SF_HINT_WAYS 2
@@ -42,24 +43,18 @@ struct sf_entry {
 	uintptr_t handle;
 	void *value;
 	struct sf_object *object;
-	union {
-		struct {
-			uint16_t name_len;	/* with NUL */
-			uint16_t version_len;	/* with NUL; 0: no version */
-			uint8_t kind;
-			uint8_t verdict;
-			uint8_t ref;		/* CLOCK */
-			uint8_t size_class;
-		};
-		uint64_t shape;			/* all of these in one load */
-	};
+	uint16_t name_len;	/* with NUL */
+	uint16_t version_len;	/* with NUL; 0: no version */
+	uint8_t what;		/* kind and verdict in one byte: SF_WHAT */
+	uint8_t ref;		/* CLOCK */
+	uint8_t size_class;
+	uint8_t unused;
 	char name[];		/* name NUL [version NUL] */
 };
 
-#define SF_SHAPE_NAME(shape)    ((uint32_t)(shape) & 0xffff)
-#define SF_SHAPE_VERSION(shape) ((uint32_t)(shape) >> 16)
-#define SF_SHAPE_KIND(shape)    ((uint8_t)((shape) >> 32))
-#define SF_SHAPE_VERDICT(shape) ((uint8_t)((shape) >> 40))
+#define SF_WHAT(kind, verdict) ((uint8_t)((kind) | (verdict) << 4))
+#define SF_WHAT_KIND(what)     ((what) & 15)
+#define SF_WHAT_VERDICT(what)  ((uint8_t)((what) >> 4))
 
 struct sf_question {
 	uintptr_t handle;
@@ -111,21 +106,22 @@ bool sf_table_keep(const struct sf_question *q, struct sf_reply *r);
 /* ---- hints ---- */
 
 /*
- * A slot: tag in the high half; then 8 bits of strikes and 24 bits of entry number (a map of 1 GiB
- * has 2^24 units). Entry 0 with a tag: this address is known to hold changing names.
+ * A slot: tag in the high half; below it the entry's distance from the first one, whose low 6 bits
+ * are free and count strikes (a map of 1 GiB ends at 2^30). Entry 0 with a tag: this address is known
+ * to hold changing names; entry 0 itself is never written and answers nothing.
  */
-#define SF_SLOT_ENTRY(slot)   ((uint32_t)(slot) & 0xffffffu)
-#define SF_SLOT_STRIKES(slot) ((uint32_t)(slot) >> 24)
-#define SF_SLOT_STRIKES_MAX   3u
-#define SF_HINT_UNKNOWN       0xffffffffu
+#define SF_SLOT(key, n, strikes) ((key) << 32 | (uint64_t)(n) << 6 | (strikes))
+#define SF_SLOT_TAG(slot)        ((uint32_t)((slot) >> 32))
+#define SF_SLOT_ENTRY(slot)      ((uint32_t)(slot) >> 6)
+#define SF_SLOT_STRIKES(slot)    ((uint32_t)(slot) & 63u)
+#define SF_SLOT_STRIKES_MAX      3u
+#define SF_HINT_UNKNOWN          0xffffffffu
 
-SF_INLINE uint32_t
-sf_hint_tag(uint64_t key)
-{
-	return (uint32_t)(key >> 8);
-}
-
-/* Where a question's hint lives: the set and the tag. Cost: one multiplication. */
+/*
+ * Where a question's hint lives: bits 40 and up choose the set, the low half is the tag. The product's
+ * low half depends on the low half of the factor only, and loses nothing of it.
+ * Cost: one multiplication.
+ */
 SF_INLINE uint64_t
 sf_hint_key(uintptr_t handle, const char *name, const char *version, enum sf_kind kind)
 {
@@ -133,57 +129,103 @@ sf_hint_key(uintptr_t handle, const char *name, const char *version, enum sf_kin
 
 	if (kind == SF_KIND_VSYM)
 		x ^= (uintptr_t)version << 33 | (uintptr_t)version >> 31;
-	return (x + kind) * 0x9e3779b97f4a7c15ull;
+	if (kind != SF_KIND_SYM)
+		x += kind;
+	return x * 0x9e3779b97f4a7c15ull;
 }
 
 SF_INLINE uint64_t *
 sf_hint_set(uint64_t *hints, uint32_t mask, uint64_t key)
 {
-	return hints + (size_t)((key >> 40) & mask) * SF_HINT_WAYS;
-}
-
-/*
- * Is the entry this question's, whole, and of a life that still runs? Then `r` has its answer.
- * Budget of a hit with a name of up to 24 bytes: two lines of ours (entry, object's generation).
- * A torn length can at worst compare 64 KiB of our own padding: sf_bytes_equal stops at the host's
- * NUL, and the sequence number discards the result.
- */
-enum sf_names { SF_NAMES_SHORT, SF_NAMES_ANY };
-
-SF_INLINE bool
-sf_entry_answers(const struct sf_entry *e, uintptr_t handle, const char *name,
-		 const char *version, enum sf_kind kind, enum sf_names names, struct sf_reply *r)
-{
-	uint32_t seq = sf_load_32(&e->seq);
-	uint64_t shape;
-
-	sf_fence_load(); /* pairs with the store fence after the writer made seq odd */
-	shape = sf_load_64(&e->shape);
-	if (sf_load_64((const uint64_t *)&e->handle) != handle || SF_SHAPE_KIND(shape) != kind)
-		return false;
-	if (names == SF_NAMES_SHORT
-		    ? !SF_BYTES_SHORT(name, SF_SHAPE_NAME(shape)) ||
-			      !sf_bytes_equal_short(name, e->name, SF_SHAPE_NAME(shape))
-		    : !sf_bytes_equal(name, e->name, SF_SHAPE_NAME(shape)))
-		return false;
-	if (kind == SF_KIND_VSYM &&
-	    !sf_bytes_equal(version, e->name + SF_SHAPE_NAME(shape), SF_SHAPE_VERSION(shape)))
-		return false;
-	r->object = sf_load_ptr(&e->object);
-	r->gen = sf_load_32(&e->gen);
-	r->value = sf_load_ptr(&e->value);
-	r->verdict = SF_SHAPE_VERDICT(shape);
-	r->seq = seq;
-	sf_fence_load(); /* pairs with the store fence before the writer makes seq even again */
-	if ((seq & 1) || sf_load_32(&e->seq) != seq)
-		return false;
-	return sf_load_32(&r->object->gen) == r->gen;
+	return hints + (size_t)((uint32_t)(key >> 40) & mask) * SF_HINT_WAYS;
 }
 
 SF_INLINE struct sf_entry *
 sf_table_entry(uint32_t n)
 {
 	return (struct sf_entry *)(void *)(sf_table.entries + (size_t)n * 64);
+}
+
+/* The halves of a slot, read one by one: a pair that does not belong together leads to an entry
+ * that does not match. */
+SF_INLINE const uint32_t *
+sf_slot_half(const uint64_t *slot, bool high)
+{
+	return (const uint32_t *)(const void *)slot + (high != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__));
+}
+
+/* The entry that the name's address leads to. False: nothing is noted. */
+SF_INLINE bool
+sf_hint_entry(uint64_t *hints, uint32_t mask, uint64_t key, const struct sf_entry **e)
+{
+	const uint64_t *slot = sf_hint_set(hints, mask, key);
+
+	_Static_assert(SF_HINT_WAYS == 2, "unrolled");
+	if (sf_unlikely(!sf_holds_32(sf_slot_half(slot, true), (uint32_t)key)) &&
+	    !sf_holds_32(sf_slot_half(++slot, true), (uint32_t)key))
+		return false;
+	*e = (const struct sf_entry *)(const void *)(sf_table.entries +
+						     (sf_load_32(sf_slot_half(slot, false)) & ~63u));
+	return true;
+}
+
+enum sf_names { SF_NAMES_SHORT, SF_NAMES_ANY };
+
+/*
+ * Is the entry this question's, whole, and of a life that still runs? Then `r` has its answer.
+ * A torn length can at worst compare 64 KiB of our own padding: sf_bytes_equal stops at the host's
+ * NUL, and the sequence number discards the result.
+ */
+SF_INLINE bool
+sf_entry_answers(const struct sf_entry *e, uintptr_t handle, const char *name,
+		 const char *version, enum sf_kind kind, enum sf_names names, struct sf_reply *r)
+{
+	uint32_t seq = sf_load_32(&e->seq);
+	uint32_t len;
+	uint8_t what;
+
+	sf_fence_load(); /* pairs with the store fence after the writer made seq odd */
+	what = sf_load_8(&e->what);
+	len = sf_load_16_wide(&e->name_len);
+	if (!sf_holds_64(&e->handle, handle) || SF_WHAT_KIND(what) != kind)
+		return false;
+	if (names == SF_NAMES_SHORT ? !sf_bytes_equal_short(name, e->name, len)
+				    : !sf_bytes_equal(name, e->name, len))
+		return false;
+	if (kind == SF_KIND_VSYM &&
+	    !sf_bytes_equal(version, e->name + len, sf_load_16(&e->version_len)))
+		return false;
+	r->object = sf_load_ptr(&e->object);
+	r->gen = sf_load_32(&e->gen);
+	r->value = sf_load_ptr(&e->value);
+	r->verdict = SF_WHAT_VERDICT(what);
+	r->seq = seq;
+	sf_fence_load(); /* pairs with the store fence before the writer makes seq even again */
+	return !(seq & 1) && sf_holds_32(&e->seq, seq) && sf_holds_32(&r->object->gen, r->gen);
+}
+
+/*
+ * The same for the commonest case, a value under a short name, in a third less instructions: what
+ * can be compared in memory is not loaded. "No" means: ask sf_entry_answers.
+ * Budget: two lines of ours (entry, object's generation), 42 instructions.
+ */
+SF_INLINE bool
+sf_entry_value(const struct sf_entry *e, uintptr_t handle, const char *name, enum sf_kind kind,
+	       void **value)
+{
+	uint32_t seq = sf_load_32(&e->seq) & ~1u; /* of an odd one, the second look finds another */
+	const struct sf_object *object;
+	uint32_t gen;
+
+	sf_fence_load(); /* as above */
+	if (!sf_holds_64(&e->handle, handle) || !sf_holds_8(&e->what, SF_WHAT(kind, SF_VALUE)) ||
+	    !sf_bytes_equal_short(name, e->name, sf_load_16_wide(&e->name_len)))
+		return false;
+	object = sf_load_ptr(&e->object);
+	gen = sf_load_32(&e->gen);
+	*value = sf_load_ptr(&e->value);
+	sf_fence_load(); /* as above */
+	return sf_holds_32(&e->seq, seq) && sf_holds_32(&object->gen, gen);
 }
 
 /*
@@ -194,20 +236,13 @@ SF_INLINE bool
 sf_hint_find(uint64_t *hints, uint32_t mask, uint64_t key, uintptr_t handle, const char *name,
 	     const char *version, enum sf_kind kind, enum sf_names names, struct sf_reply *r)
 {
-	const uint64_t *set = sf_hint_set(hints, mask, key);
-	uint64_t slot = sf_load_64(&set[0]);
+	const struct sf_entry *e;
 
-	_Static_assert(SF_HINT_WAYS == 2, "unrolled");
-	if ((uint32_t)(slot >> 32) != sf_hint_tag(key)) {
-		slot = sf_load_64(&set[1]);
-		if ((uint32_t)(slot >> 32) != sf_hint_tag(key)) {
-			r->entry = SF_HINT_UNKNOWN;
-			return false;
-		}
-	}
-	r->entry = SF_SLOT_ENTRY(slot);
-	return r->entry != 0 && sf_entry_answers(sf_table_entry(r->entry), handle, name, version,
-						 kind, names, r);
+	r->entry = SF_HINT_UNKNOWN;
+	if (!sf_hint_entry(hints, mask, key, &e))
+		return false;
+	r->entry = (uint32_t)(((const char *)e - sf_table.entries) / 64);
+	return r->entry != 0 && sf_entry_answers(e, handle, name, version, kind, names, r);
 }
 
 /*

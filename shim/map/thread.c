@@ -193,6 +193,15 @@ sf_thread_forked(void)
 			give_back(b);
 }
 
+void
+sf_thread_first(void)
+{
+	struct sf_thread *t = &sf_thread;
+
+	if (sf_thread_attach(t) && own_sets != 0)
+		t->block->table = sf_sys_map(own_sets * SF_HINT_WAYS * sizeof(uint64_t));
+}
+
 /*
  * A tail-jumped dlopen leaves nothing behind that would tell us of its return. It has returned for
  * certain once this thread calls from the same stack depth or above on the same stack. Another

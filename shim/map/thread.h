@@ -50,6 +50,8 @@ extern __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exe
 
 /* Makes the TSD key; without one no thread gets memory of its own. Called by the constructor. */
 void sf_thread_init(unsigned int limit_kib);
+/* The main thread's block and table, mapped ahead: a host may forbid mmap to itself later. */
+void sf_thread_first(void);
 /* A block and the shared hint table for a thread's first miss. False: do without. */
 bool sf_thread_attach(struct sf_thread *t);
 /*
