@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// settings.c: environments that are almost right. Every setting ends in its range, a line per bad
+// value goes to standard error, and nothing else does.
+#include "fuzz.h"
+
+#include "observe/settings.h"
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define ROUNDS 100000
+#define ENTRIES 12
+
+struct field {
+	const char *variable;
+	unsigned int *value;
+	unsigned int def, min, max;
+	const char *words;
+};
+
+static const struct field fields[] = {
+#define W(name, variable, def, words, text) {variable, &sf_settings.name, def, 0, 0, words},
+#define N(name, variable, def, min, max, text) {variable, &sf_settings.name, def, min, max, NULL},
+	SF_SETTINGS(W, N)
+#undef W
+#undef N
+};
+
+#define FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+static unsigned int
+word_count(const char *words)
+{
+	unsigned int n = 1;
+
+	for (; *words != '\0'; words++)
+		n += *words == '|';
+	return n;
+}
+
+/* One byte changed, doubled, dropped, or a digit more; `room` bytes at `s` with the NUL. */
+static void
+mutate(char *s, size_t room)
+{
+	size_t len = strlen(s), at = fuzz_below(len + 1);
+
+	switch (fuzz_below(5)) {
+	case 0:
+		if (at < len)
+			s[at] = (char)(1 + fuzz_below(255));
+		break;
+	case 1:
+		if (len + 2 < room)
+			memmove(s + at + 1, s + at, len - at + 1);
+		break;
+	case 2:
+		if (at < len)
+			memmove(s + at, s + at + 1, len - at);
+		break;
+	case 3:
+		if (len + 2 < room) {
+			s[len] = (char)('0' + fuzz_below(10));
+			s[len + 1] = '\0';
+		}
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+compose(char *entry, size_t room)
+{
+	const struct field *f = &fields[fuzz_below(FIELDS)];
+	char word[64] = "";
+
+	if (f->words != NULL) {
+		const char *w = f->words;
+
+		for (uint64_t n = fuzz_below(word_count(f->words)); n > 0; w++)
+			n -= *w == '|';
+		snprintf(word, sizeof(word), "%.*s", (int)strcspn(w, "|"), w);
+	} else {
+		snprintf(word, sizeof(word), "%llu",
+			 (unsigned long long)fuzz_below(2ull * f->max + 2));
+	}
+	snprintf(entry, room, "%s=%s", f->variable, word);
+	for (uint64_t n = fuzz_below(4); n > 0; n--)
+		mutate(entry, room);
+}
+
+static void
+check(unsigned long round)
+{
+	for (size_t i = 0; i < FIELDS; i++) {
+		const struct field *f = &fields[i];
+		unsigned int v = *f->value;
+
+		if (f->words != NULL)
+			FUZZ_DEMAND(v < word_count(f->words), f->variable, round);
+		else
+			FUZZ_DEMAND(v >= f->min && v <= f->max, f->variable, round);
+	}
+}
+
+/* What was written: whole lines of ours, printable, at most one per entry. */
+static void
+check_output(int file, unsigned long round)
+{
+	static char text[ENTRIES * 600];
+	ssize_t n = pread(file, text, sizeof(text), 0);
+	unsigned int lines = 0;
+
+	FUZZ_DEMAND(n >= 0 && n < (ssize_t)sizeof(text), "too much output", round);
+	for (char *line = text; line < text + n; lines++) {
+		char *end = memchr(line, '\n', (size_t)(text + n - line));
+
+		FUZZ_DEMAND(end != NULL, "a line without end", round);
+		FUZZ_DEMAND(strncmp(line, "symfast: SYMFAST", 16) == 0, "a strange line", round);
+		for (char *c = line; c < end; c++)
+			FUZZ_DEMAND(*c >= ' ' && *c < 127, "a control character", round);
+		line = end + 1;
+	}
+	FUZZ_DEMAND(lines <= ENTRIES, "too many lines", round);
+}
+
+int
+main(void)
+{
+	int file = memfd_create("stderr", 0);
+	unsigned long disabled = 0, complaints = 0;
+
+	fuzz_start();
+	if (file < 0 || dup2(file, 2) != 2)
+		return EXIT_FAILURE;
+	for (unsigned long round = 0; round < ROUNDS; round++) {
+		char entries[ENTRIES][128], *envp[ENTRIES + 1];
+
+		for (int i = 0; i < ENTRIES; i++) {
+			compose(entries[i], sizeof(entries[i]));
+			envp[i] = entries[i];
+		}
+		envp[fuzz_below(ENTRIES + 1)] = NULL;
+		envp[ENTRIES] = NULL;
+		if (ftruncate(file, 0) != 0 || lseek(file, 0, SEEK_SET) != 0)
+			return EXIT_FAILURE;
+		sf_settings_read(envp);
+		check(round);
+		check_output(file, round);
+		disabled += sf_settings.disable;
+		complaints += lseek(file, 0, SEEK_END) > 0;
+	}
+	printf("%d environments: %lu disabled, %lu with complaints\n", ROUNDS, disabled, complaints);
+	return disabled > 0 && complaints > ROUNDS / 10 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
