@@ -72,7 +72,8 @@ load(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
 
 	t->open_depth++;
 	handle = sf_next.dlopen(name, mode | (name != NULL ? RTLD_NOLOAD : 0));
-	if (handle == NULL && !(mode & RTLD_NOLOAD) && name != NULL) {
+	/* An error of the first step is the error of the load: the file is looked at before the flag. */
+	if (handle == NULL && !(mode & RTLD_NOLOAD) && name != NULL && !sf_facts_error_pending()) {
 		handle = sf_next.dlopen(name, mode);
 		whole = true;
 	}

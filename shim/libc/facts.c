@@ -4,6 +4,7 @@
 
 #include "../base/atomic.h"
 #include "../base/bytes.h"
+#include <errno.h>
 #include <sys/auxv.h>
 
 intptr_t sf_facts_error_offset;
@@ -32,10 +33,15 @@ sf_facts_live(const void *handle)
 }
 
 static uint8_t initial_rpath;
+static uintptr_t vdso;	/* where the kernel put it, 0: nowhere */
 
 void
 sf_facts_search_init(void)
 {
+	int saved = errno;
+
+	vdso = getauxval(AT_SYSINFO_EHDR); /* ENOENT where there is none */
+	errno = saved;
 	for (const struct link_map *l = sf_next.main; l != NULL && l != sf_next.tail;) {
 		struct sf_elf e;
 
@@ -129,8 +135,6 @@ sf_facts_error_clear(void)
 static bool
 is_vdso(const struct link_map *l)
 {
-	unsigned long vdso = getauxval(AT_SYSINFO_EHDR);
-
 	return vdso != 0 && (uintptr_t)l->l_ld - vdso < 65536;
 }
 

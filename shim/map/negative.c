@@ -4,6 +4,42 @@
 
 char **sf_negative_argv;
 
+/*
+ * Copies n bytes in whole blocks and returns the end of the copy: up to 15 bytes more are read and
+ * written than asked for. Room for them: a record's file name is followed by its other line, a
+ * stored name by the map's padding, the text by TEXT_SLACK.
+ */
+#define TEXT_SLACK 16
+
+SF_INLINE char *
+put_blocks(char *to, const char *from, size_t n)
+{
+	char *end = to + n;
+
+	do {
+		__builtin_memcpy(to, from, 16);
+		to += 16;
+		from += 16;
+	} while (to < end);
+	return end;
+}
+
+bool
+sf_negative_write_stored(struct sf_thread *t, const char *file, size_t file_len, const char *name,
+			 size_t name_len)
+{
+	static const char undefined[32] = ": undefined symbol: ";
+	char *p = t->block->text;
+
+	if (file_len + name_len + 20 + 1 + TEXT_SLACK > SF_TEXT_MAX)
+		return false;
+	p = put_blocks(p, file, file_len);
+	__builtin_memcpy(p, undefined, sizeof(undefined));
+	p = put_blocks(p + 20, name, name_len);
+	*p = '\0';
+	return true;
+}
+
 bool
 sf_negative_write(struct sf_thread *t, const char *file, size_t file_len, const char *name,
 		  size_t name_len, const char *version, size_t version_len)

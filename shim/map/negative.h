@@ -16,6 +16,13 @@
 bool sf_negative_write(struct sf_thread *t, const char *file, size_t file_len, const char *name,
 		       size_t name_len, const char *version, size_t version_len);
 
+/*
+ * The same without a version, in a third of the time, from what our own tables hold: `file` of an
+ * object's record, `name` of an entry. `t` has a block.
+ */
+bool sf_negative_write_stored(struct sf_thread *t, const char *file, size_t file_len,
+			      const char *name, size_t name_len);
+
 /* The FILE part for a handle's record or, for the executable, argv[0]: CONTRACT 5. */
 const char *sf_negative_file(const struct sf_object *o, const struct link_map *map, size_t *len);
 

@@ -5,6 +5,7 @@
 #include "../base/bytes.h"
 #include "../base/lock.h"
 #include "../base/sys.h"
+#include "../libc/facts.h"
 #include "thread.h"
 
 #define HANDLE_NONE 1		/* no link map stands there */
@@ -89,6 +90,24 @@ find_or_create(const void *handle)
 	return o;
 }
 
+/*
+ * CONTRACT 20: RTLD_DEFAULT of an object of the initial set that is not symbolic is a look-up in the
+ * global scope. The range of such an object never changes.
+ */
+static void
+note_plain_caller(struct sf_object *o, const struct link_map *l)
+{
+	struct link_map *found;
+	uintptr_t lo, hi;
+	struct sf_elf e;
+
+	if (!sf_facts_object(l->l_ld, &found, &lo, &hi) || found != l ||
+	    !sf_elf_open(&e, l->l_addr, l->l_ld) || e.symbolic)
+		return;
+	o->code_start = lo;
+	o->code_size = hi - lo;
+}
+
 bool
 sf_object_init(struct link_map *main, struct link_map *tail)
 {
@@ -105,6 +124,7 @@ sf_object_init(struct link_map *main, struct link_map *tail)
 		o->gen = 1;
 		o->state = 1ull << 32;
 		name_record(o, l);
+		note_plain_caller(o, l);
 	}
 	return true;
 }

@@ -19,7 +19,7 @@
 #include "../base/atomic.h"
 #include <link.h>
 
-#define SF_OBJECT_FILE_MAX 120
+#define SF_OBJECT_FILE_MAX 104
 
 struct sf_object {
 	/* Line 0: read at every hit, written when a life ends. */
@@ -29,6 +29,9 @@ struct sf_object {
 	uint8_t elidable;	/* this life began in a load of ours: its constructors are over */
 	uint8_t unused;
 	uintptr_t handle;
+	/* Objects of the initial set that are not symbolic: their range, for RTLD_DEFAULT's callers. */
+	uintptr_t code_start;
+	uintptr_t code_size;
 	char file[SF_OBJECT_FILE_MAX];	/* l_name, for error texts */
 	/* A line of its own: written by every elided dlopen and dlclose. */
 	SF_CACHE uint64_t state;

@@ -210,16 +210,21 @@ sf_entry_answers(const struct sf_entry *e, uintptr_t handle, const char *name,
  * Budget: two lines of ours (entry, object's generation), 42 instructions.
  */
 SF_INLINE bool
-sf_entry_value(const struct sf_entry *e, uintptr_t handle, const char *name, enum sf_kind kind,
-	       void **value)
+sf_entry_value(const struct sf_entry *e, uintptr_t handle, const char *name, const char *version,
+	       enum sf_kind kind, void **value)
 {
 	uint32_t seq = sf_load_32(&e->seq) & ~1u; /* of an odd one, the second look finds another */
 	const struct sf_object *object;
-	uint32_t gen;
+	uint32_t gen, len;
 
 	sf_fence_load(); /* as above */
-	if (!sf_holds_64(&e->handle, handle) || !sf_holds_8(&e->what, SF_WHAT(kind, SF_VALUE)) ||
-	    !sf_bytes_equal_short(name, e->name, sf_load_16_wide(&e->name_len)))
+	if (!sf_holds_64(&e->handle, handle) || !sf_holds_8(&e->what, SF_WHAT(kind, SF_VALUE)))
+		return false;
+	len = sf_load_16_wide(&e->name_len);
+	if (!sf_bytes_equal_short(name, e->name, len))
+		return false;
+	if (kind == SF_KIND_VSYM &&
+	    !sf_bytes_equal_short(version, e->name + len, sf_load_16_wide(&e->version_len)))
 		return false;
 	object = sf_load_ptr(&e->object);
 	gen = sf_load_32(&e->gen);
