@@ -163,7 +163,7 @@ static int list(void)
 	const struct row *row;
 
 	for (row = rows; row->name; row++)
-		printf("%s\t%s\n", row->dies ? "dies" : "lives", row->name);
+		printf("%s\t%s\n", row->dies == 2 ? "either" : row->dies ? "dies" : "lives", row->name);
 	return 0;
 }
 

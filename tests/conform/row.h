@@ -14,7 +14,7 @@
 struct row {
 	const char *name; /* "C16 ...": the statement of the contract that it holds to */
 	void (*run)(void);
-	int dies; /* libc dies of a signal here; everywhere else that is an error of the row */
+	int dies; /* 1: libc dies of a signal here; 2: older ones do; else that is an error of the row */
 };
 
 extern const struct row rows[]; /* ends with a NULL name */

@@ -79,7 +79,7 @@ def main():
                     if again[:2] != bare[reps][:2]:
                         report += [f'-- bare against bare, {reps} times:']
                         report += differences(bare[reps], again)
-                    if (bare[reps][1] < 0 if fate == 'dies' else bare[reps][1] == 0) is False:
+                    if fate != 'either' and (bare[reps][1] < 0) != (fate == 'dies'):
                         report += [f'-- bare, {reps} times: exit status {bare[reps][1]}']
                     if args.show:
                         print(f'== {name} x{reps}: {bare[reps][1]}')
