@@ -79,7 +79,8 @@ def main():
                     if again[:2] != bare[reps][:2]:
                         report += [f'-- bare against bare, {reps} times:']
                         report += differences(bare[reps], again)
-                    if fate != 'either' and (bare[reps][1] < 0) != (fate == 'dies'):
+                    died, fine = bare[reps][1] < 0, bare[reps][1] == 0
+                    if not {'dies': died, 'lives': fine, 'either': died or fine}[fate]:
                         report += [f'-- bare, {reps} times: exit status {bare[reps][1]}']
                     if args.show:
                         print(f'== {name} x{reps}: {bare[reps][1]}')
