@@ -115,8 +115,12 @@ check_proof(const struct object *o, uint32_t first, uint32_t end, unsigned int *
 	    unsigned int *special)
 {
 	const char *name = name_of(&o->elf, o->order[first]);
-	bool keepable = all_plain(o, first, end);
+	bool keepable = all_plain(o, first, end), unsure = false;
 	uintptr_t value;
+
+	ck_assert_int_eq(sf_elf_defines_special(&o->elf, name, &unsure), !keepable);
+	ck_assert(!unsure);
+	ck_assert(sf_elf_defines(&o->elf, name));
 
 	for (uint32_t i = first; i < end; i++) {
 		const ElfW(Sym) *s = &o->elf.symtab[o->order[i]];
@@ -164,6 +168,7 @@ END_TEST
 START_TEST(names_that_are_not_there)
 {
 	static const char *const rows[] = {"", "no_such_symbol", "print", "printff", "\xff", " printf"};
+	bool unsure = false;
 	struct object o;
 
 	ck_assert(open_object("libc.so.6", &o));
@@ -175,6 +180,8 @@ START_TEST(names_that_are_not_there)
 		ck_assert_ptr_null(sf_elf_function(&o.elf, rows[i]));
 		ck_assert(!sf_elf_tls_offset(&o.elf, rows[i], &offset));
 		ck_assert(!sf_elf_proves(&o.elf, rows[i], 0));
+		ck_assert(!sf_elf_defines(&o.elf, rows[i]));
+		ck_assert(!sf_elf_defines_special(&o.elf, rows[i], &unsure) && !unsure);
 	}
 }
 END_TEST
@@ -228,6 +235,21 @@ START_TEST(soname_and_flags_of_real_objects)
 }
 END_TEST
 
+START_TEST(needed_objects_in_their_order)
+{
+	static const char strings[] = "\0libone.so\0libtwo.so";
+	static const ElfW(Dyn) dynamic[] = {{DT_NEEDED, {1}}, {DT_DEBUG, {7}}, {DT_NEEDED, {11}},
+					    {DT_SONAME, {1}}, {DT_NULL, {0}}};
+	const struct sf_elf e = {.strtab = strings};
+	const ElfW(Dyn) *d = dynamic;
+
+	ck_assert_str_eq(sf_elf_needed(&e, &d), "libone.so");
+	ck_assert_str_eq(sf_elf_needed(&e, &d), strings + 11);
+	ck_assert_ptr_null(sf_elf_needed(&e, &d));
+	ck_assert_ptr_null(sf_elf_needed(&e, &d));
+}
+END_TEST
+
 #define TABLES {DT_SYMTAB, {0x1000}}, {DT_STRTAB, {0x2000}}
 
 START_TEST(dynamic_sections_made_by_hand)
@@ -270,9 +292,11 @@ START_TEST(objects_without_a_gnu_hash_table_have_no_symbols)
 	static const uint32_t empty[8];
 	struct sf_elf e = {.gnu_hash = NULL};
 	uint32_t cursor = 0;
+	bool unsure = false;
 
 	ck_assert_ptr_null(sf_elf_next(&e, "x", &cursor));
 	ck_assert(!sf_elf_proves(&e, "x", 0));
+	ck_assert(!sf_elf_defines_special(&e, "x", &unsure) && unsure);
 	e.gnu_hash = empty;
 	ck_assert_ptr_null(sf_elf_next(&e, "x", &cursor));
 }
@@ -286,6 +310,7 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, an_ifunc_answers_with_its_resolvers_choice);
 	tcase_add_test(tests, thread_local_symbols);
 	tcase_add_test(tests, soname_and_flags_of_real_objects);
+	tcase_add_test(tests, needed_objects_in_their_order);
 	tcase_add_test(tests, dynamic_sections_made_by_hand);
 	tcase_add_test(tests, objects_without_a_gnu_hash_table_have_no_symbols);
 }

@@ -58,6 +58,33 @@ START_TEST(live_link_maps)
 }
 END_TEST
 
+START_TEST(search_paths_of_callers)
+{
+	static ElfW(Dyn) runpath[] = {{DT_SYMTAB, {8}}, {DT_STRTAB, {8}}, {DT_RUNPATH, {1}},
+				      {DT_NULL, {0}}};
+	struct link_map own = {.l_addr = 0, .l_ld = runpath};
+
+	ck_assert(sf_next_boot());
+	sf_facts_search_init();
+	ck_assert(sf_facts_searches_alike(sf_next.libc));
+	ck_assert(sf_facts_searches_alike(NULL));
+	ck_assert(!sf_facts_searches_alike(&own));
+}
+END_TEST
+
+START_TEST(names_that_are_special_in_the_initial_set)
+{
+	bool unsure = false;
+
+	ck_assert(sf_next_boot());
+	ck_assert(!sf_facts_special_in_initial("strtod", &unsure));
+	ck_assert(!sf_facts_special_in_initial("no_such_symbol", &unsure));
+	ck_assert(!unsure);
+	ck_assert(sf_facts_special_in_initial("errno", &unsure));
+	ck_assert(sf_facts_needs_initial_only(sf_next.main));
+}
+END_TEST
+
 START_TEST(next_of_a_caller_in_front_of_us)
 {
 	ck_assert(sf_next_boot());
@@ -120,6 +147,8 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, next_definitions_are_libcs);
 	tcase_add_test(tests, which_object_covers_an_address);
 	tcase_add_test(tests, live_link_maps);
+	tcase_add_test(tests, search_paths_of_callers);
+	tcase_add_test(tests, names_that_are_special_in_the_initial_set);
 	tcase_add_test(tests, next_of_a_caller_in_front_of_us);
 	tcase_add_test(tests, raw_functions);
 	tcase_add_test(tests, libcs_pending_error);

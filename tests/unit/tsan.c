@@ -3,6 +3,7 @@
 //
 // A hit is checked against what its question and its generation imply, so the program also finds
 // wrong answers without a sanitizer. Without libcheck: forks and TSan do not go together.
+#include "libc/next.h"
 #include "map/table.h"
 #include "map/thread.h"
 
@@ -133,7 +134,7 @@ main(void)
 	for (int i = 0; i < NAMES; i++)
 		snprintf(names[i], sizeof(names[i]), "%.*s_%d", i % 30,
 			 "a_name_of_some_length_or_other_", i);
-	if (!sf_table_init(256) || !sf_object_init(&initial, &initial))
+	if (!sf_next_boot() || !sf_table_init(256) || !sf_object_init(&initial, &initial))
 		return EXIT_FAILURE;
 	sf_thread_init(64);
 	pthread_create(&closer, NULL, open_and_close, NULL);
