@@ -55,7 +55,7 @@ keep_open(struct sf_thread *t, struct sf_question *q, uint64_t key, void *handle
 	if (!sf_table_hash(q) || sf_table_find(q, &known) || !sf_table_seen(q) ||
 	    !sf_table_keep(q, &r))
 		return;
-	sf_hint_keep(t->hints, t->hint_mask, key, r.entry);
+	sf_hint_keep(t->hints, key, r.entry);
 }
 
 /*
@@ -71,9 +71,11 @@ load(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
 	bool whole = false;
 
 	t->open_depth++;
-	handle = sf_next.dlopen(name, mode | (name != NULL ? RTLD_NOLOAD : 0));
+	/* A child of fork may have inherited a half-done load, which the first step would trip over. */
+	handle = sf_next.dlopen(name, mode | (name != NULL && !sf_thread_is_child ? RTLD_NOLOAD : 0));
 	/* An error of the first step is the error of the load: the file is looked at before the flag. */
-	if (handle == NULL && !(mode & RTLD_NOLOAD) && name != NULL && !sf_facts_error_pending()) {
+	if (handle == NULL && !(mode & RTLD_NOLOAD) && name != NULL &&
+	    !sf_thread_is_child && !sf_facts_error_pending()) {
 		handle = sf_next.dlopen(name, mode);
 		whole = true;
 	}

@@ -23,34 +23,31 @@ decline(struct sf_thread *t, const struct sf_question *q, enum sf_counter reason
 
 /*
  * CONTRACT 20: may this caller's RTLD_DEFAULT be answered from the global scope? Yes for objects of
- * the initial set that are not symbolic. Their range never changes, so the thread remembers it.
+ * the initial set that are not symbolic. The thread remembers the last; NULL: no.
  */
-static bool
+static const struct sf_object *
 plain_caller(struct sf_thread *t, const void *caller)
 {
+	const struct sf_object *o = t->caller;
 	struct link_map *l;
 	uintptr_t lo, hi;
-	struct sf_elf e;
 
-	if ((uintptr_t)caller - t->caller_lo < t->caller_len)
-		return true;
-	if (!sf_facts_object(caller, &l, &lo, &hi) || !sf_object_initial(l) ||
-	    !sf_elf_open(&e, l->l_addr, l->l_ld) || e.symbolic)
-		return false;
-	/* A signal between these stores sees an empty range. */
-	*(volatile uintptr_t *)&t->caller_len = 0;
-	*(volatile uintptr_t *)&t->caller_lo = lo;
-	t->caller = sf_object_find(l);
-	__asm__ volatile("" ::: "memory");
-	*(volatile uintptr_t *)&t->caller_len = hi - lo;
-	return true;
+	if (sf_object_is_caller(o, caller))
+		return o;
+	if (!sf_facts_object(caller, &l, &lo, &hi))
+		return NULL;
+	o = sf_object_find(l);
+	if (o == NULL || !sf_object_is_caller(o, caller))
+		return NULL;
+	t->caller = o;
+	return o;
 }
 
 /* The error of a negative answer, in the words libc would use for this caller and handle. */
 static struct sf_answer
 negative(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r)
 {
-	const struct sf_object *named = q->handle == 0 ? t->caller : r->object;
+	const struct sf_object *named = q->handle == 0 ? q->caller : r->object;
 	const struct link_map *map = (const struct link_map *)q->handle;
 	const char *file;
 	size_t len;
@@ -93,7 +90,7 @@ learn(struct sf_thread *t, const struct sf_question *q, uint64_t key)
 	enum sf_learnt learnt = sf_learn(t, q, &lesson);
 
 	if (lesson.kept)
-		sf_hint_keep(t->hints, t->hint_mask, key, lesson.reply.entry);
+		sf_hint_keep(t->hints, key, lesson.reply.entry);
 	if (learnt == SF_LEARNT_REPLAY)
 		return decline(t, q, lesson.why);
 	if (lesson.kept && lesson.reply.verdict == SF_NEGATIVE)
@@ -162,7 +159,9 @@ look_up(void *handle, const char *name, const char *version, enum sf_kind kind, 
 		return decline(t, &q, SF_BYPASS_NEXT);
 	if (t->close_depth > 0)
 		return decline(t, &q, SF_BYPASS_NESTED);
-	if (handle == RTLD_DEFAULT && !plain_caller(t, caller))
+	if (handle == RTLD_DEFAULT)
+		q.caller = plain_caller(t, caller);
+	if (handle == RTLD_DEFAULT && q.caller == NULL)
 		return decline(t, &q, SF_BYPASS_CALLER);
 	if (t->block == NULL && !sf_thread_attach(t))
 		return decline(t, &q, SF_BYPASS_BUSY);

@@ -58,7 +58,7 @@ sf_note_content_hit(struct sf_thread *t, uint64_t key, uint32_t entry)
 	if (t->hints == sf_table.hints)
 		sf_thread_promote(t);
 	if (sf_thread_wants_hint(t))
-		sf_hint_keep(t->hints, t->hint_mask, key, entry);
+		sf_hint_keep(t->hints, key, entry);
 }
 
 /* Finds the next definitions, once; before relocation or at any later time. */

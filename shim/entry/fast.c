@@ -24,13 +24,6 @@ void *sf_full_dlopen(const char *name, int mode);
 int sf_full_dlclose(void *handle);
 char *sf_full_dlerror(void);
 
-/* Was this caller found plain before (dlsym.c: plain_caller)? */
-SF_INLINE bool
-is_known_caller(const struct sf_thread *t, const void *caller)
-{
-	return (uintptr_t)caller - t->caller_lo < t->caller_len;
-}
-
 /*
  * A negative hit: libc's error text, from our own copies of the names. They are used only if the
  * entry and the life they belong to are still the ones that answered.
@@ -40,18 +33,18 @@ negative_dlsym(void *handle, const char *name, const struct sf_entry *e, uint32_
 	       const struct sf_object *object, uint32_t gen)
 {
 	struct sf_thread *t = &sf_thread;
-	const struct sf_object *named = handle == RTLD_DEFAULT ? t->caller : object;
-	size_t len = sf_load_8(&named->file_len);
+	size_t len = sf_load_8(&object->file_len);
 
-	if (len == 0 || sf_learn_errors_raw() ||
-	    !sf_negative_write_stored(t, named->file, len, e->name,
+	/* RTLD_DEFAULT names its caller: the full wrapper knows it. */
+	if (len == 0 || handle == RTLD_DEFAULT || sf_learn_errors_raw() ||
+	    !sf_negative_write_stored(t, object->file, len, e->name,
 				      sf_load_16_wide(&e->name_len) - 1u))
 		return sf_full_dlsym(handle, name);
 	sf_fence_load();
 	if (!sf_holds_32(&e->seq, seq) || !sf_holds_32(&object->gen, gen))
 		return sf_full_dlsym(handle, name);
 	t->pending = 1;
-	t->block->counters.n[handle == RTLD_DEFAULT ? SF_DEFAULT_NEGATIVE : SF_DLSYM_NEGATIVE]++;
+	t->block->counters.n[SF_DLSYM_NEGATIVE]++;
 	return NULL;
 }
 
@@ -151,7 +144,7 @@ probe(struct sf_thread *t, void *handle, const char *name, enum sf_counter hit)
 	const struct sf_entry *e;
 	void *value;
 
-	if (!sf_hint_entry(t->hints, t->hint_mask, key, &e))
+	if (!sf_hint_entry(t->hints, key, &e))
 		return content_dlsym(handle, name, false);
 	if (!sf_entry_value(e, (uintptr_t)handle, name, NULL, SF_KIND_SYM, &value) ||
 	    sf_unlikely(sf_facts_error_pending()))
@@ -170,7 +163,7 @@ special_dlsym(void *handle, const char *name)
 	if (sf_unlikely(sf_word != SF_WORD_ON))
 		return sf_full_dlsym(handle, name);
 	if (handle == RTLD_DEFAULT)
-		return is_known_caller(t, __builtin_return_address(0))
+		return sf_object_is_caller(t->caller, __builtin_return_address(0))
 			       ? probe(t, RTLD_DEFAULT, name, SF_DEFAULT_HIT)
 			       : sf_full_dlsym(handle, name);
 	if (t->block == NULL || sf_unreadable(name) || name[0] == 'd')
@@ -210,7 +203,7 @@ dlvsym(void *restrict handle, const char *restrict name, const char *restrict ve
 	void *value;
 
 	if (sf_unlikely(sf_word != SF_WORD_ON) || handle == RTLD_DEFAULT ||
-	    !sf_hint_entry(t->hints, t->hint_mask, key, &e))
+	    !sf_hint_entry(t->hints, key, &e))
 		return sf_full_dlvsym(handle, name, version);
 	if (!sf_entry_value(e, (uintptr_t)handle, name, version, SF_KIND_VSYM, &value) ||
 	    sf_unlikely(sf_facts_error_pending()))
@@ -230,7 +223,7 @@ dlopen(const char *name, int mode)
 
 	if (sf_unlikely(sf_word != SF_WORD_ON) || t->close_depth > 0)
 		return sf_full_dlopen(name, mode);
-	if (!sf_hint_find(t->hints, t->hint_mask, key, (unsigned int)mode, file, NULL,
+	if (!sf_hint_find(t->hints, key, (unsigned int)mode, file, NULL,
 			  SF_KIND_OPEN, SF_NAMES_ANY, &r) || sf_facts_error_pending() ||
 	    !sf_object_elide(r.object, r.gen))
 		return sf_full_dlopen(name, mode);

@@ -23,10 +23,14 @@ sf_learn_is_wrapped(const char *name)
 	return false;
 }
 
-static void
-replay_reference(void *handle)
+static bool
+replay_reference(void *handle, const char *name)
 {
-	sf_next.dlopen(((struct link_map *)handle)->l_name, RTLD_LAZY | RTLD_NOLOAD);
+	void *again = sf_next.dlopen(name[0] != '\0' ? name : NULL, RTLD_LAZY | RTLD_NOLOAD);
+
+	if (again != NULL && again != handle)
+		sf_next.dlclose(again);
+	return again == handle;
 }
 
 static void

@@ -24,19 +24,44 @@ put_blocks(char *to, const char *from, size_t n)
 	return end;
 }
 
+/*
+ * A signal handler on this thread may write a text of its own in the middle of ours, and has ended
+ * when we go on: then we write again.
+ */
+SF_INLINE uint32_t
+begin_text(struct sf_thread *t)
+{
+	uint32_t turn = sf_load_32(&t->block->text_turn) + 1;
+
+	sf_store_32(&t->block->text_turn, turn);
+	__asm__ volatile("" ::: "memory");
+	return turn;
+}
+
+SF_INLINE bool
+is_text_whole(struct sf_thread *t, uint32_t turn)
+{
+	__asm__ volatile("" ::: "memory");
+	return sf_load_32(&t->block->text_turn) == turn;
+}
+
 bool
 sf_negative_write_stored(struct sf_thread *t, const char *file, size_t file_len, const char *name,
 			 size_t name_len)
 {
 	static const char undefined[32] = ": undefined symbol: ";
-	char *p = t->block->text;
+	uint32_t turn;
+	char *p;
 
 	if (file_len + name_len + 20 + 1 + TEXT_SLACK > SF_TEXT_MAX)
 		return false;
-	p = put_blocks(p, file, file_len);
-	__builtin_memcpy(p, undefined, sizeof(undefined));
-	p = put_blocks(p + 20, name, name_len);
-	*p = '\0';
+	do {
+		turn = begin_text(t);
+		p = put_blocks(t->block->text, file, file_len);
+		__builtin_memcpy(p, undefined, sizeof(undefined));
+		p = put_blocks(p + 20, name, name_len);
+		*p = '\0';
+	} while (!is_text_whole(t, turn));
 	return true;
 }
 
@@ -46,19 +71,23 @@ sf_negative_write(struct sf_thread *t, const char *file, size_t file_len, const 
 {
 	static const char undefined[] = ": undefined symbol: ";
 	static const char versioned[] = ", version ";
+	uint32_t turn;
 	char *p;
 
 	if (t->block == NULL || file_len + name_len + version_len + sizeof(undefined) +
 				sizeof(versioned) > SF_TEXT_MAX)
 		return false;
-	p = sf_bytes_put(t->block->text, file, file_len);
-	p = sf_bytes_put(p, undefined, sizeof(undefined) - 1);
-	p = sf_bytes_put(p, name, name_len);
-	if (version != NULL) {
-		p = sf_bytes_put(p, versioned, sizeof(versioned) - 1);
-		p = sf_bytes_put(p, version, version_len);
-	}
-	*p = '\0';
+	do {
+		turn = begin_text(t);
+		p = sf_bytes_put(t->block->text, file, file_len);
+		p = sf_bytes_put(p, undefined, sizeof(undefined) - 1);
+		p = sf_bytes_put(p, name, name_len);
+		if (version != NULL) {
+			p = sf_bytes_put(p, versioned, sizeof(versioned) - 1);
+			p = sf_bytes_put(p, version, version_len);
+		}
+		*p = '\0';
+	} while (!is_text_whole(t, turn));
 	return true;
 }
 

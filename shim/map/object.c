@@ -26,7 +26,7 @@ name_record(struct sf_object *o, const struct link_map *l)
 
 	sf_store_8(&o->file_len, 0);
 	if (n < SF_OBJECT_FILE_MAX) {
-		sf_bytes_put(o->file, l->l_name, n);
+		*sf_bytes_put(o->file, l->l_name, n) = '\0';
 		sf_fence_store();
 		sf_store_8(&o->file_len, (uint8_t)n);
 	}
@@ -120,10 +120,10 @@ sf_object_init(struct link_map *main, struct link_map *tail)
 		if (o == NULL)
 			continue; /* a full set: treated like any other handle */
 		o->permanent = 1;
-		o->elidable = 1;
 		o->gen = 1;
 		o->state = 1ull << 32;
 		name_record(o, l);
+		o->elidable = o->file_len != 0 || l == main;
 		note_plain_caller(o, l);
 	}
 	return true;
@@ -207,7 +207,8 @@ sf_object_complete(const void *handle)
 {
 	struct sf_object *o = sf_object_find(handle);
 
-	if (o != NULL)
+	/* Whose name the record cannot hold could not be replayed (CONTRACT 36). */
+	if (o != NULL && o->file_len != 0)
 		sf_store_8(&o->elidable, 1);
 }
 
@@ -283,7 +284,7 @@ sf_object_global_settle(void)
  * in between finds either the elided reference or libc's.
  */
 static void
-retire(struct sf_object *o, void (*replay)(void *), void (*drop)(void *))
+retire(struct sf_object *o, bool (*replay)(void *, const char *), void (*drop)(void *))
 {
 	void *handle = (void *)o->handle;
 	uint64_t s, next;
@@ -291,8 +292,10 @@ retire(struct sf_object *o, void (*replay)(void *), void (*drop)(void *))
 	do {
 		s = sf_load_64(&o->state);
 		while (SF_STATE_ELIDED(s) > 0) {
-			replay(handle);
-			if (!sf_cas_64(&o->state, s, s - 1))
+			/* The record's copy of the name: the object itself may be gone by now. */
+			bool got = replay(handle, handle == sf_next.main ? "" : o->file);
+
+			if (!sf_cas_64(&o->state, s, s - 1) && got)
 				drop(handle);
 			s = sf_load_64(&o->state);
 		}
@@ -306,12 +309,11 @@ retire(struct sf_object *o, void (*replay)(void *), void (*drop)(void *))
 }
 
 void
-sf_object_retire_all(void (*replay)(void *), void (*drop)(void *))
+sf_object_retire_all(bool (*replay)(void *, const char *), void (*drop)(void *))
 {
-	if (sf_load_8(&retired))
-		return;
 	sf_store_8(&retired, 1);
 	sf_fence_full();
+	/* Everyone who gets one of libc's functions sweeps: nobody leaves before all is replayed. */
 	for (size_t i = 0; i < SF_OBJECT_WAYS * SF_OBJECT_SETS; i++)
 		retire(&sf_object_records[i], replay, drop);
 }

@@ -115,6 +115,13 @@ sf_object_give_back(const void *handle)
 	}
 	return false;
 }
+/* Does this address lie in the record's object, and is that a plain caller (CONTRACT 20)? */
+SF_INLINE bool
+sf_object_is_caller(const struct sf_object *o, const void *address)
+{
+	return (uintptr_t)address - o->code_start < o->code_size;
+}
+
 /* Is the object behind this link map part of the initial set? */
 bool sf_object_initial(const struct link_map *l);
 
@@ -155,11 +162,11 @@ bool sf_object_global_life(uint32_t *gen);
 void sf_object_global_settle(void);
 
 /*
- * The host got hold of libc's own dlclose or dlopen: end every life that is not permanent and keep
- * no more. Calls `replay(handle)` once for each elided reference and `drop(handle)` for each of
- * our own. Idempotent.
+ * The host gets hold of libc's own dlclose or dlopen: end every life that is not permanent and keep
+ * no more. Calls `replay(handle, name)` for each elided reference (true: libc has counted it), and
+ * `drop(handle)` for each reference that is our own. May be called again, by any thread.
  */
-void sf_object_retire_all(void (*replay)(void *), void (*drop)(void *));
+void sf_object_retire_all(bool (*replay)(void *, const char *), void (*drop)(void *));
 bool sf_object_retired(void);
 
 #endif

@@ -8,6 +8,7 @@
 
 #define WAYS       8
 #define SLAB       16384u
+#define PAGE       4096u
 #define PAD_SLABS  5		/* a torn length reads up to 64 KiB past an entry */
 #define UNIT       64u
 #define CLASSES    7			/* 64, 128, ... 4096 bytes */
@@ -41,7 +42,7 @@ sf_table_init(unsigned int kib)
 	size_t used = (sets / 8 + 4095) & ~4095u, entries, map;
 	char *p;
 
-	entries = total - index - door - hints - used;
+	entries = total - index - door - hints - PAGE - used;
 	map = (entries / SLAB + 4095) & ~4095u;
 	slabs = (uint32_t)((entries - map) / SLAB) - PAD_SLABS;
 	p = sf_sys_map(total);
@@ -52,9 +53,9 @@ sf_table_init(unsigned int kib)
 	p += index;
 	sf_table.used = (uint64_t *)(void *)p;
 	p += used;
-	sf_table.hints = (uint64_t *)(void *)p;
 	sf_table.hint_sets = (uint32_t)(hints / (SF_HINT_WAYS * sizeof(uint64_t)));
-	p += hints;
+	sf_table.hints = sf_hint_table((uint64_t *)(void *)p, sf_table.hint_sets);
+	p += hints + PAGE;
 	sf_table.door = (uint64_t *)(void *)p;
 	sf_table.door_mask = door / sizeof(uint64_t) - 1;
 	p += door;
@@ -381,9 +382,9 @@ sf_table_keep(const struct sf_question *q, struct sf_reply *r)
 }
 
 void
-sf_hint_keep(uint64_t *hints, uint32_t mask, uint64_t key, uint32_t n)
+sf_hint_keep(uint64_t *hints, uint64_t key, uint32_t n)
 {
-	uint64_t *set = sf_hint_set(hints, mask, key);
+	uint64_t *set = sf_hint_set(hints, key);
 	int way = -1;
 
 	for (int i = 0; i < SF_HINT_WAYS; i++) {

@@ -61,6 +61,7 @@ struct sf_question {
 	const char *name;
 	const char *version;	/* NULL unless SF_KIND_VSYM */
 	enum sf_kind kind;
+	const struct sf_object *caller;	/* of RTLD_DEFAULT: whom an error names */
 	/* Filled by sf_table_hash(). */
 	uint32_t name_len, version_len;
 	uint64_t hash;
@@ -134,10 +135,30 @@ sf_hint_key(uintptr_t handle, const char *name, const char *version, enum sf_kin
 	return x * 0x9e3779b97f4a7c15ull;
 }
 
-SF_INLINE uint64_t *
-sf_hint_set(uint64_t *hints, uint32_t mask, uint64_t key)
+/*
+ * A hint table carries its size in the word before its slots, so that table and size are read as
+ * one: a signal handler may give the thread another table at any instruction.
+ */
+#define SF_HINT_HEADER 8	/* words before the slots: one line */
+
+SF_INLINE uint32_t
+sf_hint_mask(const uint64_t *hints)
 {
-	return hints + (size_t)((uint32_t)(key >> 40) & mask) * SF_HINT_WAYS;
+	return (uint32_t)hints[-1];
+}
+
+/* Makes a table of `sets` sets in `area`, SF_HINT_HEADER words longer than its slots. */
+SF_INLINE uint64_t *
+sf_hint_table(uint64_t *area, uint32_t sets)
+{
+	area[SF_HINT_HEADER - 1] = sets - 1;
+	return area + SF_HINT_HEADER;
+}
+
+SF_INLINE uint64_t *
+sf_hint_set(uint64_t *hints, uint64_t key)
+{
+	return hints + (size_t)((uint32_t)(key >> 40) & sf_hint_mask(hints)) * SF_HINT_WAYS;
 }
 
 SF_INLINE struct sf_entry *
@@ -156,9 +177,9 @@ sf_slot_half(const uint64_t *slot, bool high)
 
 /* The entry that the name's address leads to. False: nothing is noted. */
 SF_INLINE bool
-sf_hint_entry(uint64_t *hints, uint32_t mask, uint64_t key, const struct sf_entry **e)
+sf_hint_entry(uint64_t *hints, uint64_t key, const struct sf_entry **e)
 {
-	const uint64_t *slot = sf_hint_set(hints, mask, key);
+	const uint64_t *slot = sf_hint_set(hints, key);
 
 	_Static_assert(SF_HINT_WAYS == 2, "unrolled");
 	if (sf_unlikely(!sf_holds_32(sf_slot_half(slot, true), (uint32_t)key)) &&
@@ -238,13 +259,13 @@ sf_entry_value(const struct sf_entry *e, uintptr_t handle, const char *name, con
  * nothing is noted for this address, 0 where it is noted as one whose names change.
  */
 SF_INLINE bool
-sf_hint_find(uint64_t *hints, uint32_t mask, uint64_t key, uintptr_t handle, const char *name,
+sf_hint_find(uint64_t *hints, uint64_t key, uintptr_t handle, const char *name,
 	     const char *version, enum sf_kind kind, enum sf_names names, struct sf_reply *r)
 {
 	const struct sf_entry *e;
 
 	r->entry = SF_HINT_UNKNOWN;
-	if (!sf_hint_entry(hints, mask, key, &e))
+	if (!sf_hint_entry(hints, key, &e))
 		return false;
 	r->entry = (uint32_t)(((const char *)e - sf_table.entries) / 64);
 	return r->entry != 0 && sf_entry_answers(e, handle, name, version, kind, names, r);
@@ -255,6 +276,6 @@ sf_hint_find(uint64_t *hints, uint32_t mask, uint64_t key, uintptr_t handle, con
  * is a buffer which the host fills anew for each call: it is marked (entry 0) and left to the
  * content hash, so that such a caller does not become a writer at every look-up.
  */
-void sf_hint_keep(uint64_t *hints, uint32_t mask, uint64_t key, uint32_t n);
+void sf_hint_keep(uint64_t *hints, uint64_t key, uint32_t n);
 
 #endif

@@ -16,12 +16,16 @@
 #define BLOCKS_PER_CHUNK 16
 #define COMPILER_BARRIER() __asm__ volatile("" ::: "memory")
 
-static uint64_t empty_hints[SF_HINT_WAYS];
+/* Header and one empty set, of size word zero. */
+static uint64_t empty_hints[SF_HINT_HEADER + SF_HINT_WAYS];
 
 __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec"))) = {
-	.hints = empty_hints,
+	.hints = empty_hints + SF_HINT_HEADER,
+	.caller = &sf_object_permanent, /* of no size: nobody's caller */
 	.keep_credit = KEEP_CREDIT,
 };
+
+uint8_t sf_thread_is_child;
 
 static pthread_key_t key;
 static uint8_t have_key;
@@ -79,20 +83,6 @@ take_new_locked(void)
 	return b;
 }
 
-/*
- * Table and mask are two words, and a signal handler may look in between: one set is a valid size
- * for either table, so the mask goes through zero.
- */
-static void
-point_hints(struct sf_thread *t, uint64_t *hints, uint32_t sets)
-{
-	t->hint_mask = 0;
-	COMPILER_BARRIER();
-	t->hints = hints;
-	COMPILER_BARRIER();
-	t->hint_mask = sets - 1;
-}
-
 static void
 thread_died(void *arg)
 {
@@ -102,7 +92,7 @@ thread_died(void *arg)
 	(void)arg;
 	t->dead = 1;
 	t->pending = 0;
-	point_hints(t, empty_hints, 1);
+	t->hints = empty_hints + SF_HINT_HEADER;
 	t->block = NULL;
 	COMPILER_BARRIER(); /* a signal from here on finds no block */
 	if (b != NULL)
@@ -141,11 +131,19 @@ sf_thread_attach(struct sf_thread *t)
 	}
 	if (b != NULL) {
 		t->block = b;
-		point_hints(t, sf_table.hints, sf_table.hint_sets);
+		t->hints = sf_table.hints;
 		sf_count_for(t, SF_THREAD_BLOCK);
 	}
 	t->starting = 0;
 	return b != NULL;
+}
+
+static uint64_t *
+map_own_table(void)
+{
+	uint64_t *area = sf_sys_map((SF_HINT_HEADER + own_sets * SF_HINT_WAYS) * sizeof(uint64_t));
+
+	return area != NULL ? sf_hint_table(area, own_sets) : NULL;
 }
 
 bool
@@ -174,9 +172,9 @@ sf_thread_promote(struct sf_thread *t)
 		return;
 	t->starting = 1;
 	if (t->block->table == NULL)
-		t->block->table = sf_sys_map(own_sets * SF_HINT_WAYS * sizeof(uint64_t));
+		t->block->table = map_own_table();
 	if (t->block->table != NULL) {
-		point_hints(t, t->block->table, own_sets);
+		t->hints = t->block->table;
 		sf_count_for(t, SF_THREAD_TABLE);
 	}
 	t->slow_calls = 0; /* without memory: again after as many more */
@@ -186,6 +184,7 @@ sf_thread_promote(struct sf_thread *t)
 void
 sf_thread_forked(void)
 {
+	sf_thread_is_child = 1;
 	sf_lock_reset(&lock);
 	free_blocks = NULL;
 	for (struct sf_block *b = all_blocks; b != NULL; b = b->next_all)
@@ -199,7 +198,7 @@ sf_thread_first(void)
 	struct sf_thread *t = &sf_thread;
 
 	if (sf_thread_attach(t) && own_sets != 0)
-		t->block->table = sf_sys_map(own_sets * SF_HINT_WAYS * sizeof(uint64_t));
+		t->block->table = map_own_table();
 }
 
 /*

@@ -21,20 +21,22 @@ struct sf_block {
 	struct sf_block *next_free;
 	struct sf_block *next_all;
 	uint64_t *table;		/* own hint table, NULL until the thread proves hot */
+	uint32_t text_turn;		/* writings of `text` begun */
 	char text[SF_TEXT_MAX];		/* the pending error of a negative answer */
 };
 
 struct sf_thread {
 	/* Read at every hit. */
-	uint64_t *hints;		/* never NULL */
-	uint32_t hint_mask;		/* sets - 1 */
+	uint64_t *hints;		/* never NULL; its size stands before it (sf_hint_mask) */
 	uint8_t pending;		/* 0 no error of ours, 1 to be told, 2 told */
 	uint8_t dead;			/* the TSD destructor has run */
 	uint8_t starting;		/* attach or promotion under way: a signal must not nest it */
 	struct sf_block *block;		/* NULL until the first call that misses */
-	uintptr_t caller_lo;		/* last plain caller of RTLD_DEFAULT: an object of the initial */
-	uintptr_t caller_len;		/* set, whose range never changes; */
-	const struct sf_object *caller;	/* and its record */
+	/*
+	 * Last plain caller of RTLD_DEFAULT: the record of an object of the initial set, never NULL.
+	 * One word, read once for each call: a signal handler's own look-up may change it.
+	 */
+	const struct sf_object *caller;
 	/* Cold. */
 	uint32_t slow_calls;		/* second-level hits so far: proves hot */
 	uint32_t firsts;		/* first sightings since the last hit by content */
@@ -47,6 +49,9 @@ struct sf_thread {
 };
 
 extern __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec")));
+
+/* Set in the child after fork, for good. */
+extern uint8_t sf_thread_is_child;
 
 /* Makes the TSD key; without one no thread gets memory of its own. Called by the constructor. */
 void sf_thread_init(unsigned int limit_kib);

@@ -319,11 +319,13 @@ END_TEST
 static unsigned int replayed, dropped;
 static void *last_replayed, *last_dropped;
 
-static void
-replay(void *handle)
+static bool
+replay(void *handle, const char *name)
 {
+	ck_assert_ptr_ne(name, NULL);
 	replayed++;
 	last_replayed = handle;
+	return true;
 }
 
 static void

@@ -370,25 +370,25 @@ START_TEST(a_map_with_a_broken_entry_still_turns_over)
 END_TEST
 
 static bool
-hint(const struct sf_question *q, uint64_t *hints, uint32_t mask, struct sf_reply *r)
+hint(const struct sf_question *q, uint64_t *hints, struct sf_reply *r)
 {
 	uint64_t key = sf_hint_key(q->handle, q->name, q->version, q->kind);
-	bool found = sf_hint_find(hints, mask, key, q->handle, q->name, q->version, q->kind,
+	bool found = sf_hint_find(hints, key, q->handle, q->name, q->version, q->kind,
 				  SF_NAMES_SHORT, r);
 
 	/* All names here are short ones, so both forms know the same. */
-	ck_assert_int_eq(found, sf_hint_find(hints, mask, key, q->handle, q->name, q->version,
+	ck_assert_int_eq(found, sf_hint_find(hints, key, q->handle, q->name, q->version,
 					     q->kind, SF_NAMES_ANY, r));
 	return found;
 }
 
 static void
-keep_hint(const struct sf_question *q, uint64_t *hints, uint32_t mask)
+keep_hint(const struct sf_question *q, uint64_t *hints)
 {
 	struct sf_reply r;
 
 	ck_assert(sf_table_find(q, &r));
-	sf_hint_keep(hints, mask, sf_hint_key(q->handle, q->name, q->version, q->kind), r.entry);
+	sf_hint_keep(hints, sf_hint_key(q->handle, q->name, q->version, q->kind), r.entry);
 }
 
 START_TEST(hints_answer_by_address_and_verify_by_content)
@@ -396,25 +396,23 @@ START_TEST(hints_answer_by_address_and_verify_by_content)
 	struct sf_question q, versioned;
 	char name[] = "f";
 	struct sf_reply r;
-	uint32_t mask;
 
 	ck_assert(sf_table_init(256));
-	mask = sf_table.hint_sets - 1;
 	q = ask(8, name, NULL);
 	versioned = ask(8, name, "V1");
 	ck_assert(keep(&q, &lives[0], 1) && keep(&versioned, &lives[0], 2));
-	ck_assert(!hint(&q, sf_table.hints, mask, &r));
+	ck_assert(!hint(&q, sf_table.hints, &r));
 	ck_assert_uint_eq(r.entry, SF_HINT_UNKNOWN);
-	keep_hint(&q, sf_table.hints, mask);
-	keep_hint(&versioned, sf_table.hints, mask);
-	ck_assert(hint(&q, sf_table.hints, mask, &r) && r.value == (void *)1);
-	ck_assert(hint(&versioned, sf_table.hints, mask, &r) && r.value == (void *)2);
+	keep_hint(&q, sf_table.hints);
+	keep_hint(&versioned, sf_table.hints);
+	ck_assert(hint(&q, sf_table.hints, &r) && r.value == (void *)1);
+	ck_assert(hint(&versioned, sf_table.hints, &r) && r.value == (void *)2);
 	name[0] = 'g';
-	ck_assert(!hint(&q, sf_table.hints, mask, &r));
+	ck_assert(!hint(&q, sf_table.hints, &r));
 	name[0] = 'f';
 	lives[0].gen++;
-	ck_assert(!hint(&q, sf_table.hints, mask, &r));
-	ck_assert(!hint(&versioned, sf_table.hints, mask, &r));
+	ck_assert(!hint(&q, sf_table.hints, &r));
+	ck_assert(!hint(&versioned, sf_table.hints, &r));
 }
 END_TEST
 
@@ -424,17 +422,15 @@ START_TEST(a_buffer_with_changing_names_is_marked)
 	char buffer[8];
 	struct sf_question q;
 	struct sf_reply r;
-	uint32_t mask;
 
 	ck_assert(sf_table_init(256));
-	mask = sf_table.hint_sets - 1;
 	for (unsigned int i = 0; i < COUNT_OF(names); i++) {
 		strcpy(buffer, names[i]);
 		q = ask(8, buffer, NULL);
 		ck_assert(keep(&q, &lives[0], i + 1));
-		keep_hint(&q, sf_table.hints, mask);
+		keep_hint(&q, sf_table.hints);
 		/* The first and three changes are followed, the fourth is one too many. */
-		ck_assert_int_eq(hint(&q, sf_table.hints, mask, &r), i <= SF_SLOT_STRIKES_MAX);
+		ck_assert_int_eq(hint(&q, sf_table.hints, &r), i <= SF_SLOT_STRIKES_MAX);
 		if (i > SF_SLOT_STRIKES_MAX)
 			ck_assert_uint_eq(r.entry, 0);
 	}
@@ -443,7 +439,8 @@ END_TEST
 
 START_TEST(one_set_of_hints_holds_as_many_as_it_has_ways)
 {
-	static uint64_t hints[SF_HINT_WAYS];
+	static uint64_t area[SF_HINT_HEADER + SF_HINT_WAYS];
+	uint64_t *hints = sf_hint_table(area, 1);
 	static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g"};
 	struct sf_reply r;
 	unsigned int found = 0;
@@ -453,15 +450,15 @@ START_TEST(one_set_of_hints_holds_as_many_as_it_has_ways)
 		struct sf_question q = ask(8, names[i], NULL);
 
 		ck_assert(keep(&q, &lives[0], i + 1));
-		keep_hint(&q, hints, 0);
-		ck_assert(hint(&q, hints, 0, &r));
-		keep_hint(&q, hints, 0); /* again: no strike */
-		ck_assert(hint(&q, hints, 0, &r));
+		keep_hint(&q, hints);
+		ck_assert(hint(&q, hints, &r));
+		keep_hint(&q, hints); /* again: no strike */
+		ck_assert(hint(&q, hints, &r));
 	}
 	for (unsigned int i = 0; i < COUNT_OF(names); i++) {
 		struct sf_question q = ask(8, names[i], NULL);
 
-		found += hint(&q, hints, 0, &r);
+		found += hint(&q, hints, &r);
 	}
 	ck_assert_uint_eq(found, SF_HINT_WAYS);
 }

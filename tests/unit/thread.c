@@ -23,10 +23,10 @@ START_TEST(a_new_thread_has_an_empty_table)
 	struct sf_reply r;
 
 	ck_assert_ptr_nonnull(sf_thread.hints);
-	ck_assert_uint_eq(sf_thread.hint_mask, 0);
+	ck_assert_uint_eq(sf_hint_mask(sf_thread.hints), 0);
 	ck_assert_ptr_null(sf_thread.block);
 	/* Before anything was set up, and before the TSD key exists. */
-	ck_assert(!sf_hint_find(sf_thread.hints, 0, sf_hint_key(8, "f", NULL, SF_KIND_SYM), 8, "f",
+	ck_assert(!sf_hint_find(sf_thread.hints, sf_hint_key(8, "f", NULL, SF_KIND_SYM), 8, "f",
 				NULL, SF_KIND_SYM, SF_NAMES_ANY, &r));
 	ck_assert(!sf_thread_attach(&sf_thread));
 	ck_assert(sizeof(struct sf_thread) < 1024);
@@ -39,7 +39,7 @@ START_TEST(attach_gives_a_block_and_the_shared_hints)
 	ck_assert(sf_thread_attach(&sf_thread));
 	ck_assert_ptr_nonnull(sf_thread.block);
 	ck_assert_ptr_eq(sf_thread.hints, sf_table.hints);
-	ck_assert_uint_eq(sf_thread.hint_mask, sf_table.hint_sets - 1);
+	ck_assert_uint_eq(sf_hint_mask(sf_thread.hints), sf_table.hint_sets - 1);
 	ck_assert_uint_eq(sf_counters_sum(SF_THREAD_BLOCK), 1);
 	sf_count(SF_DLSYM_HIT);
 	ck_assert_uint_eq(sf_thread.block->counters.n[SF_DLSYM_HIT], 1);
@@ -84,7 +84,7 @@ START_TEST(hot_threads_get_a_table_within_the_limit)
 			start(rows[i].kib);
 			ck_assert(sf_thread_attach(&sf_thread));
 			ck_assert(calls_until_promoted() > 8);
-			bytes = ((size_t)sf_thread.hint_mask + 1) * SF_HINT_WAYS * sizeof(uint64_t);
+			bytes = ((size_t)sf_hint_mask(sf_thread.hints) + 1) * SF_HINT_WAYS * sizeof(uint64_t);
 			_exit(bytes >= 4096 && bytes <= rows[i].most &&
 					      bytes + sizeof(struct sf_block) <= rows[i].kib * 1024 &&
 					      sf_counters_sum(SF_THREAD_TABLE) == 1
@@ -157,7 +157,7 @@ later_destructor(void *arg)
 		return;
 	}
 	late_calls = sf_thread.dead && sf_thread.block == NULL && sf_thread.pending == 0 &&
-				     sf_thread.hints != sf_table.hints && sf_thread.hint_mask == 0 &&
+				     sf_thread.hints != sf_table.hints && sf_hint_mask(sf_thread.hints) == 0 &&
 				     !sf_thread_attach(&sf_thread)
 			     ? -1 : 100;
 }

@@ -51,7 +51,7 @@ look_up(unsigned int h, unsigned int n, uint64_t *count)
 	uint32_t since = o != NULL ? sf_load_32(&o->gen) : 0;
 	struct sf_reply r;
 
-	if (sf_hint_find(t->hints, t->hint_mask, key, q.handle, q.name, NULL, q.kind, SF_NAMES_ANY,
+	if (sf_hint_find(t->hints, key, q.handle, q.name, NULL, q.kind, SF_NAMES_ANY,
 			 &r)) {
 		check(&r, h, n, since, count);
 		return;
@@ -60,7 +60,7 @@ look_up(unsigned int h, unsigned int n, uint64_t *count)
 	if (sf_table_find(&q, &r)) {
 		check(&r, h, n, since, count);
 		sf_thread_promote(t);
-		sf_hint_keep(t->hints, t->hint_mask, key, r.entry);
+		sf_hint_keep(t->hints, key, r.entry);
 		return;
 	}
 	r.object = o;
@@ -69,7 +69,7 @@ look_up(unsigned int h, unsigned int n, uint64_t *count)
 	r.value = answer(h, n, r.gen);
 	r.verdict = SF_VALUE;
 	if (sf_table_keep(&q, &r))
-		sf_hint_keep(t->hints, t->hint_mask, key, r.entry);
+		sf_hint_keep(t->hints, key, r.entry);
 }
 
 static void *
