@@ -50,6 +50,7 @@ negative(struct sf_thread *t, const struct sf_question *q, const struct sf_reply
 	const struct sf_object *named = q->handle == 0 ? q->caller : r->object;
 	const struct link_map *map = (const struct link_map *)q->handle;
 	const char *file;
+	uint32_t turn;
 	size_t len;
 
 	if (q->handle == 0)
@@ -57,15 +58,19 @@ negative(struct sf_thread *t, const struct sf_question *q, const struct sf_reply
 	else if (map == sf_next.main)
 		named = NULL;
 	file = sf_negative_file(named, map == sf_next.main ? map : NULL, &len);
-	if (file == NULL || sf_learn_errors_raw() ||
-	    !sf_negative_write(t, file, len, q->name, q->name_len - 1, q->version,
-			       q->version_len - (q->version != NULL)))
+	if (file == NULL || sf_learn_errors_raw())
 		return decline(t, q, SF_BYPASS_NEGATIVE);
-	/* The record's name was read while this life ran, or the answer is not given. */
-	sf_fence_load();
-	if (sf_load_32(&r->object->gen) != r->gen)
-		return decline(t, q, SF_BYPASS_NEGATIVE);
-	t->pending = 1;
+	do {
+		turn = sf_negative_write(t, file, len, q->name, q->name_len - 1, q->version,
+					 q->version_len - (q->version != NULL));
+		/* The record's name was read while this life ran, or the answer is not given. */
+		sf_fence_load();
+		if (turn == 0 || sf_load_32(&r->object->gen) != r->gen) {
+			t->pending = 0;
+			return decline(t, q, SF_BYPASS_NEGATIVE);
+		}
+		t->pending = 1;
+	} while (!sf_negative_whole(t, turn));
 	sf_count_for(t, outcome(q, NEGATIVE));
 	return SF_ANSWER(NULL);
 }

@@ -35,15 +35,21 @@ negative_dlsym(void *handle, const char *name, const struct sf_entry *e, uint32_
 	struct sf_thread *t = &sf_thread;
 	size_t len = sf_load_8(&object->file_len);
 
+	uint32_t turn;
+
 	/* RTLD_DEFAULT names its caller: the full wrapper knows it. */
-	if (len == 0 || handle == RTLD_DEFAULT || sf_learn_errors_raw() ||
-	    !sf_negative_write_stored(t, object->file, len, e->name,
-				      sf_load_16_wide(&e->name_len) - 1u))
+	if (len == 0 || handle == RTLD_DEFAULT || sf_learn_errors_raw())
 		return sf_full_dlsym(handle, name);
-	sf_fence_load();
-	if (!sf_holds_32(&e->seq, seq) || !sf_holds_32(&object->gen, gen))
-		return sf_full_dlsym(handle, name);
-	t->pending = 1;
+	do {
+		turn = sf_negative_write_stored(t, object->file, len, e->name,
+						sf_load_16_wide(&e->name_len) - 1u);
+		sf_fence_load();
+		if (turn == 0 || !sf_holds_32(&e->seq, seq) || !sf_holds_32(&object->gen, gen)) {
+			t->pending = 0;
+			return sf_full_dlsym(handle, name);
+		}
+		t->pending = 1;
+	} while (!sf_negative_whole(t, turn));
 	t->block->counters.n[SF_DLSYM_NEGATIVE]++;
 	return NULL;
 }

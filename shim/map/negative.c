@@ -31,21 +31,14 @@ put_blocks(char *to, const char *from, size_t n)
 SF_INLINE uint32_t
 begin_text(struct sf_thread *t)
 {
-	uint32_t turn = sf_load_32(&t->block->text_turn) + 1;
+	uint32_t turn = (sf_load_32(&t->block->text_turn) + 1) | 1u << 31;
 
 	sf_store_32(&t->block->text_turn, turn);
 	__asm__ volatile("" ::: "memory");
 	return turn;
 }
 
-SF_INLINE bool
-is_text_whole(struct sf_thread *t, uint32_t turn)
-{
-	__asm__ volatile("" ::: "memory");
-	return sf_load_32(&t->block->text_turn) == turn;
-}
-
-bool
+uint32_t
 sf_negative_write_stored(struct sf_thread *t, const char *file, size_t file_len, const char *name,
 			 size_t name_len)
 {
@@ -54,18 +47,18 @@ sf_negative_write_stored(struct sf_thread *t, const char *file, size_t file_len,
 	char *p;
 
 	if (file_len + name_len + 20 + 1 + TEXT_SLACK > SF_TEXT_MAX)
-		return false;
+		return 0;
 	do {
 		turn = begin_text(t);
 		p = put_blocks(t->block->text, file, file_len);
 		__builtin_memcpy(p, undefined, sizeof(undefined));
 		p = put_blocks(p + 20, name, name_len);
 		*p = '\0';
-	} while (!is_text_whole(t, turn));
-	return true;
+	} while (!sf_negative_whole(t, turn));
+	return turn;
 }
 
-bool
+uint32_t
 sf_negative_write(struct sf_thread *t, const char *file, size_t file_len, const char *name,
 		  size_t name_len, const char *version, size_t version_len)
 {
@@ -76,7 +69,7 @@ sf_negative_write(struct sf_thread *t, const char *file, size_t file_len, const 
 
 	if (t->block == NULL || file_len + name_len + version_len + sizeof(undefined) +
 				sizeof(versioned) > SF_TEXT_MAX)
-		return false;
+		return 0;
 	do {
 		turn = begin_text(t);
 		p = sf_bytes_put(t->block->text, file, file_len);
@@ -87,8 +80,8 @@ sf_negative_write(struct sf_thread *t, const char *file, size_t file_len, const 
 			p = sf_bytes_put(p, version, version_len);
 		}
 		*p = '\0';
-	} while (!is_text_whole(t, turn));
-	return true;
+	} while (!sf_negative_whole(t, turn));
+	return turn;
 }
 
 const char *
