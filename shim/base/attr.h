@@ -14,8 +14,6 @@
 #define sf_likely(x)   __builtin_expect(!!(x), 1)
 #define sf_unlikely(x) __builtin_expect(!!(x), 0)
 
-#define SF_CONTAINER(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
-
 /* A pointer that cannot be read: libc may crash on it in its own way. */
 SF_INLINE bool
 sf_unreadable(const void *p)
