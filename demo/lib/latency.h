@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#define LATENCY_SUB	32
+#define LATENCY_SUB     32
 #define LATENCY_BUCKETS (60 * LATENCY_SUB)
 
 struct latency {
@@ -14,7 +14,8 @@ struct latency {
 	uint64_t bucket[LATENCY_BUCKETS];
 };
 
-static inline uint64_t latency_now(void)
+static inline uint64_t
+latency_now(void)
 {
 	struct timespec t;
 
@@ -23,7 +24,8 @@ static inline uint64_t latency_now(void)
 }
 
 // Below LATENCY_SUB one bucket per nanosecond, above it LATENCY_SUB buckets per power of two.
-static inline void latency_add(struct latency *l, uint64_t ns)
+static inline void
+latency_add(struct latency *l, uint64_t ns)
 {
 	unsigned shift = ns < LATENCY_SUB ? 0 : 58 - (unsigned)__builtin_clzll(ns);
 	unsigned index = shift * LATENCY_SUB + (unsigned)(ns >> shift);
@@ -32,7 +34,8 @@ static inline void latency_add(struct latency *l, uint64_t ns)
 	l->samples++;
 }
 
-static inline void latency_merge(struct latency *into, const struct latency *from)
+static inline void
+latency_merge(struct latency *into, const struct latency *from)
 {
 	for (unsigned i = 0; i < LATENCY_BUCKETS; i++)
 		into->bucket[i] += from->bucket[i];
@@ -40,7 +43,8 @@ static inline void latency_merge(struct latency *into, const struct latency *fro
 }
 
 // The middle of the bucket that holds the quantile, in ns.
-static inline double latency_quantile(const struct latency *l, double quantile)
+static inline double
+latency_quantile(const struct latency *l, double quantile)
 {
 	uint64_t wanted = (uint64_t)((double)l->samples * quantile), seen = 0;
 	unsigned i = 0;

@@ -11,7 +11,7 @@
 #include "names.h"
 
 #define REQUEST_PAUSE_NS 100000
-#define EARLIER_ROUNDS	 4
+#define EARLIER_ROUNDS   4
 
 struct reader {
 	pthread_t thread;
@@ -27,7 +27,8 @@ static atomic_bool stop;
 static unsigned long reloads, failed;
 
 // As a server does per request: a look-up, then something else.
-static void *run_reader(void *arg)
+static void *
+run_reader(void *arg)
 {
 	struct reader *r = arg;
 	const struct timespec pause = {.tv_nsec = REQUEST_PAUSE_NS};
@@ -44,7 +45,8 @@ static void *run_reader(void *arg)
 }
 
 // A PAM application does this for every login.
-static void *run_loader(void *unused)
+static void *
+run_loader(void *unused)
 {
 	(void)unused;
 	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
@@ -60,7 +62,8 @@ static void *run_loader(void *unused)
 }
 
 // The requests that came before the measured ones, while nothing was being loaded.
-static int learn_expected(void)
+static int
+learn_expected(void)
 {
 	handle = dlopen("libc.so.6", RTLD_LAZY);
 	for (unsigned i = 0; handle && i < EARLIER_ROUNDS * NAMES; i++) {
@@ -71,7 +74,8 @@ static int learn_expected(void)
 	return handle ? 0 : -1;
 }
 
-static void print_metrics(const struct latency *l)
+static void
+print_metrics(const struct latency *l)
 {
 	const char *kind = load_pause.tv_nsec ? "pausing" : "constant";
 
@@ -83,7 +87,8 @@ static void print_metrics(const struct latency *l)
 		dprintf(3, "metric %lu N/s %s loads done meanwhile\n", reloads, kind);
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	if (argc != 4)
 		return 2;

@@ -23,7 +23,8 @@ static void *expected[NAMES];
 static unsigned rounds;
 static pthread_barrier_t barrier;
 
-static void *run_worker(void *arg)
+static void *
+run_worker(void *arg)
 {
 	struct worker *w = arg;
 
@@ -48,7 +49,8 @@ static void *run_worker(void *arg)
 	return NULL;
 }
 
-static bool learn_expected(void)
+static bool
+learn_expected(void)
 {
 	handle = dlopen("libc.so.6", RTLD_LAZY);
 	for (unsigned i = 0; handle && i < NAMES; i++) {
@@ -59,7 +61,8 @@ static bool learn_expected(void)
 	return handle != NULL;
 }
 
-static void print_metrics(unsigned threads, double lookups, double ns, const struct latency *l)
+static void
+print_metrics(unsigned threads, double lookups, double ns, const struct latency *l)
 {
 	if (threads == 1) {
 		dprintf(3, "metric %.2f ns dlsym call, 1 thread\n", ns / lookups);
@@ -70,7 +73,8 @@ static void print_metrics(unsigned threads, double lookups, double ns, const str
 		threads);
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	unsigned threads = argc > 1 ? (unsigned)atoi(argv[1]) : 64;
 

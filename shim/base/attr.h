@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SF_EXPORT   __attribute__((visibility("default")))
-#define SF_NOINLINE __attribute__((noinline))
-#define SF_INLINE   static inline __attribute__((always_inline))
-#define SF_CACHE    __attribute__((aligned(64)))
+#define SF_EXPORT      __attribute__((visibility("default")))
+#define SF_NOINLINE    __attribute__((noinline))
+#define SF_INLINE      static inline __attribute__((always_inline))
+#define SF_CACHE       __attribute__((aligned(64)))
 #define sf_likely(x)   __builtin_expect(!!(x), 1)
 #define sf_unlikely(x) __builtin_expect(!!(x), 0)
 

@@ -9,7 +9,7 @@
 
 #include "attr.h"
 
-#define SF_BYTES_SHORT(host, n) ((n) + ((uintptr_t)(host) & 15) <= 32)
+#define SF_BYTES_SHORT(host, n) ((n) + ((uintptr_t)(host)&15) <= 32)
 
 #if defined(__SSE2__) && !defined(__SANITIZE_THREAD__) && !defined(SF_BYTES_GENERIC)
 #include "bytes_sse2.h"

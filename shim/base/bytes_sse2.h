@@ -62,8 +62,8 @@ sf_bytes_length(const char *s, size_t max)
 	size_t m = (uintptr_t)s & 15;
 	const __m128i *a = (const __m128i *)(s - m);
 	const __m128i zero = _mm_setzero_si128();
-	unsigned int hit = (unsigned int)_mm_movemask_epi8(
-				   _mm_cmpeq_epi8(_mm_load_si128(a), zero)) >> m;
+	unsigned int hit =
+		(unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_load_si128(a), zero)) >> m;
 	size_t n;
 
 	if (hit != 0)

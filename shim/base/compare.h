@@ -10,13 +10,13 @@
 #include "atomic.h"
 
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-#define SF_COMPARE_MEMORY(suffix, p, v, constraint)                                              \
-	({                                                                                       \
-		bool sf_same_;                                                                   \
-		__asm__ volatile("cmp" suffix " %2, %1"                                          \
-				 : "=@cce"(sf_same_)                                             \
-				 : "m"(*(p)), constraint(v));                                    \
-		sf_same_;                                                                        \
+#define SF_COMPARE_MEMORY(suffix, p, v, constraint)                                                \
+	({                                                                                         \
+		bool sf_same_;                                                                     \
+		__asm__ volatile("cmp" suffix " %2, %1"                                            \
+				 : "=@cce"(sf_same_)                                               \
+				 : "m"(*(p)), constraint(v));                                      \
+		sf_same_;                                                                          \
 	})
 #define sf_holds_64(p, v) SF_COMPARE_MEMORY("q", (p), (uint64_t)(v), "re")
 #define sf_holds_32(p, v) SF_COMPARE_MEMORY("l", (p), (uint32_t)(v), "re")

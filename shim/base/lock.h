@@ -13,7 +13,9 @@
 struct sf_lock {
 	uint32_t taken;
 };
+/* clang-format off */
 #define SF_LOCK_INIT {0}
+/* clang-format on */
 
 SF_INLINE bool
 sf_lock_try(struct sf_lock *l)
@@ -38,7 +40,9 @@ sf_lock_reset(struct sf_lock *l)
 struct sf_lock {
 	ck_spinlock_t spin;
 };
+/* clang-format off */
 #define SF_LOCK_INIT {CK_SPINLOCK_INITIALIZER}
+/* clang-format on */
 
 SF_INLINE bool
 sf_lock_try(struct sf_lock *l)

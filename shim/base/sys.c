@@ -60,14 +60,13 @@ sf_sys_auxv(unsigned long type)
 	unsigned long pair[2];
 	unsigned long found = 0;
 	/* On the stack: before relocation nothing but relative addresses can be used. */
-	const char path[] = {'/', 'p', 'r', 'o', 'c', '/', 's', 'e', 'l', 'f',
-			     '/', 'a', 'u', 'x', 'v', 0};
+	const char path[] = {'/', 'p', 'r', 'o', 'c', '/', 's', 'e',
+			     'l', 'f', '/', 'a', 'u', 'x', 'v', 0};
 	long fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
 
 	if (fd < 0)
 		return 0;
-	while (sf_syscall6(SYS_read, fd, (long)pair, sizeof(pair), 0, 0, 0) ==
-	       (long)sizeof(pair)) {
+	while (sf_syscall6(SYS_read, fd, (long)pair, sizeof(pair), 0, 0, 0) == (long)sizeof(pair)) {
 		if (pair[0] == type)
 			found = pair[1];
 		if (pair[0] == 0 || pair[0] == type)

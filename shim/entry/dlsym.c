@@ -111,14 +111,12 @@ wrapped_name(struct sf_thread *t, const struct sf_question *q, const void *calle
 	void *value;
 
 	if (q->handle == (uintptr_t)RTLD_NEXT || q->handle == 0) {
-		if (q->kind == SF_KIND_VSYM ||
-		    (q->handle != 0 && sf_facts_next_is_raw(caller)))
+		if (q->kind == SF_KIND_VSYM || (q->handle != 0 && sf_facts_next_is_raw(caller)))
 			sf_learn_raw(q->name);
 		return decline(t, q, SF_BYPASS_RAW);
 	}
-	value = q->kind == SF_KIND_VSYM
-			? sf_next.dlvsym((void *)q->handle, q->name, q->version)
-			: sf_next.dlsym((void *)q->handle, q->name);
+	value = q->kind == SF_KIND_VSYM ? sf_next.dlvsym((void *)q->handle, q->name, q->version)
+					: sf_next.dlsym((void *)q->handle, q->name);
 	if (value != NULL && sf_facts_is_raw(value))
 		sf_learn_raw(q->name);
 	sf_count_for(t, outcome(q, LEARN));

@@ -11,8 +11,8 @@
 #include "../rollout/mode.h"
 
 struct sf_answer {
-	void *value;		/* rax / x0 */
-	unsigned long pass;	/* rdx / x1 */
+	void *value;        /* rax / x0 */
+	unsigned long pass; /* rdx / x1 */
 };
 
 #define SF_ANSWER(v) ((struct sf_answer){(void *)(v), 0})

@@ -193,7 +193,8 @@ other_dlvsym(void *handle, const char *name, const char *version, const struct s
 	struct sf_reply r;
 
 	if (!sf_entry_answers(e, (uintptr_t)handle, name, version, SF_KIND_VSYM, SF_NAMES_ANY,
-			      &r) || r.verdict != SF_VALUE || sf_facts_error_pending())
+			      &r) ||
+	    r.verdict != SF_VALUE || sf_facts_error_pending())
 		return sf_full_dlvsym(handle, name, version);
 	t->block->counters.n[SF_DLVSYM_HIT]++;
 	t->pending = 0;
@@ -229,9 +230,9 @@ dlopen(const char *name, int mode)
 
 	if (sf_unlikely(sf_word != SF_WORD_ON) || t->close_depth > 0)
 		return sf_full_dlopen(name, mode);
-	if (!sf_hint_find(t->hints, key, (unsigned int)mode, file, NULL,
-			  SF_KIND_OPEN, SF_NAMES_ANY, &r) || sf_facts_error_pending() ||
-	    !sf_object_elide(r.object, r.gen))
+	if (!sf_hint_find(t->hints, key, (unsigned int)mode, file, NULL, SF_KIND_OPEN, SF_NAMES_ANY,
+			  &r) ||
+	    sf_facts_error_pending() || !sf_object_elide(r.object, r.gen))
 		return sf_full_dlopen(name, mode);
 	t->block->counters.n[SF_DLOPEN_HIT]++;
 	t->pending = 0;

@@ -121,7 +121,7 @@ print_go(void *arg, const char *name, uint64_t value)
 	sf_line_write(&l);
 }
 
-static const char *refused;	/* why the process cannot be served, NULL if it can */
+static const char *refused; /* why the process cannot be served, NULL if it can */
 
 static void
 print_state(void)

@@ -18,7 +18,8 @@ static const char *const refused_names[] = {
 _Static_assert(SF_GO_STRIPE_COUNT <= sizeof(struct sf_go_stripe) / sizeof(uint64_t),
 	       "a stripe is one cache line");
 
-void sf_go_counters(void (*each)(void *arg, const char *name, uint64_t value), void *arg)
+void
+sf_go_counters(void (*each)(void *arg, const char *name, uint64_t value), void *arg)
 {
 	struct sf_go_table *t = &sf_go_table;
 
@@ -35,7 +36,8 @@ void sf_go_counters(void (*each)(void *arg, const char *name, uint64_t value), v
 		each(arg, refused_names[why], sf_go_refused == (enum sf_go_refusal)why);
 }
 
-void sf_go_forked(void)
+void
+sf_go_forked(void)
 {
 	struct sf_go_table *t = &sf_go_table;
 

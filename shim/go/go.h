@@ -19,12 +19,12 @@
 struct sf_go_env {
 	const struct link_map *main;   // the executable; its l_next chain is the initial set
 	const struct link_map *libc;   // where clock_gettime is taken from
-	enum sf_go_mode mode;	       // SYMFAST_GO
-	unsigned int ttl_ms;	       // SYMFAST_GO_TTL_MS
-	bool verbose;		       // one line on patch or refusal
+	enum sf_go_mode mode;          // SYMFAST_GO
+	unsigned int ttl_ms;           // SYMFAST_GO_TTL_MS
+	bool verbose;                  // one line on patch or refusal
 	void (*log)(const char *line); // may be NULL; the line has no newline
 	char *(*realpath)(const char *name, char *out); // next definition; NULL: no C level
-	int *(*errno_location)(void);			// __errno_location; NULL: no C level
+	int *(*errno_location)(void);                   // __errno_location; NULL: no C level
 };
 
 enum sf_go_state {

@@ -34,7 +34,8 @@ static const ElfW(Sym) * symbol(const struct host *h, const char *name, unsigned
 	return s;
 }
 
-static uint64_t address(const struct host *h, const char *name)
+static uint64_t
+address(const struct host *h, const char *name)
 {
 	const ElfW(Sym) *s = symbol(h, name, STT_FUNC);
 
@@ -42,7 +43,8 @@ static uint64_t address(const struct host *h, const char *name)
 }
 
 // Do the bytes lie in a loaded segment with at least these rights?
-static bool in_segment(const struct host *h, uint64_t at, uint64_t len, uint32_t rights)
+static bool
+in_segment(const struct host *h, uint64_t at, uint64_t len, uint32_t rights)
 {
 	for (size_t i = 0; i < h->phnum; i++) {
 		const ElfW(Phdr) *p = &h->phdr[i];
@@ -56,7 +58,8 @@ static bool in_segment(const struct host *h, uint64_t at, uint64_t len, uint32_t
 }
 
 // A Go string variable of the executable: pointer and length.
-static bool read_version(struct host *h)
+static bool
+read_version(struct host *h)
 {
 	const ElfW(Sym) *s = symbol(h, "runtime.buildVersion", STT_OBJECT);
 	struct {
@@ -74,7 +77,8 @@ static bool read_version(struct host *h)
 	return true;
 }
 
-static bool find_host(struct host *h, const struct sf_go_env *env)
+static bool
+find_host(struct host *h, const struct sf_go_env *env)
 {
 	if (!sf_elf_open(&h->elf, env->main->l_addr, env->main->l_ld))
 		return false;
@@ -82,7 +86,8 @@ static bool find_host(struct host *h, const struct sf_go_env *env)
 	return h->open != NULL;
 }
 
-static enum sf_go_refusal describe(struct host *h)
+static enum sf_go_refusal
+describe(struct host *h)
 {
 	struct sf_go_code *c = &h->code;
 
@@ -104,7 +109,8 @@ static enum sf_go_refusal describe(struct host *h)
 }
 
 // A symbol of any object of the initial set.
-static void *find_anywhere(const struct link_map *main, const char *name)
+static void *
+find_anywhere(const struct link_map *main, const char *name)
 {
 	for (const struct link_map *l = main; l; l = l->l_next) {
 		struct sf_elf e;
@@ -116,7 +122,8 @@ static void *find_anywhere(const struct link_map *main, const char *name)
 	return NULL;
 }
 
-static bool prepare_table(const struct sf_go_env *env, uint64_t ttl_ns)
+static bool
+prepare_table(const struct sf_go_env *env, uint64_t ttl_ns)
 {
 	struct sf_go_table *t = &sf_go_table;
 	const unsigned int *rseq_size = find_anywhere(env->main, "__rseq_size");
@@ -139,7 +146,8 @@ static bool prepare_table(const struct sf_go_env *env, uint64_t ttl_ns)
 	return t->arena && t->slots;
 }
 
-static enum sf_go_refusal install(const struct sf_go_env *env, struct host *h)
+static enum sf_go_refusal
+install(const struct sf_go_env *env, struct host *h)
 {
 	struct sf_go_shape shape;
 	bool strict = env->mode == SF_GO_STRICT;
@@ -160,14 +168,16 @@ struct line {
 	char text[256];
 };
 
-static void say(struct line *l, const char *s, size_t max)
+static void
+say(struct line *l, const char *s, size_t max)
 {
 	for (size_t i = 0; i < max && s[i] && l->len < sizeof(l->text) - 1; i++)
 		l->text[l->len++] = s[i] >= ' ' && s[i] < 127 ? s[i] : '?';
 	l->text[l->len] = '\0';
 }
 
-static void report(const struct sf_go_env *env, const struct host *h, enum sf_go_state state)
+static void
+report(const struct sf_go_env *env, const struct host *h, enum sf_go_state state)
 {
 	struct line l = {.len = 0};
 
@@ -192,7 +202,8 @@ static void report(const struct sf_go_env *env, const struct host *h, enum sf_go
 	env->log(l.text);
 }
 
-enum sf_go_state sf_go_init(const struct sf_go_env *env)
+enum sf_go_state
+sf_go_init(const struct sf_go_env *env)
 {
 	struct host h = {.phdr = NULL};
 	enum sf_go_state state = SF_GO_STATE_LIBC;

@@ -31,12 +31,13 @@
 struct sf_go_table sf_go_table;
 struct sf_go_slots sf_go_slots;
 
-#define LOAD(p)	    __atomic_load_n((p), __ATOMIC_RELAXED)
+#define LOAD(p)     __atomic_load_n((p), __ATOMIC_RELAXED)
 #define STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 
 // One instruction without a lock prefix: on this CPU's own line nothing else writes, short of a
 // migration between the two instructions, which may lose one count and nothing more.
-SF_INLINE void count(struct sf_go_table *t, enum sf_go_stripe_counter id)
+SF_INLINE void
+count(struct sf_go_table *t, enum sf_go_stripe_counter id)
 {
 	uint32_t cpu = (uint32_t)((uintptr_t)__builtin_frame_address(0) >> 13);
 
@@ -49,7 +50,8 @@ SF_INLINE void count(struct sf_go_table *t, enum sf_go_stripe_counter id)
 #endif
 }
 
-SF_INLINE uint64_t load8(const char *s)
+SF_INLINE uint64_t
+load8(const char *s)
 {
 	uint64_t v;
 
@@ -58,7 +60,8 @@ SF_INLINE uint64_t load8(const char *s)
 }
 
 // The 1 to 8 bytes at s, without touching a byte behind them.
-SF_INLINE uint64_t load_tail(const char *s, size_t n)
+SF_INLINE uint64_t
+load_tail(const char *s, size_t n)
 {
 	uint64_t v = 0;
 
@@ -67,14 +70,16 @@ SF_INLINE uint64_t load_tail(const char *s, size_t n)
 	return v;
 }
 
-SF_INLINE uint64_t fold(uint64_t a, uint64_t b)
+SF_INLINE uint64_t
+fold(uint64_t a, uint64_t b)
 {
 	unsigned __int128 m = (unsigned __int128)a * b;
 
 	return (uint64_t)m ^ (uint64_t)(m >> 64);
 }
 
-SF_INLINE uint64_t hash(uint64_t key, const char *s, size_t n)
+SF_INLINE uint64_t
+hash(uint64_t key, const char *s, size_t n)
 {
 	uint64_t h = key ^ n;
 
@@ -85,7 +90,8 @@ SF_INLINE uint64_t hash(uint64_t key, const char *s, size_t n)
 	return fold(h ^ load8(s + n - 8), 0xe7037ed1a0b428dbu);
 }
 
-SF_INLINE bool same(const char *a, const char *b, size_t n)
+SF_INLINE bool
+same(const char *a, const char *b, size_t n)
 {
 	if (n < 8)
 		return load_tail(a, n) == load_tail(b, n);
@@ -97,8 +103,8 @@ SF_INLINE bool same(const char *a, const char *b, size_t n)
 }
 
 // The entry of the name, or NULL with *slot where it would go.
-SF_INLINE struct sf_go_entry *find(struct sf_go_table *t, uint64_t h, const char *name, size_t len,
-				   size_t *slot)
+SF_INLINE struct sf_go_entry *
+find(struct sf_go_table *t, uint64_t h, const char *name, size_t len, size_t *slot)
 {
 	for (size_t i = h % SF_GO_SLOTS;; i = (i + 1) % SF_GO_SLOTS) {
 		// Pairs with the release in add(): an entry seen here is complete.
@@ -111,7 +117,8 @@ SF_INLINE struct sf_go_entry *find(struct sf_go_table *t, uint64_t h, const char
 	}
 }
 
-SF_INLINE uint64_t now(struct sf_go_table *t)
+SF_INLINE uint64_t
+now(struct sf_go_table *t)
 {
 	struct timespec ts;
 
@@ -119,7 +126,8 @@ SF_INLINE uint64_t now(struct sf_go_table *t)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-SF_INLINE bool same_identity(const struct sf_go_identity *a, const struct sf_go_identity *b)
+SF_INLINE bool
+same_identity(const struct sf_go_identity *a, const struct sf_go_identity *b)
 {
 	return a->mount == b->mount && a->device == b->device && a->inode == b->inode &&
 	       a->ctime_sec == b->ctime_sec && a->ctime_nsec == b->ctime_nsec;
@@ -127,8 +135,8 @@ SF_INLINE bool same_identity(const struct sf_go_identity *a, const struct sf_go_
 
 enum file { FILE_NONE, FILE_PLAIN, FILE_PROVABLE };
 
-SF_INLINE enum file identify(const char *path, int flags, struct statx *st,
-			     struct sf_go_identity *id)
+SF_INLINE enum file
+identify(const char *path, int flags, struct statx *st, struct sf_go_identity *id)
 {
 	if (sf_syscall6(SYS_statx, AT_FDCWD, (long)path, flags, IDENTITY, (long)st, 0))
 		return FILE_NONE;
@@ -144,7 +152,8 @@ SF_INLINE enum file identify(const char *path, int flags, struct statx *st,
 	return FILE_PROVABLE;
 }
 
-static SF_NOINLINE uint64_t check_slow(struct sf_go_table *t, struct sf_go_entry *e)
+static SF_NOINLINE uint64_t
+check_slow(struct sf_go_table *t, struct sf_go_entry *e)
 {
 	struct sf_go_identity id;
 	struct statx st;
@@ -180,7 +189,8 @@ static SF_NOINLINE uint64_t check_slow(struct sf_go_table *t, struct sf_go_entry
 
 // Near or past its end of life: may this caller be the one that renews the entry? At most one per
 // half life is, so that an expiry never becomes a rush on Go's mutex.
-static SF_NOINLINE bool elect_slow(struct sf_go_table *t, struct sf_go_entry *e, uint64_t at)
+static SF_NOINLINE bool
+elect_slow(struct sf_go_table *t, struct sf_go_entry *e, uint64_t at)
 {
 	uint64_t until = LOAD(&e->elected);
 
@@ -193,7 +203,8 @@ static SF_NOINLINE bool elect_slow(struct sf_go_table *t, struct sf_go_entry *e,
 	return true;
 }
 
-SF_INLINE uint64_t get(struct sf_go_table *t, const char *name, size_t len)
+SF_INLINE uint64_t
+get(struct sf_go_table *t, const char *name, size_t len)
 {
 	size_t slot;
 
@@ -220,24 +231,27 @@ SF_INLINE uint64_t get(struct sf_go_table *t, const char *name, size_t len)
 	return e->value;
 }
 
-uint64_t sf_go_lookup(const char *name, size_t len)
+uint64_t
+sf_go_lookup(const char *name, size_t len)
 {
 	return get(&sf_go_table, name, len);
 }
 
-uint64_t sf_go_table_get(struct sf_go_table *t, const char *name, size_t len)
+uint64_t
+sf_go_table_get(struct sf_go_table *t, const char *name, size_t len)
 {
 	return get(t, name, len);
 }
 
 // File systems on which a stat can wait for a network or another process: a goroutine that waits
 // there holds its processor, and identities may be made up.
-static bool is_remote(uint64_t type)
+static bool
+is_remote(uint64_t type)
 {
 	static const uint32_t remote[] = {
-		0x6969 /* nfs */,      0xff534d42 /* cifs */,	0xfe534d42 /* smb2 */,
-		0x517b /* smb */,      0x65735546 /* fuse */,	0x01021997 /* 9p */,
-		0x00c36400 /* ceph */, 0x73757245 /* coda */,	0x5346414f /* afs */,
+		0x6969 /* nfs */,      0xff534d42 /* cifs */,   0xfe534d42 /* smb2 */,
+		0x517b /* smb */,      0x65735546 /* fuse */,   0x01021997 /* 9p */,
+		0x00c36400 /* ceph */, 0x73757245 /* coda */,   0x5346414f /* afs */,
 		0x6b414653 /* kafs */, 0x0bd00bd0 /* lustre */, 0x7461636f /* ocfs2 */,
 		0x01161970 /* gfs2 */, 0x786f4256 /* vboxsf */,
 	};
@@ -259,7 +273,8 @@ static union {
 // moment the change time does not yet tell the next change. Ticks are at most 10 ms apart.
 #define CTIME_SETTLES 20000000u
 
-static bool is_settled(struct sf_go_table *t, const struct sf_go_identity *id)
+static bool
+is_settled(struct sf_go_table *t, const struct sf_go_identity *id)
 {
 	struct timespec ts;
 
@@ -269,7 +284,8 @@ static bool is_settled(struct sf_go_table *t, const struct sf_go_identity *id)
 	       (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-static enum file identify_path(struct sf_go_table *t, const char *path, struct sf_go_identity *id)
+static enum file
+identify_path(struct sf_go_table *t, const char *path, struct sf_go_identity *id)
 {
 	enum file f = identify(path, AT_SYMLINK_NOFOLLOW, &kernel.st, id);
 
@@ -283,8 +299,8 @@ static enum file identify_path(struct sf_go_table *t, const char *path, struct s
 }
 
 // A new entry in the empty slot; NULL if there is no room.
-static struct sf_go_entry *add(struct sf_go_table *t, uint64_t h, const char *name, size_t len,
-			       size_t slot)
+static struct sf_go_entry *
+add(struct sf_go_table *t, uint64_t h, const char *name, size_t len, size_t slot)
 {
 	size_t size = (sizeof(struct sf_go_entry) + len + 1 + 63) & ~(size_t)63;
 	struct sf_go_entry *e = (struct sf_go_entry *)(t->arena + t->used);
@@ -302,7 +318,8 @@ static struct sf_go_entry *add(struct sf_go_table *t, uint64_t h, const char *na
 	return e;
 }
 
-static void remember(struct sf_go_entry *e, const struct sf_go_identity *id, uint64_t value)
+static void
+remember(struct sf_go_entry *e, const struct sf_go_identity *id, uint64_t value)
 {
 	struct sf_go_variant *v;
 
@@ -326,8 +343,8 @@ static void remember(struct sf_go_entry *e, const struct sf_go_identity *id, uin
 	__atomic_store_n(&v->seq, seq + 2, __ATOMIC_RELEASE);
 }
 
-static enum sf_go_fill_counter put(struct sf_go_table *t, const char *name, size_t len,
-				   size_t path_len, uint64_t value)
+static enum sf_go_fill_counter
+put(struct sf_go_table *t, const char *name, size_t len, size_t path_len, uint64_t value)
 {
 	struct sf_go_identity id;
 	enum file f = identify_path(t, t->path, &id);
@@ -361,8 +378,9 @@ static enum sf_go_fill_counter put(struct sf_go_table *t, const char *name, size
 	return known ? SF_GO_RENEW : SF_GO_FILL;
 }
 
-void sf_go_table_put(struct sf_go_table *t, const char *name, size_t len, const char *path,
-		     size_t path_len, uint64_t value)
+void
+sf_go_table_put(struct sf_go_table *t, const char *name, size_t len, const char *path,
+		size_t path_len, uint64_t value)
 {
 	if (__atomic_exchange_n(&t->filling, 1, __ATOMIC_ACQUIRE)) {
 		__atomic_fetch_add(&t->fills[SF_GO_SKIP_BUSY], 1, __ATOMIC_RELAXED);
@@ -385,7 +403,8 @@ void sf_go_table_put(struct sf_go_table *t, const char *name, size_t len, const 
 }
 
 // Loaded without error and with its init behind it? `loaded` is closed last, after `syms` is set.
-static bool is_complete(const char *plugin)
+static bool
+is_complete(const char *plugin)
 {
 	uint64_t err_len, loaded, syms;
 	uint32_t closed;
@@ -399,7 +418,8 @@ static bool is_complete(const char *plugin)
 	return closed == 1 && syms;
 }
 
-void sf_go_fill(const char *frame, const char *plugin)
+void
+sf_go_fill(const char *frame, const char *plugin)
 {
 	struct sf_go_table *t = &sf_go_table;
 	const char *name, *path;

@@ -15,13 +15,13 @@
 #include "../base/attr.h"
 #include <time.h>
 
-#define SF_GO_SLOTS    2048	    // probe table; never more than half full
-#define SF_GO_ENTRIES  1024	    // names
-#define SF_GO_VARIANTS 4	    // identities per name: what a switched symlink has pointed to
-#define SF_GO_NAME_MAX 4095	    // PATH_MAX without its NUL: a longer name cannot be opened
+#define SF_GO_SLOTS    2048         // probe table; never more than half full
+#define SF_GO_ENTRIES  1024         // names
+#define SF_GO_VARIANTS 4            // identities per name: what a switched symlink has pointed to
+#define SF_GO_NAME_MAX 4095         // PATH_MAX without its NUL: a longer name cannot be opened
 #define SF_GO_ARENA    (512u << 10) // all entries together
-#define SF_GO_STRIPES  64	    // counter lines; one per CPU on machines up to that size
-#define SF_GO_NULL_MAX 4096	    // Go panics recoverably for addresses below; so must we
+#define SF_GO_STRIPES  64           // counter lines; one per CPU on machines up to that size
+#define SF_GO_NULL_MAX 4096         // Go panics recoverably for addresses below; so must we
 
 // X(ID, "name", "meaning"): counted on a stripe, by readers; 8 words fill its cache line.
 #define SF_GO_STRIPE_COUNTERS(X)                                                                   \
@@ -63,10 +63,10 @@ struct sf_go_variant {
 };
 
 struct sf_go_entry {
-	uint64_t hash;	// written before the entry is published, like all up to `canonical`
+	uint64_t hash;  // written before the entry is published, like all up to `canonical`
 	uint64_t value; // of a canonical name: its plugin, for ever
 	uint32_t len;
-	bool canonical;	  // the name is the path that realpath made of it
+	bool canonical;   // the name is the path that realpath made of it
 	uint64_t expires; // coarse ns; the writer renews it
 	uint64_t elected; // until then some reader is renewing; readers compete with one CAS
 	uint32_t next_variant;

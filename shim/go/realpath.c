@@ -29,7 +29,8 @@ static struct {
 	uint32_t keeping;
 } level;
 
-bool sf_go_level_init(const struct sf_go_env *env)
+bool
+sf_go_level_init(const struct sf_go_env *env)
 {
 	if (!env->realpath || !env->errno_location)
 		return false;
@@ -40,12 +41,14 @@ bool sf_go_level_init(const struct sf_go_env *env)
 	return level.arena != NULL;
 }
 
-void sf_go_level_forked(void)
+void
+sf_go_level_forked(void)
 {
 	level.keeping = 0;
 }
 
-static size_t length(const char *s)
+static size_t
+length(const char *s)
 {
 	size_t n = 0;
 
@@ -54,7 +57,8 @@ static size_t length(const char *s)
 	return n;
 }
 
-static bool same(const char *a, const char *b, size_t n)
+static bool
+same(const char *a, const char *b, size_t n)
 {
 	while (n && *a == *b) {
 		a++;
@@ -64,7 +68,8 @@ static bool same(const char *a, const char *b, size_t n)
 	return n == 0;
 }
 
-static const struct path *path_locked(const char *text, size_t len, int err)
+static const struct path *
+path_locked(const char *text, size_t len, int err)
 {
 	struct path *p;
 
@@ -85,7 +90,8 @@ static const struct path *path_locked(const char *text, size_t len, int err)
 	return p;
 }
 
-static void keep(const char *name, size_t len, const char *text, int err)
+static void
+keep(const char *name, size_t len, const char *text, int err)
 {
 	if (__atomic_exchange_n(&level.keeping, 1, __ATOMIC_ACQUIRE))
 		return;
@@ -97,7 +103,8 @@ static void keep(const char *name, size_t len, const char *text, int err)
 	__atomic_store_n(&level.keeping, 0, __ATOMIC_RELEASE);
 }
 
-char *sf_go_realpath(const char *name, char *out)
+char *
+sf_go_realpath(const char *name, char *out)
 {
 	if (!name || !out)
 		return level.realpath(name, out);

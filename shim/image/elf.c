@@ -20,7 +20,7 @@ table(uintptr_t bias, ElfW(Addr) ptr)
 }
 
 bool
-sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) *d)
+sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) * d)
 {
 	ElfW(Xword) soname = 0;
 	bool named = false;
@@ -82,8 +82,7 @@ gnu_hash(const char *s)
 	return h;
 }
 
-const ElfW(Sym) *
-sf_elf_next(const struct sf_elf *e, const char *name, uint32_t *cursor)
+const ElfW(Sym) * sf_elf_next(const struct sf_elf *e, const char *name, uint32_t *cursor)
 {
 	const uint32_t *header = e->gnu_hash;
 	uint32_t hash, index;
@@ -121,7 +120,7 @@ sf_elf_next(const struct sf_elf *e, const char *name, uint32_t *cursor)
 void *
 sf_elf_function(const struct sf_elf *e, const char *name)
 {
-	const ElfW(Sym) *s;
+	const ElfW(Sym) * s;
 	uint32_t cursor = 0;
 
 	while ((s = sf_elf_next(e, name, &cursor)) != NULL) {
@@ -142,7 +141,7 @@ sf_elf_function(const struct sf_elf *e, const char *name)
 bool
 sf_elf_tls_offset(const struct sf_elf *e, const char *name, uintptr_t *offset)
 {
-	const ElfW(Sym) *s;
+	const ElfW(Sym) * s;
 	uint32_t cursor = 0;
 
 	while ((s = sf_elf_next(e, name, &cursor)) != NULL) {
@@ -155,7 +154,7 @@ sf_elf_tls_offset(const struct sf_elf *e, const char *name, uintptr_t *offset)
 }
 
 static bool
-is_plain(const ElfW(Sym) *s)
+is_plain(const ElfW(Sym) * s)
 {
 	unsigned int type = ELF64_ST_TYPE(s->st_info);
 	unsigned int bind = ELF64_ST_BIND(s->st_info);
@@ -167,7 +166,7 @@ is_plain(const ElfW(Sym) *s)
 bool
 sf_elf_defines_special(const struct sf_elf *e, const char *name, bool *unsure)
 {
-	const ElfW(Sym) *s;
+	const ElfW(Sym) * s;
 	uint32_t cursor = 0;
 
 	if (e->gnu_hash == NULL)
@@ -181,7 +180,7 @@ sf_elf_defines_special(const struct sf_elf *e, const char *name, bool *unsure)
 bool
 sf_elf_defines(const struct sf_elf *e, const char *name)
 {
-	const ElfW(Sym) *s;
+	const ElfW(Sym) * s;
 	uint32_t cursor = 0;
 
 	while ((s = sf_elf_next(e, name, &cursor)) != NULL)
@@ -191,7 +190,7 @@ sf_elf_defines(const struct sf_elf *e, const char *name)
 }
 
 const char *
-sf_elf_needed(const struct sf_elf *e, const ElfW(Dyn) **dynamic)
+sf_elf_needed(const struct sf_elf *e, const ElfW(Dyn) * *dynamic)
 {
 	for (; (*dynamic)->d_tag != DT_NULL; ++*dynamic)
 		if ((*dynamic)->d_tag == DT_NEEDED)
@@ -202,7 +201,7 @@ sf_elf_needed(const struct sf_elf *e, const ElfW(Dyn) **dynamic)
 bool
 sf_elf_proves(const struct sf_elf *e, const char *name, uintptr_t value)
 {
-	const ElfW(Sym) *s;
+	const ElfW(Sym) * s;
 	uint32_t cursor = 0;
 	bool found = false;
 

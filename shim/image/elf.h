@@ -11,26 +11,26 @@
 
 /* The tables of one mapped object, as absolute addresses; NULL where the object has none. */
 struct sf_elf {
-	uintptr_t bias;			/* load bias: address = bias + st_value */
-	const ElfW(Sym) *symtab;
+	uintptr_t bias; /* load bias: address = bias + st_value */
+	const ElfW(Sym) * symtab;
 	const char *strtab;
 	const uint32_t *gnu_hash;
-	const ElfW(Half) *versym;
+	const ElfW(Half) * versym;
 	const char *soname;
-	bool symbolic;			/* DT_SYMBOLIC or DF_SYMBOLIC */
-	bool rpath;			/* DT_RPATH: searched for whole subtrees of dependants */
-	bool runpath;			/* DT_RUNPATH, or DF_1_NODEFLIB: its own searches differ */
+	bool symbolic; /* DT_SYMBOLIC or DF_SYMBOLIC */
+	bool rpath;    /* DT_RPATH: searched for whole subtrees of dependants */
+	bool runpath;  /* DT_RUNPATH, or DF_1_NODEFLIB: its own searches differ */
 };
 
 /* Fills `e` from a dynamic section; false if symbol or string table is missing. */
-bool sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) *dynamic);
+bool sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) * dynamic);
 
 /*
  * The next symbol called `name` after `*cursor` (0 to start) in the object's GNU hash table;
  * NULL at the end. Source of the walk: the GNU hash section as GNU ld writes it and glibc's
  * elf/dl-lookup.c reads it (Bloom filter skipped: the callers expect to find something).
  */
-const ElfW(Sym) *sf_elf_next(const struct sf_elf *e, const char *name, uint32_t *cursor);
+const ElfW(Sym) * sf_elf_next(const struct sf_elf *e, const char *name, uint32_t *cursor);
 
 /*
  * Does the object define `name` as anything but a plain FUNC, OBJECT or NOTYPE of its own sections
@@ -43,7 +43,7 @@ bool sf_elf_defines_special(const struct sf_elf *e, const char *name, bool *unsu
 bool sf_elf_defines(const struct sf_elf *e, const char *name);
 
 /* The next DT_NEEDED name after *dynamic, which is advanced; NULL at the end. */
-const char *sf_elf_needed(const struct sf_elf *e, const ElfW(Dyn) **dynamic);
+const char *sf_elf_needed(const struct sf_elf *e, const ElfW(Dyn) * *dynamic);
 
 /* The address of the default-version definition of `name` (no TLS); NULL if there is none. */
 void *sf_elf_function(const struct sf_elf *e, const char *name);

@@ -37,14 +37,16 @@ struct cursor {
 
 #define EAT(c, ...) eat(c, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
 
-static bool room(struct cursor *c, size_t n)
+static bool
+room(struct cursor *c, size_t n)
 {
 	if ((size_t)(c->end - c->at) < n)
 		c->ok = false;
 	return c->ok;
 }
 
-static bool eat(struct cursor *c, const uint8_t *want, size_t n)
+static bool
+eat(struct cursor *c, const uint8_t *want, size_t n)
 {
 	if (!room(c, n) || memcmp(c->at, want, n))
 		return c->ok = false;
@@ -52,7 +54,8 @@ static bool eat(struct cursor *c, const uint8_t *want, size_t n)
 	return true;
 }
 
-static int32_t eat_i32(struct cursor *c)
+static int32_t
+eat_i32(struct cursor *c)
 {
 	int32_t v = 0;
 
@@ -64,7 +67,8 @@ static int32_t eat_i32(struct cursor *c)
 }
 
 // At most two of the assembler's alignment nops.
-static void skip_nops(struct cursor *c)
+static void
+skip_nops(struct cursor *c)
 {
 	static const struct {
 		uint8_t len, bytes[9];
@@ -95,7 +99,8 @@ static void skip_nops(struct cursor *c)
 }
 
 // `mov %REG,d(%rsp)` (op 0x89) or `mov d(%rsp),%REG` (op 0x8b); returns d, or -1 and a bad cursor.
-static int32_t eat_slot(struct cursor *c, uint8_t op, unsigned reg)
+static int32_t
+eat_slot(struct cursor *c, uint8_t op, unsigned reg)
 {
 	int32_t d = -1;
 
@@ -117,7 +122,8 @@ static int32_t eat_slot(struct cursor *c, uint8_t op, unsigned reg)
 
 enum { RAX, RCX, RDX, RBX };
 
-static struct cursor cursor_at(const struct sf_go_code *code, size_t off)
+static struct cursor
+cursor_at(const struct sf_go_code *code, size_t off)
 {
 	struct cursor c = {code->bytes + code->size, code->bytes + code->size, false};
 
@@ -128,13 +134,15 @@ static struct cursor cursor_at(const struct sf_go_code *code, size_t off)
 	return c;
 }
 
-static size_t offset_of(const struct sf_go_code *code, const struct cursor *c)
+static size_t
+offset_of(const struct sf_go_code *code, const struct cursor *c)
 {
 	return (size_t)(c->at - code->bytes);
 }
 
 // Does a call of `target` stand at `off`?
-static bool is_call(const struct sf_go_code *code, size_t off, uint64_t target)
+static bool
+is_call(const struct sf_go_code *code, size_t off, uint64_t target)
 {
 	struct cursor c = cursor_at(code, off);
 
@@ -145,7 +153,8 @@ static bool is_call(const struct sf_go_code *code, size_t off, uint64_t target)
 }
 
 // Offset of the first call of `target` at or after `from`; 0 if there is none.
-static size_t find_call(const struct sf_go_code *code, size_t from, uint64_t target)
+static size_t
+find_call(const struct sf_go_code *code, size_t from, uint64_t target)
 {
 	for (size_t off = from; off + 5 <= code->size; off++) {
 		if (code->bytes[off] == 0xe8 && is_call(code, off, target))
@@ -154,7 +163,8 @@ static size_t find_call(const struct sf_go_code *code, size_t from, uint64_t tar
 	return 0;
 }
 
-static size_t find_only_call(const struct sf_go_code *code, size_t from, uint64_t target)
+static size_t
+find_only_call(const struct sf_go_code *code, size_t from, uint64_t target)
 {
 	size_t off = find_call(code, CHECK_LEN, target);
 
@@ -163,7 +173,8 @@ static size_t find_only_call(const struct sf_go_code *code, size_t from, uint64_
 	return off;
 }
 
-static bool digits(const char **s, const char *end)
+static bool
+digits(const char **s, const char *end)
 {
 	const char *from = *s;
 
@@ -172,7 +183,8 @@ static bool digits(const char **s, const char *end)
 	return *s > from && *s - from <= 4;
 }
 
-bool sf_go_version_listed(const char *version, size_t len)
+bool
+sf_go_version_listed(const char *version, size_t len)
 {
 	static const char *const listed[] = {"1.19", "1.21", "1.22", "1.23",
 					     "1.24", "1.25", "1.26", "1.27"};
@@ -189,12 +201,14 @@ bool sf_go_version_listed(const char *version, size_t len)
 	return false;
 }
 
-static bool is_go_1_19(const struct sf_go_code *code)
+static bool
+is_go_1_19(const struct sf_go_code *code)
 {
 	return !memcmp(code->version, "go1.19", 6);
 }
 
-static enum sf_go_refusal parse_grow(const struct sf_go_code *code, size_t off)
+static enum sf_go_refusal
+parse_grow(const struct sf_go_code *code, size_t off)
 {
 	struct cursor c = cursor_at(code, off);
 
@@ -213,7 +227,8 @@ static enum sf_go_refusal parse_grow(const struct sf_go_code *code, size_t off)
 }
 
 // Stack check, frame and the spill of the name. `check` bounds what the frame may take.
-static enum sf_go_refusal parse_prologue(const struct sf_go_code *code, struct sf_go_shape *shape)
+static enum sf_go_refusal
+parse_prologue(const struct sf_go_code *code, struct sf_go_shape *shape)
 {
 	struct cursor c = cursor_at(code, 0);
 	bool old = is_go_1_19(code);
@@ -262,8 +277,9 @@ static enum sf_go_refusal parse_prologue(const struct sf_go_code *code, struct s
 }
 
 // From gostring to the map access: where the path is kept, and that it is the key.
-static enum sf_go_refusal parse_key(const struct sf_go_code *code, struct sf_go_shape *shape,
-				    size_t gostring, size_t mapaccess)
+static enum sf_go_refusal
+parse_key(const struct sf_go_code *code, struct sf_go_shape *shape, size_t gostring,
+	  size_t mapaccess)
 {
 	static const uint8_t key[] = {0x48, 0x89, 0xdf, 0x48, 0x89, 0xd3};
 	struct cursor ax = cursor_at(code, gostring + 5), bx = ax;
@@ -309,8 +325,9 @@ static enum sf_go_refusal parse_key(const struct sf_go_code *code, struct sf_go_
 }
 
 // The fill site, and the slot that the plugin goes to.
-static enum sf_go_refusal parse_site(const struct sf_go_code *code, struct sf_go_shape *shape,
-				     size_t mapaccess, int32_t *slot)
+static enum sf_go_refusal
+parse_site(const struct sf_go_code *code, struct sf_go_shape *shape, size_t mapaccess,
+	   int32_t *slot)
 {
 	struct cursor c = cursor_at(code, mapaccess + 5);
 
@@ -332,9 +349,9 @@ static enum sf_go_refusal parse_site(const struct sf_go_code *code, struct sf_go
 	return SF_GO_REFUSE_NONE;
 }
 
-static enum sf_go_refusal parse_success(const struct sf_go_code *code,
-					const struct sf_go_shape *shape, size_t chanrecv,
-					int32_t slot)
+static enum sf_go_refusal
+parse_success(const struct sf_go_code *code, const struct sf_go_shape *shape, size_t chanrecv,
+	      int32_t slot)
 {
 	bool receives = false;
 
@@ -364,7 +381,8 @@ static enum sf_go_refusal parse_success(const struct sf_go_code *code,
 	return c.ok ? SF_GO_REFUSE_NONE : SF_GO_REFUSE_EPILOGUE;
 }
 
-static enum sf_go_refusal parse(const struct sf_go_code *code, struct sf_go_shape *shape)
+static enum sf_go_refusal
+parse(const struct sf_go_code *code, struct sf_go_shape *shape)
 {
 	enum sf_go_refusal why;
 	int32_t slot = -1;
@@ -392,7 +410,8 @@ static enum sf_go_refusal parse(const struct sf_go_code *code, struct sf_go_shap
 	return why;
 }
 
-enum sf_go_refusal sf_go_parse(const struct sf_go_code *code, struct sf_go_shape *shape)
+enum sf_go_refusal
+sf_go_parse(const struct sf_go_code *code, struct sf_go_shape *shape)
 {
 	memset(shape, 0, sizeof(*shape));
 	enum sf_go_refusal why = parse(code, shape);
@@ -401,7 +420,8 @@ enum sf_go_refusal sf_go_parse(const struct sf_go_code *code, struct sf_go_shape
 	return why;
 }
 
-const char *sf_go_refusal_word(enum sf_go_refusal why)
+const char *
+sf_go_refusal_word(enum sf_go_refusal why)
 {
 	static const char *const words[] = {
 #define SF_GO_WORD(id, word, text) word,
@@ -412,7 +432,8 @@ const char *sf_go_refusal_word(enum sf_go_refusal why)
 	return (unsigned)why < SF_GO_REFUSAL_COUNT ? words[why] : "unknown";
 }
 
-const char *sf_go_refusal_text(enum sf_go_refusal why)
+const char *
+sf_go_refusal_text(enum sf_go_refusal why)
 {
 	static const char *const texts[] = {
 #define SF_GO_TEXT(id, word, text) text,

@@ -42,7 +42,7 @@ enum sf_go_refusal {
 struct sf_go_code {
 	const uint8_t *bytes; // the whole of plugin.open
 	size_t size;
-	uint64_t addr;	     // where `bytes` lies (or would lie) in the host
+	uint64_t addr;       // where `bytes` lies (or would lie) in the host
 	uint64_t mapaccess;  // runtime.mapaccess1_faststr
 	uint64_t chanrecv;   // runtime.chanrecv1
 	uint64_t gostring;   // runtime.gostring
@@ -57,11 +57,11 @@ struct sf_go_code {
 // What the installer needs. Offsets of code count from the entry of plugin.open; slots are offsets
 // from RSP as it stands at `site`.
 struct sf_go_shape {
-	uint32_t check;	    // length of the stack check that stays; the look-up's jump goes here
+	uint32_t check;     // length of the stack check that stays; the look-up's jump goes here
 	uint32_t moved_len; // bytes of prologue that the jump displaces
 	uint8_t moved[SF_GO_MOVED_MAX];
-	uint32_t frame;	    // bytes that the prologue takes from the stack, without a pushed RBP
-	uint32_t site;	    // load of *Plugin after the map access; the fill's jump goes here
+	uint32_t frame;     // bytes that the prologue takes from the stack, without a pushed RBP
+	uint32_t site;      // load of *Plugin after the map access; the fill's jump goes here
 	uint32_t resume;    // the je behind it
 	uint32_t name_slot; // pointer; the length is beside it
 	uint32_t path_ptr_slot;

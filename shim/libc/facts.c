@@ -33,7 +33,7 @@ sf_facts_live(const void *handle)
 }
 
 static uint8_t initial_rpath;
-static uintptr_t vdso;	/* where the kernel put it, 0: nowhere */
+static uintptr_t vdso; /* where the kernel put it, 0: nowhere */
 
 void
 sf_facts_search_init(void)
@@ -81,8 +81,8 @@ sf_facts_next_is_raw(const void *caller)
 bool
 sf_facts_is_raw(const void *f)
 {
-#define X(name, ret, params)                                                                     \
-	if (f == (const void *)sf_next.name)                                                     \
+#define X(name, ret, params)                                                                       \
+	if (f == (const void *)sf_next.name)                                                       \
 		return true;
 	SF_NEXT_LIST(X)
 #undef X

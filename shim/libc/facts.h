@@ -45,7 +45,7 @@ bool sf_facts_is_raw(const void *f);
 
 /* libc's pending error of the calling thread: CONTRACT 8. */
 bool sf_facts_error_init(void);
-extern intptr_t sf_facts_error_offset;	/* from the thread pointer, written once at start */
+extern intptr_t sf_facts_error_offset; /* from the thread pointer, written once at start */
 
 /*
  * Clears it, as every successful call does (CONTRACT 1), by a dlinfo that cannot fail. A program

@@ -12,8 +12,7 @@ struct sf_next sf_next;
 extern struct r_debug sf_loader_debug __asm__("_r_debug") __attribute__((weak));
 extern const ElfW(Dyn) sf_own_dynamic[] __asm__("_DYNAMIC") __attribute__((visibility("hidden")));
 
-static const ElfW(Dyn) *
-dynamic_of(uintptr_t bias, const ElfW(Phdr) *ph, size_t n)
+static const ElfW(Dyn) * dynamic_of(uintptr_t bias, const ElfW(Phdr) * ph, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (ph[i].p_type == PT_DYNAMIC)
@@ -30,7 +29,7 @@ debug_from_auxv(void)
 {
 	uintptr_t base = sf_sys_auxv(AT_BASE);
 	struct sf_elf loader;
-	const ElfW(Ehdr) *eh;
+	const ElfW(Ehdr) * eh;
 
 	if (base == 0) {
 		base = sf_sys_auxv(AT_PHDR);
@@ -112,19 +111,18 @@ sf_next_boot(void)
 		return true;
 	if (!find_maps())
 		return false;
-#define X(name, ret, params)                                                                     \
-	sf_next.name = (ret(*) params)definition(#name, &owner);                                 \
-	all = all && sf_next.name != NULL;                                                       \
+#define X(name, ret, params)                                                                       \
+	sf_next.name = (ret(*) params)definition(#name, &owner);                                   \
+	all = all && sf_next.name != NULL;                                                         \
 	sf_next.interposed |= owner != NULL && !is_libc(owner);
 	SF_NEXT_LIST(X)
 #undef X
 	sf_next.libc = owner;
 	sf_next.realpath = (char *(*)(const char *, char *))definition("realpath", &owner);
 	sf_next.realpath_is_libc = owner == sf_next.libc;
-	sf_next.find_object = (int (*)(void *, struct dl_find_object *))definition(
-		"_dl_find_object", &owner);
-	sf_next.iterate_phdr =
-		(int (*)(int (*)(struct dl_phdr_info *, size_t, void *), void *))definition(
-			"dl_iterate_phdr", &owner);
+	sf_next.find_object =
+		(int (*)(void *, struct dl_find_object *))definition("_dl_find_object", &owner);
+	sf_next.iterate_phdr = (int (*)(int (*)(struct dl_phdr_info *, size_t, void *),
+					void *))definition("dl_iterate_phdr", &owner);
 	return all;
 }

@@ -13,15 +13,14 @@
 #include <link.h>
 
 /* Every wrapped name: X(name, return type, parameters). */
-#define SF_NEXT_LIST(X)                                                                          \
-	X(dlopen, void *, (const char *, int))                                                   \
-	X(dlmopen, void *, (Lmid_t, const char *, int))                                          \
-	X(dlclose, int, (void *))                                                                \
-	X(dlsym, void *, (void *, const char *))                                                 \
-	X(dlvsym, void *, (void *, const char *, const char *))                                  \
-	X(dlerror, char *, (void))                                                               \
+#define SF_NEXT_LIST(X)                                                                            \
+	X(dlopen, void *, (const char *, int))                                                     \
+	X(dlmopen, void *, (Lmid_t, const char *, int))                                            \
+	X(dlclose, int, (void *))                                                                  \
+	X(dlsym, void *, (void *, const char *))                                                   \
+	X(dlvsym, void *, (void *, const char *, const char *))                                    \
+	X(dlerror, char *, (void))                                                                 \
 	X(dlinfo, int, (void *, int, void *))
-
 
 struct sf_next {
 #define X(name, ret, params) ret(*name) params;
@@ -31,12 +30,12 @@ struct sf_next {
 	int (*find_object)(void *, struct dl_find_object *);
 	int (*iterate_phdr)(int (*)(struct dl_phdr_info *, size_t, void *), void *);
 	struct r_debug *debug;
-	struct link_map *main;	/* the executable's link map; also its dlopen(NULL) handle */
-	struct link_map *self;	/* this object's, NULL if it cannot be found */
-	struct link_map *libc;	/* the object that defines the next dlsym */
-	struct link_map *tail;	/* last object of the initial set */
-	bool realpath_is_libc;	/* not another preload's, whose answers are its own affair */
-	bool interposed;	/* another wrapper stands between us and libc */
+	struct link_map *main; /* the executable's link map; also its dlopen(NULL) handle */
+	struct link_map *self; /* this object's, NULL if it cannot be found */
+	struct link_map *libc; /* the object that defines the next dlsym */
+	struct link_map *tail; /* last object of the initial set */
+	bool realpath_is_libc; /* not another preload's, whose answers are its own affair */
+	bool interposed;       /* another wrapper stands between us and libc */
 };
 
 extern struct sf_next sf_next;

@@ -15,8 +15,8 @@ sf_learn_is_wrapped(const char *name)
 {
 	if (name[0] != 'd' || name[1] != 'l')
 		return false;
-#define X(wrapped, ret, params)                                                                  \
-	if (sf_bytes_same(name, #wrapped))                                                       \
+#define X(wrapped, ret, params)                                                                    \
+	if (sf_bytes_same(name, #wrapped))                                                         \
 		return true;
 	SF_NEXT_LIST(X)
 #undef X
@@ -159,18 +159,18 @@ adopt(struct sf_thread *t, void *handle, uint32_t *gen)
 /* ---- learning ---- */
 
 enum hope {
-	HOPE_NONE,	/* the name leads, or may lead, to something computed at each look-up */
-	HOPE_NEGATIVE,	/* an object cannot be searched: only a negative answer may be kept */
+	HOPE_NONE,     /* the name leads, or may lead, to something computed at each look-up */
+	HOPE_NEGATIVE, /* an object cannot be searched: only a negative answer may be kept */
 	HOPE_ANY,
 };
 
 struct lives {
-	struct sf_object *object;	/* life of a positive answer */
+	struct sf_object *object; /* life of a positive answer */
 	uint32_t gen;
-	struct sf_object *negative;	/* life of a negative one, NULL: must not be kept */
+	struct sf_object *negative; /* life of a negative one, NULL: must not be kept */
 	uint32_t negative_gen;
-	bool global;			/* asked of the global scope */
-	void *ask;			/* the handle to ask */
+	bool global; /* asked of the global scope */
+	void *ask;   /* the handle to ask */
 	enum hope hope;
 };
 
@@ -221,7 +221,8 @@ prove(void *value, const struct sf_question *q, const struct lives *l, enum sf_c
 		return false;
 	}
 	if (!l->global && definer != l->ask &&
-	    !(sf_object_initial(definer) && (l->object->permanent || sf_facts_needs_initial_only(l->ask))))
+	    !(sf_object_initial(definer) &&
+	      (l->object->permanent || sf_facts_needs_initial_only(l->ask))))
 		return false;
 	return sf_elf_open(&e, definer->l_addr, definer->l_ld) &&
 	       sf_elf_proves(&e, q->name, (uintptr_t)value);
@@ -262,8 +263,7 @@ keep(const struct sf_question *q, struct sf_lesson *out, enum sf_verdict verdict
 static enum sf_learnt
 keep_value(const struct sf_question *q, const struct lives *l, struct sf_lesson *out)
 {
-	if (out->value != NULL && l->hope == HOPE_ANY &&
-	    prove(out->value, q, l, &out->why)) {
+	if (out->value != NULL && l->hope == HOPE_ANY && prove(out->value, q, l, &out->why)) {
 		keep(q, out, SF_VALUE, l->object, l->gen, out->value);
 		return SF_LEARNT_ANSWER;
 	}

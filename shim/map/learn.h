@@ -6,14 +6,14 @@
 #include "negative.h"
 
 enum sf_learnt {
-	SF_LEARNT_ANSWER,	/* `value` is the host's answer; error state is as libc leaves it */
-	SF_LEARNT_REPLAY,	/* pass the call through: libc must be asked as the host */
+	SF_LEARNT_ANSWER, /* `value` is the host's answer; error state is as libc leaves it */
+	SF_LEARNT_REPLAY, /* pass the call through: libc must be asked as the host */
 };
 
 struct sf_lesson {
 	struct sf_reply reply;
-	bool kept;		/* `reply` is in the table */
-	enum sf_counter why;	/* reason for a replay */
+	bool kept;           /* `reply` is in the table */
+	enum sf_counter why; /* reason for a replay */
 	void *value;
 };
 

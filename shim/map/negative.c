@@ -67,8 +67,8 @@ sf_negative_write(struct sf_thread *t, const char *file, size_t file_len, const 
 	uint32_t turn;
 	char *p;
 
-	if (t->block == NULL || file_len + name_len + version_len + sizeof(undefined) +
-				sizeof(versioned) > SF_TEXT_MAX)
+	if (t->block == NULL ||
+	    file_len + name_len + version_len + sizeof(undefined) + sizeof(versioned) > SF_TEXT_MAX)
 		return 0;
 	do {
 		turn = begin_text(t);

@@ -15,14 +15,14 @@
  * text does not fit.
  */
 uint32_t sf_negative_write(struct sf_thread *t, const char *file, size_t file_len, const char *name,
-		       size_t name_len, const char *version, size_t version_len);
+			   size_t name_len, const char *version, size_t version_len);
 
 /*
  * The same without a version, in a third of the time, from what our own tables hold: `file` of an
  * object's record, `name` of an entry. `t` has a block.
  */
 uint32_t sf_negative_write_stored(struct sf_thread *t, const char *file, size_t file_len,
-			      const char *name, size_t name_len);
+				  const char *name, size_t name_len);
 
 /*
  * Is the text still the one of this turn? A handler that interrupts us after the writing may leave

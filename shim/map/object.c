@@ -8,15 +8,15 @@
 #include "../libc/facts.h"
 #include "thread.h"
 
-#define HANDLE_NONE 1		/* no link map stands there */
-#define GEN_LAST 0xfffffff0u	/* a record that old is never opened again */
+#define HANDLE_NONE 1           /* no link map stands there */
+#define GEN_LAST    0xfffffff0u /* a record that old is never opened again */
 
 struct sf_object sf_object_permanent = {.gen = 1, .permanent = 1};
 struct sf_object sf_object_global = {.gen = 1};
 
 struct sf_object *sf_object_records;
 static struct sf_lock create_lock = SF_LOCK_INIT;
-static uint32_t global_loading;	/* RTLD_GLOBAL loads under way; ck_pr, any thread */
+static uint32_t global_loading; /* RTLD_GLOBAL loads under way; ck_pr, any thread */
 static uint8_t retired;
 
 static void
@@ -111,7 +111,8 @@ note_plain_caller(struct sf_object *o, const struct link_map *l)
 bool
 sf_object_init(struct link_map *main, struct link_map *tail)
 {
-	sf_object_records = sf_sys_map(sizeof(*sf_object_records) * SF_OBJECT_WAYS * SF_OBJECT_SETS);
+	sf_object_records =
+		sf_sys_map(sizeof(*sf_object_records) * SF_OBJECT_WAYS * SF_OBJECT_SETS);
 	if (sf_object_records == NULL)
 		return false;
 	for (struct link_map *l = main; l != NULL; l = l == tail ? NULL : l->l_next) {

@@ -25,14 +25,14 @@ struct sf_object {
 	/* Line 0: read at every hit, written when a life ends. */
 	uint32_t gen;
 	uint8_t permanent;
-	uint8_t file_len;	/* of `file`; 0: too long to keep, no negative answers */
-	uint8_t elidable;	/* this life began in a load of ours: its constructors are over */
+	uint8_t file_len; /* of `file`; 0: too long to keep, no negative answers */
+	uint8_t elidable; /* this life began in a load of ours: its constructors are over */
 	uint8_t unused;
 	uintptr_t handle;
 	/* Objects of the initial set that are not symbolic: their range, for RTLD_DEFAULT's callers. */
 	uintptr_t code_start;
 	uintptr_t code_size;
-	char file[SF_OBJECT_FILE_MAX];	/* l_name, for error texts */
+	char file[SF_OBJECT_FILE_MAX]; /* l_name, for error texts */
 	/* A line of its own: written by every elided dlopen and dlclose. */
 	SF_CACHE uint64_t state;
 };
@@ -44,7 +44,7 @@ struct sf_object {
 #define SF_STATE_REAL_MAX   0x7ffu
 #define SF_STATE_ELIDED_MAX 0xfffffu
 #define SF_STATE_REAL(s)    ((uint32_t)((s) >> 20) & SF_STATE_REAL_MAX)
-#define SF_STATE_ELIDED(s)  ((uint32_t)(s) & SF_STATE_ELIDED_MAX)
+#define SF_STATE_ELIDED(s)  ((uint32_t)(s)&SF_STATE_ELIDED_MAX)
 #define SF_STATE_OPEN(s)    ((uint32_t)(s) >> 20 != 0)
 
 /* The generation of RTLD_DEFAULT answers from the initial set, which never ends. */
@@ -58,7 +58,7 @@ void sf_object_reset_locks(void);
 
 #define SF_OBJECT_WAYS 8
 #define SF_OBJECT_SETS 256
-extern struct sf_object *sf_object_records;	/* SETS sets of WAYS records */
+extern struct sf_object *sf_object_records; /* SETS sets of WAYS records */
 
 SF_INLINE struct sf_object *
 sf_object_set(const void *handle)
@@ -147,9 +147,9 @@ void sf_object_complete(const void *handle);
 bool sf_object_adopted(void *handle, uint32_t *gen);
 
 enum sf_close {
-	SF_CLOSE_ELIDED,	/* given back, libc need not know */
-	SF_CLOSE_LIBC,		/* libc must be called once */
-	SF_CLOSE_LIBC_TWICE,	/* the life ended; drop our own reference first, then the host's */
+	SF_CLOSE_ELIDED,     /* given back, libc need not know */
+	SF_CLOSE_LIBC,       /* libc must be called once */
+	SF_CLOSE_LIBC_TWICE, /* the life ended; drop our own reference first, then the host's */
 };
 enum sf_close sf_object_close(void *handle);
 

@@ -6,22 +6,22 @@
 #include "../base/sys.h"
 #include "thread.h"
 
-#define WAYS       8
-#define SLAB       16384u
-#define PAGE       4096u
-#define PAD_SLABS  5		/* a torn length reads up to 64 KiB past an entry */
-#define UNIT       64u
-#define CLASSES    7			/* 64, 128, ... 4096 bytes */
+#define WAYS        8
+#define SLAB        16384u
+#define PAGE        4096u
+#define PAD_SLABS   5 /* a torn length reads up to 64 KiB past an entry */
+#define UNIT        64u
+#define CLASSES     7 /* 64, 128, ... 4096 bytes */
 #define CLOCK_STEPS 64
 
 struct sf_table sf_table;
 
 static struct sf_lock lock = SF_LOCK_INIT;
-static struct sf_entry *writing;	/* the entry the lock's holder has made odd */
-static uint8_t *slab_class;		/* class + 1 of each slab, 0: not carved yet */
+static struct sf_entry *writing; /* the entry the lock's holder has made odd */
+static uint8_t *slab_class;      /* class + 1 of each slab, 0: not carved yet */
 static uint32_t slabs, slabs_used;
-static uint32_t free_head[CLASSES];	/* entry numbers; linked through `gen` */
-static uint64_t hand[CLASSES];		/* CLOCK: running number of the next candidate */
+static uint32_t free_head[CLASSES]; /* entry numbers; linked through `gen` */
+static uint64_t hand[CLASSES];      /* CLOCK: running number of the next candidate */
 
 static size_t
 power_below(size_t n)
@@ -121,8 +121,7 @@ sf_table_find(const struct sf_question *q, struct sf_reply *r)
 		if ((slot ^ q->hash) >> 32 != 0 || (uint32_t)slot == 0)
 			continue;
 		e = sf_table_entry((uint32_t)slot);
-		if (!sf_entry_answers(e, q->handle, q->name, q->version, q->kind,
-				      SF_NAMES_ANY, r))
+		if (!sf_entry_answers(e, q->handle, q->name, q->version, q->kind, SF_NAMES_ANY, r))
 			continue;
 		if (!sf_load_8(&e->ref))
 			sf_store_8(&e->ref, 1);
@@ -319,7 +318,8 @@ same_question_locked(const struct sf_question *q, uint64_t *set)
 		if ((set[i] ^ q->hash) >> 32 != 0 || (uint32_t)set[i] == 0)
 			continue;
 		if (e->handle == q->handle && SF_WHAT_KIND(e->what) == q->kind &&
-		    e->name_len == q->name_len && e->version_len == q->version_len && sf_bytes_same(e->name, q->name) &&
+		    e->name_len == q->name_len && e->version_len == q->version_len &&
+		    sf_bytes_same(e->name, q->name) &&
 		    (q->version_len == 0 || sf_bytes_same(e->name + q->name_len, q->version)))
 			return e;
 	}

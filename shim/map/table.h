@@ -6,8 +6,8 @@
 //           verified in the entry. One shared table, and one per hot thread (thread.h).
 //  index    8-byte slots {tag, entry}: sets of 8, found by a keyed hash of the name's *content*.
 //  entries  the questions with their answers, in slabs of one size class each; type-stable.
-// A doorkeeper (the last four 16-bit fingerprints per bucket) lets an answer in only when its question is seen
-// for the second time, so endless distinct names do not wash the map out (TinyLFU's doorkeeper,
+// A doorkeeper (the last four 16-bit fingerprints per bucket) lets an answer in only when its
+// question is seen for the second time, so endless distinct names do not wash the map out (TinyLFU's doorkeeper,
 // Einziger et al. 2017, reduced to one bit of history). Eviction is CLOCK (Corbato 1968) within the
 // set and within the size class.
 //
@@ -22,46 +22,46 @@
 #include "object.h"
 
 #define SF_HINT_WAYS 2
-#define SF_NAME_MAX  4000	/* longest name plus version, with their NULs */
+#define SF_NAME_MAX  4000 /* longest name plus version, with their NULs */
 
 enum sf_kind {
 	SF_KIND_NONE,
-	SF_KIND_SYM,	/* dlsym(handle, name) */
-	SF_KIND_VSYM,	/* dlvsym(handle, name, version) */
-	SF_KIND_OPEN,	/* dlopen(name, mode): the mode stands for the handle */
+	SF_KIND_SYM,  /* dlsym(handle, name) */
+	SF_KIND_VSYM, /* dlvsym(handle, name, version) */
+	SF_KIND_OPEN, /* dlopen(name, mode): the mode stands for the handle */
 };
 
 enum sf_verdict {
-	SF_VALUE,	/* the answer is `value` */
-	SF_NEGATIVE,	/* the answer is NULL and an "undefined symbol" error */
-	SF_PASS,	/* cannot be kept: always ask libc, for `reason` */
+	SF_VALUE,    /* the answer is `value` */
+	SF_NEGATIVE, /* the answer is NULL and an "undefined symbol" error */
+	SF_PASS,     /* cannot be kept: always ask libc, for `reason` */
 };
 
 struct sf_entry {
-	uint32_t seq;		/* odd while written or free */
-	uint32_t gen;		/* the life of `object` it was learnt in */
+	uint32_t seq; /* odd while written or free */
+	uint32_t gen; /* the life of `object` it was learnt in */
 	uintptr_t handle;
 	void *value;
 	struct sf_object *object;
-	uint16_t name_len;	/* with NUL */
-	uint16_t version_len;	/* with NUL; 0: no version */
-	uint8_t what;		/* kind and verdict in one byte: SF_WHAT */
-	uint8_t ref;		/* CLOCK */
+	uint16_t name_len;    /* with NUL */
+	uint16_t version_len; /* with NUL; 0: no version */
+	uint8_t what;         /* kind and verdict in one byte: SF_WHAT */
+	uint8_t ref;          /* CLOCK */
 	uint8_t size_class;
 	uint8_t unused;
-	char name[];		/* name NUL [version NUL] */
+	char name[]; /* name NUL [version NUL] */
 };
 
 #define SF_WHAT(kind, verdict) ((uint8_t)((kind) | (verdict) << 4))
-#define SF_WHAT_KIND(what)     ((what) & 15)
+#define SF_WHAT_KIND(what)     ((what)&15)
 #define SF_WHAT_VERDICT(what)  ((uint8_t)((what) >> 4))
 
 struct sf_question {
 	uintptr_t handle;
 	const char *name;
-	const char *version;	/* NULL unless SF_KIND_VSYM */
+	const char *version; /* NULL unless SF_KIND_VSYM */
 	enum sf_kind kind;
-	const struct sf_object *caller;	/* of RTLD_DEFAULT: whom an error names */
+	const struct sf_object *caller; /* of RTLD_DEFAULT: whom an error names */
 	/* Filled by sf_table_hash(). */
 	uint32_t name_len, version_len;
 	uint64_t hash;
@@ -72,19 +72,19 @@ struct sf_reply {
 	struct sf_object *object;
 	uint32_t gen;
 	uint8_t verdict;
-	uint32_t entry;		/* its number, for a hint */
-	uint32_t seq;		/* of that entry when it was read */
+	uint32_t entry; /* its number, for a hint */
+	uint32_t seq;   /* of that entry when it was read */
 };
 
 struct sf_table {
-	char *entries;		/* entry number n stands at entries + n * 64; 0 is never used */
+	char *entries; /* entry number n stands at entries + n * 64; 0 is never used */
 	uint64_t *index;
-	uint64_t index_mask;	/* sets - 1 */
+	uint64_t index_mask; /* sets - 1 */
 	uint64_t *hints;
 	uint32_t hint_sets;
 	uint64_t *door;
 	uint64_t door_mask;
-	uint64_t *used;		/* a bit per set of the index: was it ever written? */
+	uint64_t *used; /* a bit per set of the index: was it ever written? */
 	uint64_t seed;
 };
 
@@ -114,7 +114,7 @@ bool sf_table_keep(const struct sf_question *q, struct sf_reply *r);
 #define SF_SLOT(key, n, strikes) ((key) << 32 | (uint64_t)(n) << 6 | (strikes))
 #define SF_SLOT_TAG(slot)        ((uint32_t)((slot) >> 32))
 #define SF_SLOT_ENTRY(slot)      ((uint32_t)(slot) >> 6)
-#define SF_SLOT_STRIKES(slot)    ((uint32_t)(slot) & 63u)
+#define SF_SLOT_STRIKES(slot)    ((uint32_t)(slot)&63u)
 #define SF_SLOT_STRIKES_MAX      3u
 #define SF_HINT_UNKNOWN          0xffffffffu
 
@@ -139,7 +139,7 @@ sf_hint_key(uintptr_t handle, const char *name, const char *version, enum sf_kin
  * A hint table carries its size in the word before its slots, so that table and size are read as
  * one: a signal handler may give the thread another table at any instruction.
  */
-#define SF_HINT_HEADER 8	/* words before the slots: one line */
+#define SF_HINT_HEADER 8 /* words before the slots: one line */
 
 SF_INLINE uint32_t
 sf_hint_mask(const uint64_t *hints)
@@ -172,7 +172,8 @@ sf_table_entry(uint32_t n)
 SF_INLINE const uint32_t *
 sf_slot_half(const uint64_t *slot, bool high)
 {
-	return (const uint32_t *)(const void *)slot + (high != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__));
+	return (const uint32_t *)(const void *)slot +
+	       (high != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__));
 }
 
 /* The entry that the name's address leads to. False: nothing is noted. */
@@ -186,7 +187,8 @@ sf_hint_entry(uint64_t *hints, uint64_t key, const struct sf_entry **e)
 	    !sf_holds_32(sf_slot_half(++slot, true), (uint32_t)key))
 		return false;
 	*e = (const struct sf_entry *)(const void *)(sf_table.entries +
-						     (sf_load_32(sf_slot_half(slot, false)) & ~63u));
+						     (sf_load_32(sf_slot_half(slot, false)) &
+						      ~63u));
 	return true;
 }
 
@@ -198,8 +200,8 @@ enum sf_names { SF_NAMES_SHORT, SF_NAMES_ANY };
  * NUL, and the sequence number discards the result.
  */
 SF_INLINE bool
-sf_entry_answers(const struct sf_entry *e, uintptr_t handle, const char *name,
-		 const char *version, enum sf_kind kind, enum sf_names names, struct sf_reply *r)
+sf_entry_answers(const struct sf_entry *e, uintptr_t handle, const char *name, const char *version,
+		 enum sf_kind kind, enum sf_names names, struct sf_reply *r)
 {
 	uint32_t seq = sf_load_32(&e->seq);
 	uint32_t len;
@@ -259,8 +261,8 @@ sf_entry_value(const struct sf_entry *e, uintptr_t handle, const char *name, con
  * nothing is noted for this address, 0 where it is noted as one whose names change.
  */
 SF_INLINE bool
-sf_hint_find(uint64_t *hints, uint64_t key, uintptr_t handle, const char *name,
-	     const char *version, enum sf_kind kind, enum sf_names names, struct sf_reply *r)
+sf_hint_find(uint64_t *hints, uint64_t key, uintptr_t handle, const char *name, const char *version,
+	     enum sf_kind kind, enum sf_names names, struct sf_reply *r)
 {
 	const struct sf_entry *e;
 

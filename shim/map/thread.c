@@ -7,13 +7,13 @@
 #include "table.h"
 #include <pthread.h>
 
-#define SLOW_CALLS_HOT 64
-#define TSD_KEYS_INLINE 32
-#define KEEP_CREDIT 1024
-#define KEEP_SAMPLE 16
-#define KEEP_PROOF 64
-#define STACK_SPAN (8u << 20)
-#define BLOCKS_PER_CHUNK 16
+#define SLOW_CALLS_HOT     64
+#define TSD_KEYS_INLINE    32
+#define KEEP_CREDIT        1024
+#define KEEP_SAMPLE        16
+#define KEEP_PROOF         64
+#define STACK_SPAN         (8u << 20)
+#define BLOCKS_PER_CHUNK   16
 #define COMPILER_BARRIER() __asm__ volatile("" ::: "memory")
 
 /* Header and one empty set, of size word zero. */
@@ -29,9 +29,9 @@ uint8_t sf_thread_is_child;
 
 static pthread_key_t key;
 static uint8_t have_key;
-static uint32_t own_sets;		/* sets of a thread's own table, 0: none */
+static uint32_t own_sets; /* sets of a thread's own table, 0: none */
 static struct sf_lock lock = SF_LOCK_INIT;
-static struct sf_block *free_blocks;	/* under lock for taking; freed by CAS */
+static struct sf_block *free_blocks; /* under lock for taking; freed by CAS */
 static struct sf_block *all_blocks;
 static char *chunk;
 static uint32_t chunk_left;

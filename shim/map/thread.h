@@ -20,32 +20,32 @@ struct sf_block {
 	struct sf_counters counters;
 	struct sf_block *next_free;
 	struct sf_block *next_all;
-	uint64_t *table;		/* own hint table, NULL until the thread proves hot */
-	uint32_t text_turn;		/* writings of `text` begun */
-	char text[SF_TEXT_MAX];		/* the pending error of a negative answer */
+	uint64_t *table;        /* own hint table, NULL until the thread proves hot */
+	uint32_t text_turn;     /* writings of `text` begun */
+	char text[SF_TEXT_MAX]; /* the pending error of a negative answer */
 };
 
 struct sf_thread {
 	/* Read at every hit. */
-	uint64_t *hints;		/* never NULL; its size stands before it (sf_hint_mask) */
-	uint8_t pending;		/* 0 no error of ours, 1 to be told, 2 told */
-	uint8_t dead;			/* the TSD destructor has run */
-	uint8_t starting;		/* attach or promotion under way: a signal must not nest it */
-	struct sf_block *block;		/* NULL until the first call that misses */
+	uint64_t *hints;        /* never NULL; its size stands before it (sf_hint_mask) */
+	uint8_t pending;        /* 0 no error of ours, 1 to be told, 2 told */
+	uint8_t dead;           /* the TSD destructor has run */
+	uint8_t starting;       /* attach or promotion under way: a signal must not nest it */
+	struct sf_block *block; /* NULL until the first call that misses */
 	/*
 	 * Last plain caller of RTLD_DEFAULT: the record of an object of the initial set, never NULL.
 	 * One word, read once for each call: a signal handler's own look-up may change it.
 	 */
 	const struct sf_object *caller;
 	/* Cold. */
-	uint32_t slow_calls;		/* second-level hits so far: proves hot */
-	uint32_t firsts;		/* first sightings since the last hit by content */
-	uint32_t keep_credit;		/* hints that may still be written without proof of use */
+	uint32_t slow_calls;  /* second-level hits so far: proves hot */
+	uint32_t firsts;      /* first sightings since the last hit by content */
+	uint32_t keep_credit; /* hints that may still be written without proof of use */
 	uint32_t keep_skips;
-	uint64_t keep_hits;		/* hint hits when credit was last given */
-	uint32_t close_depth;		/* libc dlclose calls on this stack */
-	uint32_t open_depth;		/* libc dlopen calls made from C on this stack */
-	uintptr_t open_mark;		/* stack pointer of the outermost tail-jumped dlopen, or 0 */
+	uint64_t keep_hits;   /* hint hits when credit was last given */
+	uint32_t close_depth; /* libc dlclose calls on this stack */
+	uint32_t open_depth;  /* libc dlopen calls made from C on this stack */
+	uintptr_t open_mark;  /* stack pointer of the outermost tail-jumped dlopen, or 0 */
 };
 
 extern __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec")));

@@ -11,64 +11,65 @@
 #include "../base/atomic.h"
 
 /* X(identifier, "name", "meaning") */
-#define SF_COUNTERS(X)                                                                           \
-	X(DLSYM_HIT, "dlsym.hit", "answered from a hint table")                                  \
-	X(DLSYM_SHARED, "dlsym.shared", "answered from the shared map, by content")              \
-	X(DLSYM_NEGATIVE, "dlsym.negative", "answered NULL, with the error libc would give")     \
-	X(DLSYM_LEARN, "dlsym.learn", "asked of libc by the shim, kept if proved")                                  \
-	X(DLSYM_PASS, "dlsym.pass", "passed through to libc")                                    \
-	X(DEFAULT_HIT, "default.hit", "RTLD_DEFAULT answered from a hint table")                 \
-	X(DEFAULT_SHARED, "default.shared", "RTLD_DEFAULT answered from the shared map")         \
-	X(DEFAULT_NEGATIVE, "default.negative", "RTLD_DEFAULT answered NULL")                    \
-	X(DEFAULT_LEARN, "default.learn", "RTLD_DEFAULT asked of libc by the shim")                 \
-	X(DEFAULT_PASS, "default.pass", "RTLD_DEFAULT passed through to libc")                   \
-	X(DLVSYM_HIT, "dlvsym.hit", "answered from a hint table")                                \
-	X(DLVSYM_SHARED, "dlvsym.shared", "answered from the shared map, by content")            \
-	X(DLVSYM_NEGATIVE, "dlvsym.negative", "answered NULL, with the error libc would give")   \
-	X(DLVSYM_LEARN, "dlvsym.learn", "asked of libc by the shim, kept if proved")                                \
-	X(DLVSYM_PASS, "dlvsym.pass", "passed through to libc")                                  \
-	X(DLOPEN_HIT, "dlopen.hit", "open object handed out again without the loader lock")      \
-	X(DLOPEN_REAL, "dlopen.real", "asked of libc, handle recorded")                          \
-	X(DLOPEN_PASS, "dlopen.pass", "passed through to libc")                                  \
-	X(DLMOPEN_PASS, "dlmopen.pass", "passed through to libc")                                \
-	X(DLCLOSE_HIT, "dlclose.hit", "gave back a reference without the loader lock")           \
-	X(DLCLOSE_REAL, "dlclose.real", "closed by libc")                                        \
-	X(DLERROR_OWN, "dlerror.own", "text of a negative answer of the shim")                   \
-	X(DLERROR_PASS, "dlerror.pass", "passed through to libc")                                \
-	X(DLINFO_PASS, "dlinfo.pass", "passed through to libc")                                  \
-	X(BYPASS_FIRST, "bypass.first", "first sighting of this question")                       \
-	X(BYPASS_FLOOD, "bypass.flood", "not looked at: a long run of first sightings")           \
-	X(BYPASS_NEXT, "bypass.next", "RTLD_NEXT depends on the caller")                         \
-	X(BYPASS_CALLER, "bypass.caller", "the caller's object decides, and is not a plain one") \
-	X(BYPASS_UNPROVEN, "bypass.unproven", "TLS, IFUNC, absolute or unique symbol, or no proof") \
-	X(BYPASS_DEFINER, "bypass.definer", "global symbol of an object that may be unloaded")   \
-	X(BYPASS_HANDLE, "bypass.handle", "handle not known to be open")                         \
-	X(BYPASS_LONG, "bypass.long", "name too long for the map")                               \
-	X(BYPASS_NULL, "bypass.null", "no readable name")                                        \
-	X(BYPASS_NESTED, "bypass.nested", "called while this thread unloads an object")          \
-	X(BYPASS_NEGATIVE, "bypass.negative", "a negative answer that could not be vouched for") \
-	X(BYPASS_RAW, "bypass.raw", "the host holds libc's own function, or asks for it")        \
-	X(BYPASS_SPACE, "bypass.namespace", "more than one namespace")                           \
-	X(BYPASS_BUSY, "bypass.busy", "this thread has no block (yet, or no more)")             \
-	X(BYPASS_OBSERVE, "bypass.observe", "observe mode")                                      \
-	X(BYPASS_SEARCH, "bypass.search", "dlopen: the caller's own search path matters")        \
-	X(BYPASS_MODE, "bypass.mode", "dlopen: unknown flag bits")                               \
-	X(MAP_INSERT, "map.insert", "answers written to the shared map")                         \
-	X(MAP_EVICT, "map.evict", "answers dropped to make room")                                \
-	X(MAP_FULL, "map.full", "answers not kept: no memory of that size left")                 \
-	X(OBJECT_OPEN, "object.open", "handles recorded as open")                                \
-	X(OBJECT_CLOSE, "object.close", "handles retired: their answers are void")               \
-	X(OBJECT_ADOPT, "object.adopt", "handles pinned at their first look-up")                 \
-	X(SCOPE_CHANGE, "scope.change", "RTLD_GLOBAL loads: global negatives are void")          \
-	X(RAW_HANDOUT, "raw.handout", "libc's own functions handed to the host")                 \
-	X(THREAD_BLOCK, "thread.block", "thread blocks handed out")                              \
+#define SF_COUNTERS(X)                                                                             \
+	X(DLSYM_HIT, "dlsym.hit", "answered from a hint table")                                    \
+	X(DLSYM_SHARED, "dlsym.shared", "answered from the shared map, by content")                \
+	X(DLSYM_NEGATIVE, "dlsym.negative", "answered NULL, with the error libc would give")       \
+	X(DLSYM_LEARN, "dlsym.learn", "asked of libc by the shim, kept if proved")                 \
+	X(DLSYM_PASS, "dlsym.pass", "passed through to libc")                                      \
+	X(DEFAULT_HIT, "default.hit", "RTLD_DEFAULT answered from a hint table")                   \
+	X(DEFAULT_SHARED, "default.shared", "RTLD_DEFAULT answered from the shared map")           \
+	X(DEFAULT_NEGATIVE, "default.negative", "RTLD_DEFAULT answered NULL")                      \
+	X(DEFAULT_LEARN, "default.learn", "RTLD_DEFAULT asked of libc by the shim")                \
+	X(DEFAULT_PASS, "default.pass", "RTLD_DEFAULT passed through to libc")                     \
+	X(DLVSYM_HIT, "dlvsym.hit", "answered from a hint table")                                  \
+	X(DLVSYM_SHARED, "dlvsym.shared", "answered from the shared map, by content")              \
+	X(DLVSYM_NEGATIVE, "dlvsym.negative", "answered NULL, with the error libc would give")     \
+	X(DLVSYM_LEARN, "dlvsym.learn", "asked of libc by the shim, kept if proved")               \
+	X(DLVSYM_PASS, "dlvsym.pass", "passed through to libc")                                    \
+	X(DLOPEN_HIT, "dlopen.hit", "open object handed out again without the loader lock")        \
+	X(DLOPEN_REAL, "dlopen.real", "asked of libc, handle recorded")                            \
+	X(DLOPEN_PASS, "dlopen.pass", "passed through to libc")                                    \
+	X(DLMOPEN_PASS, "dlmopen.pass", "passed through to libc")                                  \
+	X(DLCLOSE_HIT, "dlclose.hit", "gave back a reference without the loader lock")             \
+	X(DLCLOSE_REAL, "dlclose.real", "closed by libc")                                          \
+	X(DLERROR_OWN, "dlerror.own", "text of a negative answer of the shim")                     \
+	X(DLERROR_PASS, "dlerror.pass", "passed through to libc")                                  \
+	X(DLINFO_PASS, "dlinfo.pass", "passed through to libc")                                    \
+	X(BYPASS_FIRST, "bypass.first", "first sighting of this question")                         \
+	X(BYPASS_FLOOD, "bypass.flood", "not looked at: a long run of first sightings")            \
+	X(BYPASS_NEXT, "bypass.next", "RTLD_NEXT depends on the caller")                           \
+	X(BYPASS_CALLER, "bypass.caller", "the caller's object decides, and is not a plain one")   \
+	X(BYPASS_UNPROVEN, "bypass.unproven",                                                      \
+	  "TLS, IFUNC, absolute or unique symbol, or no proof")                                    \
+	X(BYPASS_DEFINER, "bypass.definer", "global symbol of an object that may be unloaded")     \
+	X(BYPASS_HANDLE, "bypass.handle", "handle not known to be open")                           \
+	X(BYPASS_LONG, "bypass.long", "name too long for the map")                                 \
+	X(BYPASS_NULL, "bypass.null", "no readable name")                                          \
+	X(BYPASS_NESTED, "bypass.nested", "called while this thread unloads an object")            \
+	X(BYPASS_NEGATIVE, "bypass.negative", "a negative answer that could not be vouched for")   \
+	X(BYPASS_RAW, "bypass.raw", "the host holds libc's own function, or asks for it")          \
+	X(BYPASS_SPACE, "bypass.namespace", "more than one namespace")                             \
+	X(BYPASS_BUSY, "bypass.busy", "this thread has no block (yet, or no more)")                \
+	X(BYPASS_OBSERVE, "bypass.observe", "observe mode")                                        \
+	X(BYPASS_SEARCH, "bypass.search", "dlopen: the caller's own search path matters")          \
+	X(BYPASS_MODE, "bypass.mode", "dlopen: unknown flag bits")                                 \
+	X(MAP_INSERT, "map.insert", "answers written to the shared map")                           \
+	X(MAP_EVICT, "map.evict", "answers dropped to make room")                                  \
+	X(MAP_FULL, "map.full", "answers not kept: no memory of that size left")                   \
+	X(OBJECT_OPEN, "object.open", "handles recorded as open")                                  \
+	X(OBJECT_CLOSE, "object.close", "handles retired: their answers are void")                 \
+	X(OBJECT_ADOPT, "object.adopt", "handles pinned at their first look-up")                   \
+	X(SCOPE_CHANGE, "scope.change", "RTLD_GLOBAL loads: global negatives are void")            \
+	X(RAW_HANDOUT, "raw.handout", "libc's own functions handed to the host")                   \
+	X(THREAD_BLOCK, "thread.block", "thread blocks handed out")                                \
 	X(THREAD_TABLE, "thread.table", "hint tables given to threads that proved hot")
 
 enum sf_counter {
 #define X(id, name, text) SF_##id,
 	SF_COUNTERS(X)
 #undef X
-	SF_COUNTER_COUNT
+		SF_COUNTER_COUNT
 };
 
 /* The counters of one thread; blocks form a list that only grows. */

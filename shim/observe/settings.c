@@ -15,7 +15,7 @@ struct setting {
 };
 
 static const struct setting table[] = {
-#define W(name, variable, def, words, text) {variable, &sf_settings.name, def, 0, 0, words},
+#define W(name, variable, def, words, text)    {variable, &sf_settings.name, def, 0, 0, words},
 #define N(name, variable, def, min, max, text) {variable, &sf_settings.name, def, min, max, NULL},
 	SF_SETTINGS(W, N)
 #undef W

@@ -16,23 +16,22 @@ enum sf_go_mode { SF_GO_OFF, SF_GO_LIBC, SF_GO_STRICT, SF_GO_ON };
  *                                          word's place in the list)
  * N(name, variable, default, min, max, text): a decimal number
  */
-#define SF_SETTINGS(W, N)                                                                        \
-	W(mode, "SYMFAST", SF_MODE_ON, "off|observe|on",                                         \
-	  "off: every call goes straight to libc; observe: libc answers, calls are counted")     \
-	W(disable, "SYMFAST_DISABLE", 0, "0|1", "1: stand aside before anything else is done")   \
-	W(stats, "SYMFAST_STATS", 0, "0|1", "1: print the counters when the process exits")      \
-	W(verbose, "SYMFAST_VERBOSE", 0, "0|1", "1: print the effective settings at start")      \
-	N(map_kib, "SYMFAST_MAP_KIB", 16384, 256, 1048576,                                       \
-	  "upper limit of the shared map, KiB")                                                  \
-	N(thread_kib, "SYMFAST_THREAD_KIB", 64, 0, 64,                                           \
-	  "upper limit of memory per thread, KiB; below 8 threads get no table of their own")    \
-	W(go, "SYMFAST_GO", SF_GO_ON, "off|libc|strict|on",                                      \
-	  "Go hosts: off, only the C level, a stat at every plugin.Open, or the full detour")    \
-	N(go_ttl_ms, "SYMFAST_GO_TTL_MS", 100, 0, 3600000,                                       \
+#define SF_SETTINGS(W, N)                                                                          \
+	W(mode, "SYMFAST", SF_MODE_ON, "off|observe|on",                                           \
+	  "off: every call goes straight to libc; observe: libc answers, calls are counted")       \
+	W(disable, "SYMFAST_DISABLE", 0, "0|1", "1: stand aside before anything else is done")     \
+	W(stats, "SYMFAST_STATS", 0, "0|1", "1: print the counters when the process exits")        \
+	W(verbose, "SYMFAST_VERBOSE", 0, "0|1", "1: print the effective settings at start")        \
+	N(map_kib, "SYMFAST_MAP_KIB", 16384, 256, 1048576, "upper limit of the shared map, KiB")   \
+	N(thread_kib, "SYMFAST_THREAD_KIB", 64, 0, 64,                                             \
+	  "upper limit of memory per thread, KiB; below 8 threads get no table of their own")      \
+	W(go, "SYMFAST_GO", SF_GO_ON, "off|libc|strict|on",                                        \
+	  "Go hosts: off, only the C level, a stat at every plugin.Open, or the full detour")      \
+	N(go_ttl_ms, "SYMFAST_GO_TTL_MS", 100, 0, 3600000,                                         \
 	  "Go hosts: how long a canonical plugin path is trusted, milliseconds")
 
 struct sf_settings {
-#define W(name, variable, def, words, text) unsigned int name;
+#define W(name, variable, def, words, text)    unsigned int name;
 #define N(name, variable, def, min, max, text) unsigned int name;
 	SF_SETTINGS(W, N)
 #undef W

@@ -4,11 +4,11 @@
 #define SF_MODE_H
 
 /* The assembly stubs know SF_WORD_PASS by its number. */
-#define SF_WORD_COLD    0	/* nothing known yet: boot on the way */
-#define SF_WORD_PASS    1	/* tail jump to the next definition, nothing else */
-#define SF_WORD_ON      2	/* answer from the map */
-#define SF_WORD_EARLY   3	/* booted, constructor not yet run: pass through from C */
-#define SF_WORD_OBSERVE 4	/* count and pass through */
+#define SF_WORD_COLD    0 /* nothing known yet: boot on the way */
+#define SF_WORD_PASS    1 /* tail jump to the next definition, nothing else */
+#define SF_WORD_ON      2 /* answer from the map */
+#define SF_WORD_EARLY   3 /* booted, constructor not yet run: pass through from C */
+#define SF_WORD_OBSERVE 4 /* count and pass through */
 
 #ifndef __ASSEMBLER__
 #include "../base/attr.h"

@@ -14,7 +14,8 @@ static const char *object;
 static unsigned pause_us;
 static _Atomic bool stop; /* set by main, read by the loading thread; orders nothing else */
 
-static void *state_new(unsigned thread)
+static void *
+state_new(unsigned thread)
 {
 	struct bench_walk *w = malloc(sizeof(*w));
 
@@ -25,7 +26,8 @@ static void *state_new(unsigned thread)
 	return w;
 }
 
-BENCH_INLINE unsigned beside_call(void *arg)
+BENCH_INLINE unsigned
+beside_call(void *arg)
 {
 	const struct bench_item *it = bench_walk_next(arg);
 
@@ -37,14 +39,16 @@ BENCH_INLINE unsigned beside_call(void *arg)
  * as one call while thousands of calls fit into a gap. Calls that come at their own pace, as a
  * service's requests do, see the lock as often as it is held.
  */
-static void rest(void)
+static void
+rest(void)
 {
 	struct timespec pause = {0, pause_us * 1000L};
 
 	nanosleep(&pause, NULL);
 }
 
-static uint64_t paced_timed(void *state, struct bench_hist *h, unsigned groups, unsigned each)
+static uint64_t
+paced_timed(void *state, struct bench_hist *h, unsigned groups, unsigned each)
 {
 	uint64_t wrong = 0;
 
@@ -55,13 +59,15 @@ static uint64_t paced_timed(void *state, struct bench_hist *h, unsigned groups, 
 	return wrong;
 }
 
-static uint64_t beside_timed(void *state, struct bench_hist *h, unsigned groups, unsigned each)
+static uint64_t
+beside_timed(void *state, struct bench_hist *h, unsigned groups, unsigned each)
 {
 	return bench_loop_timed(state, h, groups, each, beside_call);
 }
 
 /* The load must be real: an object that stays mapped would make the loop a mere counter. */
-static void demand_unload(void)
+static void
+demand_unload(void)
 {
 	void *handle = dlopen(object, RTLD_NOW);
 
@@ -75,7 +81,8 @@ static void demand_unload(void)
  * A service has asked for its names before; what a first look-up costs is another question. The
  * passes also hold stock libc to the truth before anything loads.
  */
-static void warm_up(void)
+static void
+warm_up(void)
 {
 	void *state = state_new(0);
 
@@ -83,7 +90,8 @@ static void warm_up(void)
 	free(state);
 }
 
-static void *keep_loading(void *arg)
+static void *
+keep_loading(void *arg)
 {
 	uint64_t *loads = arg;
 
@@ -97,7 +105,8 @@ static void *keep_loading(void *arg)
 	return NULL;
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	static const struct bench_work busy = {state_new, NULL, beside_timed, 10};
 	static const struct bench_work paced = {state_new, NULL, paced_timed, 10};

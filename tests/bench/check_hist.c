@@ -7,7 +7,8 @@
 
 #define SAMPLES 50001u
 
-static int by_value(const void *a, const void *b)
+static int
+by_value(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
@@ -15,7 +16,8 @@ static int by_value(const void *a, const void *b)
 }
 
 /* Values of all magnitudes, each about as likely: what latencies look like at their worst. */
-static uint64_t sample(unsigned i)
+static uint64_t
+sample(unsigned i)
 {
 	static uint64_t seed = 1;
 
@@ -23,7 +25,8 @@ static uint64_t sample(unsigned i)
 	return (seed >> 1 | UINT64_C(1) << 62) >> (i % 63);
 }
 
-static void demand_near(double got, uint64_t truth, const char *what)
+static void
+demand_near(double got, uint64_t truth, const char *what)
 {
 	double off = got - (double)truth;
 
@@ -33,7 +36,8 @@ static void demand_near(double got, uint64_t truth, const char *what)
 		errx(1, "%s: %f, but the truth is %" PRIu64, what, got, truth);
 }
 
-int main(void)
+int
+main(void)
 {
 	static const double shares[] = {0.001, 0.1, 0.5, 0.9, 0.99, 0.999, 1};
 	struct bench_hist *whole = bench_hist_new(), *part = bench_hist_new();

@@ -17,7 +17,7 @@ struct crew {
 	struct bench_ticks ticks;
 	_Atomic unsigned arrived; /* pairs with itself: the last to arrive opens the gate */
 	_Atomic unsigned opened;  /* how often the gate opened; release pairs with acquire */
-	_Atomic uint64_t began;	  /* when it opened last; written before the release */
+	_Atomic uint64_t began;   /* when it opened last; written before the release */
 	pthread_mutex_t lock;
 	struct bench_hist *hist[PHASES];
 	uint64_t wrong;
@@ -36,7 +36,8 @@ struct member {
 };
 
 /* Spins, and lets others run only when there are more threads than CPUs. Returns the start. */
-static uint64_t barrier(struct crew *c)
+static uint64_t
+barrier(struct crew *c)
 {
 	unsigned turn = atomic_load(&c->opened);
 
@@ -54,7 +55,8 @@ static uint64_t barrier(struct crew *c)
 }
 
 /* Switches that the kernel forced on this thread: other work was on the machine. */
-static uint64_t preemptions(void)
+static uint64_t
+preemptions(void)
 {
 	struct rusage used;
 
@@ -63,7 +65,8 @@ static uint64_t preemptions(void)
 	return (uint64_t)used.ru_nivcsw;
 }
 
-static void account(struct crew *c, uint64_t calls, uint64_t preempted, uint64_t length)
+static void
+account(struct crew *c, uint64_t calls, uint64_t preempted, uint64_t length)
 {
 	pthread_mutex_lock(&c->lock);
 	c->calls += calls;
@@ -73,7 +76,8 @@ static void account(struct crew *c, uint64_t calls, uint64_t preempted, uint64_t
 	pthread_mutex_unlock(&c->lock);
 }
 
-static void phase_batches(struct member *m)
+static void
+phase_batches(struct member *m)
 {
 	struct crew *c = m->crew;
 	uint64_t began = barrier(c), now, calls = 0;
@@ -89,7 +93,8 @@ static void phase_batches(struct member *m)
 	account(c, calls, preemptions() - forced, now - began);
 }
 
-static void phase_timed(struct member *m, enum phase phase, unsigned each)
+static void
+phase_timed(struct member *m, enum phase phase, unsigned each)
 {
 	const struct bench_work *w = m->crew->work;
 	unsigned groups = w->chunk ? w->chunk : BENCH_BATCH / each;
@@ -100,7 +105,8 @@ static void phase_timed(struct member *m, enum phase phase, unsigned each)
 	while (bench_clock_ns() - began < m->crew->o->ms * UINT64_C(1000000));
 }
 
-static void pin(unsigned cpu)
+static void
+pin(unsigned cpu)
 {
 	cpu_set_t set;
 
@@ -110,7 +116,8 @@ static void pin(unsigned cpu)
 		err(1, "CPU %u", cpu);
 }
 
-static void *member_run(void *arg)
+static void *
+member_run(void *arg)
 {
 	struct member *m = arg;
 	struct crew *c = m->crew;
@@ -131,7 +138,8 @@ static void *member_run(void *arg)
 	return NULL;
 }
 
-static void members_run(struct crew *c)
+static void
+members_run(struct crew *c)
 {
 	struct member *all = calloc(c->o->threads, sizeof(*all));
 	pthread_attr_t attr;
@@ -157,15 +165,16 @@ static void members_run(struct crew *c)
 		pthread_join(all[i].id, NULL);
 }
 
-double bench_crew_ns(const struct bench_hist *h, const struct bench_ticks *t, double q,
-		     unsigned each)
+double
+bench_crew_ns(const struct bench_hist *h, const struct bench_ticks *t, double q, unsigned each)
 {
 	double ticks = bench_hist_at(h, q) - t->cost;
 
 	return ticks > 0 ? ticks / t->per_ns / each : 0;
 }
 
-static void report(const struct crew *c)
+static void
+report(const struct crew *c)
 {
 	const struct bench_hist *one = c->hist[SINGLES], *group = c->hist[GROUPS];
 
@@ -188,7 +197,8 @@ static void report(const struct crew *c)
 }
 
 /* For instruction counts: the calls and nothing else that depends on time. */
-static void count_only(const struct bench_options *o, const struct bench_work *work)
+static void
+count_only(const struct bench_options *o, const struct bench_work *work)
 {
 	void *state = work->state_new(0);
 	uint64_t wrong = 0;
@@ -202,7 +212,8 @@ static void count_only(const struct bench_options *o, const struct bench_work *w
 	bench_demand_right(wrong);
 }
 
-void bench_crew_run(const struct bench_options *o, const struct bench_work *work)
+void
+bench_crew_run(const struct bench_options *o, const struct bench_work *work)
 {
 	struct crew c = {.o = o, .work = work, .lock = PTHREAD_MUTEX_INITIALIZER};
 

@@ -5,7 +5,8 @@
 #include <string.h>
 #include "hist.h"
 
-struct bench_hist *bench_hist_new(void)
+struct bench_hist *
+bench_hist_new(void)
 {
 	struct bench_hist *h = malloc(sizeof(*h));
 
@@ -15,7 +16,8 @@ struct bench_hist *bench_hist_new(void)
 	return h;
 }
 
-void bench_hist_merge(struct bench_hist *to, const struct bench_hist *from)
+void
+bench_hist_merge(struct bench_hist *to, const struct bench_hist *from)
 {
 	to->count += from->count;
 	if (from->max > to->max)
@@ -25,7 +27,8 @@ void bench_hist_merge(struct bench_hist *to, const struct bench_hist *from)
 }
 
 /* The middle of a bucket: the inverse of bench_hist_index(). */
-static double middle(unsigned i)
+static double
+middle(unsigned i)
 {
 	unsigned shift;
 
@@ -35,7 +38,8 @@ static double middle(unsigned i)
 	return ((double)(i - (shift << BENCH_HIST_SUB)) + 0.5) * (double)(UINT64_C(1) << shift);
 }
 
-double bench_hist_at(const struct bench_hist *h, double q)
+double
+bench_hist_at(const struct bench_hist *h, double q)
 {
 	double wanted = q * (double)h->count, seen = 0;
 

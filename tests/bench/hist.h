@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#define BENCH_HIST_SUB	   7 /* 2^7 buckets for each power of two */
+#define BENCH_HIST_SUB     7 /* 2^7 buckets for each power of two */
 #define BENCH_HIST_BUCKETS ((64 - BENCH_HIST_SUB + 1) << BENCH_HIST_SUB)
 
 /* One writer at a time; threads keep one each and merge at the end. */
@@ -16,7 +16,8 @@ struct bench_hist {
 };
 
 /* Values below 2^(SUB+1) have a bucket each; above that the top SUB+1 bits choose the bucket. */
-static inline unsigned bench_hist_index(uint64_t v)
+static inline unsigned
+bench_hist_index(uint64_t v)
 {
 	unsigned shift;
 
@@ -26,7 +27,8 @@ static inline unsigned bench_hist_index(uint64_t v)
 	return (shift << BENCH_HIST_SUB) + (unsigned)(v >> shift);
 }
 
-static inline void bench_hist_add(struct bench_hist *h, uint64_t v)
+static inline void
+bench_hist_add(struct bench_hist *h, uint64_t v)
 {
 	h->count++;
 	if (v > h->max)

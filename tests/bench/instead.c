@@ -32,7 +32,8 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
 static __thread struct map own;
 
-static uint64_t hash(const void *handle, const char *name)
+static uint64_t
+hash(const void *handle, const char *name)
 {
 	uint64_t h = 0xcbf29ce484222325 ^ (uintptr_t)handle;
 
@@ -41,7 +42,8 @@ static uint64_t hash(const void *handle, const char *name)
 	return h ^ h >> 32;
 }
 
-static void map_init(struct map *m)
+static void
+map_init(struct map *m)
 {
 	size_t size = 16;
 
@@ -54,7 +56,8 @@ static void map_init(struct map *m)
 }
 
 /* The slot that holds the key, or the empty one where it belongs. */
-static struct slot *map_find(const struct map *m, const void *handle, const char *name)
+static struct slot *
+map_find(const struct map *m, const void *handle, const char *name)
 {
 	size_t i = hash(handle, name) & m->mask;
 
@@ -63,7 +66,8 @@ static struct slot *map_find(const struct map *m, const void *handle, const char
 	return &m->slots[i];
 }
 
-static void *map_fill(struct slot *s, void *handle, const char *name)
+static void *
+map_fill(struct slot *s, void *handle, const char *name)
 {
 	if (!s->name) {
 		s->handle = handle;
@@ -73,7 +77,8 @@ static void *map_fill(struct slot *s, void *handle, const char *name)
 	return s->value;
 }
 
-static void *mutex_lookup(void *handle, const char *name)
+static void *
+mutex_lookup(void *handle, const char *name)
 {
 	void *value;
 
@@ -83,7 +88,8 @@ static void *mutex_lookup(void *handle, const char *name)
 	return value;
 }
 
-static void *rwlock_lookup(void *handle, const char *name)
+static void *
+rwlock_lookup(void *handle, const char *name)
 {
 	struct slot *s;
 	void *value;
@@ -102,7 +108,8 @@ static void *rwlock_lookup(void *handle, const char *name)
 	return value;
 }
 
-static void *own_lookup(void *handle, const char *name)
+static void *
+own_lookup(void *handle, const char *name)
 {
 	if (!own.slots)
 		map_init(&own);
@@ -113,12 +120,14 @@ static void *own_lookup(void *handle, const char *name)
 /* ck_ht alone, filled by one writer beforehand: lock-free reads, nothing that could unload. */
 static ck_ht_t table;
 
-static void *ck_get(size_t size)
+static void *
+ck_get(size_t size)
 {
 	return malloc(size);
 }
 
-static void ck_put(void *p, size_t size, bool defer)
+static void
+ck_put(void *p, size_t size, bool defer)
 {
 	(void)size;
 	(void)defer;
@@ -128,7 +137,8 @@ static void ck_put(void *p, size_t size, bool defer)
 #define KEY_BYTES 512u
 
 /* ck_ht compares one run of bytes: the handle's value with the name behind it. */
-static uint16_t ck_key(char *key, const void *handle, const char *name)
+static uint16_t
+ck_key(char *key, const void *handle, const char *name)
 {
 	size_t size = strlen(name);
 
@@ -139,7 +149,8 @@ static uint16_t ck_key(char *key, const void *handle, const char *name)
 	return (uint16_t)(size + sizeof(handle));
 }
 
-static void ck_fill(void)
+static void
+ck_fill(void)
 {
 	static struct ck_malloc memory = {.malloc = ck_get, .free = ck_put};
 
@@ -159,7 +170,8 @@ static void ck_fill(void)
 	}
 }
 
-static void *ck_lookup(void *handle, const char *name)
+static void *
+ck_lookup(void *handle, const char *name)
 {
 	char key[KEY_BYTES];
 	uint16_t size = ck_key(key, handle, name);
@@ -172,7 +184,8 @@ static void *ck_lookup(void *handle, const char *name)
 }
 #endif
 
-static void *state_new(unsigned thread)
+static void *
+state_new(unsigned thread)
 {
 	struct bench_walk *w = malloc(sizeof(*w));
 
@@ -212,7 +225,8 @@ static const struct bench_kind kinds[] = {
 #endif
 };
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	struct bench_options o;
 

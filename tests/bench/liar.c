@@ -2,7 +2,8 @@
 // A preload that lies now and then: the bench must call a run with it a failure, however fast.
 #include <dlfcn.h>
 
-void *dlsym(void *handle, const char *name)
+void *
+dlsym(void *handle, const char *name)
 {
 	static void *(*real)(void *, const char *);
 	static unsigned calls;

@@ -19,7 +19,8 @@ struct state {
 	char fresh[FRESH_BYTES + NAME_MAX_BYTES];
 };
 
-static void *state_new(unsigned thread)
+static void *
+state_new(unsigned thread)
 {
 	struct state *s = malloc(sizeof(*s));
 
@@ -32,20 +33,23 @@ static void *state_new(unsigned thread)
 }
 
 /* The control: everything but the look-up, so that a row shows what the loop itself costs. */
-static __attribute__((noinline)) void *answer(const struct bench_item *it)
+static __attribute__((noinline)) void *
+answer(const struct bench_item *it)
 {
 	__asm__ volatile("" : : : "memory");
 	return it->want;
 }
 
-BENCH_INLINE unsigned empty_call(void *arg)
+BENCH_INLINE unsigned
+empty_call(void *arg)
 {
 	const struct bench_item *it = bench_walk_next(&((struct state *)arg)->walk);
 
 	return answer(it) != it->want;
 }
 
-BENCH_INLINE unsigned hit_call(void *arg)
+BENCH_INLINE unsigned
+hit_call(void *arg)
 {
 	const struct bench_item *it = bench_walk_next(&((struct state *)arg)->walk);
 
@@ -53,7 +57,8 @@ BENCH_INLINE unsigned hit_call(void *arg)
 }
 
 /* Successive names lie at successive places of a ring far larger than any hint table. */
-BENCH_INLINE const char *fresh_name(struct state *s, const char *name)
+BENCH_INLINE const char *
+fresh_name(struct state *s, const char *name)
 {
 	size_t size = strlen(name) + 1;
 	char *at = s->fresh + s->fresh_at;
@@ -63,7 +68,8 @@ BENCH_INLINE const char *fresh_name(struct state *s, const char *name)
 	return at;
 }
 
-BENCH_INLINE unsigned fresh_call(void *arg)
+BENCH_INLINE unsigned
+fresh_call(void *arg)
 {
 	struct state *s = arg;
 	const struct bench_item *it = bench_walk_next(&s->walk);
@@ -72,7 +78,8 @@ BENCH_INLINE unsigned fresh_call(void *arg)
 }
 
 /* What fresh_call costs without the look-up. */
-BENCH_INLINE unsigned copy_call(void *arg)
+BENCH_INLINE unsigned
+copy_call(void *arg)
 {
 	struct state *s = arg;
 	const struct bench_item *it = bench_walk_next(&s->walk);
@@ -83,7 +90,8 @@ BENCH_INLINE unsigned copy_call(void *arg)
 }
 
 /* Every name passes through one buffer: the pointer says nothing about the name. */
-BENCH_INLINE unsigned same_call(void *arg)
+BENCH_INLINE unsigned
+same_call(void *arg)
 {
 	struct state *s = arg;
 	const struct bench_item *it = bench_walk_next(&s->walk);
@@ -92,21 +100,24 @@ BENCH_INLINE unsigned same_call(void *arg)
 	return dlsym(it->handle, s->one) != it->want;
 }
 
-BENCH_INLINE unsigned default_call(void *arg)
+BENCH_INLINE unsigned
+default_call(void *arg)
 {
 	const struct bench_item *it = bench_walk_next(&((struct state *)arg)->walk);
 
 	return dlsym(RTLD_DEFAULT, it->name) != it->want;
 }
 
-BENCH_INLINE unsigned next_call(void *arg)
+BENCH_INLINE unsigned
+next_call(void *arg)
 {
 	const struct bench_item *it = bench_walk_next(&((struct state *)arg)->walk);
 
 	return dlsym(RTLD_NEXT, it->name) != it->want;
 }
 
-BENCH_INLINE unsigned version_call(void *arg)
+BENCH_INLINE unsigned
+version_call(void *arg)
 {
 	const struct bench_item *it = bench_walk_next(&((struct state *)arg)->walk);
 
@@ -123,10 +134,11 @@ BENCH_LOOPS(next)
 BENCH_LOOPS(version)
 
 static const struct bench_kind kinds[] = {
-	BENCH_KIND(empty), BENCH_KIND(hit),	BENCH_KIND(fresh), BENCH_KIND(copy),
+	BENCH_KIND(empty), BENCH_KIND(hit),     BENCH_KIND(fresh), BENCH_KIND(copy),
 	BENCH_KIND(same),  BENCH_KIND(default), BENCH_KIND(next),  BENCH_KIND(version)};
 
-static void demand_names(const char *kind)
+static void
+demand_names(const char *kind)
 {
 	for (unsigned i = 0; i < names.count; i++) {
 		if (!strcmp(kind, "version") && !names.items[i].version)
@@ -136,7 +148,8 @@ static void demand_names(const char *kind)
 	}
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	struct bench_options o;
 

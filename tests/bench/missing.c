@@ -14,10 +14,11 @@ static void *libc_handle;
 struct state {
 	struct bench_walk walk;
 	char unique[64]; /* prefix, thread, and a decimal counter that ends the string */
-	unsigned last;	 /* index of the counter's last digit */
+	unsigned last;   /* index of the counter's last digit */
 };
 
-static void *state_new(unsigned thread)
+static void *
+state_new(unsigned thread)
 {
 	struct state *s = calloc(1, sizeof(*s));
 
@@ -31,14 +32,16 @@ static void *state_new(unsigned thread)
 	return s;
 }
 
-BENCH_INLINE unsigned fail_call(void *arg)
+BENCH_INLINE unsigned
+fail_call(void *arg)
 {
 	const struct bench_item *it = bench_walk_next(&((struct state *)arg)->walk);
 
 	return dlsym(it->handle, it->name) != NULL;
 }
 
-BENCH_INLINE unsigned error_call(void *arg)
+BENCH_INLINE unsigned
+error_call(void *arg)
 {
 	const struct bench_item *it = bench_walk_next(&((struct state *)arg)->walk);
 	void *p = dlsym(it->handle, it->name);
@@ -46,7 +49,8 @@ BENCH_INLINE unsigned error_call(void *arg)
 	return p || !dlerror();
 }
 
-BENCH_INLINE void count_up(struct state *s)
+BENCH_INLINE void
+count_up(struct state *s)
 {
 	char *digit = s->unique + s->last;
 
@@ -55,7 +59,8 @@ BENCH_INLINE void count_up(struct state *s)
 	++*digit;
 }
 
-BENCH_INLINE unsigned unique_call(void *arg)
+BENCH_INLINE unsigned
+unique_call(void *arg)
 {
 	struct state *s = arg;
 
@@ -68,7 +73,8 @@ BENCH_LOOPS(error)
 BENCH_LOOPS(unique)
 
 /* Real names with an ending that no object has. */
-static void spoil_names(void)
+static void
+spoil_names(void)
 {
 	for (unsigned i = 0; i < names.count; i++) {
 		char *spoilt;
@@ -80,7 +86,8 @@ static void spoil_names(void)
 }
 
 /* Each name once in full: the text must name the symbol, and a second dlerror must be NULL. */
-static void demand_texts(void)
+static void
+demand_texts(void)
 {
 	for (unsigned i = 0; i < names.count; i++) {
 		const struct bench_item *it = &names.items[i];
@@ -97,7 +104,8 @@ static void demand_texts(void)
  * Written memory, exactly: the kernel's cheap counters may be off by 32 pages for each CPU, and
  * resident pages of files come and go with read-ahead. This file adds up the real pages.
  */
-static double written_kib(void)
+static double
+written_kib(void)
 {
 	FILE *f = fopen("/proc/self/smaps_rollup", "re");
 	unsigned long kib, sum = 0;
@@ -119,7 +127,8 @@ static double written_before;
  * Memory counts from the moment when the bench has its own pages and 10,000 names have gone by,
  * so that every pool which only has to fill once is full.
  */
-static void *unique_state_new(unsigned thread)
+static void *
+unique_state_new(unsigned thread)
 {
 	struct state *s = state_new(thread);
 
@@ -129,7 +138,8 @@ static void *unique_state_new(unsigned thread)
 	return s;
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	static const struct bench_work fail = {state_new, fail_batch, fail_timed, 0};
 	static const struct bench_work error = {state_new, error_batch, error_timed, 0};

@@ -25,7 +25,8 @@ struct table {
 	const char *definition_strings;
 };
 
-static const char *map_file(const char *path)
+static const char *
+map_file(const char *path)
 {
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -40,7 +41,8 @@ static const char *map_file(const char *path)
 	return p;
 }
 
-static void table_read(struct table *t, const char *path)
+static void
+table_read(struct table *t, const char *path)
 {
 	const ElfW(Ehdr) * head;
 
@@ -68,7 +70,8 @@ static void table_read(struct table *t, const char *path)
 		errx(1, "%s: no dynamic symbols", path);
 }
 
-static const char *version_name(const struct table *t, size_t symbol)
+static const char *
+version_name(const struct table *t, size_t symbol)
 {
 	const char *at = t->definitions;
 
@@ -89,7 +92,8 @@ static const char *version_name(const struct table *t, size_t symbol)
  * Names that a preloaded library may rightly define itself are no use: the answer under the
  * default scope would differ, and rightly so. A leading underscore is libc's own business.
  */
-static bool is_plain_name(const char *name)
+static bool
+is_plain_name(const char *name)
 {
 	static const char *const taken[] = {"dl", "backtrace", "realpath", "_"};
 
@@ -99,12 +103,14 @@ static bool is_plain_name(const char *name)
 	return true;
 }
 
-static bool is_defined(const ElfW(Sym) * s)
+static bool
+is_defined(const ElfW(Sym) * s)
 {
 	return s->st_shndx != SHN_UNDEF && s->st_name;
 }
 
-static bool is_usable(const struct table *t, size_t i)
+static bool
+is_usable(const struct table *t, size_t i)
 {
 	const ElfW(Sym) *s = &t->syms[i];
 	unsigned bind = ELF64_ST_BIND(s->st_info);
@@ -120,13 +126,15 @@ struct entry {
 	size_t symbol;
 };
 
-static int by_name(const void *a, const void *b)
+static int
+by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
 }
 
 /* All usable names that have exactly one definition, sorted; returns how many. */
-static size_t candidates(const struct table *t, struct entry **out)
+static size_t
+candidates(const struct table *t, struct entry **out)
 {
 	struct entry *all = calloc(t->nsyms, sizeof(*all));
 	size_t n = 0, kept = 0;
@@ -150,7 +158,8 @@ static size_t candidates(const struct table *t, struct entry **out)
 }
 
 /* Appends `count` names of the object, evenly spread over all that it offers. */
-static void append(struct bench_set *set, const char *object, unsigned count)
+static void
+append(struct bench_set *set, const char *object, unsigned count)
 {
 	void *handle = dlopen(object, RTLD_NOW | RTLD_LOCAL);
 	struct link_map *map;
@@ -177,7 +186,8 @@ static void append(struct bench_set *set, const char *object, unsigned count)
 }
 
 /* The same order in every run, so that stock and preloaded walk the same way. */
-static void shuffle(struct bench_set *set)
+static void
+shuffle(struct bench_set *set)
 {
 	uint64_t seed = 0x2545f4914f6cdd1d;
 
@@ -192,7 +202,8 @@ static void shuffle(struct bench_set *set)
 	}
 }
 
-void bench_set_read(struct bench_set *set, const struct bench_options *o)
+void
+bench_set_read(struct bench_set *set, const struct bench_options *o)
 {
 	set->count = 0;
 	set->items = calloc(o->names, sizeof(*set->items));

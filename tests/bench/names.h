@@ -9,7 +9,7 @@ struct bench_item {
 	void *handle;
 	const char *name;
 	const char *version; /* NULL where the object has no versions */
-	void *want;	     /* load address + st_value; never asked from dlsym */
+	void *want;          /* load address + st_value; never asked from dlsym */
 };
 
 struct bench_set {
@@ -30,7 +30,8 @@ struct bench_walk {
 	unsigned at;
 };
 
-static inline const struct bench_item *bench_walk_next(struct bench_walk *w)
+static inline const struct bench_item *
+bench_walk_next(struct bench_walk *w)
 {
 	const struct bench_item *it = &w->set->items[w->at];
 

@@ -11,15 +11,16 @@
 #include "options.h"
 
 static const struct option table[] = {
-	{"kind", required_argument, NULL, 'k'},	   {"set", required_argument, NULL, 's'},
+	{"kind", required_argument, NULL, 'k'},    {"set", required_argument, NULL, 's'},
 	{"object", required_argument, NULL, 'o'},  {"others", required_argument, NULL, 'O'},
 	{"preload", required_argument, NULL, 'p'}, {"names", required_argument, NULL, 'n'},
 	{"threads", required_argument, NULL, 't'}, {"ms", required_argument, NULL, 'm'},
 	{"calls", required_argument, NULL, 'c'},   {"pause-us", required_argument, NULL, 'u'},
-	{"pin", no_argument, NULL, 'P'},	   {NULL, 0, NULL, 0},
+	{"pin", no_argument, NULL, 'P'},           {NULL, 0, NULL, 0},
 };
 
-static uint64_t number(const char *text, uint64_t most)
+static uint64_t
+number(const char *text, uint64_t most)
 {
 	char *end;
 	uint64_t n = strtoull(text, &end, 10);
@@ -29,7 +30,8 @@ static uint64_t number(const char *text, uint64_t most)
 	return n;
 }
 
-static void take(struct bench_options *o, int letter)
+static void
+take(struct bench_options *o, int letter)
 {
 	switch (letter) {
 	case 'k':
@@ -75,7 +77,8 @@ struct wanted {
 	bool found;
 };
 
-static int same_file(struct dl_phdr_info *info, size_t size, void *arg)
+static int
+same_file(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	struct wanted *w = arg;
 	struct stat st;
@@ -86,7 +89,8 @@ static int same_file(struct dl_phdr_info *info, size_t size, void *arg)
 	return 0;
 }
 
-static void demand_preload(const char *preload)
+static void
+demand_preload(const char *preload)
 {
 	const char *asked = getenv("LD_PRELOAD");
 	struct wanted w = {.found = false};
@@ -104,7 +108,8 @@ static void demand_preload(const char *preload)
 		errx(1, "%s is not loaded here", preload);
 }
 
-void bench_options_read(struct bench_options *o, int argc, char **argv)
+void
+bench_options_read(struct bench_options *o, int argc, char **argv)
 {
 	int letter;
 
@@ -118,12 +123,14 @@ void bench_options_read(struct bench_options *o, int argc, char **argv)
 		demand_preload(o->preload);
 }
 
-void bench_print(const char *measure, const char *unit, double value)
+void
+bench_print(const char *measure, const char *unit, double value)
 {
 	printf("%s %s %.3f\n", measure, unit, value);
 }
 
-void bench_demand_right(uint64_t wrong)
+void
+bench_demand_right(uint64_t wrong)
 {
 	if (wrong)
 		errx(1, "WRONG ANSWERS: %" PRIu64, wrong);

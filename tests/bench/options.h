@@ -12,12 +12,12 @@ struct bench_options {
 	const char *object;  /* the object that is opened and closed */
 	const char *others;  /* folder of objects to load beforehand */
 	const char *preload; /* path that must be mapped, or "none" */
-	unsigned names;	     /* distinct names */
+	unsigned names;      /* distinct names */
 	unsigned threads;    /* callers */
-	unsigned ms;	     /* length of each phase */
+	unsigned ms;         /* length of each phase */
 	unsigned pause_us;   /* rest before each call of a paced workload */
-	uint64_t calls;	     /* when not 0: only make so many calls, measure nothing */
-	bool pin;	     /* thread i on CPU i */
+	uint64_t calls;      /* when not 0: only make so many calls, measure nothing */
+	bool pin;            /* thread i on CPU i */
 };
 
 /*

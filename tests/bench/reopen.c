@@ -11,13 +11,15 @@
 static const char *path;
 static void *opened;
 
-static void *state_new(unsigned thread)
+static void *
+state_new(unsigned thread)
 {
 	(void)thread;
 	return NULL;
 }
 
-BENCH_INLINE unsigned reopen_call(void *state)
+BENCH_INLINE unsigned
+reopen_call(void *state)
 {
 	void *handle = dlopen(path, RTLD_NOW);
 
@@ -28,7 +30,8 @@ BENCH_INLINE unsigned reopen_call(void *state)
 BENCH_LOOPS(reopen)
 
 /* They stay loaded, and lie before the measured object on libc's list. */
-static void load_others(const char *folder)
+static void
+load_others(const char *folder)
 {
 	DIR *dir = opendir(folder);
 	struct dirent *e;
@@ -52,7 +55,8 @@ static void load_others(const char *folder)
 	bench_print("others", "objects", n);
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	static const struct bench_work work = {state_new, reopen_batch, reopen_timed, 0};
 	struct bench_options o;

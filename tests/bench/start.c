@@ -17,7 +17,8 @@
  * parent has to stay smaller than any dynamically linked child: it is static, preloads nothing
  * into itself, and says so if it is too large to see the child.
  */
-static long own_kib(void)
+static long
+own_kib(void)
 {
 	unsigned long size, resident;
 	char text[64] = "";
@@ -30,7 +31,8 @@ static long own_kib(void)
 	return (long)resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-static uint64_t run_once(char **argv, char **envp, long *peak_kib)
+static uint64_t
+run_once(char **argv, char **envp, long *peak_kib)
 {
 	uint64_t began = bench_clock_ns(), ended;
 	struct rusage used;
@@ -52,7 +54,8 @@ static uint64_t run_once(char **argv, char **envp, long *peak_kib)
  * ru_maxrss comes from counters that may be off by 32 pages for each CPU. A child that prints
  * its own memory map's sums is exact: what is resident, and what no other process shares.
  */
-static void print_exact_memory(char **envp)
+static void
+print_exact_memory(char **envp)
 {
 	static char *cat[] = {"/bin/cat", "/proc/self/smaps_rollup", NULL};
 	unsigned long kib, private_kib = 0;
@@ -80,7 +83,8 @@ static void print_exact_memory(char **envp)
 		err(1, "wait4");
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	static struct bench_hist wall;
 	char *envp[3] = {NULL, NULL, NULL};

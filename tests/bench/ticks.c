@@ -3,9 +3,10 @@
 #include "ticks.h"
 
 #define RATE_NS 20000000u
-#define PAIRS	20000u
+#define PAIRS   20000u
 
-static double rate(void)
+static double
+rate(void)
 {
 	uint64_t clock0 = bench_clock_ns(), ticks0 = bench_ticks_read(), clock1;
 
@@ -15,7 +16,8 @@ static double rate(void)
 	return (double)(bench_ticks_read() - ticks0) / (double)(clock1 - clock0);
 }
 
-static uint64_t gcd(uint64_t a, uint64_t b)
+static uint64_t
+gcd(uint64_t a, uint64_t b)
 {
 	while (b) {
 		uint64_t r = a % b;
@@ -31,7 +33,8 @@ static uint64_t gcd(uint64_t a, uint64_t b)
  * greatest common divisor of many differences, and the cost is a mean, because no single pair
  * can show a fraction of a step. Pairs that an interrupt hit are left out of the mean.
  */
-void bench_ticks_calibrate(struct bench_ticks *t)
+void
+bench_ticks_calibrate(struct bench_ticks *t)
 {
 	uint64_t least = UINT64_MAX, sum = 0, kept = 0;
 	static uint64_t pair[PAIRS];

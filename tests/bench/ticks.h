@@ -13,7 +13,8 @@ struct bench_ticks {
 	uint64_t step; /* smallest difference that the counter can show, in ticks */
 };
 
-static inline uint64_t bench_clock_ns(void)
+static inline uint64_t
+bench_clock_ns(void)
 {
 	struct timespec t;
 
@@ -27,7 +28,8 @@ static inline uint64_t bench_clock_ns(void)
  * from overlapping, so single timings show latency where batches show throughput.
  */
 #if defined(__x86_64__)
-static inline uint64_t bench_ticks_read(void)
+static inline uint64_t
+bench_ticks_read(void)
 {
 	uint32_t lo, hi;
 
@@ -35,7 +37,8 @@ static inline uint64_t bench_ticks_read(void)
 	return (uint64_t)hi << 32 | lo;
 }
 #elif defined(__aarch64__)
-static inline uint64_t bench_ticks_read(void)
+static inline uint64_t
+bench_ticks_read(void)
 {
 	uint64_t t;
 
@@ -46,7 +49,8 @@ static inline uint64_t bench_ticks_read(void)
 #error "no CPU counter known for this architecture"
 #endif
 
-static inline void bench_relax(void)
+static inline void
+bench_relax(void)
 {
 #if defined(__x86_64__)
 	__asm__ volatile("pause" : : : "memory");

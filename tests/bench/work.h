@@ -10,7 +10,8 @@ typedef unsigned bench_call(void *state);
 
 #define BENCH_INLINE static inline __attribute__((always_inline))
 
-BENCH_INLINE uint64_t bench_loop(void *state, unsigned calls, bench_call *call)
+BENCH_INLINE uint64_t
+bench_loop(void *state, unsigned calls, bench_call *call)
 {
 	uint64_t wrong = 0;
 
@@ -19,8 +20,9 @@ BENCH_INLINE uint64_t bench_loop(void *state, unsigned calls, bench_call *call)
 	return wrong;
 }
 
-BENCH_INLINE uint64_t bench_loop_timed(void *state, struct bench_hist *h, unsigned groups,
-				       unsigned each, bench_call *call)
+BENCH_INLINE uint64_t
+bench_loop_timed(void *state, struct bench_hist *h, unsigned groups, unsigned each,
+		 bench_call *call)
 {
 	uint64_t wrong = 0;
 

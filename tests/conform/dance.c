@@ -11,17 +11,17 @@
 #include <unistd.h>
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
-#define STEPS	 60 /* per repetition */
-#define HELPERS	 2
+#define STEPS    60 /* per repetition */
+#define HELPERS  2
 
 static const char *const objects[] = {"alpha", "beta", "gamma", "delta", "symbolic", "sysv",
-				      "ev1",   "down", "kinds", "ev2",	 "bare",     "versions"};
+				      "ev1",   "down", "kinds", "ev2",   "bare",     "versions"};
 
 static const char *const names[] = {
-	"shared_fn", "shared_fn",  "shared_data", "only_alpha", "only_beta",	 "only_gamma",
-	"only_ev1",  "only_leaf",  "foo",	  "bar",	"data_beta",	 "none",
-	"none2",     "strtol",	   "kind_func",	  "kind_abs",	"kind_abs_zero", "kind_ifunc",
-	"only_down", "only_delta", "plain",	  "main",	"memcpy",	 "",
+	"shared_fn", "shared_fn",  "shared_data", "only_alpha", "only_beta",     "only_gamma",
+	"only_ev1",  "only_leaf",  "foo",         "bar",        "data_beta",     "none",
+	"none2",     "strtol",     "kind_func",   "kind_abs",   "kind_abs_zero", "kind_ifunc",
+	"only_down", "only_delta", "plain",       "main",       "memcpy",        "",
 };
 
 static const char *const versions[] = {"VER_1", "VER_2", LIBC_FIRST, "NONE"};
@@ -35,7 +35,8 @@ static struct {
 
 static uint64_t state;
 
-static unsigned int draw(unsigned int below)
+static unsigned int
+draw(unsigned int below)
 {
 	state ^= state << 13;
 	state ^= state >> 7;
@@ -45,12 +46,14 @@ static unsigned int draw(unsigned int below)
 
 void lab_event(const char *object, int step);
 
-void lab_event(const char *object, int step)
+void
+lab_event(const char *object, int step)
 {
 	say("event %s %+d", object, step);
 }
 
-static const char *spelling(unsigned int object)
+static const char *
+spelling(unsigned int object)
 {
 	static char file[64], local[64];
 	unsigned int how = draw(8);
@@ -64,7 +67,8 @@ static const char *spelling(unsigned int object)
 	return local;
 }
 
-static int draw_mode(void)
+static int
+draw_mode(void)
 {
 	int mode = draw(3) ? RTLD_LAZY : RTLD_NOW;
 
@@ -79,7 +83,8 @@ static int draw_mode(void)
 	return mode;
 }
 
-static void step_open(unsigned int repeats)
+static void
+step_open(unsigned int repeats)
 {
 	unsigned int object = draw(COUNT(objects)), by = draw(COUNT(objects));
 	const char *file = spelling(object);
@@ -103,7 +108,8 @@ static void step_open(unsigned int repeats)
 	}
 }
 
-static void step_agent(void)
+static void
+step_agent(void)
 {
 	unsigned int object = draw(COUNT(objects));
 	char name[64];
@@ -115,7 +121,8 @@ static void step_agent(void)
 	say("agent of %s: %s", objects[object], where(held[object].agent));
 }
 
-static void step_close(void)
+static void
+step_close(void)
 {
 	unsigned int object = draw(COUNT(objects));
 
@@ -126,7 +133,8 @@ static void step_close(void)
 	say("close %s: %d", objects[object], dlclose(held[object].handle));
 }
 
-static void *draw_handle(void)
+static void *
+draw_handle(void)
 {
 	unsigned int object = draw(COUNT(objects) + 5);
 
@@ -139,7 +147,8 @@ static void *draw_handle(void)
 	return dlopen(NULL, RTLD_LAZY);
 }
 
-static void step_look(unsigned int repeats)
+static void
+step_look(unsigned int repeats)
 {
 	unsigned int name = draw(COUNT(names)), by = draw(COUNT(objects));
 	const char *version = draw(6) ? NULL : versions[draw(COUNT(versions))];
@@ -162,7 +171,8 @@ static void step_look(unsigned int repeats)
 	}
 }
 
-static void step(void)
+static void
+step(void)
 {
 	unsigned int kind = draw(20), repeats = draw(4) ? 1 + draw(3) : 1 + draw(90);
 
@@ -186,7 +196,8 @@ static struct {
 	int stop;
 } stage = {.lock = PTHREAD_MUTEX_INITIALIZER, .told = PTHREAD_COND_INITIALIZER};
 
-static void *help(void *argument)
+static void *
+help(void *argument)
 {
 	unsigned int number = (unsigned int)(uintptr_t)argument;
 
@@ -203,7 +214,8 @@ static void *help(void *argument)
 	return NULL;
 }
 
-static void dance(uint64_t seed)
+static void
+dance(uint64_t seed)
 {
 	pthread_t helpers[HELPERS];
 	unsigned int i;
@@ -245,7 +257,8 @@ SEED(7)
 SEED(8)
 
 /* Any seed: SF_SEED=N. */
-static void seed_of_environment(void)
+static void
+seed_of_environment(void)
 {
 	const char *text_of_seed = getenv("SF_SEED");
 

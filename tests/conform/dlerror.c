@@ -12,80 +12,95 @@ static void *alpha;
 static void *self;
 static struct link_map *map_of_alpha;
 
-static void open_both(void)
+static void
+open_both(void)
 {
 	alpha = must_open("alpha.so", RTLD_LAZY);
 	self = dlopen(NULL, RTLD_LAZY);
 }
 
-static void fail_sym(void)
+static void
+fail_sym(void)
 {
 	dlsym(alpha, "missing_one");
 }
 
-static void fail_main_sym(void)
+static void
+fail_main_sym(void)
 {
 	dlsym(self, "missing_main");
 }
 
-static void fail_default(void)
+static void
+fail_default(void)
 {
 	dlsym(RTLD_DEFAULT, "missing_default");
 }
 
-static void fail_next(void)
+static void
+fail_next(void)
 {
 	dlsym(RTLD_NEXT, "missing_next");
 }
 
-static void fail_vsym(void)
+static void
+fail_vsym(void)
 {
 	dlvsym(alpha, "shared_fn", "NO_SUCH_VERSION");
 	dlvsym(alpha, "missing_v", "VER_1");
 }
 
-static void fail_open(void)
+static void
+fail_open(void)
 {
 	dlopen(lab("no_such_file.so"), RTLD_LAZY);
 }
 
-static void fail_mode(void)
+static void
+fail_mode(void)
 {
 	dlopen(lab("alpha.so"), 0);
 }
 
-static void fail_info(void)
+static void
+fail_info(void)
 {
 	dlinfo(alpha, 9999, &map_of_alpha);
 }
 
 /* Names that are no IFUNC, because those are always passed on. */
-static void good_sym(void)
+static void
+good_sym(void)
 {
 	dlsym(alpha, "shared_fn");
 }
 
-static void good_default(void)
+static void
+good_default(void)
 {
 	dlsym(RTLD_DEFAULT, "strtol");
 }
 
-static void good_next(void)
+static void
+good_next(void)
 {
 	dlsym(RTLD_NEXT, "strtol");
 }
 
-static void good_vsym(void)
+static void
+good_vsym(void)
 {
 	dlvsym(self, "strtol", LIBC_FIRST);
 }
 
-static void good_open(void)
+static void
+good_open(void)
 {
 	dlopen(lab("alpha.so"), RTLD_LAZY);
 }
 
-static void good_close(void)
+static void
+good_close(void)
 {
 	void *again = dlopen(lab("alpha.so"), RTLD_LAZY);
 
@@ -93,27 +108,32 @@ static void good_close(void)
 	dlclose(again);
 }
 
-static void good_main(void)
+static void
+good_main(void)
 {
 	dlopen(NULL, RTLD_LAZY);
 }
 
-static void good_noload(void)
+static void
+good_noload(void)
 {
 	dlopen(lab("beta.so"), RTLD_LAZY | RTLD_NOLOAD);
 }
 
-static void good_dlmopen(void)
+static void
+good_dlmopen(void)
 {
 	dlmopen(LM_ID_BASE, lab("alpha.so"), RTLD_LAZY);
 }
 
-static void good_info(void)
+static void
+good_info(void)
 {
 	dlinfo(alpha, RTLD_DI_LINKMAP, &map_of_alpha);
 }
 
-static int count_objects(struct dl_phdr_info *info, size_t size, void *counter)
+static int
+count_objects(struct dl_phdr_info *info, size_t size, void *counter)
 {
 	(void)info;
 	(void)size;
@@ -121,7 +141,8 @@ static int count_objects(struct dl_phdr_info *info, size_t size, void *counter)
 	return 0;
 }
 
-static void untouched(void)
+static void
+untouched(void)
 {
 	Dl_info info;
 	int objects = 0;
@@ -137,21 +158,22 @@ struct step {
 };
 
 static const struct step fails[] = {
-	{"dlsym", fail_sym},	    {"main dlsym", fail_main_sym}, {"DEFAULT", fail_default},
-	{"NEXT", fail_next},	    {"dlvsym", fail_vsym},	   {"dlopen", fail_open},
+	{"dlsym", fail_sym},        {"main dlsym", fail_main_sym}, {"DEFAULT", fail_default},
+	{"NEXT", fail_next},        {"dlvsym", fail_vsym},         {"dlopen", fail_open},
 	{"dlopen mode", fail_mode}, {"dlinfo", fail_info},
 };
 
 static const struct step goods[] = {
-	{"dlsym", good_sym},	     {"DEFAULT", good_default},	     {"NEXT", good_next},
-	{"dlvsym", good_vsym},	     {"dlopen", good_open},	     {"dlclose", good_close},
-	{"dlopen(NULL)", good_main}, {"NOLOAD", good_noload},	     {"dlmopen", good_dlmopen},
-	{"dlinfo", good_info},	     {"dladdr, iterate", untouched},
+	{"dlsym", good_sym},         {"DEFAULT", good_default},      {"NEXT", good_next},
+	{"dlvsym", good_vsym},       {"dlopen", good_open},          {"dlclose", good_close},
+	{"dlopen(NULL)", good_main}, {"NOLOAD", good_noload},        {"dlmopen", good_dlmopen},
+	{"dlinfo", good_info},       {"dladdr, iterate", untouched},
 };
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
-static void success_clears(void)
+static void
+success_clears(void)
 {
 	size_t f, g;
 	char line[64];
@@ -169,7 +191,8 @@ static void success_clears(void)
 		}
 }
 
-static void success_clears_unread(void)
+static void
+success_clears_unread(void)
 {
 	size_t f, g;
 
@@ -189,7 +212,8 @@ static void success_clears_unread(void)
 	}
 }
 
-static void last_failure_stays(void)
+static void
+last_failure_stays(void)
 {
 	size_t f, g;
 
@@ -205,7 +229,8 @@ static void last_failure_stays(void)
 			}
 }
 
-static void fail_elsewhere(void *argument)
+static void
+fail_elsewhere(void *argument)
 {
 	(void)argument;
 	see_error("thread, before");
@@ -217,7 +242,8 @@ static void fail_elsewhere(void *argument)
 	}
 }
 
-static void per_thread(void)
+static void
+per_thread(void)
 {
 	open_both();
 	EACH
@@ -235,7 +261,8 @@ static void per_thread(void)
 	see_error("main, second");
 }
 
-static void text_stays(void)
+static void
+text_stays(void)
 {
 	open_both();
 	EACH
@@ -252,7 +279,8 @@ static void text_stays(void)
 	}
 }
 
-static long resident_pages(void)
+static long
+resident_pages(void)
 {
 	long pages = 0;
 	FILE *file = fopen("/proc/self/statm", "r");
@@ -263,7 +291,8 @@ static long resident_pages(void)
 	return pages;
 }
 
-static void text_is_freed(void)
+static void
+text_is_freed(void)
 {
 	char name[256];
 	long before = 0;
@@ -283,7 +312,8 @@ static void text_is_freed(void)
 	see_error("last");
 }
 
-static void texts(void)
+static void
+texts(void)
 {
 	void *beta = must_open("beta.so", RTLD_LAZY);
 	const struct agent *agent;
@@ -307,7 +337,8 @@ static void texts(void)
 	see_agent(agent, "beta's dlsym", beta, "missing_one");
 }
 
-static void name_is_copied(void)
+static void
+name_is_copied(void)
 {
 	open_both();
 	EACH
@@ -330,7 +361,8 @@ static void name_is_copied(void)
 	}
 }
 
-static void text_names_file_as_opened(void)
+static void
+text_names_file_as_opened(void)
 {
 	void *handle;
 
@@ -346,7 +378,8 @@ static void text_names_file_as_opened(void)
 
 extern char *program_invocation_name;
 
-static void text_after_new_argv0(void)
+static void
+text_after_new_argv0(void)
 {
 	char *first;
 
@@ -364,7 +397,8 @@ static void text_after_new_argv0(void)
 	}
 }
 
-static void errno_rules(void)
+static void
+errno_rules(void)
 {
 	size_t f, g;
 
@@ -399,7 +433,8 @@ static void errno_rules(void)
 		}
 }
 
-static void null_without_error(void)
+static void
+null_without_error(void)
 {
 	void *kinds = must_open("kinds.so", RTLD_LAZY);
 
@@ -417,7 +452,8 @@ static void null_without_error(void)
 }
 
 /* libc's own dlerror, reached past any wrapper, is the same state. */
-static void raw_error(void)
+static void
+raw_error(void)
 {
 	void *libc = dlopen("libc.so.6", RTLD_LAZY);
 	union {

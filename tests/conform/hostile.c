@@ -12,7 +12,8 @@ static void *(*volatile any_dlsym)(void *, const char *) = dlsym;
 static void *(*volatile any_dlvsym)(void *, const char *, const char *) = dlvsym;
 static int (*volatile any_dlclose)(void *) = dlclose;
 
-static char *long_name(size_t size, char first)
+static char *
+long_name(size_t size, char first)
 {
 	char *name = malloc(size + 1);
 
@@ -23,7 +24,8 @@ static char *long_name(size_t size, char first)
 	return name;
 }
 
-static void *warm_alpha(void)
+static void *
+warm_alpha(void)
 {
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
 
@@ -32,7 +34,8 @@ static void *warm_alpha(void)
 	return alpha;
 }
 
-static void null_name(void)
+static void
+null_name(void)
 {
 	void *alpha = warm_alpha();
 
@@ -42,26 +45,30 @@ static void null_name(void)
 	}
 }
 
-static void null_name_default(void)
+static void
+null_name_default(void)
 {
 	see_sym(RTLD_DEFAULT, "strtol");
 	say("%s", where(any_dlsym(RTLD_DEFAULT, NULL)));
 }
 
-static void null_name_next(void)
+static void
+null_name_next(void)
 {
 	see_sym(RTLD_NEXT, "strtol");
 	say("%s", where(any_dlsym(RTLD_NEXT, NULL)));
 }
 
-static void unmapped_name(void)
+static void
+unmapped_name(void)
 {
 	void *alpha = warm_alpha();
 
 	say("%s", where(any_dlsym(alpha, (const char *)0x10)));
 }
 
-static void null_name_vsym(void)
+static void
+null_name_vsym(void)
 {
 	void *alpha = warm_alpha();
 
@@ -69,7 +76,8 @@ static void null_name_vsym(void)
 	say("%s", where(any_dlvsym(alpha, NULL, "NONE")));
 }
 
-static void null_version(void)
+static void
+null_version(void)
 {
 	void *bare = must_open("bare.so", RTLD_LAZY);
 	void *self = dlopen(NULL, RTLD_LAZY);
@@ -82,25 +90,29 @@ static void null_version(void)
 	}
 }
 
-static void null_both(void)
+static void
+null_both(void)
 {
 	say("%s", where(any_dlvsym(NULL, NULL, NULL)));
 }
 
-static void wild_handle(void)
+static void
+wild_handle(void)
 {
 	warm_alpha();
 	say("%s", where(any_dlsym((void *)0x1000, "only_alpha")));
 }
 
-static void wild_odd_handle(void)
+static void
+wild_odd_handle(void)
 {
 	void *alpha = warm_alpha();
 
 	say("%s", where(any_dlsym((char *)alpha + 1, "only_alpha")));
 }
 
-static void small_handles(void)
+static void
+small_handles(void)
 {
 	EACH
 	{
@@ -109,25 +121,29 @@ static void small_handles(void)
 	say("%s", where(any_dlsym((void *)1, "strtol")));
 }
 
-static void handle_minus_two(void)
+static void
+handle_minus_two(void)
 {
 	say("%s", where(any_dlsym((void *)-2, "strtol")));
 }
 
-static void handle_minus_three(void)
+static void
+handle_minus_three(void)
 {
 	say("%s", where(any_dlvsym((void *)-3, "strtol", LIBC_FIRST)));
 }
 
 /* Memory full of zeroes: libc reads a link map there. */
-static void zero_handle(void)
+static void
+zero_handle(void)
 {
 	static char zeroes[8192];
 
 	say("%s", where(any_dlsym(zeroes, "strtol")));
 }
 
-static void zero_handle_closed(void)
+static void
+zero_handle_closed(void)
 {
 	static char zeroes[8192];
 
@@ -138,23 +154,27 @@ static void zero_handle_closed(void)
 	}
 }
 
-static void close_null(void)
+static void
+close_null(void)
 {
 	say("%d %s", any_dlclose(NULL), text(dlerror()));
 }
 
-static void close_wild(void)
+static void
+close_wild(void)
 {
 	say("%d %s", any_dlclose((void *)0x1000), text(dlerror()));
 }
 
-static void close_next(void)
+static void
+close_next(void)
 {
 	say("%d %s", any_dlclose(RTLD_NEXT), text(dlerror()));
 }
 
 /* Nothing between the closes, so the freed link map is still as it was left. */
-static void close_twice(void)
+static void
+close_twice(void)
 {
 	void *alpha = warm_alpha();
 	int first, second;
@@ -164,7 +184,8 @@ static void close_twice(void)
 	say("%d %d", first, second);
 }
 
-static void close_many_times(void)
+static void
+close_many_times(void)
 {
 	void *alpha = warm_alpha();
 	void *keep = must_open("down.so", RTLD_LAZY);
@@ -181,7 +202,8 @@ static void close_many_times(void)
 }
 
 /* A closed handle whose object another one still needs: its link map stays valid. */
-static void closed_but_needed(void)
+static void
+closed_but_needed(void)
 {
 	void *left = must_open("libleft.so", RTLD_LAZY);
 	void *right = dlopen("libright.so", RTLD_LAZY);
@@ -195,10 +217,11 @@ static void closed_but_needed(void)
 	see_sym(left, "only_right");
 }
 
-static void long_names(void)
+static void
+long_names(void)
 {
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
-	static const size_t sizes[] = {15,  16,	 17,  31,  32,	 63,   64,    95,    96,
+	static const size_t sizes[] = {15,  16,  17,  31,  32,   63,   64,    95,    96,
 				       127, 128, 255, 256, 4095, 4096, 65535, 65536, 1u << 20};
 	size_t i;
 
@@ -215,7 +238,8 @@ static void long_names(void)
 	}
 }
 
-static void long_file_names(void)
+static void
+long_file_names(void)
 {
 	static const size_t sizes[] = {255, 256, 4095, 4096, 1u << 20};
 	size_t i;
@@ -231,7 +255,8 @@ static void long_file_names(void)
 }
 
 /* Names that differ in one byte only, in one buffer, at every place of the first 130. */
-static void near_names(void)
+static void
+near_names(void)
 {
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
 	char name[160];
@@ -258,7 +283,8 @@ static void near_names(void)
 	say("done");
 }
 
-static void unique_names(void)
+static void
+unique_names(void)
 {
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
 	char name[32];
@@ -272,21 +298,24 @@ static void unique_names(void)
 	say("wrong %d", wrong);
 }
 
-static void null_file(void)
+static void
+null_file(void)
 {
 	see_reopen(NULL, 0);
 	see_reopen(NULL, RTLD_LAZY | RTLD_NOLOAD);
 	see_reopen(NULL, RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
 }
 
-static void unmapped_file(void)
+static void
+unmapped_file(void)
 {
 	must_open("alpha.so", RTLD_LAZY);
 	see_reopen(lab("alpha.so"), RTLD_LAZY);
 	say("%s", dlopen((const char *)0x10, RTLD_LAZY) ? "handle" : "NULL");
 }
 
-static void dlmopen_oddities(void)
+static void
+dlmopen_oddities(void)
 {
 	void *handle;
 

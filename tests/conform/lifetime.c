@@ -20,12 +20,14 @@ void lab_slow_inside(void);
 
 static sem_t inside;
 
-void lab_event(const char *object, int step)
+void
+lab_event(const char *object, int step)
 {
 	say("%s %s", object, step > 0 ? "is constructed" : "is destructed");
 }
 
-void lab_say(const char *format, ...)
+void
+lab_say(const char *format, ...)
 {
 	char line[1024];
 	va_list args;
@@ -36,22 +38,26 @@ void lab_say(const char *format, ...)
 	say("%s", line);
 }
 
-const char *lab_path(const char *file)
+const char *
+lab_path(const char *file)
 {
 	return lab(file);
 }
 
-int lab_reps(void)
+int
+lab_reps(void)
 {
 	return reps;
 }
 
-void lab_slow_inside(void)
+void
+lab_slow_inside(void)
 {
 	sem_post(&inside);
 }
 
-static void constructors_and_destructors(void)
+static void
+constructors_and_destructors(void)
 {
 	int round;
 
@@ -69,19 +75,22 @@ static void constructors_and_destructors(void)
 	}
 }
 
-static void slow_opener(void *argument)
+static void
+slow_opener(void *argument)
 {
 	(void)argument;
 	must_open("slow.so", RTLD_LAZY);
 }
 
-static void *open_slow(void *argument)
+static void *
+open_slow(void *argument)
 {
 	slow_opener(argument);
 	return NULL;
 }
 
-static void half_constructed(void)
+static void
+half_constructed(void)
 {
 	pthread_t first;
 	void *handle;
@@ -98,7 +107,8 @@ static void half_constructed(void)
 	see_reopen(lab("slow.so"), RTLD_LAZY);
 }
 
-static void half_constructed_noload(void)
+static void
+half_constructed_noload(void)
 {
 	pthread_t first;
 	void *handle;
@@ -113,7 +123,8 @@ static void half_constructed_noload(void)
 	pthread_join(first, NULL);
 }
 
-static void order_of_events(void)
+static void
+order_of_events(void)
 {
 	int round;
 
@@ -131,7 +142,8 @@ static void order_of_events(void)
 	}
 }
 
-static void dependency_outlives(void)
+static void
+dependency_outlives(void)
 {
 	void *down = must_open("down.so", RTLD_LAZY);
 	void *leaf = dlopen(lab("libleaf.so"), RTLD_LAZY);
@@ -147,7 +159,8 @@ static void dependency_outlives(void)
 	see_close(down);
 }
 
-static void closed_at_exit(void)
+static void
+closed_at_exit(void)
 {
 	must_open("ev1.so", RTLD_LAZY);
 	see_reopen(lab("ev1.so"), RTLD_LAZY);
@@ -156,7 +169,8 @@ static void closed_at_exit(void)
 	must_open("reenter.so", RTLD_LAZY);
 }
 
-static struct link_map *initial_map(const char *part)
+static struct link_map *
+initial_map(const char *part)
 {
 	struct link_map *map;
 
@@ -166,13 +180,15 @@ static struct link_map *initial_map(const char *part)
 	return NULL;
 }
 
-static void never_opened(void)
+static void
+never_opened(void)
 {
 	see_sym(initial_map("libc.so"), "strtol");
 	see_sym(initial_map("ld-linux"), "strtol");
 }
 
-static void never_opened_closed(void)
+static void
+never_opened_closed(void)
 {
 	EACH
 	{
@@ -180,7 +196,8 @@ static void never_opened_closed(void)
 	}
 }
 
-static void opened_initial(void)
+static void
+opened_initial(void)
 {
 	struct link_map *libc = initial_map("libc.so");
 
@@ -199,7 +216,8 @@ static void opened_initial(void)
 	see_sym(libc, "strtol");
 }
 
-static int objects(void)
+static int
+objects(void)
 {
 	struct link_map *map;
 	int n = 0;
@@ -209,7 +227,8 @@ static int objects(void)
 	return n;
 }
 
-static void convert(const char *from, const char *to)
+static void
+convert(const char *from, const char *to)
 {
 	int before = objects();
 	iconv_t conversion = iconv_open(to, from);
@@ -221,7 +240,8 @@ static void convert(const char *from, const char *to)
 	say("closed: %d more", objects() - before);
 }
 
-static const char *converter(const char *name)
+static const char *
+converter(const char *name)
 {
 	static char path[4096];
 	const char *libc = initial_map("libc.so")->l_name;
@@ -230,7 +250,8 @@ static const char *converter(const char *name)
 	return path;
 }
 
-static void libc_loads(void)
+static void
+libc_loads(void)
 {
 	static const char *const codes[] = {"KOI8-R", "CP1251", "EUC-JP", "SHIFT_JIS", "CP1252"};
 	void *self = dlopen(NULL, RTLD_LAZY);
@@ -255,7 +276,8 @@ static void libc_loads(void)
 }
 
 /* A handle that nobody opened for the host: the link map of an object that libc loaded. */
-static void libc_loads_by_map(void)
+static void
+libc_loads_by_map(void)
 {
 	static const char *const codes[] = {"CP1251", "EUC-JP", "SHIFT_JIS", "CP1252", "IBM037"};
 	iconv_t conversion;
@@ -273,7 +295,8 @@ static void libc_loads_by_map(void)
 	}
 }
 
-static void raw_close(void)
+static void
+raw_close(void)
 {
 	void *libc = dlopen("libc.so.6", RTLD_LAZY);
 	void *handle = NULL;
@@ -303,7 +326,8 @@ static void raw_close(void)
 	}
 }
 
-static void raw_close_by_next(void)
+static void
+raw_close_by_next(void)
 {
 	union {
 		void *value;
@@ -320,7 +344,8 @@ static void raw_close_by_next(void)
 	see_loaded(lab("ev1.so"));
 }
 
-static void raw_open(void)
+static void
+raw_open(void)
 {
 	void *libc = dlopen("libc.so.6", RTLD_LAZY);
 	union {

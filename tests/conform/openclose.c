@@ -9,7 +9,8 @@
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
-static void copy_file(const char *from, const char *to)
+static void
+copy_file(const char *from, const char *to)
 {
 	char buffer[4096];
 	FILE *in = fopen(from, "rb"), *out;
@@ -25,7 +26,8 @@ static void copy_file(const char *from, const char *to)
 		fclose(out);
 }
 
-static void value_of(const char *file)
+static void
+value_of(const char *file)
 {
 	EACH
 	{
@@ -36,7 +38,8 @@ static void value_of(const char *file)
 	}
 }
 
-static void by_name_string(void)
+static void
+by_name_string(void)
 {
 	void *held;
 
@@ -57,7 +60,8 @@ static void by_name_string(void)
 	see_open("./one.so", RTLD_LAZY | RTLD_NOLOAD);
 }
 
-static void replaced_after_close(void)
+static void
+replaced_after_close(void)
 {
 	static const char *const files[] = {"alpha.so", "beta.so", "gamma.so"};
 	int round;
@@ -70,7 +74,8 @@ static void replaced_after_close(void)
 	see_open("./one.so", RTLD_LAZY);
 }
 
-static void by_inode(void)
+static void
+by_inode(void)
 {
 	void *held, *other;
 
@@ -100,7 +105,8 @@ static void by_inode(void)
 	}
 }
 
-static void by_soname(void)
+static void
+by_soname(void)
 {
 	void *held;
 
@@ -120,7 +126,8 @@ static void by_soname(void)
 	see_sym(RTLD_DEFAULT, "only_delta");
 }
 
-static void ask(const struct agent *agent, const char *who, const char *file)
+static void
+ask(const struct agent *agent, const char *who, const char *file)
 {
 	EACH
 	{
@@ -139,7 +146,8 @@ static void ask(const struct agent *agent, const char *who, const char *file)
 	}
 }
 
-static void search_paths(void)
+static void
+search_paths(void)
 {
 	const struct agent *runpath = agent_of(must_open("runpath.so", RTLD_LAZY), "runpath");
 	const struct agent *rpath = agent_of(must_open("rpath.so", RTLD_LAZY), "rpath");
@@ -160,7 +168,8 @@ static void search_paths(void)
 	}
 }
 
-static void search_paths_in_turns(void)
+static void
+search_paths_in_turns(void)
 {
 	const struct agent *runpath = agent_of(must_open("runpath.so", RTLD_LAZY), "runpath");
 	const struct agent *rpath = agent_of(must_open("rpath.so", RTLD_LAZY), "rpath");
@@ -183,11 +192,12 @@ static void search_paths_in_turns(void)
 	}
 }
 
-static void modes(void)
+static void
+modes(void)
 {
-	static const int each[] = {0,	   1,	    2,	    3,	    4,		8,	    0x10,
+	static const int each[] = {0,      1,       2,      3,      4,          8,          0x10,
 				   0x100,  0x101,   0x1001, 0x1000, 0x40000000, 0x40000001, -1,
-				   0x8001, 0x20001, 0x105,  0x5,    0x9,	0xd};
+				   0x8001, 0x20001, 0x105,  0x5,    0x9,        0xd};
 	static const char *const files[] = {"alpha.so", "noopen.so", NULL};
 	int held;
 	size_t m, f;
@@ -206,7 +216,8 @@ static void modes(void)
 		}
 }
 
-static void odd_names(void)
+static void
+odd_names(void)
 {
 	static const char *const files[] = {"",
 					    "/",
@@ -225,7 +236,8 @@ static void odd_names(void)
 		see_reopen(files[i], RTLD_LAZY);
 }
 
-static void counted(void)
+static void
+counted(void)
 {
 	int opened, i;
 
@@ -244,7 +256,8 @@ static void counted(void)
 	}
 }
 
-static void counted_with_noload(void)
+static void
+counted_with_noload(void)
 {
 	void *handle = must_open("ev1.so", RTLD_LAZY);
 	int i;
@@ -264,7 +277,8 @@ static void counted_with_noload(void)
 	see_loaded(lab("ev1.so"));
 }
 
-static void promotion_survives(void)
+static void
+promotion_survives(void)
 {
 	void *self = dlopen(NULL, RTLD_LAZY);
 	void *held = must_open("alpha.so", RTLD_LAZY);
@@ -278,7 +292,8 @@ static void promotion_survives(void)
 	see_loaded(lab("alpha.so"));
 }
 
-static void nodelete(void)
+static void
+nodelete(void)
 {
 	void *first = must_open("nodelete.so", RTLD_LAZY);
 	void *second = must_open("alpha.so", RTLD_LAZY | RTLD_NODELETE);
@@ -298,7 +313,8 @@ static void nodelete(void)
 	see_loaded(lab("nodelete.so"));
 }
 
-static void nodelete_later(void)
+static void
+nodelete_later(void)
 {
 	void *handle = must_open("beta.so", RTLD_LAZY);
 
@@ -309,7 +325,8 @@ static void nodelete_later(void)
 	see_loaded(lab("beta.so"));
 }
 
-static void surplus_close(void)
+static void
+surplus_close(void)
 {
 	void *held = must_open("down.so", RTLD_LAZY);
 	void *leaf = dlopen(lab("libleaf.so"), RTLD_LAZY);
@@ -334,7 +351,8 @@ static void surplus_close(void)
 	see_loaded(lab("libleaf.so"));
 }
 
-static void addresses_again(void)
+static void
+addresses_again(void)
 {
 	static const char *const files[] = {"churn10.so", "churn11.so", "churn12.so", "churn13.so"};
 	int reused = 0, round;
@@ -356,7 +374,8 @@ static void addresses_again(void)
 	say("reused %d", reused);
 }
 
-static void addresses_again_by_main(void)
+static void
+addresses_again_by_main(void)
 {
 	static const char *const files[] = {"churn10.so", "churn11.so", "churn12.so", "churn13.so"};
 	void *self = dlopen(NULL, RTLD_LAZY);

@@ -13,14 +13,16 @@
 
 extern char **environ;
 
-static void warm(void *handle)
+static void
+warm(void *handle)
 {
 	see_sym(handle, "only_alpha");
 	see_sym(handle, "none");
 	see_sym(RTLD_DEFAULT, "strtol");
 }
 
-static void in_child(void (*f)(void *), void *argument)
+static void
+in_child(void (*f)(void *), void *argument)
 {
 	int status;
 	pid_t child = fork();
@@ -34,7 +36,8 @@ static void in_child(void (*f)(void *), void *argument)
 	say("child status %d", status);
 }
 
-static void child_looks_up(void *alpha)
+static void
+child_looks_up(void *alpha)
 {
 	void *beta;
 
@@ -47,7 +50,8 @@ static void child_looks_up(void *alpha)
 	see_loaded(lab("alpha.so"));
 }
 
-static void forked(void)
+static void
+forked(void)
 {
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
 
@@ -60,13 +64,15 @@ static void forked(void)
 	see_loaded(lab("alpha.so"));
 }
 
-static void forked_twice(void *alpha)
+static void
+forked_twice(void *alpha)
 {
 	child_looks_up(alpha);
 	in_child(child_looks_up, must_open("alpha.so", RTLD_LAZY));
 }
 
-static void forked_deep(void)
+static void
+forked_deep(void)
 {
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
 
@@ -75,13 +81,15 @@ static void forked_deep(void)
 	warm(alpha);
 }
 
-static void thread_forks(void *alpha)
+static void
+thread_forks(void *alpha)
 {
 	warm(alpha);
 	in_child(child_looks_up, alpha);
 }
 
-static void forked_in_thread(void)
+static void
+forked_in_thread(void)
 {
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
 
@@ -90,7 +98,8 @@ static void forked_in_thread(void)
 	warm(alpha);
 }
 
-static void executed(void)
+static void
+executed(void)
 {
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
 	pid_t child;
@@ -109,13 +118,15 @@ static void executed(void)
 	warm(alpha);
 }
 
-static void *small_thread(void *alpha)
+static void *
+small_thread(void *alpha)
 {
 	warm(alpha);
 	return NULL;
 }
 
-static void small_stack(void)
+static void
+small_stack(void)
 {
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
 	pthread_attr_t attributes;
@@ -135,7 +146,8 @@ static void small_stack(void)
 	say("create with 64 KiB: %s", strerror(result));
 }
 
-static void namespaces(void)
+static void
+namespaces(void)
 {
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
 	void *other, *base;
@@ -159,7 +171,8 @@ static void namespaces(void)
 	see_loaded(lab("alpha.so"));
 }
 
-static void namespace_agent(void)
+static void
+namespace_agent(void)
 {
 	void *other = dlmopen(LM_ID_NEWLM, lab("runpath.so"), RTLD_LAZY);
 	const struct agent *agent = agent_of(other, "runpath");
@@ -182,7 +195,8 @@ static void namespace_agent(void)
 	}
 }
 
-static void old_references(void)
+static void
+old_references(void)
 {
 	const struct agent *agent = agent_of(must_open("oldref.so", RTLD_LAZY), "oldref");
 	void *alpha;
@@ -202,7 +216,8 @@ static void old_references(void)
 	}
 }
 
-static const char *preloads(const char *before, const char *after)
+static const char *
+preloads(const char *before, const char *after)
 {
 	static char value[3 * 4096];
 	const char *own = getenv("LD_PRELOAD");
@@ -212,13 +227,15 @@ static const char *preloads(const char *before, const char *after)
 	return value;
 }
 
-static void earlier_constructors(void)
+static void
+earlier_constructors(void)
 {
 	in_process("early", "LD_PRELOAD", preloads("early.so", NULL));
 	in_process("early", "LD_PRELOAD", preloads(NULL, "early.so"));
 }
 
-static void earlier_resolvers(void)
+static void
+earlier_resolvers(void)
 {
 	in_process("resolved", "LD_PRELOAD", preloads("resolved.so", "resolver.so"));
 	in_process("resolved", "LD_PRELOAD", preloads("resolved_now.so", "resolver_now.so"));
@@ -226,7 +243,8 @@ static void earlier_resolvers(void)
 	in_process("resolved", "LD_PRELOAD", preloads("resolved.so", "resolver.so"));
 }
 
-static void earlier_resolvers_after(void)
+static void
+earlier_resolvers_after(void)
 {
 	char both[8192];
 
@@ -235,30 +253,35 @@ static void earlier_resolvers_after(void)
 	in_process("resolved", "LD_PRELOAD", preloads(NULL, both));
 }
 
-static void audited(void)
+static void
+audited(void)
 {
 	in_process("audit", "LD_AUDIT", lab("audit.so"));
 }
 
-static void bound_now(void)
+static void
+bound_now(void)
 {
 	in_process("plain", "LD_BIND_NOW", "1");
 }
 
-static void many_exits(void)
+static void
+many_exits(void)
 {
 	in_process("plain", NULL, NULL);
 	in_process("abort", NULL, NULL);
 	in_process("quick", NULL, NULL);
 }
 
-static void no_environment(void)
+static void
+no_environment(void)
 {
 	environ = NULL;
 	warm(must_open("alpha.so", RTLD_LAZY));
 }
 
-static void see_number(const char *name)
+static void
+see_number(const char *name)
 {
 	union {
 		void *value;
@@ -268,7 +291,8 @@ static void see_number(const char *name)
 	say("%s %d", name, found.value ? found.call() : -1);
 }
 
-void inner_main(const char *inner)
+void
+inner_main(const char *inner)
 {
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
 

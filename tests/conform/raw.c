@@ -5,7 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct link_map *raw_map(const char *part)
+const struct link_map *
+raw_map(const char *part)
 {
 	const struct link_map *map;
 
@@ -16,7 +17,8 @@ const struct link_map *raw_map(const char *part)
 }
 
 /* glibc relocates these pointers in place, except in the vdso, and except DT_VERDEF. */
-static const void *pointer_of(const struct link_map *map, ElfW(Sxword) tag)
+static const void *
+pointer_of(const struct link_map *map, ElfW(Sxword) tag)
 {
 	const ElfW(Dyn) * dynamic;
 
@@ -26,7 +28,8 @@ static const void *pointer_of(const struct link_map *map, ElfW(Sxword) tag)
 	return NULL;
 }
 
-static size_t count_by_hash(const unsigned int *hash)
+static size_t
+count_by_hash(const unsigned int *hash)
 {
 	unsigned int buckets = hash[0], first = hash[1], bloom = hash[2], last = 0, i;
 	const unsigned int *bucket = hash + 4 + bloom * (sizeof(ElfW(Addr)) / 4);
@@ -42,7 +45,8 @@ static size_t count_by_hash(const unsigned int *hash)
 	return last + 1;
 }
 
-int raw_table_read(struct raw_table *table, const struct link_map *map)
+int
+raw_table_read(struct raw_table *table, const struct link_map *map)
 {
 	const unsigned int *hash = pointer_of(map, DT_GNU_HASH);
 
@@ -59,7 +63,8 @@ int raw_table_read(struct raw_table *table, const struct link_map *map)
 	return 0;
 }
 
-const char *raw_version(const struct raw_table *table, size_t index)
+const char *
+raw_version(const struct raw_table *table, size_t index)
 {
 	const ElfW(Verdef) *definition = table->definitions;
 	unsigned int wanted;
@@ -79,7 +84,8 @@ const char *raw_version(const struct raw_table *table, size_t index)
 	}
 }
 
-void *raw_function(const char *name)
+void *
+raw_function(const char *name)
 {
 	struct raw_table table;
 	const struct link_map *map = raw_map("libc.so");

@@ -18,7 +18,8 @@ static char last_line[8192];
 static int last_count;
 static char **program_args;
 
-static void put(const char *s)
+static void
+put(const char *s)
 {
 	size_t left = strlen(s);
 
@@ -32,7 +33,8 @@ static void put(const char *s)
 	}
 }
 
-static void end_count(void)
+static void
+end_count(void)
 {
 	char count[32];
 
@@ -43,7 +45,8 @@ static void end_count(void)
 	last_count = 0;
 }
 
-void say(const char *format, ...)
+void
+say(const char *format, ...)
 {
 	char line[sizeof(last_line)];
 	va_list args;
@@ -66,7 +69,8 @@ void say(const char *format, ...)
 	put(line);
 }
 
-static char *next_buffer(void)
+static char *
+next_buffer(void)
 {
 	static char buffers[12][256];
 	static int turn;
@@ -74,7 +78,8 @@ static char *next_buffer(void)
 	return buffers[turn++ % 12];
 }
 
-static const char *base_name(const struct link_map *map)
+static const char *
+base_name(const struct link_map *map)
 {
 	const char *slash = strrchr(map->l_name, '/');
 
@@ -83,7 +88,8 @@ static const char *base_name(const struct link_map *map)
 	return slash ? slash + 1 : map->l_name;
 }
 
-const char *where(const void *address)
+const char *
+where(const void *address)
 {
 	struct dl_find_object found;
 	char *buffer = next_buffer();
@@ -100,7 +106,8 @@ const char *where(const void *address)
 	return buffer;
 }
 
-const char *handle_name(const void *handle)
+const char *
+handle_name(const void *handle)
 {
 	const struct link_map *map = _r_debug.r_map;
 
@@ -114,12 +121,14 @@ const char *handle_name(const void *handle)
 	return "handle";
 }
 
-const char *text(const char *error)
+const char *
+text(const char *error)
 {
 	return error ? error : "NULL";
 }
 
-const char *lab(const char *file)
+const char *
+lab(const char *file)
 {
 	static char paths[4][4096];
 	static int turn;
@@ -129,7 +138,8 @@ const char *lab(const char *file)
 	return path;
 }
 
-void in_thread(void (*f)(void *), void *argument)
+void
+in_thread(void (*f)(void *), void *argument)
 {
 	pthread_t thread;
 
@@ -138,7 +148,8 @@ void in_thread(void (*f)(void *), void *argument)
 	pthread_join(thread, NULL);
 }
 
-void in_process(const char *inner, const char *variable, const char *value)
+void
+in_process(const char *inner, const char *variable, const char *value)
 {
 	char count[16];
 	int status;
@@ -158,16 +169,22 @@ void in_process(const char *inner, const char *variable, const char *value)
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
-static int list(void)
+static int
+list(void)
 {
 	const struct row *row;
 
 	for (row = rows; row->name; row++)
-		printf("%s\t%s\n", row->dies == 2 ? "either" : row->dies ? "dies" : "lives", row->name);
+		printf("%s\t%s\n",
+		       row->dies == 2 ? "either"
+		       : row->dies    ? "dies"
+				      : "lives",
+		       row->name);
 	return 0;
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	struct rlimit no_core = {0, 0};
 	int i, count = 0;

@@ -18,7 +18,7 @@ struct row {
 };
 
 extern const struct row rows[]; /* ends with a NULL name */
-extern int reps;		/* how often each observation is repeated */
+extern int reps;                /* how often each observation is repeated */
 
 /* The version that libc's oldest symbols carry. */
 #ifdef __x86_64__
@@ -54,11 +54,11 @@ void see_sym(void *handle, const char *name);
 void see_vsym(void *handle, const char *name, const char *version);
 void see_call(void *handle, const char *name); /* calls what it found and prints the value */
 void see_agent(const struct agent *agent, const char *who, void *handle, const char *name);
-void see_close(void *handle);		     /* once: closing is not repeatable */
+void see_close(void *handle);                /* once: closing is not repeatable */
 void *see_open(const char *file, int mode);  /* once, returns the handle */
 void see_reopen(const char *file, int mode); /* open and close, repeated */
-void see_loaded(const char *file);	     /* whether RTLD_NOLOAD finds it */
-void see_error(const char *when);	     /* what dlerror says now */
+void see_loaded(const char *file);           /* whether RTLD_NOLOAD finds it */
+void see_error(const char *when);            /* what dlerror says now */
 
 /* Opens an object of the lab or ends the row. */
 void *must_open(const char *file, int mode);

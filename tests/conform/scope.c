@@ -16,9 +16,10 @@ int only_initial(void);
 static const struct agent *const initial[] = {&agent_initial, &agent_initsym};
 static const char *const initial_names[] = {"initial", "initsym"};
 static const char *const names[] = {"shared_fn", "only_initial", "only_initsym", "only_alpha",
-				    "only_beta", "shared_data",	 "strtol",	 "none"};
+				    "only_beta", "shared_data",  "strtol",       "none"};
 
-static void each_name(const struct agent *agent, const char *who)
+static void
+each_name(const struct agent *agent, const char *who)
 {
 	size_t n;
 
@@ -28,7 +29,8 @@ static void each_name(const struct agent *agent, const char *who)
 	}
 }
 
-static void by_main(void)
+static void
+by_main(void)
 {
 	size_t n;
 
@@ -38,7 +40,8 @@ static void by_main(void)
 	}
 }
 
-static void who_asks(void)
+static void
+who_asks(void)
 {
 	static const char *const objects[] = {"alpha", "symbolic", "deep", "beta"};
 	static const int modes[] = {RTLD_LAZY, RTLD_LAZY, RTLD_LAZY | RTLD_DEEPBIND,
@@ -59,7 +62,8 @@ static void who_asks(void)
 	}
 }
 
-static void who_asks_in_turns(void)
+static void
+who_asks_in_turns(void)
 {
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
 	void *symbolic = must_open("symbolic.so", RTLD_LAZY);
@@ -85,7 +89,8 @@ static void who_asks_in_turns(void)
 	}
 }
 
-static void positive_changes(void)
+static void
+positive_changes(void)
 {
 	int round;
 
@@ -108,7 +113,8 @@ static void positive_changes(void)
 }
 
 /* agent_gamma is local to gamma; opening another gamma globally puts that one first. */
-static void own_symbol_is_overtaken(void)
+static void
+own_symbol_is_overtaken(void)
 {
 	void *handle = must_open("org/near.so", RTLD_LAZY);
 	const struct agent *agent = agent_of(handle, "near");
@@ -123,7 +129,8 @@ static void own_symbol_is_overtaken(void)
 	see_agent(agent, "near", RTLD_DEFAULT, "only_near");
 }
 
-static void copy_file(const char *from, const char *to)
+static void
+copy_file(const char *from, const char *to)
 {
 	char buffer[4096];
 	FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
@@ -137,14 +144,16 @@ static void copy_file(const char *from, const char *to)
 		fclose(out);
 }
 
-static void overtaken(void)
+static void
+overtaken(void)
 {
 	copy_file(lab("org/near.so"), "copy.so");
 	own_symbol_is_overtaken();
 	own_symbol_is_overtaken();
 }
 
-static void pin_by_main(const char *how, int by_handle, int by_default)
+static void
+pin_by_main(const char *how, int by_handle, int by_default)
 {
 	void *self = dlopen(NULL, RTLD_LAZY);
 	void *alpha = must_open("alpha.so", RTLD_LAZY | RTLD_GLOBAL);
@@ -162,23 +171,27 @@ static void pin_by_main(const char *how, int by_handle, int by_default)
 	see_sym(RTLD_DEFAULT, "only_alpha");
 }
 
-static void pinned_not(void)
+static void
+pinned_not(void)
 {
 	pin_by_main("by handle", 1, 0);
 	pin_by_main("by handle again", 1, 0);
 }
 
-static void pinned(void)
+static void
+pinned(void)
 {
 	pin_by_main("by both", 1, 1);
 }
 
-static void pinned_always(void)
+static void
+pinned_always(void)
 {
 	pin_by_main("by default", 0, 1000);
 }
 
-static void pinned_by_object(void)
+static void
+pinned_by_object(void)
 {
 	int round;
 
@@ -198,7 +211,8 @@ static void pinned_by_object(void)
 }
 
 /* One object asked before; another one's later question must pin for itself. */
-static void pinned_by_each_object(void)
+static void
+pinned_by_each_object(void)
 {
 	void *beta = must_open("beta.so", RTLD_LAZY);
 	void *gamma = must_open("gamma.so", RTLD_LAZY);
@@ -214,7 +228,8 @@ static void pinned_by_each_object(void)
 	see_loaded(lab("alpha.so"));
 }
 
-static void pinned_by_next(void)
+static void
+pinned_by_next(void)
 {
 	void *beta = must_open("beta.so", RTLD_LAZY | RTLD_GLOBAL);
 	void *alpha = must_open("alpha.so", RTLD_LAZY | RTLD_GLOBAL);
@@ -226,7 +241,8 @@ static void pinned_by_next(void)
 	see_loaded(lab("alpha.so"));
 }
 
-static void default_and_main_handle(void)
+static void
+default_and_main_handle(void)
 {
 	void *self = dlopen(NULL, RTLD_LAZY);
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
@@ -246,7 +262,8 @@ static void default_and_main_handle(void)
 	}
 }
 
-static void default_opened_globally_later(void)
+static void
+default_opened_globally_later(void)
 {
 	void *alpha;
 	int round;
@@ -274,7 +291,8 @@ static const unsigned char thunk[] = {0xfd, 0x7b, 0xbf, 0xa9, 0x40, 0x00, 0x3f, 
 
 typedef void *(*generated)(const void *first, const void *second, void *(*function)(void));
 
-static generated make_caller(void)
+static generated
+make_caller(void)
 {
 	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -289,7 +307,8 @@ static generated make_caller(void)
 	return out.call;
 }
 
-static void generated_code(void)
+static void
+generated_code(void)
 {
 	generated call = make_caller();
 	void *(*function)(void) = (void *(*)(void))(void (*)(void))dlsym;
@@ -316,7 +335,8 @@ static void generated_code(void)
 	}
 }
 
-static void next_chain(void)
+static void
+next_chain(void)
 {
 	static const char *const files[] = {"alpha", "beta", "gamma"};
 	const struct agent *agents[3];

@@ -11,7 +11,8 @@
 
 #define EDGE_SIZE (2u << 20)
 
-static const char *at_edge(const char *name)
+static const char *
+at_edge(const char *name)
 {
 	static char *end;
 	size_t size = strlen(name) + 1;
@@ -28,7 +29,8 @@ static const char *at_edge(const char *name)
 	return memcpy(end - size, name, size);
 }
 
-const char *shape(int turn, const char *name)
+const char *
+shape(int turn, const char *name)
 {
 	static char same_place[EDGE_SIZE];
 
@@ -43,7 +45,8 @@ const char *shape(int turn, const char *name)
 }
 
 /* Enough of a long name to tell it, so that a row about 1 MiB prints one line. */
-static const char *short_form(const char *name)
+static const char *
+short_form(const char *name)
 {
 	static char buffer[4][96];
 	static int turn;
@@ -56,8 +59,8 @@ static const char *short_form(const char *name)
 	return out;
 }
 
-static void say_result(const char *call, void *handle, const char *name, const char *result,
-		       int number)
+static void
+say_result(const char *call, void *handle, const char *name, const char *result, int number)
 {
 	char first[512];
 	int number_first;
@@ -74,7 +77,8 @@ static void say_result(const char *call, void *handle, const char *name, const c
 	    errno);
 }
 
-void see_sym(void *handle, const char *name)
+void
+see_sym(void *handle, const char *name)
 {
 	EACH
 	{
@@ -89,7 +93,8 @@ void see_sym(void *handle, const char *name)
 	}
 }
 
-void see_vsym(void *handle, const char *name, const char *version)
+void
+see_vsym(void *handle, const char *name, const char *version)
 {
 	char call[128];
 
@@ -107,7 +112,8 @@ void see_vsym(void *handle, const char *name, const char *version)
 	}
 }
 
-void see_call(void *handle, const char *name)
+void
+see_call(void *handle, const char *name)
 {
 	EACH
 	{
@@ -124,7 +130,8 @@ void see_call(void *handle, const char *name)
 	}
 }
 
-void see_agent(const struct agent *agent, const char *who, void *handle, const char *name)
+void
+see_agent(const struct agent *agent, const char *who, void *handle, const char *name)
 {
 	EACH
 	{
@@ -139,7 +146,8 @@ void see_agent(const struct agent *agent, const char *who, void *handle, const c
 	}
 }
 
-void see_error(const char *when)
+void
+see_error(const char *when)
 {
 	const char *error;
 	int number;
@@ -150,7 +158,8 @@ void see_error(const char *when)
 	say("%s: dlerror %s errno %d", when, text(error), number);
 }
 
-void see_close(void *handle)
+void
+see_close(void *handle)
 {
 	int result, number;
 
@@ -161,7 +170,8 @@ void see_close(void *handle)
 	see_error("dlclose");
 }
 
-void *see_open(const char *file, int mode)
+void *
+see_open(const char *file, int mode)
 {
 	void *handle;
 	int number;
@@ -175,7 +185,8 @@ void *see_open(const char *file, int mode)
 	return handle;
 }
 
-void see_reopen(const char *file, int mode)
+void
+see_reopen(const char *file, int mode)
 {
 	EACH
 	{
@@ -186,7 +197,8 @@ void see_reopen(const char *file, int mode)
 	}
 }
 
-void see_loaded(const char *file)
+void
+see_loaded(const char *file)
 {
 	void *handle = dlopen(file, RTLD_LAZY | RTLD_NOLOAD);
 	const char *slash = strrchr(file, '/');
@@ -197,7 +209,8 @@ void see_loaded(const char *file)
 	see_error("noload");
 }
 
-void *must_open(const char *file, int mode)
+void *
+must_open(const char *file, int mode)
 {
 	void *handle = dlopen(lab(file), mode);
 
@@ -208,7 +221,8 @@ void *must_open(const char *file, int mode)
 	return handle;
 }
 
-const struct agent *agent_of(void *handle, const char *object)
+const struct agent *
+agent_of(void *handle, const char *object)
 {
 	char name[64];
 	const struct agent *agent;

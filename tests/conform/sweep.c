@@ -24,7 +24,8 @@ struct sweep {
 
 static struct oracle libc;
 
-static void find_oracle(void)
+static void
+find_oracle(void)
 {
 	union {
 		void *value;
@@ -41,14 +42,15 @@ static void find_oracle(void)
 	libc.error = any.error;
 }
 
-static void mismatch(struct sweep *sweep, const char *kind, const char *name, void *got,
-		     void *truth)
+static void
+mismatch(struct sweep *sweep, const char *kind, const char *name, void *got, void *truth)
 {
 	if (sweep->mismatches++ < 5)
 		fprintf(stderr, "%s %s: %p, libc says %p\n", kind, name, got, truth);
 }
 
-static void compare(struct sweep *sweep, const char *kind, const char *name, void *got, void *truth)
+static void
+compare(struct sweep *sweep, const char *kind, const char *name, void *got, void *truth)
 {
 	sweep->asked++;
 	sweep->found += truth != NULL;
@@ -57,7 +59,8 @@ static void compare(struct sweep *sweep, const char *kind, const char *name, voi
 }
 
 /* libc frees a text at the thread's next dl* call, hence the copy. */
-static void compare_missing(struct sweep *sweep, const char *name)
+static void
+compare_missing(struct sweep *sweep, const char *name)
 {
 	char missing[8192], first[8448];
 
@@ -71,7 +74,8 @@ static void compare_missing(struct sweep *sweep, const char *name)
 		mismatch(sweep, "text", first, NULL, NULL);
 }
 
-static void compare_name(struct sweep *sweep, size_t index)
+static void
+compare_name(struct sweep *sweep, size_t index)
 {
 	const char *name = sweep->table.strings + sweep->table.symbols[index].st_name;
 	const char *version = raw_version(&sweep->table, index);
@@ -90,7 +94,8 @@ static void compare_name(struct sweep *sweep, size_t index)
 		compare_missing(sweep, name);
 }
 
-static void *sweep_all(void *argument)
+static void *
+sweep_all(void *argument)
 {
 	struct sweep *sweep = argument;
 	size_t i;
@@ -102,7 +107,8 @@ static void *sweep_all(void *argument)
 	return NULL;
 }
 
-static void sweep_object(const char *file, int mode, int threads)
+static void
+sweep_object(const char *file, int mode, int threads)
 {
 	pthread_t thread[8];
 	struct sweep sweep[8];
@@ -132,34 +138,40 @@ static void sweep_object(const char *file, int mode, int threads)
 	}
 }
 
-static void libc_alone(void)
+static void
+libc_alone(void)
 {
 	sweep_object("libc.so.6", RTLD_LAZY, 1);
 }
 
-static void libc_threads(void)
+static void
+libc_threads(void)
 {
 	sweep_object("libc.so.6", RTLD_LAZY, 4);
 }
 
-static void libm_alone(void)
+static void
+libm_alone(void)
 {
 	sweep_object("libm.so.6", RTLD_LAZY, 1);
 	sweep_object("libm.so.6", RTLD_LAZY | RTLD_GLOBAL, 4);
 }
 
-static void libstdcxx(void)
+static void
+libstdcxx(void)
 {
 	sweep_object("libstdc++.so.6", RTLD_LAZY, 1);
 	sweep_object("libstdc++.so.6", RTLD_LAZY, 4);
 }
 
-static void libllvm(void)
+static void
+libllvm(void)
 {
 	sweep_object("libLLVM-14.so.1", RTLD_LAZY, 1);
 }
 
-static void libllvm_threads(void)
+static void
+libllvm_threads(void)
 {
 	sweep_object("libLLVM-14.so.1", RTLD_LAZY, 4);
 }

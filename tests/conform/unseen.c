@@ -18,19 +18,22 @@ static const struct agent *deep;
 static const struct agent raw_agent_empty;
 static struct agent raw_agent;
 
-static void deepbind(void)
+static void
+deepbind(void)
 {
 	deep = agent_of(must_open("deep.so", RTLD_LAZY | RTLD_DEEPBIND), "deep");
 }
 
 /* The same of an object that only came along as a dependency. */
-static void dependency(void)
+static void
+dependency(void)
 {
 	deep = agent_of(must_open("down.so", RTLD_LAZY | RTLD_DEEPBIND), "mid");
 }
 
 /* libc's functions as a program would hold them that read them out of a GOT or a symbol table. */
-static void from_table(void)
+static void
+from_table(void)
 {
 	union {
 		void *value;
@@ -55,7 +58,8 @@ static void from_table(void)
 	deep = &raw_agent;
 }
 
-static void unseen_close(void)
+static void
+unseen_close(void)
 {
 	void *handle = must_open("ev1.so", RTLD_LAZY);
 
@@ -72,7 +76,8 @@ static void unseen_close(void)
 	see_loaded(lab("ev1.so"));
 }
 
-static void unseen_last_close(void)
+static void
+unseen_last_close(void)
 {
 	static const char *const files[] = {"churn10.so", "churn11.so", "churn12.so"};
 	int round;
@@ -87,7 +92,8 @@ static void unseen_last_close(void)
 	}
 }
 
-static void unseen_reuse(void)
+static void
+unseen_reuse(void)
 {
 	static const char *const files[] = {"churn10.so", "churn11.so", "churn12.so"};
 	int round;
@@ -102,7 +108,8 @@ static void unseen_reuse(void)
 	}
 }
 
-static void unseen_global_load(void)
+static void
+unseen_global_load(void)
 {
 	void *self = dlopen(NULL, RTLD_LAZY);
 	int round;
@@ -120,7 +127,8 @@ static void unseen_global_load(void)
 	}
 }
 
-static void unseen_global_load_default(void)
+static void
+unseen_global_load_default(void)
 {
 	void *handle;
 
@@ -131,7 +139,8 @@ static void unseen_global_load_default(void)
 	see_loaded(lab("alpha.so"));
 }
 
-static void unseen_error(void)
+static void
+unseen_error(void)
 {
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
 
@@ -167,7 +176,8 @@ BY(unseen_error, deepbind)
 BY(unseen_error, dependency)
 
 /* The references were counted before anybody could close them unseen. */
-static void counted_before(void)
+static void
+counted_before(void)
 {
 	void *handle = must_open("ev1.so", RTLD_LAZY);
 	void *self = dlopen(NULL, RTLD_LAZY);
@@ -191,7 +201,8 @@ static void counted_before(void)
 	see_sym(self, "only_alpha");
 }
 
-static void pending_before(void)
+static void
+pending_before(void)
 {
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
 
@@ -206,7 +217,8 @@ static void pending_before(void)
 }
 
 /* A caller in another namespace gets its own copy of what the base has open. */
-static void namespace_open(void)
+static void
+namespace_open(void)
 {
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
 	const struct agent *inside;

@@ -11,12 +11,14 @@
 
 static void *kinds;
 
-static int *int_of(void *handle, const char *name)
+static int *
+int_of(void *handle, const char *name)
 {
 	return dlsym(handle, name);
 }
 
-static void tls_in_thread(void *main_value)
+static void
+tls_in_thread(void *main_value)
 {
 	EACH
 	{
@@ -28,7 +30,8 @@ static void tls_in_thread(void *main_value)
 	}
 }
 
-static void tls(void)
+static void
+tls(void)
 {
 	int *value;
 
@@ -50,7 +53,8 @@ static void tls(void)
 	}
 }
 
-static void tls_after_close(void)
+static void
+tls_after_close(void)
 {
 	int i;
 
@@ -65,7 +69,8 @@ static void tls_after_close(void)
 	}
 }
 
-static void ifunc(void)
+static void
+ifunc(void)
 {
 	int *resolved, *pick;
 
@@ -87,7 +92,8 @@ static void ifunc(void)
 	say("ran %d times in all", *resolved);
 }
 
-static void ifunc_of_libc(void)
+static void
+ifunc_of_libc(void)
 {
 	void *libc = dlopen("libc.so.6", RTLD_LAZY);
 	static const char *const names[] = {"memcpy", "strlen", "time", "gettimeofday", "strchr"};
@@ -100,14 +106,15 @@ static void ifunc_of_libc(void)
 }
 
 static const char *const kind_names[] = {
-	"kind_func",	  "kind_alias",	 "kind_weak",	  "kind_hidden", "kind_protected",
-	"kind_object",	  "kind_common", "kind_const",	  "kind_abs",	 "kind_abs_zero",
-	"kind_label",	  "kind_unique", "kind_sizeless", "_end",	 "_edata",
-	"__bss_start",	  "_init",	 "_fini",	  "_DYNAMIC",	 "_GLOBAL_OFFSET_TABLE_",
+	"kind_func",      "kind_alias",  "kind_weak",     "kind_hidden", "kind_protected",
+	"kind_object",    "kind_common", "kind_const",    "kind_abs",    "kind_abs_zero",
+	"kind_label",     "kind_unique", "kind_sizeless", "_end",        "_edata",
+	"__bss_start",    "_init",       "_fini",         "_DYNAMIC",    "_GLOBAL_OFFSET_TABLE_",
 	"__gmon_start__", "dlsym",
 };
 
-static void every_kind(void)
+static void
+every_kind(void)
 {
 	size_t i;
 
@@ -116,7 +123,8 @@ static void every_kind(void)
 		see_sym(kinds, kind_names[i]);
 }
 
-static void every_kind_in_turns(void)
+static void
+every_kind_in_turns(void)
 {
 	size_t i;
 
@@ -131,7 +139,8 @@ static void every_kind_in_turns(void)
 	}
 }
 
-static void every_kind_reopened(void)
+static void
+every_kind_reopened(void)
 {
 	int round;
 	size_t i;
@@ -147,11 +156,12 @@ static void every_kind_reopened(void)
 	}
 }
 
-static void hash_styles(void)
+static void
+hash_styles(void)
 {
 	static const char *const files[] = {"sysv.so", "both.so", "bare.so", "bindnow.so"};
 	static const char *const names[] = {"shared_fn", "shared_data", "only_sysv",   "only_both",
-					    "foo",	 "none",	"only_bindnow"};
+					    "foo",       "none",        "only_bindnow"};
 	size_t f, n;
 
 	for (f = 0; f < COUNT(files); f++) {
@@ -162,7 +172,8 @@ static void hash_styles(void)
 	}
 }
 
-static void hidden_version(void)
+static void
+hidden_version(void)
 {
 	void *versions = must_open("versions.so", RTLD_LAZY);
 
@@ -173,12 +184,13 @@ static void hidden_version(void)
 	see_call(versions, "foo");
 }
 
-static void dlvsym_matrix(void)
+static void
+dlvsym_matrix(void)
 {
 	static const char *const files[] = {"versions.so", "bare.so", "alpha.so", NULL};
 	static const char *const names[] = {"foo", "bar", "plain", "shared_fn", "memcpy", "none"};
 	static const char *const versions[] = {"VER_1", "VER_2",    "VER",
-					       "NONE",	LIBC_FIRST, "GLIBC_2.14"};
+					       "NONE",  LIBC_FIRST, "GLIBC_2.14"};
 	size_t f, n, v;
 
 	for (f = 0; f < COUNT(files); f++) {
@@ -193,7 +205,8 @@ static void dlvsym_matrix(void)
 }
 
 /* An unversioned symbol's record has a NULL name and hash 0, as "" has: libc up to 2.40 compares and dies. */
-static void dlvsym_empty_version(void)
+static void
+dlvsym_empty_version(void)
 {
 	void *versions = must_open("versions.so", RTLD_LAZY);
 
@@ -203,7 +216,8 @@ static void dlvsym_empty_version(void)
 	see_vsym(versions, "plain", "");
 }
 
-static void dlvsym_in_turns(void)
+static void
+dlvsym_in_turns(void)
 {
 	void *versions = must_open("versions.so", RTLD_LAZY);
 	char version[8];
@@ -221,7 +235,8 @@ static void dlvsym_in_turns(void)
 	}
 }
 
-static void dlvsym_scopes(void)
+static void
+dlvsym_scopes(void)
 {
 	static const char *const names[] = {"memcpy", "strlen", "shared_fn", "none", "dlsym"};
 	size_t i;
@@ -234,7 +249,8 @@ static void dlvsym_scopes(void)
 	}
 }
 
-static void callers_do_not_matter(void)
+static void
+callers_do_not_matter(void)
 {
 	static const char *const files[] = {"beta.so", "symbolic.so", "deep.so"};
 	static const char *const objects[] = {"beta", "symbolic", "deep"};
@@ -251,7 +267,8 @@ static void callers_do_not_matter(void)
 	}
 }
 
-static void frozen_list(void)
+static void
+frozen_list(void)
 {
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
 	void *down = must_open("down.so", RTLD_LAZY);
@@ -269,7 +286,8 @@ static void frozen_list(void)
 	see_sym(alpha, "only_beta");
 }
 
-static void dependency_handles(void)
+static void
+dependency_handles(void)
 {
 	void *left = must_open("libleft.so", RTLD_LAZY);
 	void *right = dlopen("libright.so", RTLD_LAZY);
@@ -285,7 +303,8 @@ static void dependency_handles(void)
 	see_loaded(lab("libright.so"));
 }
 
-static void main_handle_grows(void)
+static void
+main_handle_grows(void)
 {
 	void *self = dlopen(NULL, RTLD_LAZY);
 	void *other;
@@ -312,7 +331,8 @@ static void main_handle_grows(void)
 	}
 }
 
-static void main_handle_promoted(void)
+static void
+main_handle_promoted(void)
 {
 	void *self = dlopen(NULL, RTLD_LAZY);
 	void *alpha = must_open("alpha.so", RTLD_LAZY);
@@ -326,7 +346,8 @@ static void main_handle_promoted(void)
 	see_sym(self, "only_alpha");
 }
 
-static void main_handle_dependencies(void)
+static void
+main_handle_dependencies(void)
 {
 	void *self = dlopen(NULL, RTLD_LAZY);
 	void *down;
@@ -338,7 +359,8 @@ static void main_handle_dependencies(void)
 	see_sym(self, "only_leaf");
 }
 
-static void initial_answer_never_changes(void)
+static void
+initial_answer_never_changes(void)
 {
 	void *self = dlopen(NULL, RTLD_LAZY);
 

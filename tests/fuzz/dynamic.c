@@ -6,11 +6,12 @@
 #include <string.h>
 
 #define ROUNDS 4000000
-#define TAGS 12
+#define TAGS   12
 
-static const ElfW(Sxword) tags[] = {DT_SYMTAB, DT_STRTAB, DT_GNU_HASH, DT_VERSYM, DT_SONAME,
-				    DT_SYMBOLIC, DT_FLAGS, DT_RPATH, DT_RUNPATH, DT_FLAGS_1,
-				    DT_NEEDED, DT_HASH, DT_DEBUG, 0x6ffffeff, 0x7fffffff, -1};
+static const ElfW(Sxword) tags[] = {DT_SYMTAB,  DT_STRTAB,   DT_GNU_HASH, DT_VERSYM,
+				    DT_SONAME,  DT_SYMBOLIC, DT_FLAGS,    DT_RPATH,
+				    DT_RUNPATH, DT_FLAGS_1,  DT_NEEDED,   DT_HASH,
+				    DT_DEBUG,   0x6ffffeff,  0x7fffffff,  -1};
 
 int
 main(void)

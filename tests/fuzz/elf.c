@@ -38,7 +38,8 @@ static void *
 guarded(const void *from, size_t size)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = (size + page - 1) / page * page;
-	char *p = mmap(NULL, whole + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = mmap(NULL, whole + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		       0);
 
 	if (p == MAP_FAILED || mprotect(p + whole, page, PROT_NONE) != 0)
 		exit(EXIT_FAILURE);
@@ -115,7 +116,7 @@ ask(const char *name, unsigned long round)
 {
 	uint32_t cursor = 0, last = 0;
 	bool defined_there = false;
-	const ElfW(Sym) *s;
+	const ElfW(Sym) * s;
 	uintptr_t value = 0, offset;
 
 	while ((s = sf_elf_next(&copy, name, &cursor)) != NULL) {
@@ -133,7 +134,7 @@ ask(const char *name, unsigned long round)
 	FUZZ_DEMAND(defined_there, "proof of nothing", round);
 	for (cursor = 0; (s = sf_elf_next(&copy, name, &cursor)) != NULL;)
 		FUZZ_DEMAND(s->st_shndx == SHN_UNDEF ||
-			    ((s->st_info & 15) <= STT_FUNC && s->st_shndx != SHN_ABS),
+				    ((s->st_info & 15) <= STT_FUNC && s->st_shndx != SHN_ABS),
 			    "proof beside a special symbol", round);
 	proven++;
 }

@@ -34,13 +34,13 @@ fuzz_below(uint64_t n)
 	return fuzz_next() % n;
 }
 
-#define FUZZ_DEMAND(true_, what, round)                                                          \
-	do {                                                                                     \
-		if (!(true_)) {                                                                  \
-			printf("%s: seed %llu, round %lu\n", (what),                             \
-			       (unsigned long long)fuzz_seed, (unsigned long)(round));           \
-			exit(EXIT_FAILURE);                                                      \
-		}                                                                                \
+#define FUZZ_DEMAND(true_, what, round)                                                            \
+	do {                                                                                       \
+		if (!(true_)) {                                                                    \
+			printf("%s: seed %llu, round %lu\n", (what),                               \
+			       (unsigned long long)fuzz_seed, (unsigned long)(round));             \
+			exit(EXIT_FAILURE);                                                        \
+		}                                                                                  \
 	} while (0)
 
 #endif

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define ROUNDS 100000
+#define ROUNDS  100000
 #define ENTRIES 12
 
 struct field {
@@ -19,7 +19,7 @@ struct field {
 };
 
 static const struct field fields[] = {
-#define W(name, variable, def, words, text) {variable, &sf_settings.name, def, 0, 0, words},
+#define W(name, variable, def, words, text)    {variable, &sf_settings.name, def, 0, 0, words},
 #define N(name, variable, def, min, max, text) {variable, &sf_settings.name, def, min, max, NULL},
 	SF_SETTINGS(W, N)
 #undef W
@@ -150,6 +150,7 @@ main(void)
 		disabled += sf_settings.disable;
 		complaints += lseek(file, 0, SEEK_END) > 0;
 	}
-	printf("%d environments: %lu disabled, %lu with complaints\n", ROUNDS, disabled, complaints);
+	printf("%d environments: %lu disabled, %lu with complaints\n", ROUNDS, disabled,
+	       complaints);
 	return disabled > 0 && complaints > ROUNDS / 10 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -16,7 +16,8 @@ SF_EXPORT int symfast_counter(const char *name, uint64_t *value);
 
 static char *(*next_realpath)(const char *, char *);
 
-SF_EXPORT char *realpath(const char *name, char *out)
+SF_EXPORT char *
+realpath(const char *name, char *out)
 {
 	if (sf_go_serves_realpath)
 		return sf_go_realpath(name, out);
@@ -31,7 +32,8 @@ struct wanted {
 	bool found;
 };
 
-static void pick(void *arg, const char *name, uint64_t value)
+static void
+pick(void *arg, const char *name, uint64_t value)
 {
 	struct wanted *w = arg;
 
@@ -42,7 +44,8 @@ static void pick(void *arg, const char *name, uint64_t value)
 }
 
 // As in include/symfast.h, for the room's counters alone.
-SF_EXPORT int symfast_counter(const char *name, uint64_t *value)
+SF_EXPORT int
+symfast_counter(const char *name, uint64_t *value)
 {
 	struct wanted w = {name, value, false};
 
@@ -50,7 +53,8 @@ SF_EXPORT int symfast_counter(const char *name, uint64_t *value)
 	return w.found ? 0 : -1;
 }
 
-static void to_stderr(const char *line)
+static void
+to_stderr(const char *line)
 {
 	fprintf(stderr, "symfast: %s\n", line);
 }
@@ -59,15 +63,16 @@ static int (*real_clock)(clockid_t, struct timespec *);
 static long slow_turns;
 
 // The clock of a leaf made slow on purpose, so that signals land in it; on a goroutine's stack.
-__attribute__((target("general-regs-only"))) static int slow_clock(clockid_t id,
-								   struct timespec *ts)
+__attribute__((target("general-regs-only"))) static int
+slow_clock(clockid_t id, struct timespec *ts)
 {
 	for (long i = 0; i < slow_turns; i++)
 		__builtin_ia32_pause();
 	return real_clock(id, ts);
 }
 
-static void slow_down(void)
+static void
+slow_down(void)
 {
 	const char *turns = getenv("SYMFAST_GO_DEV_SLOW");
 
@@ -78,7 +83,8 @@ static void slow_down(void)
 	sf_go_table.clock = slow_clock;
 }
 
-static enum sf_go_mode mode_from(const char *word)
+static enum sf_go_mode
+mode_from(const char *word)
 {
 	static const char *const words[] = {"off", "libc", "strict", "on"};
 
@@ -89,7 +95,8 @@ static enum sf_go_mode mode_from(const char *word)
 	return SF_GO_ON;
 }
 
-__attribute__((constructor)) static void start(void)
+__attribute__((constructor)) static void
+start(void)
 {
 	const char *ttl = getenv("SYMFAST_GO_TTL_MS"), *verbose = getenv("SYMFAST_VERBOSE");
 	struct sf_go_env env = {

@@ -14,7 +14,8 @@
 
 static uint64_t state;
 
-static uint64_t roll(uint64_t below)
+static uint64_t
+roll(uint64_t below)
 {
 	state ^= state << 13;
 	state ^= state >> 7;
@@ -22,7 +23,8 @@ static uint64_t roll(uint64_t below)
 	return state % below;
 }
 
-static size_t mutate(uint8_t *b, size_t size)
+static size_t
+mutate(uint8_t *b, size_t size)
 {
 	static const uint8_t telling[] = {0x00, 0xff, 0x48, 0x89, 0x8b,
 					  0xe8, 0x0f, 0x84, 0x90, 0x24};
@@ -59,7 +61,8 @@ static size_t mutate(uint8_t *b, size_t size)
 }
 
 // What an installer relies on, whatever the bytes were.
-static const char *unsound(const struct sf_go_code *c, const struct sf_go_shape *s)
+static const char *
+unsound(const struct sf_go_code *c, const struct sf_go_shape *s)
 {
 	const uint8_t *site = c->bytes + s->site;
 
@@ -80,7 +83,8 @@ static const char *unsound(const struct sf_go_code *c, const struct sf_go_shape 
 	return NULL;
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 400000;
 	unsigned long why[SF_GO_REFUSAL_COUNT] = {0};

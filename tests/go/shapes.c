@@ -13,7 +13,8 @@
 
 static int failures;
 
-static void check(bool ok, const char *version, const char *what, unsigned long at)
+static void
+check(bool ok, const char *version, const char *what, unsigned long at)
 {
 	if (ok)
 		return;
@@ -21,20 +22,23 @@ static void check(bool ok, const char *version, const char *what, unsigned long 
 		printf("FAIL %s: %s (%lu)\n", version, what, at);
 }
 
-static uint64_t leaf_lookup(const char *name, size_t len)
+static uint64_t
+leaf_lookup(const char *name, size_t len)
 {
 	(void)name;
 	return len;
 }
 
-static void leaf_fill(const char *frame, const char *plugin)
+static void
+leaf_fill(const char *frame, const char *plugin)
 {
 	(void)frame;
 	(void)plugin;
 }
 
 // Two pages that may be executed, with the pair's input at `off`.
-static uint8_t *place(const struct pair *p, size_t off)
+static uint8_t *
+place(const struct pair *p, size_t off)
 {
 	uint8_t *area =
 		mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -47,7 +51,8 @@ static uint8_t *place(const struct pair *p, size_t off)
 }
 
 // The jump at `at`, whose distance is set to zero in *copy; where it goes.
-static const uint8_t *jump_at(const uint8_t *at, uint8_t *copy)
+static const uint8_t *
+jump_at(const uint8_t *at, uint8_t *copy)
 {
 	int32_t rel;
 
@@ -56,7 +61,8 @@ static const uint8_t *jump_at(const uint8_t *at, uint8_t *copy)
 	return at[0] == 0xe9 ? at + 5 + rel : NULL;
 }
 
-static bool writable(const void *at)
+static bool
+writable(const void *at)
 {
 	char line[512];
 	FILE *f = fopen("/proc/self/maps", "r");
@@ -75,7 +81,8 @@ static bool writable(const void *at)
 	return w;
 }
 
-static void test_pair(const struct pair *p, size_t off)
+static void
+test_pair(const struct pair *p, size_t off)
 {
 	size_t size = (size_t)(p->in_end - p->in);
 	uint8_t *area = place(p, off), *open = area + off, *copy = malloc(size);
@@ -105,7 +112,8 @@ static void test_pair(const struct pair *p, size_t off)
 	munmap(area, AREA);
 }
 
-static bool is_free(const struct pair *p, size_t at)
+static bool
+is_free(const struct pair *p, size_t at)
 {
 	for (int i = 0; i < 3; i++) {
 		if (at >= p->free[i] && at < p->free[i] + 4)
@@ -116,7 +124,8 @@ static bool is_free(const struct pair *p, size_t at)
 }
 
 // Each single bit of each demanded byte, changed: refused.
-static void test_bits(const struct pair *p)
+static void
+test_bits(const struct pair *p)
 {
 	size_t size = (size_t)(p->in_end - p->in);
 	uint8_t *copy = malloc(size);
@@ -135,7 +144,8 @@ static void test_bits(const struct pair *p)
 	free(copy);
 }
 
-static void refuse(struct sf_go_code code, enum sf_go_refusal want, const char *what)
+static void
+refuse(struct sf_go_code code, enum sf_go_refusal want, const char *what)
 {
 	struct sf_go_shape s;
 	enum sf_go_refusal why = sf_go_parse(&code, &s);
@@ -146,7 +156,8 @@ static void refuse(struct sf_go_code code, enum sf_go_refusal want, const char *
 }
 
 // A call of `target` written into the filler at `at`.
-static void plant(uint8_t *copy, const struct sf_go_code *code, size_t at, uint64_t target)
+static void
+plant(uint8_t *copy, const struct sf_go_code *code, size_t at, uint64_t target)
 {
 	int32_t rel = (int32_t)(target - (code->addr + at + 5));
 
@@ -154,7 +165,8 @@ static void plant(uint8_t *copy, const struct sf_go_code *code, size_t at, uint6
 	memcpy(copy + at + 1, &rel, 4);
 }
 
-static void test_hostile(const struct pair *p)
+static void
+test_hostile(const struct pair *p)
 {
 	static const char *const versions[] = {"",
 					       "go",
@@ -229,7 +241,8 @@ static void test_hostile(const struct pair *p)
 	free(copy);
 }
 
-int main(void)
+int
+main(void)
 {
 	for (size_t i = 0; i < PAIRS; i++) {
 		// At the start of a page, and with the entry and the fill site on a page boundary.

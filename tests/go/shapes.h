@@ -43,7 +43,8 @@ static const struct pair pairs[] = {
 #define PAIRS (sizeof(pairs) / sizeof(pairs[0]))
 
 // The code as it lies at `at`, a copy of `p` with what follows its end.
-static inline struct sf_go_code code_of(const struct pair *p, const uint8_t *at, size_t size)
+static inline struct sf_go_code
+code_of(const struct pair *p, const uint8_t *at, size_t size)
 {
 	uint64_t end = (uint64_t)(uintptr_t)at + (uint64_t)(p->in_end - p->in);
 

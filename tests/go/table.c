@@ -29,7 +29,8 @@ static struct sf_go_table *const t = &sf_go_table;
 		}                                                                                  \
 	} while (0)
 
-static int fake_clock(clockid_t id, struct timespec *ts)
+static int
+fake_clock(clockid_t id, struct timespec *ts)
 {
 	if (id == CLOCK_REALTIME_COARSE)
 		return clock_gettime(id, ts);
@@ -38,7 +39,8 @@ static int fake_clock(clockid_t id, struct timespec *ts)
 	return 0;
 }
 
-static void fresh_table(uint64_t ttl)
+static void
+fresh_table(uint64_t ttl)
 {
 	memset(t, 0, sizeof(*t));
 	t->ttl = ttl;
@@ -49,7 +51,8 @@ static void fresh_table(uint64_t ttl)
 	fake_ns = 1000000000;
 }
 
-static uint64_t counted(enum sf_go_stripe_counter id)
+static uint64_t
+counted(enum sf_go_stripe_counter id)
 {
 	uint64_t sum = 0;
 
@@ -58,19 +61,22 @@ static uint64_t counted(enum sf_go_stripe_counter id)
 	return sum;
 }
 
-static uint64_t get(const char *name)
+static uint64_t
+get(const char *name)
 {
 	return sf_go_table_get(t, name, strlen(name));
 }
 
-static void put(const char *name, const char *path, uint64_t value)
+static void
+put(const char *name, const char *path, uint64_t value)
 {
 	sf_go_table_put(t, name, strlen(name), path, strlen(path), value);
 }
 
 static char dir[PATH_MAX], a[PATH_MAX + 8], b[PATH_MAX + 8], a_link[PATH_MAX + 8];
 
-static void make(const char *path)
+static void
+make(const char *path)
 {
 	int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0600);
 
@@ -79,18 +85,21 @@ static void make(const char *path)
 }
 
 // A file that changed a moment ago is not yet proved by its change time.
-static void settle(void)
+static void
+settle(void)
 {
 	usleep(40000);
 }
 
-static void point(const char *to)
+static void
+point(const char *to)
 {
 	unlink(a_link);
 	CHECK(symlink(to, a_link) == 0);
 }
 
-static void test_ttl(void)
+static void
+test_ttl(void)
 {
 	settle();
 	fresh_table(100);
@@ -133,7 +142,8 @@ static void test_ttl(void)
 	settle();
 }
 
-static void test_strict(void)
+static void
+test_strict(void)
 {
 	fresh_table(0);
 	point(a);
@@ -182,7 +192,8 @@ static void test_strict(void)
 	settle();
 }
 
-static void test_bounds(void)
+static void
+test_bounds(void)
 {
 	static char name[PATH_MAX + 16];
 
@@ -229,13 +240,15 @@ static void test_bounds(void)
 static char *real_calls(const char *name, char *out);
 static int calls;
 
-static char *real_calls(const char *name, char *out)
+static char *
+real_calls(const char *name, char *out)
 {
 	calls++;
 	return realpath(name, out);
 }
 
-static void same_as_libc(const char *name)
+static void
+same_as_libc(const char *name)
 {
 	char mine[PATH_MAX], theirs[PATH_MAX];
 
@@ -254,7 +267,8 @@ static void same_as_libc(const char *name)
 	}
 }
 
-static void test_realpath(void)
+static void
+test_realpath(void)
 {
 	struct sf_go_env env = {.realpath = real_calls, .errno_location = __errno_location};
 	static char longest[2 * PATH_MAX];
@@ -263,8 +277,8 @@ static void test_realpath(void)
 	CHECK(sf_go_level_init(&env));
 	point(a);
 	memset(longest, 'x', sizeof(longest) - 1);
-	const char *const names[] = {a,		  a_link,   "a",  "./a", "..//",  dir,
-				     "",	  "nosuch", "a/", "a/b", longest, "/proc/self/exe",
+	const char *const names[] = {a,           a_link,   "a",  "./a", "..//",  dir,
+				     "",          "nosuch", "a/", "a/b", longest, "/proc/self/exe",
 				     "/dev/null", NULL};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		same_as_libc(names[i]);
@@ -284,7 +298,8 @@ struct seen {
 	uint64_t hit, race;
 };
 
-static void see(void *arg, const char *name, uint64_t value)
+static void
+see(void *arg, const char *name, uint64_t value)
 {
 	struct seen *s = arg;
 
@@ -298,7 +313,8 @@ static void see(void *arg, const char *name, uint64_t value)
 }
 
 // Exactly one refusal is counted, by its own name, and a fork forgets what was counted before.
-static void test_counters(void)
+static void
+test_counters(void)
 {
 	struct seen s = {0};
 
@@ -322,7 +338,8 @@ static void test_counters(void)
 // put for the file that is there.
 static volatile int stop;
 
-static void *reader(void *arg)
+static void *
+reader(void *arg)
 {
 	(void)arg;
 	while (!stop) {
@@ -334,7 +351,8 @@ static void *reader(void *arg)
 	return NULL;
 }
 
-static void test_readers(void)
+static void
+test_readers(void)
 {
 	pthread_t threads[3];
 
@@ -351,7 +369,8 @@ static void test_readers(void)
 		pthread_join(threads[i], NULL);
 }
 
-int main(void)
+int
+main(void)
 {
 	char template[] = "/tmp/sf-go-table-XXXXXX";
 

@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WARM_UP	 200
-#define LOOKS	 500
+#define WARM_UP  200
+#define LOOKS    500
 #define PATIENCE 3 /* seconds until a look-up counts as blocked */
 
 #ifdef __x86_64__
@@ -29,33 +29,39 @@ static atomic_ulong wrong;
 const char *lab_path(const char *file);
 void lab_slow_inside(void);
 
-const char *lab_path(const char *file)
+const char *
+lab_path(const char *file)
 {
 	(void)file;
 	return slow_path;
 }
 
-static int by_handle(void)
+static int
+by_handle(void)
 {
 	return dlsym(libc, "strtol") != NULL;
 }
 
-static int by_main_handle(void)
+static int
+by_main_handle(void)
 {
 	return dlsym(self, "strtol") != NULL;
 }
 
-static int by_default(void)
+static int
+by_default(void)
 {
 	return dlsym(RTLD_DEFAULT, "strtol") != NULL;
 }
 
-static int failing(void)
+static int
+failing(void)
 {
 	return dlsym(libc, "no_such_name_beside") == NULL;
 }
 
-static int failing_with_text(void)
+static int
+failing_with_text(void)
 {
 	const char *error;
 
@@ -64,12 +70,14 @@ static int failing_with_text(void)
 	return error && strstr(error, "no_such_name_beside");
 }
 
-static int by_version(void)
+static int
+by_version(void)
 {
 	return dlvsym(libc, "strtol", LIBC_FIRST) != NULL;
 }
 
-static int opening_again(void)
+static int
+opening_again(void)
 {
 	again = dlopen(plain_path, RTLD_LAZY);
 	return again && dlclose(again) == 0;
@@ -90,7 +98,8 @@ static const struct kind {
 
 static const struct kind *chosen;
 
-static void *looker(void *unused)
+static void *
+looker(void *unused)
 {
 	int i;
 
@@ -107,7 +116,8 @@ static void *looker(void *unused)
 }
 
 /* Called by the constructor of slow.so, with the loader's lock held. */
-void lab_slow_inside(void)
+void
+lab_slow_inside(void)
 {
 	struct timespec late;
 
@@ -118,7 +128,8 @@ void lab_slow_inside(void)
 		_exit(9);
 }
 
-static int one_kind(void)
+static int
+one_kind(void)
 {
 	pthread_t thread;
 
@@ -133,7 +144,8 @@ static int one_kind(void)
 }
 
 /* A line for each kind of look-up: run.py demands "free" for each where the shim is on. */
-int main(void)
+int
+main(void)
 {
 	size_t i;
 

@@ -11,11 +11,11 @@
 
 /* The objects of the lab: churn10.so to churn41.so, each giving its own number by the same names.
  */
-#define FIRST	 10
-#define OBJECTS	 32
-#define LOOKERS	 3
-#define OPENERS	 2
-#define SHARED	 (OBJECTS - LOOKERS - OPENERS - 1) /* the last few belong to one thread each */
+#define FIRST    10
+#define OBJECTS  32
+#define LOOKERS  3
+#define OPENERS  2
+#define SHARED   (OBJECTS - LOOKERS - OPENERS - 1) /* the last few belong to one thread each */
 #define ELISIONS 6
 
 static atomic_int live[FIRST + OBJECTS];
@@ -25,7 +25,8 @@ static atomic_int stop;
 void churn_event(int id, int step);
 
 /* Runs in the constructors and destructors, hence never more than one object of a kind. */
-void churn_event(int id, int step)
+void
+churn_event(int id, int step)
 {
 	int before = atomic_fetch_add(&live[id], step);
 
@@ -33,13 +34,15 @@ void churn_event(int id, int step)
 		stress_wrong(&wrong, "object %d: %d alive, then %+d", id, before, step);
 }
 
-static const char *file_of(int id, char *path)
+static const char *
+file_of(int id, char *path)
 {
 	snprintf(path, STRESS_PATH, "%s/churn%d.so", SF_LAB, id);
 	return path;
 }
 
-static void *open_id(int id)
+static void *
+open_id(int id)
 {
 	char path[STRESS_PATH];
 	void *handle = dlopen(file_of(id, path), RTLD_LAZY);
@@ -50,13 +53,15 @@ static void *open_id(int id)
 	return handle;
 }
 
-static void close_id(void *handle, int id)
+static void
+close_id(void *handle, int id)
 {
 	if (dlclose(handle))
 		stress_wrong(&wrong, "close %d: %s", id, dlerror());
 }
 
-static void check_positive(void *handle, int id)
+static void
+check_positive(void *handle, int id)
 {
 	union {
 		void *value;
@@ -73,7 +78,8 @@ static void check_positive(void *handle, int id)
 }
 
 /* A failing look-up, and its text on this very thread. */
-static void check_negative(void *handle, int id, unsigned int *seed)
+static void
+check_negative(void *handle, int id, unsigned int *seed)
 {
 	int other = FIRST + (int)(rand_r(seed) % OBJECTS);
 	char only[32], ending[96];
@@ -94,7 +100,8 @@ static void check_negative(void *handle, int id, unsigned int *seed)
 		stress_wrong(&wrong, "%s", "a second text");
 }
 
-static void look(void *handle, int id, unsigned int *seed)
+static void
+look(void *handle, int id, unsigned int *seed)
 {
 	unsigned int turns = 1 + rand_r(seed) % 64;
 
@@ -107,7 +114,8 @@ static void look(void *handle, int id, unsigned int *seed)
 
 /* An object that only this thread opens: it must live exactly from the first open to the last
  * close. */
-static void check_own(int id, unsigned int *seed)
+static void
+check_own(int id, unsigned int *seed)
 {
 	void *handle[ELISIONS];
 	int count = 1 + (int)(rand_r(seed) % ELISIONS), i;
@@ -124,7 +132,8 @@ static void check_own(int id, unsigned int *seed)
 		stress_wrong(&wrong, "object %d survives its last close", id);
 }
 
-static void *looker(void *argument)
+static void *
+looker(void *argument)
 {
 	int number = (int)(intptr_t)argument;
 	unsigned int seed = 100 + (unsigned int)number;
@@ -140,7 +149,8 @@ static void *looker(void *argument)
 	return NULL;
 }
 
-static void *opener(void *argument)
+static void *
+opener(void *argument)
 {
 	int number = (int)(intptr_t)argument, last_id = 0;
 	unsigned int seed = 200 + (unsigned int)number;
@@ -164,7 +174,8 @@ static void *opener(void *argument)
 }
 
 /* Loads with RTLD_GLOBAL, which turn the main handle's NULL into an answer and back. */
-static void *flipper(void *argument)
+static void *
+flipper(void *argument)
 {
 	int id = FIRST + OBJECTS - 1;
 	char path[STRESS_PATH], only[32];
@@ -192,7 +203,8 @@ static void *flipper(void *argument)
 	return NULL;
 }
 
-static void check_end(void)
+static void
+check_end(void)
 {
 	char path[STRESS_PATH];
 	int id;
@@ -205,7 +217,8 @@ static void check_end(void)
 	}
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	pthread_t threads[LOOKERS + OPENERS + 1];
 	int i, n = 0;

@@ -24,12 +24,14 @@ static atomic_ulong wrong;
 static atomic_int stop;
 static void *libc, *truth;
 
-static void path_of(int id, char *path)
+static void
+path_of(int id, char *path)
 {
 	snprintf(path, STRESS_PATH, "%s/churn%d.so", SF_LAB, id);
 }
 
-static void *look(void *unused)
+static void *
+look(void *unused)
 {
 	while (!atomic_load(&stop)) {
 		if (dlsym(libc, "strtol") != truth || dlsym(libc, "no_such_name_forks"))
@@ -38,7 +40,8 @@ static void *look(void *unused)
 	return unused;
 }
 
-static void *load(void *argument)
+static void *
+load(void *argument)
 {
 	char path[STRESS_PATH];
 	int id = (int)(intptr_t)argument;
@@ -55,7 +58,8 @@ static void *load(void *argument)
 }
 
 /* Only look-ups that were warm before the fork. */
-static int child_looks(void)
+static int
+child_looks(void)
 {
 	int i;
 
@@ -71,7 +75,8 @@ static int child_looks(void)
 	return 0;
 }
 
-static int child_loads(void)
+static int
+child_loads(void)
 {
 	char path[STRESS_PATH];
 	int id;
@@ -94,14 +99,16 @@ static int child_loads(void)
 	return child_looks();
 }
 
-static void nap(void)
+static void
+nap(void)
 {
 	struct timespec pause = {0, 2000000};
 
 	nanosleep(&pause, NULL);
 }
 
-static struct fates fork_many(int (*child_does)(void))
+static struct fates
+fork_many(int (*child_does)(void))
 {
 	struct fates fates = {0, 0};
 	pid_t children[CHILDREN];
@@ -138,7 +145,8 @@ static struct fates fork_many(int (*child_does)(void))
 	return fates;
 }
 
-static struct fates beside(void *(*body)(void *), int (*child_does)(void))
+static struct fates
+beside(void *(*body)(void *), int (*child_does)(void))
 {
 	pthread_t threads[2];
 	struct fates fates;
@@ -154,14 +162,16 @@ static struct fates beside(void *(*body)(void *), int (*child_does)(void))
 	return fates;
 }
 
-static void tell(const char *what, struct fates fates)
+static void
+tell(const char *what, struct fates fates)
 {
 	fprintf(stderr, "hangs %s: %d\n", what, fates.hang);
 	fprintf(stderr, "deaths %s: %d\n", what, fates.die);
 }
 
 /* stdout: the verdict. stderr: the counts, which run.py compares with those of a bare run. */
-int main(void)
+int
+main(void)
 {
 	struct fates looking;
 

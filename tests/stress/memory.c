@@ -7,15 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAMES	300000
+#define NAMES   300000
 #define THREADS 3
 #define WARM_UP 20000
-#define LIMIT	20000 /* KiB: 16 MiB of shared map, 64 KiB per thread, and something over */
+#define LIMIT   20000 /* KiB: 16 MiB of shared map, 64 KiB per thread, and something over */
 
 static atomic_ulong wrong;
 static void *libc;
 
-static void ask(unsigned long number, int thread)
+static void
+ask(unsigned long number, int thread)
 {
 	char name[512];
 	const char *error;
@@ -33,7 +34,8 @@ static void ask(unsigned long number, int thread)
 		stress_wrong(&wrong, "text %s", error ? error : "NULL");
 }
 
-static void *ask_all(void *argument)
+static void *
+ask_all(void *argument)
 {
 	unsigned long i;
 
@@ -42,7 +44,8 @@ static void *ask_all(void *argument)
 	return NULL;
 }
 
-int main(void)
+int
+main(void)
 {
 	pthread_t threads[THREADS];
 	long before, after;

@@ -9,11 +9,12 @@
 #include <unistd.h>
 
 #define THREADS 4
-#define ROUNDS	300
+#define ROUNDS  300
 
 static atomic_ulong wrong;
 
-static void check(int id, void *handle)
+static void
+check(int id, void *handle)
 {
 	union {
 		void *value;
@@ -30,7 +31,8 @@ static void check(int id, void *handle)
 		stress_wrong(&wrong, "text %s", error ? error : "NULL");
 }
 
-static void *work(void *argument)
+static void *
+work(void *argument)
 {
 	int round, first = 10 + 4 * (int)(intptr_t)argument;
 	char path[STRESS_PATH];
@@ -53,7 +55,8 @@ static void *work(void *argument)
 }
 
 /* Is the shim mapped? Told by the argument, so that a run without it says the same. */
-static void tell_mapped(const char *library)
+static void
+tell_mapped(const char *library)
 {
 	FILE *maps = fopen("/proc/self/maps", "r");
 	char line[8192];
@@ -67,7 +70,8 @@ static void tell_mapped(const char *library)
 }
 
 /* For the sanitizer: a mistake that its report must still find. */
-static int overflow(int argc)
+static int
+overflow(int argc)
 {
 	volatile char *memory = malloc(8);
 
@@ -75,7 +79,8 @@ static int overflow(int argc)
 	return memory[7 + argc];
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	pthread_t threads[THREADS];
 	int i;

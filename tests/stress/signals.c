@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define THREADS 2
-#define NAMES	6
+#define NAMES   6
 #define WARM_UP 600
 
 /*
@@ -27,7 +27,8 @@ static void *libc, *self;
 static atomic_ulong wrong, handled, looked;
 static atomic_int stop, warm;
 
-static void check(unsigned int turn)
+static void
+check(unsigned int turn)
 {
 	unsigned int i = turn % NAMES;
 
@@ -35,7 +36,8 @@ static void check(unsigned int turn)
 		stress_wrong(&wrong, "another %s", names[i]);
 }
 
-static void handler(int signal_number)
+static void
+handler(int signal_number)
 {
 	int number = errno;
 	unsigned int i;
@@ -49,7 +51,8 @@ static void handler(int signal_number)
 	errno = number;
 }
 
-static void *looker(void *unused)
+static void *
+looker(void *unused)
 {
 	unsigned int turn = 0;
 
@@ -71,7 +74,8 @@ static void *looker(void *unused)
 	return NULL;
 }
 
-static void storm(pthread_t *threads)
+static void
+storm(pthread_t *threads)
 {
 	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
 	struct itimerval every = {{0, 500}, {0, 500}};
@@ -89,7 +93,8 @@ static void storm(pthread_t *threads)
 	setitimer(ITIMER_PROF, &every, NULL);
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	pthread_t threads[THREADS];
 	int i;

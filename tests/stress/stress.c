@@ -10,13 +10,15 @@
 
 static struct timespec end;
 
-static void later_by(int seconds)
+static void
+later_by(int seconds)
 {
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += seconds;
 }
 
-void stress_begin(int argc, char **argv, int seconds)
+void
+stress_begin(int argc, char **argv, int seconds)
 {
 	int i;
 
@@ -26,7 +28,8 @@ void stress_begin(int argc, char **argv, int seconds)
 	later_by(seconds);
 }
 
-int stress_has(int argc, char **argv, const char *option)
+int
+stress_has(int argc, char **argv, const char *option)
 {
 	int i;
 
@@ -36,12 +39,14 @@ int stress_has(int argc, char **argv, const char *option)
 	return 0;
 }
 
-void stress_wait(void)
+void
+stress_wait(void)
 {
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);
 }
 
-int stress_over(void)
+int
+stress_over(void)
 {
 	struct timespec now;
 
@@ -49,7 +54,8 @@ int stress_over(void)
 	return now.tv_sec > end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec >= end.tv_nsec);
 }
 
-void stress_wrong(atomic_ulong *counter, const char *format, ...)
+void
+stress_wrong(atomic_ulong *counter, const char *format, ...)
 {
 	va_list args;
 
@@ -62,13 +68,15 @@ void stress_wrong(atomic_ulong *counter, const char *format, ...)
 	va_end(args);
 }
 
-int stress_end(unsigned long wrong)
+int
+stress_end(unsigned long wrong)
 {
 	printf("wrong answers: %lu\n", wrong);
 	return wrong ? 1 : 0;
 }
 
-long stress_resident(void)
+long
+stress_resident(void)
 {
 	long pages = 0;
 	FILE *file = fopen("/proc/self/statm", "r");

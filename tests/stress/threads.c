@@ -8,11 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOOKS	   80 /* enough for a thread to be given a table of its own */
-#define WARM_UP	   400
+#define LOOKS      80 /* enough for a thread to be given a table of its own */
+#define WARM_UP    400
 #define GENERATION 3000
-#define AT_ONCE	   8
-#define GROWTH	   3000 /* KiB that may come with GENERATION more threads */
+#define AT_ONCE    8
+#define GROWTH     3000 /* KiB that may come with GENERATION more threads */
 
 extern void *__dso_handle;
 extern int __cxa_thread_atexit_impl(void (*f)(void *), void *argument, void *dso);
@@ -22,7 +22,8 @@ static pthread_key_t early_key, late_key;
 static void *libc;
 static void *truth;
 
-static void look(const char *when)
+static void
+look(const char *when)
 {
 	int i;
 
@@ -42,7 +43,8 @@ static void look(const char *when)
 }
 
 /* Comes back until the last of PTHREAD_DESTRUCTOR_ITERATIONS. */
-static void key_destructor(void *left)
+static void
+key_destructor(void *left)
 {
 	int turns = (int)(intptr_t)left;
 
@@ -53,14 +55,16 @@ static void key_destructor(void *left)
 				    (void *)(intptr_t)(turns - 1));
 }
 
-static void thread_local_destructor(void *unused)
+static void
+thread_local_destructor(void *unused)
 {
 	(void)unused;
 	look("thread_local destructor");
 	atomic_fetch_add(&destroyed, 1);
 }
 
-static void *live_and_die(void *argument)
+static void *
+live_and_die(void *argument)
 {
 	int how = (int)(intptr_t)argument;
 
@@ -79,7 +83,8 @@ static void *live_and_die(void *argument)
 	return NULL;
 }
 
-static void generation(int count)
+static void
+generation(int count)
 {
 	pthread_t threads[AT_ONCE];
 	int i, n;
@@ -95,14 +100,16 @@ static void generation(int count)
 	}
 }
 
-static void *outlive_main(void *argument)
+static void *
+outlive_main(void *argument)
 {
 	pthread_join(*(pthread_t *)argument, NULL);
 	look("after main's end");
 	exit(stress_end(wrong));
 }
 
-int main(void)
+int
+main(void)
 {
 	static pthread_t main_thread;
 	pthread_t last;

@@ -16,9 +16,9 @@
 #undef sf_bytes_equal
 #undef sf_bytes_length
 
-#define ALIGNS 32
+#define ALIGNS  32
 #define LENGTHS 300
-#define ROOM 4096 /* around a stored copy, as the map has it */
+#define ROOM    4096 /* around a stored copy, as the map has it */
 
 const char unit_name[] = "bytes";
 
@@ -48,12 +48,13 @@ START_TEST(equal_at_every_alignment)
 {
 	for (size_t a = 0; a < ALIGNS; a++) {
 		for (size_t len = 0; len < LENGTHS; len++) {
-			char *host = host_room + 64 + a, *stored = stored_room + 64 + (a * 7 + len) % 32;
+			char *host = host_room + 64 + a,
+			     *stored = stored_room + 64 + (a * 7 + len) % 32;
 
 			fill(host, len);
 			memcpy(stored, host, len + 1);
 			check_equal(host, stored, len + 1);
-			for (size_t at = 0; at < len; at += len > 40 ? 13 : 1) {
+			for (size_t at = 0; at<len; at += len> 40 ? 13 : 1) {
 				stored[at] ^= 1;
 				check_equal(host, stored, len + 1);
 				stored[at] ^= 1;
@@ -223,7 +224,8 @@ START_TEST(same_and_has)
 		for (size_t j = 0; j < COUNT_OF(words); j++)
 			ck_assert_int_eq(sf_bytes_same(words[i], words[j]), i == j);
 		for (int c = 1; c < 128; c++)
-			ck_assert_int_eq(sf_bytes_has(words[i], (char)c), strchr(words[i], c) != NULL);
+			ck_assert_int_eq(sf_bytes_has(words[i], (char)c),
+					 strchr(words[i], c) != NULL);
 	}
 }
 END_TEST

@@ -34,7 +34,8 @@ START_TEST(the_five_outcomes_stand_side_by_side)
 
 	for (size_t i = 0; i < COUNT_OF(first); i++)
 		for (size_t k = 0; k < COUNT_OF(outcome); k++)
-			ck_assert_str_eq(strchr(sf_counters_name(first[i] + k), '.') + 1, outcome[k]);
+			ck_assert_str_eq(strchr(sf_counters_name(first[i] + k), '.') + 1,
+					 outcome[k]);
 }
 END_TEST
 
@@ -58,7 +59,7 @@ START_TEST(sums_over_blocks_and_the_shared_one)
 END_TEST
 
 #define THREADS 8
-#define ROUNDS 20000
+#define ROUNDS  20000
 
 static void *
 count_and_register(void *arg)
@@ -114,7 +115,8 @@ START_TEST(only_what_is_not_zero_is_printed)
 	sf_counters_add_shared(SF_DLSYM_HIT);
 	sf_counters_add_shared(SF_DLSYM_HIT);
 	sf_counters_add_shared(SF_BYPASS_NEXT);
-	ck_assert_str_eq(unit_stderr(print, NULL), "symfast: dlsym.hit 2\nsymfast: bypass.next 1\n");
+	ck_assert_str_eq(unit_stderr(print, NULL),
+			 "symfast: dlsym.hit 2\nsymfast: bypass.next 1\n");
 }
 END_TEST
 

@@ -15,15 +15,15 @@ const char unit_name[] = "elf";
 __thread int unit_elf_tls __attribute__((visibility("default"))) = 5;
 
 /* Real objects, small and large; those a machine does not have are left out, libc never. */
-static const char *const files[] = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1",
-				    "libxml2.so.2", NULL};
+static const char *const files[] = {"libc.so.6",     "libm.so.6",    "libstdc++.so.6",
+				    "libgcc_s.so.1", "libxml2.so.2", NULL};
 
 struct object {
 	void *handle;
 	struct link_map *map;
 	struct sf_elf elf;
-	uint32_t count;		/* symbols, by the longest chain of the hash table */
-	uint32_t *order;	/* of the named, defined ones, by name */
+	uint32_t count;  /* symbols, by the longest chain of the hash table */
+	uint32_t *order; /* of the named, defined ones, by name */
 	uint32_t named;
 };
 
@@ -79,7 +79,7 @@ check_walk(const struct object *o, uint32_t first, uint32_t end)
 {
 	const char *name = name_of(&o->elf, o->order[first]);
 	uint32_t cursor = 0, met = 0;
-	const ElfW(Sym) *s;
+	const ElfW(Sym) * s;
 
 	while ((s = sf_elf_next(&o->elf, name, &cursor)) != NULL) {
 		bool ours = false;
@@ -90,7 +90,8 @@ check_walk(const struct object *o, uint32_t first, uint32_t end)
 		ck_assert_msg(ours, "%s %s: symbol %u", o->map->l_name, name, cursor);
 		met++;
 	}
-	ck_assert_msg(met == end - first, "%s %s: %u of %u", o->map->l_name, name, met, end - first);
+	ck_assert_msg(met == end - first, "%s %s: %u of %u", o->map->l_name, name, met,
+		      end - first);
 }
 
 /* CONTRACT 12, spelt out over the table: the bindings and types that may be kept. */
@@ -127,7 +128,8 @@ check_proof(const struct object *o, uint32_t first, uint32_t end, unsigned int *
 
 		value = o->map->l_addr + s->st_value;
 		ck_assert_msg(sf_elf_proves(&o->elf, name, value) ==
-			      (keepable && s->st_shndx != SHN_UNDEF), "%s %s", o->map->l_name, name);
+				      (keepable && s->st_shndx != SHN_UNDEF),
+			      "%s %s", o->map->l_name, name);
 		ck_assert(!sf_elf_proves(&o->elf, name, value + 1));
 	}
 	value = (uintptr_t)dlsym(o->handle, name);
@@ -152,8 +154,8 @@ START_TEST(every_symbol_is_found_and_proven_as_the_table_says)
 			continue;
 		objects++;
 		for (uint32_t i = 0, end; i < o.named; i = end) {
-			for (end = i + 1; end < o.named &&
-			     by_name(&o.order[i], &o.order[end]) == 0; end++)
+			for (end = i + 1; end < o.named && by_name(&o.order[i], &o.order[end]) == 0;
+			     end++)
 				;
 			check_walk(&o, i, end);
 			check_proof(&o, i, end, &plain, &special);
@@ -167,7 +169,8 @@ END_TEST
 
 START_TEST(names_that_are_not_there)
 {
-	static const char *const rows[] = {"", "no_such_symbol", "print", "printff", "\xff", " printf"};
+	static const char *const rows[] = {"",        "no_such_symbol", "print",
+					   "printff", "\xff",           " printf"};
 	bool unsure = false;
 	struct object o;
 
@@ -238,8 +241,11 @@ END_TEST
 START_TEST(needed_objects_in_their_order)
 {
 	static const char strings[] = "\0libone.so\0libtwo.so";
-	static const ElfW(Dyn) dynamic[] = {{DT_NEEDED, {1}}, {DT_DEBUG, {7}}, {DT_NEEDED, {11}},
-					    {DT_SONAME, {1}}, {DT_NULL, {0}}};
+	static const ElfW(Dyn) dynamic[] = {{DT_NEEDED, {1}},
+					    {DT_DEBUG, {7}},
+					    {DT_NEEDED, {11}},
+					    {DT_SONAME, {1}},
+					    {DT_NULL, {0}}};
 	const struct sf_elf e = {.strtab = strings};
 	const ElfW(Dyn) *d = dynamic;
 
@@ -250,7 +256,14 @@ START_TEST(needed_objects_in_their_order)
 }
 END_TEST
 
-#define TABLES {DT_SYMTAB, {0x1000}}, {DT_STRTAB, {0x2000}}
+#define TABLES                                                                                     \
+	{DT_SYMTAB, {0x1000}},                                                                     \
+	{                                                                                          \
+		DT_STRTAB,                                                                         \
+		{                                                                                  \
+			0x2000                                                                     \
+		}                                                                                  \
+	}
 
 START_TEST(dynamic_sections_made_by_hand)
 {

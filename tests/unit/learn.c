@@ -32,7 +32,9 @@ start(void)
 static enum sf_learnt
 learn(void *handle, const char *name, const char *version, struct sf_lesson *out)
 {
-	struct sf_question q = {.handle = (uintptr_t)handle, .name = name, .version = version,
+	struct sf_question q = {.handle = (uintptr_t)handle,
+				.name = name,
+				.version = version,
 				.kind = version != NULL ? SF_KIND_VSYM : SF_KIND_SYM};
 
 	ck_assert(sf_table_hash(&q));
@@ -215,7 +217,8 @@ START_TEST(wrapped_names)
 	ck_assert(sf_learn_is_wrapped("dlsym") && sf_learn_is_wrapped("dlopen"));
 	ck_assert(sf_learn_is_wrapped("dlvsym") && sf_learn_is_wrapped("dlerror"));
 	ck_assert(!sf_learn_is_wrapped("dladdr") && !sf_learn_is_wrapped("dlsymx"));
-	ck_assert(!sf_learn_is_wrapped("d") && !sf_learn_is_wrapped("") && !sf_learn_is_wrapped("dl"));
+	ck_assert(!sf_learn_is_wrapped("d") && !sf_learn_is_wrapped("") &&
+		  !sf_learn_is_wrapped("dl"));
 }
 END_TEST
 

@@ -60,8 +60,8 @@ END_TEST
 
 START_TEST(search_paths_of_callers)
 {
-	static ElfW(Dyn) runpath[] = {{DT_SYMTAB, {8}}, {DT_STRTAB, {8}}, {DT_RUNPATH, {1}},
-				      {DT_NULL, {0}}};
+	static ElfW(Dyn)
+		runpath[] = {{DT_SYMTAB, {8}}, {DT_STRTAB, {8}}, {DT_RUNPATH, {1}}, {DT_NULL, {0}}};
 	struct link_map own = {.l_addr = 0, .l_ld = runpath};
 
 	ck_assert(sf_next_boot());

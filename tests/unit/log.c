@@ -23,8 +23,16 @@ write_number(void *arg)
 
 START_TEST(numbers_are_printed_as_printf_does)
 {
-	static const uint64_t rows[] = {0, 1, 9, 10, 99, 100, 1234567890, UINT64_MAX,
-					UINT64_MAX / 10, 10000000000000000000ull};
+	static const uint64_t rows[] = {0,
+					1,
+					9,
+					10,
+					99,
+					100,
+					1234567890,
+					UINT64_MAX,
+					UINT64_MAX / 10,
+					10000000000000000000ull};
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		uint64_t v = rows[i];
@@ -49,11 +57,13 @@ write_quoted(void *arg)
 
 START_TEST(quotes_are_cut_and_tame)
 {
-	char text[] = "a\x1b[1m\n\x80\xff" "tail";
+	char text[] = "a\x1b[1m\n\x80\xff"
+		      "tail";
 
 	ck_assert_str_eq(unit_stderr(write_quoted, text), "symfast: \"a?[1m???\"!\n");
 	ck_assert_str_eq(unit_stderr(write_quoted, (char[]){""}), "symfast: \"\"!\n");
-	ck_assert_str_eq(unit_stderr(write_quoted, (char[]){"12345678"}), "symfast: \"12345678\"!\n");
+	ck_assert_str_eq(unit_stderr(write_quoted, (char[]){"12345678"}),
+			 "symfast: \"12345678\"!\n");
 }
 END_TEST
 

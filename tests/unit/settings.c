@@ -17,7 +17,7 @@ struct field {
 };
 
 static const struct field fields[] = {
-#define W(name, variable, def, words, text) {variable, &sf_settings.name, def, 0, 0, words},
+#define W(name, variable, def, words, text)    {variable, &sf_settings.name, def, 0, 0, words},
 #define N(name, variable, def, min, max, text) {variable, &sf_settings.name, def, min, max, NULL},
 	SF_SETTINGS(W, N)
 #undef W
@@ -33,7 +33,7 @@ read_env(void *envp)
 static const char *
 read_one(const char *entry)
 {
-	char *envp[] = {(char *)(uintptr_t)"PATH=/bin", (char *)(uintptr_t)entry, NULL};
+	char *envp[] = {(char *)(uintptr_t) "PATH=/bin", (char *)(uintptr_t)entry, NULL};
 
 	return unit_stderr(read_env, envp);
 }
@@ -122,9 +122,25 @@ END_TEST
 
 START_TEST(bad_values_give_one_line_and_the_default)
 {
-	static const char *const bad[] = {"", " ", "x", "-1", "+1", "1 ", " 1", "0x10", "1e3", "ON",
-					  "on|off", "|", "of", "onn", "99999999999999999999999",
-					  "18446744073709551617", "4294967297", "yes\nno", "\x80"};
+	static const char *const bad[] = {"",
+					  " ",
+					  "x",
+					  "-1",
+					  "+1",
+					  "1 ",
+					  " 1",
+					  "0x10",
+					  "1e3",
+					  "ON",
+					  "on|off",
+					  "|",
+					  "of",
+					  "onn",
+					  "99999999999999999999999",
+					  "18446744073709551617",
+					  "4294967297",
+					  "yes\nno",
+					  "\x80"};
 
 	for (size_t i = 0; i < COUNT_OF(fields); i++) {
 		for (size_t k = 0; k < COUNT_OF(bad); k++) {
@@ -155,9 +171,10 @@ END_TEST
 
 START_TEST(other_names_are_not_ours)
 {
-	static const char *const rows[] = {"SYMFASTER=off", "SYMFAST", "SYMFAST_", "SYMFAS=off",
-					   "symfast=off", "XSYMFAST=off", "", "=", "S",
-					   "SYMFAST_MODE=off", "SYMFAST_DISABLED=1"};
+	static const char *const rows[] = {
+		"SYMFASTER=off",     "SYMFAST", "SYMFAST_", "SYMFAS=off", "symfast=off",
+		"XSYMFAST=off",      "",        "=",        "S",          "SYMFAST_MODE=off",
+		"SYMFAST_DISABLED=1"};
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		ck_assert_str_eq(read_one(rows[i]), "");

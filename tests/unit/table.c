@@ -18,7 +18,9 @@ static struct sf_object lives[4] = {{.gen = 1}, {.gen = 1}, {.gen = 1}, {.gen = 
 static struct sf_question
 ask(uintptr_t handle, const char *name, const char *version)
 {
-	struct sf_question q = {.handle = handle, .name = name, .version = version,
+	struct sf_question q = {.handle = handle,
+				.name = name,
+				.version = version,
 				.kind = version != NULL ? SF_KIND_VSYM : SF_KIND_SYM};
 
 	ck_assert(sf_table_hash(&q));
@@ -28,8 +30,8 @@ ask(uintptr_t handle, const char *name, const char *version)
 static bool
 keep(const struct sf_question *q, struct sf_object *life, uintptr_t value)
 {
-	struct sf_reply r = {.value = (void *)value, .object = life, .gen = life->gen,
-			     .verdict = SF_VALUE};
+	struct sf_reply r = {
+		.value = (void *)value, .object = life, .gen = life->gen, .verdict = SF_VALUE};
 
 	return sf_table_keep(q, &r);
 }
@@ -69,9 +71,9 @@ START_TEST(every_part_of_the_question_counts)
 	static const struct {
 		uintptr_t handle;
 		const char *name, *version;
-	} rows[] = {{8, "f", NULL}, {16, "f", NULL}, {8, "g", NULL}, {8, "f", "V1"}, {8, "f", "V2"},
-		    {8, "fV1", NULL}, {8, "", NULL}, {8, "", ""}, {8, "f", ""}, {0, "f", NULL},
-		    {8, "", "f"}, {UINTPTR_MAX, "f", NULL}};
+	} rows[] = {{8, "f", NULL}, {16, "f", NULL},  {8, "g", NULL}, {8, "f", "V1"},
+		    {8, "f", "V2"}, {8, "fV1", NULL}, {8, "", NULL},  {8, "", ""},
+		    {8, "f", ""},   {0, "f", NULL},   {8, "", "f"},   {UINTPTR_MAX, "f", NULL}};
 	struct sf_question open = {.handle = 8, .name = "f", .kind = SF_KIND_OPEN};
 
 	ck_assert(sf_table_init(256));
@@ -115,7 +117,7 @@ START_TEST(names_up_to_the_limit_and_no_longer)
 	static char name[SF_NAME_MAX + 64], version[SF_NAME_MAX + 64];
 
 	ck_assert(sf_table_init(1024));
-	for (size_t len = 0; len < SF_NAME_MAX + 40; len += len > 200 && len < 3900 ? 97 : 1) {
+	for (size_t len = 0; len<SF_NAME_MAX + 40; len += len> 200 && len < 3900 ? 97 : 1) {
 		struct sf_question q = {.handle = 8, .name = name, .kind = SF_KIND_SYM};
 
 		memset(name, 'n', len);
@@ -134,8 +136,8 @@ START_TEST(names_up_to_the_limit_and_no_longer)
 	memset(name, 'n', 2000);
 	name[2000] = '\0';
 	for (size_t len = 1990; len < 2010; len++) {
-		struct sf_question q = {.handle = 8, .name = name, .version = version,
-					.kind = SF_KIND_VSYM};
+		struct sf_question q = {
+			.handle = 8, .name = name, .version = version, .kind = SF_KIND_VSYM};
 
 		memset(version, 'v', len);
 		version[len] = '\0';
@@ -289,8 +291,10 @@ START_TEST(a_random_walk_beside_a_dictionary)
 		struct sf_question q;
 		uintptr_t value;
 
-		snprintf(name, sizeof(name), "%.*s_%u", (int)(n % 251), "dictionarydictionarydictionary"
-			 "dictionarydictionarydictionarydictionarydictionarydictionarydictionary", n);
+		snprintf(name, sizeof(name), "%.*s_%u", (int)(n % 251),
+			 "dictionarydictionarydictionary"
+			 "dictionarydictionarydictionarydictionarydictionarydictionarydictionary",
+			 n);
 		q = ask(n % 7 * 8, name, n % 5 == 0 ? "VERSION_1" : NULL);
 		value = find(&q);
 		if (value != 0) {
@@ -377,8 +381,8 @@ hint(const struct sf_question *q, uint64_t *hints, struct sf_reply *r)
 				  SF_NAMES_SHORT, r);
 
 	/* All names here are short ones, so both forms know the same. */
-	ck_assert_int_eq(found, sf_hint_find(hints, key, q->handle, q->name, q->version,
-					     q->kind, SF_NAMES_ANY, r));
+	ck_assert_int_eq(found, sf_hint_find(hints, key, q->handle, q->name, q->version, q->kind,
+					     SF_NAMES_ANY, r));
 	return found;
 }
 

@@ -84,11 +84,14 @@ START_TEST(hot_threads_get_a_table_within_the_limit)
 			start(rows[i].kib);
 			ck_assert(sf_thread_attach(&sf_thread));
 			ck_assert(calls_until_promoted() > 8);
-			bytes = ((size_t)sf_hint_mask(sf_thread.hints) + 1) * SF_HINT_WAYS * sizeof(uint64_t);
+			bytes = ((size_t)sf_hint_mask(sf_thread.hints) + 1) * SF_HINT_WAYS *
+				sizeof(uint64_t);
 			_exit(bytes >= 4096 && bytes <= rows[i].most &&
-					      bytes + sizeof(struct sf_block) <= rows[i].kib * 1024 &&
+					      bytes + sizeof(struct sf_block) <=
+						      rows[i].kib * 1024 &&
 					      sf_counters_sum(SF_THREAD_TABLE) == 1
-				      ? 0 : 1);
+				      ? 0
+				      : 1);
 		}
 		waitpid(child, &status, 0);
 		ck_assert_msg(status == 0, "limit %u", rows[i].kib);
@@ -157,9 +160,11 @@ later_destructor(void *arg)
 		return;
 	}
 	late_calls = sf_thread.dead && sf_thread.block == NULL && sf_thread.pending == 0 &&
-				     sf_thread.hints != sf_table.hints && sf_hint_mask(sf_thread.hints) == 0 &&
+				     sf_thread.hints != sf_table.hints &&
+				     sf_hint_mask(sf_thread.hints) == 0 &&
 				     !sf_thread_attach(&sf_thread)
-			     ? -1 : 100;
+			     ? -1
+			     : 100;
 }
 
 static void *
@@ -263,7 +268,7 @@ START_TEST(inside_a_dlopen_until_the_stack_proves_otherwise)
 	ck_assert(!sf_thread_in_open(&t, 0x700000));
 	sf_thread_mark_open(&t, 0x700000);
 	ck_assert(sf_thread_in_open(&t, 0x6ff000)); /* deeper: a constructor */
-	sf_thread_mark_open(&t, 0x6ff000);	    /* nested: the outermost counts */
+	sf_thread_mark_open(&t, 0x6ff000);          /* nested: the outermost counts */
 	ck_assert_uint_eq(t.open_mark, 0x700000);
 	ck_assert(sf_thread_in_open(&t, 0x6ff800));
 	ck_assert(!sf_thread_in_open(&t, 0x700000)); /* the same depth: it has returned */

@@ -51,8 +51,7 @@ look_up(unsigned int h, unsigned int n, uint64_t *count)
 	uint32_t since = o != NULL ? sf_load_32(&o->gen) : 0;
 	struct sf_reply r;
 
-	if (sf_hint_find(t->hints, key, q.handle, q.name, NULL, q.kind, SF_NAMES_ANY,
-			 &r)) {
+	if (sf_hint_find(t->hints, key, q.handle, q.name, NULL, q.kind, SF_NAMES_ANY, &r)) {
 		check(&r, h, n, since, count);
 		return;
 	}

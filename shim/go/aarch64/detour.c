@@ -2,9 +2,10 @@
 // No detour on this processor yet: every Go host is refused and served by the C level.
 #include "../detour.h"
 
-enum sf_go_refusal sf_go_detour_install(uint8_t *open, const struct sf_go_shape *shape,
-					uint64_t (*lookup)(const char *, size_t),
-					void (*fill)(const char *, const char *))
+enum sf_go_refusal
+sf_go_detour_install(uint8_t *open, const struct sf_go_shape *shape,
+		     uint64_t (*lookup)(const char *, size_t),
+		     void (*fill)(const char *, const char *))
 {
 	(void)open;
 	(void)shape;

@@ -18,9 +18,9 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
-#define PAGE	 4096u
-#define STEP	 0x10000u // distance between two tries
-#define TRIES	 4096	  // 256 MiB downwards: well within a jump's reach
+#define PAGE     4096u
+#define STEP     0x10000u // distance between two tries
+#define TRIES    4096     // 256 MiB downwards: well within a jump's reach
 #define JUMP_LEN 5
 
 extern const uint8_t sf_go_stubs_begin[], sf_go_stubs_fill[], sf_go_stubs_moved[];
@@ -30,7 +30,8 @@ struct targets {
 	uint64_t lookup_leaf, lookup_resume, fill_leaf, fill_resume;
 };
 
-static uint8_t *map_near(uintptr_t code)
+static uint8_t *
+map_near(uintptr_t code)
 {
 	uintptr_t at = code & ~(uintptr_t)(STEP - 1);
 
@@ -47,7 +48,8 @@ static uint8_t *map_near(uintptr_t code)
 	return NULL;
 }
 
-static bool protect(const uint8_t *at, size_t len, long prot)
+static bool
+protect(const uint8_t *at, size_t len, long prot)
 {
 	uintptr_t first = (uintptr_t)at & ~(uintptr_t)(PAGE - 1);
 	uintptr_t end = ((uintptr_t)at + len + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
@@ -55,7 +57,8 @@ static bool protect(const uint8_t *at, size_t len, long prot)
 	return sf_syscall6(SYS_mprotect, (long)first, (long)(end - first), prot, 0, 0, 0) == 0;
 }
 
-static void write_jump(uint8_t *at, const uint8_t *to)
+static void
+write_jump(uint8_t *at, const uint8_t *to)
 {
 	int32_t rel = (int32_t)(to - (at + JUMP_LEN));
 
@@ -63,7 +66,8 @@ static void write_jump(uint8_t *at, const uint8_t *to)
 	__builtin_memcpy(at + 1, &rel, 4);
 }
 
-static bool write_stubs(uint8_t *page, const struct sf_go_shape *shape, const struct targets *to)
+static bool
+write_stubs(uint8_t *page, const struct sf_go_shape *shape, const struct targets *to)
 {
 	__builtin_memcpy(page, sf_go_stubs_begin, (size_t)(sf_go_stubs_end - sf_go_stubs_begin));
 	__builtin_memcpy(page + (sf_go_stubs_moved - sf_go_stubs_begin), shape->moved,
@@ -72,9 +76,10 @@ static bool write_stubs(uint8_t *page, const struct sf_go_shape *shape, const st
 	return protect(page, PAGE, PROT_READ | PROT_EXEC);
 }
 
-enum sf_go_refusal sf_go_detour_install(uint8_t *open, const struct sf_go_shape *shape,
-					uint64_t (*lookup)(const char *, size_t),
-					void (*fill)(const char *, const char *))
+enum sf_go_refusal
+sf_go_detour_install(uint8_t *open, const struct sf_go_shape *shape,
+		     uint64_t (*lookup)(const char *, size_t),
+		     void (*fill)(const char *, const char *))
 {
 	uint8_t *entry = open + shape->check, *site = open + shape->site;
 	const struct targets to = {

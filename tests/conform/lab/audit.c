@@ -3,12 +3,14 @@
 #include <link.h>
 #include <string.h>
 
-unsigned int la_version(unsigned int version)
+unsigned int
+la_version(unsigned int version)
 {
 	return version < LAV_CURRENT ? version : LAV_CURRENT;
 }
 
-unsigned int la_objopen(struct link_map *map, Lmid_t lmid, uintptr_t *cookie)
+unsigned int
+la_objopen(struct link_map *map, Lmid_t lmid, uintptr_t *cookie)
 {
 	(void)map;
 	(void)lmid;
@@ -16,13 +18,15 @@ unsigned int la_objopen(struct link_map *map, Lmid_t lmid, uintptr_t *cookie)
 	return LA_FLG_BINDTO | LA_FLG_BINDFROM;
 }
 
-static int substitute(void)
+static int
+substitute(void)
 {
 	return 4242;
 }
 
-uintptr_t la_symbind64(Elf64_Sym *sym, unsigned int ndx, uintptr_t *refcook, uintptr_t *defcook,
-		       unsigned int *flags, const char *name)
+uintptr_t
+la_symbind64(Elf64_Sym *sym, unsigned int ndx, uintptr_t *refcook, uintptr_t *defcook,
+	     unsigned int *flags, const char *name)
 {
 	static int bindings;
 

@@ -4,17 +4,20 @@ int foo(void);
 int bar(void);
 int shared_fn(void);
 
-int foo(void)
+int
+foo(void)
 {
 	return 31;
 }
 
-int bar(void)
+int
+bar(void)
 {
 	return 32;
 }
 
-int shared_fn(void)
+int
+shared_fn(void)
 {
 	return 33;
 }

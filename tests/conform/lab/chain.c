@@ -6,12 +6,14 @@ int AGENT_PASTE(only_, PEER)(void);
 int AGENT_PASTE(only_, NAME)(void);
 int AGENT_PASTE(chain_, NAME)(void);
 
-int AGENT_PASTE(only_, NAME)(void)
+int
+AGENT_PASTE(only_, NAME)(void)
 {
 	return V;
 }
 
-int AGENT_PASTE(chain_, NAME)(void)
+int
+AGENT_PASTE(chain_, NAME)(void)
 {
 	return V * 10 + AGENT_PASTE(only_, PEER)();
 }

@@ -8,12 +8,14 @@ int early_found(void);
 int early_value = 41;
 static int found;
 
-int early_found(void)
+int
+early_found(void)
 {
 	return found;
 }
 
-__attribute__((constructor)) static void look_early(void)
+__attribute__((constructor)) static void
+look_early(void)
 {
 	void *self = dlopen(NULL, RTLD_NOW);
 	int i;

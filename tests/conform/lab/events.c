@@ -3,29 +3,33 @@
 #include "agent.h"
 
 #define TEXT_(x) #x
-#define TEXT(x)	 TEXT_(x)
+#define TEXT(x)  TEXT_(x)
 
 __attribute__((weak)) void lab_event(const char *object, int step);
 int shared_fn(void);
 int AGENT_PASTE(only_, NAME)(void);
 
-int shared_fn(void)
+int
+shared_fn(void)
 {
 	return V;
 }
 
-int AGENT_PASTE(only_, NAME)(void)
+int
+AGENT_PASTE(only_, NAME)(void)
 {
 	return V;
 }
 
-__attribute__((constructor)) static void born(void)
+__attribute__((constructor)) static void
+born(void)
 {
 	if (lab_event)
 		lab_event(TEXT(NAME), 1);
 }
 
-__attribute__((destructor)) static void dies(void)
+__attribute__((destructor)) static void
+dies(void)
 {
 	if (lab_event)
 		lab_event(TEXT(NAME), -1);

@@ -19,41 +19,48 @@ __thread int kind_tls = 13;
 int kind_resolved;
 int kind_pick;
 
-int kind_func(void)
+int
+kind_func(void)
 {
 	return 14;
 }
 
 int kind_alias(void) __attribute__((alias("kind_func")));
 
-__attribute__((weak)) int kind_weak(void)
+__attribute__((weak)) int
+kind_weak(void)
 {
 	return 15;
 }
 
-__attribute__((visibility("hidden"))) int kind_hidden(void)
+__attribute__((visibility("hidden"))) int
+kind_hidden(void)
 {
 	return 16;
 }
 
-__attribute__((visibility("protected"))) int kind_protected(void)
+__attribute__((visibility("protected"))) int
+kind_protected(void)
 {
 	return 17;
 }
 
-static int first_choice(void)
+static int
+first_choice(void)
 {
 	return 18;
 }
 
-static int second_choice(void)
+static int
+second_choice(void)
 {
 	return 19;
 }
 
 typedef int (*choice)(void);
 
-static choice choose(void)
+static choice
+choose(void)
 {
 	kind_resolved++;
 	return kind_pick ? second_choice : first_choice;

@@ -10,12 +10,14 @@ extern int AGENT_PASTE(data_, NAME);
 int shared_data = V;
 int AGENT_PASTE(data_, NAME) = V;
 
-int shared_fn(void)
+int
+shared_fn(void)
 {
 	return V;
 }
 
-int AGENT_PASTE(only_, NAME)(void)
+int
+AGENT_PASTE(only_, NAME)(void)
 {
 	return V;
 }

@@ -19,22 +19,26 @@ __asm__(".symver old_dlopen, dlopen@" OLD);
 __asm__(".symver old_dlclose, dlclose@" OLD);
 __asm__(".symver old_dlerror, dlerror@" OLD);
 
-static void *sym_(void *h, const char *n)
+static void *
+sym_(void *h, const char *n)
 {
 	return old_dlsym(h, n);
 }
 
-static void *open_(const char *f, int m)
+static void *
+open_(const char *f, int m)
 {
 	return old_dlopen(f, m);
 }
 
-static int close_(void *h)
+static int
+close_(void *h)
 {
 	return old_dlclose(h);
 }
 
-static char *error_(void)
+static char *
+error_(void)
 {
 	return old_dlerror();
 }

@@ -13,12 +13,14 @@ extern int reenter_late;
 int reenter_late = 51;
 static void *other;
 
-int reenter_fn(void)
+int
+reenter_fn(void)
 {
 	return 50;
 }
 
-static void look(const char *when, void *self)
+static void
+look(const char *when, void *self)
 {
 	int i;
 
@@ -35,7 +37,8 @@ static void look(const char *when, void *self)
 	}
 }
 
-static void look_main(const char *when)
+static void
+look_main(const char *when)
 {
 	void *host = dlopen(NULL, RTLD_LAZY);
 	int i;
@@ -49,7 +52,8 @@ static void look_main(const char *when)
 	lab_say("%s: close main %d", when, dlclose(host));
 }
 
-__attribute__((constructor)) static void born(void)
+__attribute__((constructor)) static void
+born(void)
 {
 	void *self;
 
@@ -63,7 +67,8 @@ __attribute__((constructor)) static void born(void)
 	other = dlopen(lab_path("ev1.so"), RTLD_LAZY);
 }
 
-__attribute__((destructor)) static void dies(void)
+__attribute__((destructor)) static void
+dies(void)
 {
 	void *self;
 

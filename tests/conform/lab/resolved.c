@@ -6,7 +6,8 @@ int early_result(void);
 
 int (*const early_pointer)(void) = early_resolved;
 
-int early_result(void)
+int
+early_result(void)
 {
 	return early_pointer();
 }

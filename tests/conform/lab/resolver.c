@@ -4,12 +4,14 @@
 
 int early_resolved(void);
 
-static int resolved_with(void)
+static int
+resolved_with(void)
 {
 	return 42;
 }
 
-static int resolved_without(void)
+static int
+resolved_without(void)
 {
 	return 43;
 }
@@ -17,7 +19,8 @@ static int resolved_without(void)
 typedef int (*choice)(void);
 
 /* No dlerror here: before the thread-local data is set up, libc's own crashes on its locale. */
-static choice choose(void)
+static choice
+choose(void)
 {
 	int i, found = 0;
 

@@ -11,12 +11,14 @@ int slow_fn(void);
 
 volatile int slow_ready;
 
-int slow_fn(void)
+int
+slow_fn(void)
 {
 	return slow_ready;
 }
 
-__attribute__((constructor)) static void born(void)
+__attribute__((constructor)) static void
+born(void)
 {
 	int i;
 

@@ -7,22 +7,26 @@ int foo_new(void);
 int bar_old(void);
 int plain(void);
 
-int foo_old(void)
+int
+foo_old(void)
 {
 	return 1;
 }
 
-int foo_new(void)
+int
+foo_new(void)
 {
 	return 2;
 }
 
-int bar_old(void)
+int
+bar_old(void)
 {
 	return 3;
 }
 
-int plain(void)
+int
+plain(void)
 {
 	return 4;
 }

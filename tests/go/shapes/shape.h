@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// clang-format off
 /* Frame of the byte pairs: NAME, NAME_end, NAME_free (offsets of four bytes each that may be anything),
  * and behind the end the targets of the four calls, one byte each: gostring, mapaccess1_faststr,
  * chanrecv1, morestack_noctxt. */

@@ -30,7 +30,7 @@ typedef Suite SRunner;
 
 #define START_TEST(name) static void name(int _i __attribute__((unused)))
 #define END_TEST
-#define CK_NORMAL 0
+#define CK_NORMAL            0
 #define tcase_add_test(c, f) check_lite_add((c), #f, (f))
 
 static inline void
@@ -120,14 +120,14 @@ srunner_free(SRunner *r)
 	free(r);
 }
 
-#define ck_assert_msg(cond, ...)                                                                 \
-	do {                                                                                     \
-		if (!(cond)) {                                                                   \
-			fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #cond);               \
-			fprintf(stderr, __VA_ARGS__);                                            \
-			fputc('\n', stderr);                                                     \
-			exit(EXIT_FAILURE);                                                      \
-		}                                                                                \
+#define ck_assert_msg(cond, ...)                                                                   \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #cond);                 \
+			fprintf(stderr, __VA_ARGS__);                                              \
+			fputc('\n', stderr);                                                       \
+			exit(EXIT_FAILURE);                                                        \
+		}                                                                                  \
 	} while (0)
 #define ck_assert(cond)          ck_assert_msg((cond), "false")
 #define ck_assert_int_eq(a, b)   ck_assert_msg((intmax_t)(a) == (intmax_t)(b), "not equal")
