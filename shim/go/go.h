@@ -38,6 +38,12 @@ enum sf_go_state {
 // libc; system calls only in a Go host. Never fails: the worst outcome is an untouched host.
 enum sf_go_state sf_go_init(const struct sf_go_env *env);
 
+// The live switch, on after sf_go_init. Off: every plugin.Open and realpath takes the host's own way
+// from its next call on, and nothing is kept. On again: nothing that was kept before counts without a
+// proof (a stat, or Go's own answer). Any thread, any number of times, signal handlers too; nothing
+// happens in a process that is not served. The patched code stays: a look-up pays for one load.
+void sf_go_serve(bool on);
+
 // Should the exported realpath call sf_go_realpath? False in every process that is not a Go host;
 // the entry then makes a tail jump to the next definition. Constant after sf_go_init.
 extern bool sf_go_serves_realpath;

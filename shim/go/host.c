@@ -139,11 +139,13 @@ prepare_table(const struct sf_go_env *env, uint64_t ttl_ns)
 		return false;
 	if (rseq_size && rseq_offset && *rseq_size)
 		t->rseq = *rseq_offset;
-	t->key = sf_sys_random();
-	t->ttl = ttl_ns;
+	t->key[0] = sf_sys_random();
+	t->key[1] = sf_sys_random();
+	t->half_ttl = ttl_ns / 2;
 	t->arena = sf_sys_map(SF_GO_ARENA);
 	t->slots = sf_sys_map(SF_GO_SLOTS * sizeof(*t->slots));
-	return t->arena && t->slots;
+	sf_go_serve(t->arena && t->slots);
+	return t->era != 0;
 }
 
 static enum sf_go_refusal

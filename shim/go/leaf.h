@@ -7,8 +7,9 @@
 // it for ever. Progress: readers wait-free but for one retry-free seqlock read per variant (torn =
 // no match).
 //
-// Rules for this object (leaf.c): about 790 bytes of stack, no SSE register, no TLS variable, no
-// lazy binding, no libc function but the clock through `clock`; see meson.build for the flags.
+// Rules for these objects (leaf.c, fill.c): about 790 bytes of stack, no SSE register, no TLS
+// variable, no lazy binding, no libc function but the clock through `clock`, no call from one to the
+// other; see meson.build for the flags.
 #ifndef SF_GO_LEAF_H
 #define SF_GO_LEAF_H
 
@@ -30,7 +31,8 @@
 	X(REFRESH, "go.refresh", "sent to Go on purpose, to renew a time to live")                 \
 	X(MISS, "go.miss", "name not in the table")                                                \
 	X(STALE, "go.stale", "name known, but its file is another one now, or gone")               \
-	X(BYPASS_NAME, "go.bypass.name", "empty, too long or unreadable name")
+	X(BYPASS_NAME, "go.bypass.name", "empty, too long or unreadable name")                     \
+	X(BYPASS_OFF, "go.bypass.off", "asked while the live switch was off")
 
 // The same, counted by the one writer.
 #define SF_GO_FILL_COUNTERS(X)                                                                     \
@@ -63,10 +65,10 @@ struct sf_go_variant {
 };
 
 struct sf_go_entry {
-	uint64_t hash;  // written before the entry is published, like all up to `canonical`
+	uint64_t hash;  // written before the entry is published, like all up to `len`
 	uint64_t value; // of a canonical name: its plugin, for ever
 	uint32_t len;
-	bool canonical;   // the name is the path that realpath made of it
+	uint32_t era;     // not 0: the name is the path that realpath made of it, as last seen then
 	uint64_t expires; // coarse ns; the writer renews it
 	uint64_t elected; // until then some reader is renewing; readers compete with one CAS
 	uint32_t next_variant;
@@ -81,11 +83,13 @@ struct sf_go_stripe {
 // One table of names. The detour and the C level have one each and never both in one process.
 struct sf_go_table {
 	// Read by every look-up, written by init only.
-	uint64_t key; // of the hash, per process
-	uint64_t ttl; // ns; 0 = every look-up checks
+	uint64_t key[2];   // of the hash, per process
+	uint64_t half_ttl; // ns; 0 = every look-up checks
 	int (*clock)(clockid_t id, struct timespec *out);
 	intptr_t rseq; // offset of glibc's struct rseq from the thread pointer; 0 = none
 	struct sf_go_entry **slots;
+	uint32_t era;  // 0: the switch is off, everything is a miss; else the time since it is on
+	uint32_t eras; // how many there were; sf_go_serve() alone
 	// Writer's own.
 	char *arena SF_CACHE;
 	size_t used;
@@ -101,8 +105,9 @@ struct sf_go_slots {
 	uint32_t name, path_ptr, path_len;
 };
 
-extern struct sf_go_table sf_go_table;
-extern struct sf_go_slots sf_go_slots;
+// Hidden, so that no object reaches them through the linker's table.
+extern struct sf_go_table sf_go_table __attribute__((visibility("hidden")));
+extern struct sf_go_slots sf_go_slots __attribute__((visibility("hidden")));
 
 // A *Plugin for the name, or 0: go Go's own way. Called by the look-up stub.
 uint64_t sf_go_lookup(const char *name, size_t len);

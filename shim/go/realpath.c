@@ -37,7 +37,7 @@ sf_go_level_init(const struct sf_go_env *env)
 	level.realpath = env->realpath;
 	level.errno_location = env->errno_location;
 	level.arena = sf_sys_map(PATHS_ARENA);
-	sf_go_table.ttl = 0;
+	sf_go_table.half_ttl = 0;
 	return level.arena != NULL;
 }
 
@@ -119,6 +119,8 @@ sf_go_realpath(const char *name, char *out)
 			*err = p->err;
 		return out;
 	}
+	if (!__atomic_load_n(&sf_go_table.era, __ATOMIC_RELAXED))
+		return level.realpath(name, out);
 	int before = *err;
 	*err = 0;
 	char *answer = level.realpath(name, out);
