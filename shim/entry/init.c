@@ -4,6 +4,7 @@
 
 #include "../base/log.h"
 #include "../go/go.h"
+#include "../libc/changes.h"
 #include "../libc/facts.h"
 #include "../observe/settings.h"
 #include <errno.h>
@@ -57,6 +58,7 @@ forked_child(void)
 	sf_table_forked();
 	sf_object_reset_locks();
 	sf_thread_forked();
+	sf_changes_forked();
 	sf_counters_reset();
 	sf_go_forked();
 	if (sf_thread.open_depth == 0 && sf_thread.open_mark == 0)
@@ -71,6 +73,8 @@ start_map(void)
 	sf_thread_init(sf_settings.thread_kib);
 	sf_facts_search_init();
 	sf_thread_first();
+	if (sf_settings.watch)
+		sf_changes_init();
 	pthread_atfork(NULL, NULL, forked_child);
 	if (early_raw_loads)
 		sf_learn_raw("dlopen");
@@ -138,6 +142,20 @@ print_state(void)
 	sf_line_write(&l);
 }
 
+/* Are loads and unloads seen? */
+static void
+print_watch(void)
+{
+	const char *why = sf_changes_refusal();
+	struct sf_line l;
+
+	sf_line_start(&l);
+	sf_line_str(&l, "watch ");
+	sf_line_str(&l, why == NULL ? "on" : "off: ");
+	sf_line_str(&l, why == NULL ? "" : why);
+	sf_line_write(&l);
+}
+
 __attribute__((constructor)) static void
 start(int argc, char **argv, char **envp)
 {
@@ -157,6 +175,7 @@ start(int argc, char **argv, char **envp)
 	if (sf_settings.verbose) {
 		sf_settings_print();
 		print_state();
+		print_watch();
 	}
 	if (sf_word == SF_WORD_ON)
 		start_go();

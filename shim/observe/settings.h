@@ -25,6 +25,8 @@ enum sf_go_mode { SF_GO_OFF, SF_GO_LIBC, SF_GO_STRICT, SF_GO_ON };
 	N(map_kib, "SYMFAST_MAP_KIB", 16384, 256, 1048576, "upper limit of the shared map, KiB")   \
 	N(thread_kib, "SYMFAST_THREAD_KIB", 64, 0, 64,                                             \
 	  "upper limit of memory per thread, KiB; below 8 threads get no table of their own")      \
+	W(watch, "SYMFAST_WATCH", 1, "0|1",                                                        \
+	  "0: ld.so's breakpoint stays as it is; unloads are then unseen (ADR 0011)")              \
 	W(go, "SYMFAST_GO", SF_GO_ON, "off|libc|strict|on",                                        \
 	  "Go hosts: off, only the C level, a stat at every plugin.Open, or the full detour")      \
 	N(go_ttl_ms, "SYMFAST_GO_TTL_MS", 100, 0, 3600000,                                         \

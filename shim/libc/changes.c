@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// changes.c: see changes.h.
+#include "changes.h"
+
+#include "../base/sys.h"
+#include "next.h"
+#include <linux/futex.h>
+#include <signal.h>
+#include <time.h>
+
+/* glibc 2.35 and newer: one r_debug for each namespace, chained once there is more than one. */
+struct debug_chain {
+	struct r_debug base;
+	struct debug_chain *next;
+};
+
+struct sf_changes sf_changes = {.count = 1};
+
+static const struct debug_chain *debug; /* ld.so's own, not the copy of an executable */
+static const char *refusal = "not asked for";
+static void (*on_move)(void);
+
+/* ---- what ld.so calls ---- */
+
+static bool
+under_way(void)
+{
+	bool chained = sf_load_32((const uint32_t *)&debug->base.r_version) >= 2;
+
+	if (debug->base.r_state != RT_CONSISTENT)
+		return true;
+	for (const struct debug_chain *d = chained ? debug->next : NULL; d != NULL; d = d->next)
+		if (d->base.r_state != RT_CONSISTENT)
+			return true;
+	return false;
+}
+
+static void
+wait_for_holders(void)
+{
+	const struct timespec tick = {0, 1000000};
+	uint32_t left;
+
+	sf_store_32(&sf_changes.waiting, 1);
+	sf_fence_full(); /* pairs with the one in drop(): either it sees us waiting, or we see it gone */
+	while ((left = sf_load_32(&sf_changes.holders)) != 0)
+		sf_syscall6(SYS_futex, (long)&sf_changes.holders, FUTEX_WAIT_PRIVATE, left,
+			    (long)&tick, 0, 0);
+	sf_store_32(&sf_changes.waiting, 0);
+}
+
+/* Runs in place of _dl_debug_state: an ordinary call, with ld.so's lock held. */
+static void
+seen(void)
+{
+	uint64_t next = ((sf_changes.count | 1) + 1) | under_way();
+
+	sf_store_64(&sf_changes.count, next);
+	sf_fence_full(); /* pairs with the one in take(): a holder is seen, or sees the new count */
+	if (sf_unlikely(sf_load_32(&sf_changes.holders) != 0))
+		wait_for_holders();
+	if (on_move != NULL)
+		on_move();
+}
+
+/* ---- holding ---- */
+
+static void
+block_signals(struct sf_hold *h)
+{
+	const uint64_t all = ~0ull;
+
+	sf_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&h->signals, sizeof(all), 0,
+		    0);
+}
+
+static void
+restore_signals(struct sf_hold *h)
+{
+	sf_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&h->signals, 0, sizeof(h->signals), 0,
+		    0);
+}
+
+static void
+drop(void)
+{
+	sf_faa_32(&sf_changes.holders, (uint32_t)-1);
+	sf_fence_full(); /* pairs with the one in wait_for_holders() */
+	if (sf_load_32(&sf_changes.waiting))
+		sf_syscall6(SYS_futex, (long)&sf_changes.holders, FUTEX_WAKE_PRIVATE, 1 << 30, 0, 0,
+			    0);
+}
+
+bool
+sf_changes_hold(struct sf_hold *h, uint64_t count)
+{
+	if (!sf_changes_settled(count) || sf_changes_count() != count)
+		return false;
+	block_signals(h);
+	sf_faa_32(&sf_changes.holders, 1);
+	sf_fence_full(); /* pairs with the one in seen() */
+	if (sf_changes_count() == count)
+		return true;
+	sf_changes_release(h);
+	return false;
+}
+
+void
+sf_changes_release(struct sf_hold *h)
+{
+	drop();
+	restore_signals(h);
+}
+
+void
+sf_changes_hold_initial(struct sf_hold *h)
+{
+	block_signals(h);
+}
+
+void
+sf_changes_release_initial(struct sf_hold *h)
+{
+	restore_signals(h);
+}
+
+void
+sf_changes_forked(void)
+{
+	sf_changes.holders = 0;
+	sf_changes.waiting = 0;
+}
+
+/* ---- start ---- */
+
+static const char *
+find_loader(uint8_t **breakpoint)
+{
+	struct dl_find_object loader;
+	struct sf_elf e;
+
+	*breakpoint = (uint8_t *)sf_next.debug->r_brk;
+	if (*breakpoint == NULL || sf_next.find_object(*breakpoint, &loader) != 0)
+		return "ld.so was not found";
+	if (!sf_elf_open(&e, loader.dlfo_link_map->l_addr, loader.dlfo_link_map->l_ld))
+		return "ld.so has no symbols";
+	debug = sf_elf_function(&e, "_r_debug");
+	if (debug == NULL || debug->base.r_brk != sf_next.debug->r_brk ||
+	    sf_elf_function(&e, "_dl_debug_state") != (void *)*breakpoint)
+		return "ld.so names another breakpoint";
+	return under_way() ? "a load is under way" : NULL;
+}
+
+/* An emulator may go on with what it translated before: the call shows it. */
+static const char *
+try_once(uint8_t *breakpoint, const uint8_t *undo)
+{
+	uint64_t before = sf_changes_count();
+
+	((void (*)(void))breakpoint)();
+	if (sf_changes_count() == before + 1 && sf_changes_settled(before + 1))
+		return NULL;
+	sf_break_undo(breakpoint, undo);
+	sf_changes.count = 1;
+	return "the jump is not taken";
+}
+
+bool
+sf_changes_init(void)
+{
+	uint8_t undo[SF_BREAK_ROOM];
+	uint8_t *breakpoint;
+
+	refusal = find_loader(&breakpoint);
+	if (refusal == NULL)
+		refusal = sf_break_write(breakpoint, seen, undo);
+	if (refusal == NULL)
+		refusal = try_once(breakpoint, undo);
+	return refusal == NULL;
+}
+
+const char *
+sf_changes_refusal(void)
+{
+	return refusal;
+}
+
+void
+sf_changes_on_move(void (*hook)(void))
+{
+	on_move = hook;
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// changes.h: learns of every load and unload in the process, libc's own included (ADR 0011).
+//
+// ld.so calls the empty function that r_debug.r_brk names (_dl_debug_state) around each change of the
+// list of objects: with r_state ADD or DELETE before it, CONSISTENT after it; in every namespace, for
+// dlopen and dlclose as for what libc loads by itself (NSS, iconv, libgcc_s), always with its lock held.
+// A jump to sf_changes_seen() is written over that function, once, in the constructor.
+//
+// The count moves at each of those calls. Its low bit says "a change is under way".
+//  - Read the count first, learn the fact second. A fact learnt under an even count holds for as long
+//    as sf_changes_count() returns the same number.
+//  - It moves before anything is unmapped, and before dlclose returns; at a load, after everything is
+//    mapped and listed, before the first constructor runs. So a fact can be used while another
+//    thread's dlclose has not returned yet, never after. In destructors of an object that is being
+//    closed the count has not moved yet, and libc itself still knows the object.
+//  - Under an odd count nothing may be learnt: ask libc.
+// Memory of an object may be read only within sf_changes_hold(): an unload waits for it to end.
+#ifndef SF_CHANGES_H
+#define SF_CHANGES_H
+
+#include "../base/atomic.h"
+
+/*
+ * Installs the jump. Called by the constructor. False: it cannot be had (sf_changes_refusal says
+ * why), nothing was changed, and the count is odd for ever.
+ */
+bool sf_changes_init(void);
+/* Why not, in a few words; NULL if the jump is in place. */
+const char *sf_changes_refusal(void);
+/*
+ * One function to call after each move of the count, with ld.so's lock held and no holder left: by
+ * then an even count means that what was closed is gone. It must not allocate, lock or call dl*.
+ */
+void sf_changes_on_move(void (*hook)(void));
+/* In the child after fork: holders that were other threads are gone. */
+void sf_changes_forked(void);
+
+struct sf_changes {
+	SF_CACHE uint64_t count; /* written by sf_changes_seen only, under ld.so's lock */
+	SF_CACHE uint32_t holders;
+	uint32_t waiting; /* an unload sleeps on `holders` */
+};
+
+extern struct sf_changes sf_changes;
+
+/* One relaxed load. */
+SF_INLINE uint64_t
+sf_changes_count(void)
+{
+	return sf_load_64(&sf_changes.count);
+}
+
+SF_INLINE bool
+sf_changes_settled(uint64_t count)
+{
+	return !(count & 1);
+}
+
+struct sf_hold {
+	uint64_t signals; /* the caller's mask */
+};
+
+/*
+ * Begins a short stretch (well below a millisecond) in which nothing that was mapped under `count` is
+ * unmapped: signals are blocked, and an unload waits. In it: no lock, no dl* call, no waiting.
+ * False: the count is odd or has moved; nothing is held. Two system calls in all.
+ */
+bool sf_changes_hold(struct sf_hold *h, uint64_t count);
+/* The same for what is never unmapped (the initial set): no unload has to wait. */
+void sf_changes_hold_initial(struct sf_hold *h);
+void sf_changes_release(struct sf_hold *h);
+void sf_changes_release_initial(struct sf_hold *h);
+
+/* ---- for changes.c and its CPU's part ---- */
+
+/*
+ * Is the function at `at` nothing but a return, with room for a jump up to the next one? Then writes
+ * the jump to `to`. NULL: done, else why not. `undo` receives what was there.
+ */
+#define SF_BREAK_ROOM 16
+const char *sf_break_write(uint8_t *at, void (*to)(void), uint8_t undo[SF_BREAK_ROOM]);
+void sf_break_undo(uint8_t *at, const uint8_t undo[SF_BREAK_ROOM]);
+
+#endif

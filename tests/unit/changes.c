@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// changes.c: the jump in ld.so's breakpoint, and what moves the count; no shim is preloaded here.
+#include "unit.h"
+
+#include "libc/changes.h"
+#include "libc/next.h"
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <iconv.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <stdatomic.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const char unit_name[] = "changes";
+
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE 65
+#endif
+#define OBJECT "libBrokenLocale.so.1" /* small, of libc's own, loaded by nobody */
+
+#ifdef __x86_64__
+static uint8_t *
+breakpoint_of_loader(void)
+{
+	ck_assert(sf_next_boot());
+	return (uint8_t *)sf_next.debug->r_brk;
+}
+
+static void
+start(void)
+{
+	ck_assert(sf_next_boot());
+	if (!sf_changes_init())
+		ck_abort_msg("refused: %s", sf_changes_refusal());
+	ck_assert_ptr_null(sf_changes_refusal());
+	ck_assert(sf_changes_settled(sf_changes_count()));
+}
+
+/* ---- what moves it ---- */
+
+static void *handle;
+
+static void
+open_object(void)
+{
+	handle = dlopen(OBJECT, RTLD_NOW);
+}
+static void
+open_again(void)
+{
+	ck_assert_ptr_eq(dlopen(OBJECT, RTLD_NOW), handle);
+}
+static void
+close_once(void)
+{
+	dlclose(handle);
+}
+static void
+open_nothing(void)
+{
+	ck_assert_ptr_null(dlopen("/nowhere/lib.so", RTLD_NOW));
+}
+static void
+open_space(void)
+{
+	handle = dlmopen(LM_ID_NEWLM, OBJECT, RTLD_NOW);
+}
+static void
+look_up(void)
+{
+	dlsym(RTLD_DEFAULT, "strtol");
+}
+
+static void
+convert(void)
+{
+	iconv_t c = iconv_open("UTF-16", "ISO-8859-7");
+
+	if (c != (iconv_t)-1)
+		iconv_close(c);
+}
+
+static const struct {
+	const char *what;
+	void (*run)(void);
+	bool moves; /* it must; newer ld.so also announce changes that do not come */
+} steps[] = {
+	{"a look-up", look_up, false},
+	{"dlopen", open_object, true},
+	{"dlopen of an open object", open_again, false},
+	{"dlclose that is not the last", close_once, false},
+	{"the last dlclose", close_once, true},
+	{"dlopen of a file that is not there", open_nothing, false},
+	{"iconv's own loads", convert, true},
+	{"dlmopen", open_space, true},
+	{"the last dlclose of a namespace", close_once, true},
+	{"dlopen after a namespace", open_object, true},
+	{"dlclose after a namespace", close_once, true},
+};
+
+START_TEST(every_change_moves_the_count)
+{
+	start();
+	for (size_t i = 0; i < COUNT_OF(steps); i++) {
+		uint64_t before = sf_changes_count();
+
+		steps[i].run();
+		ck_assert_msg(!steps[i].moves || sf_changes_count() != before, "%s: %lu, then %lu",
+			      steps[i].what, before, sf_changes_count());
+		ck_assert_msg(sf_changes_settled(sf_changes_count()), "%s", steps[i].what);
+	}
+}
+END_TEST
+
+/* ---- when it moves ---- */
+
+static struct {
+	uint64_t counts[8];
+	bool mapped[8];
+	int n;
+} moves;
+static void *inside;
+
+static void
+note_move(void)
+{
+	struct dl_find_object found;
+
+	if (moves.n == 8)
+		return;
+	moves.mapped[moves.n] = msync((void *)((uintptr_t)inside & ~4095ul), 4096, MS_ASYNC) == 0 &&
+				sf_next.find_object(inside, &found) == 0;
+	moves.counts[moves.n++] = sf_changes_count();
+}
+
+START_TEST(it_moves_before_the_unmapping_and_after_it)
+{
+	start();
+	open_object();
+	inside = dlsym(handle, "__ctype_get_mb_cur_max");
+	ck_assert_ptr_nonnull(inside);
+	sf_changes_on_move(note_move);
+	close_once();
+	ck_assert_int_eq(moves.n, 2);
+	ck_assert(!sf_changes_settled(moves.counts[0]) && moves.mapped[0]);
+	ck_assert(sf_changes_settled(moves.counts[1]) && !moves.mapped[1]);
+}
+END_TEST
+
+/* ---- holding ---- */
+
+static atomic_int closed;
+
+static void *
+closer(void *unused)
+{
+	(void)unused;
+	close_once();
+	atomic_store(&closed, 1);
+	return NULL;
+}
+
+START_TEST(an_unload_waits_for_a_holder)
+{
+	struct sf_hold hold;
+	pthread_t thread;
+	uint64_t count;
+
+	start();
+	open_object();
+	count = sf_changes_count();
+	ck_assert(sf_changes_hold(&hold, count));
+	pthread_create(&thread, NULL, closer, NULL);
+	while (sf_changes_settled(sf_changes_count()))
+		usleep(1000);
+	usleep(50000);
+	ck_assert_int_eq(atomic_load(&closed), 0);
+	sf_changes_release(&hold);
+	pthread_join(thread, NULL);
+	ck_assert(!sf_changes_hold(&hold, count));
+	ck_assert(sf_changes_hold(&hold, sf_changes_count()));
+	sf_changes_release(&hold);
+	ck_assert_int_eq(sf_changes.holders, 0);
+}
+END_TEST
+
+START_TEST(a_holder_is_not_interrupted)
+{
+	struct sf_hold hold;
+	sigset_t set;
+
+	start();
+	ck_assert(sf_changes_hold(&hold, sf_changes_count()));
+	pthread_sigmask(SIG_BLOCK, NULL, &set);
+	ck_assert(sigismember(&set, SIGPROF) && sigismember(&set, SIGTERM));
+	sf_changes_release(&hold);
+	pthread_sigmask(SIG_BLOCK, NULL, &set);
+	ck_assert(!sigismember(&set, SIGPROF));
+}
+END_TEST
+
+START_TEST(holders_of_other_threads_end_with_fork)
+{
+	struct sf_hold hold;
+	int status;
+
+	start();
+	open_object();
+	ck_assert(sf_changes_hold(&hold, sf_changes_count()));
+	if (fork() == 0) {
+		sf_changes_forked();
+		close_once();
+		_exit(sf_changes_settled(sf_changes_count()) ? 0 : 1);
+	}
+	sf_changes_release(&hold);
+	wait(&status);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+END_TEST
+
+/* ---- shapes ---- */
+
+static void
+target(void)
+{
+}
+
+#define B(...)                                                                                     \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
+static const struct {
+	const char *what, *refused; /* NULL: the jump is written */
+	uint8_t text[SF_BREAK_ROOM];
+	uint8_t becomes; /* byte at `at` then */
+	uint8_t at;
+} shapes[] = {
+	{"glibc 2.36", NULL,
+	 B(0xc3, 0x66, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, 0x0f, 0x1f, 0x40, 0), 0xe9, 0},
+	{"glibc 2.41 and 2.43", NULL,
+	 B(0xc3, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, 0x0f, 0x1f, 0x44, 0, 0), 0xe9, 0},
+	{"with endbr64", NULL,
+	 B(0xf3, 0x0f, 0x1e, 0xfa, 0xc3, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, 0x90), 0xe9,
+	 4},
+	{"short of room", "no room for a jump in ld.so",
+	 B(0xc3, 0x0f, 0x1f, 0x00, 0x53, 0x48, 0x89, 0xfb, 0xc3, 0, 0, 0, 0, 0, 0, 0), 0xc3, 0},
+	{"a debugger's breakpoint", "ld.so's breakpoint is no plain return",
+	 B(0xcc, 0x66, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, 0x0f, 0x1f, 0x40, 0), 0xcc, 0},
+	{"a body", "ld.so's breakpoint is no plain return",
+	 B(0x31, 0xc0, 0xc3, 0x0f, 0x1f, 0x80, 0, 0, 0, 0, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90),
+	 0x31, 0},
+};
+
+START_TEST(only_known_shapes_are_changed)
+{
+	/* Near the test's own code, so that the short jump reaches. */
+	uint8_t *near = (uint8_t *)(((uintptr_t)target & ~0xfffffful) - (64u << 20));
+	uint8_t *page = mmap(near, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+		uint8_t undo[SF_BREAK_ROOM];
+		const char *why;
+
+		mprotect(page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
+		memcpy(page, shapes[i].text, SF_BREAK_ROOM);
+		why = sf_break_write(page, target, undo);
+		if (shapes[i].refused == NULL)
+			ck_assert_msg(why == NULL, "%s: %s", shapes[i].what, why);
+		else
+			ck_assert_str_eq(why, shapes[i].refused);
+		ck_assert_msg(page[shapes[i].at] == shapes[i].becomes, "%s", shapes[i].what);
+		if (why == NULL) {
+			((void (*)(void))page)();
+			sf_break_undo(page, undo);
+		}
+		ck_assert_int_eq(memcmp(page, shapes[i].text, SF_BREAK_ROOM), 0);
+	}
+}
+END_TEST
+
+START_TEST(a_far_target_takes_the_long_jump)
+{
+	uint8_t *page = mmap((void *)0x10000000000, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t undo[SF_BREAK_ROOM];
+
+	memcpy(page, shapes[0].text, SF_BREAK_ROOM);
+	ck_assert_ptr_null(sf_break_write(page, target, undo));
+	ck_assert_int_eq(page[0], 0xff);
+	((void (*)(void))page)();
+	mprotect(page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
+	memcpy(page, shapes[2].text, SF_BREAK_ROOM);
+	ck_assert_str_eq(sf_break_write(page, target, undo), "no room for a jump in ld.so");
+}
+END_TEST
+
+START_TEST(a_debugger_that_was_there_first_keeps_its_breakpoint)
+{
+	uint8_t *at = breakpoint_of_loader();
+	uint8_t *page = (uint8_t *)((uintptr_t)at & ~4095ul);
+
+	mprotect(page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
+	*at = 0xcc;
+	ck_assert(!sf_changes_init());
+	ck_assert_int_eq(*at, 0xcc);
+	ck_assert(!sf_changes_settled(sf_changes_count()));
+	ck_assert_str_eq(sf_changes_refusal(), "ld.so's breakpoint is no plain return");
+	*at = 0xc3;
+}
+END_TEST
+
+START_TEST(a_policy_against_changed_code_is_obeyed)
+{
+	uint8_t *at = breakpoint_of_loader();
+	uint8_t before[SF_BREAK_ROOM];
+
+	if (prctl(PR_SET_MDWE, 1, 0, 0, 0) != 0)
+		return; /* a kernel before 6.3 */
+	memcpy(before, at, sizeof(before));
+	ck_assert(!sf_changes_init());
+	ck_assert_str_eq(sf_changes_refusal(), "ld.so's code may not be changed");
+	ck_assert_int_eq(memcmp(at, before, sizeof(before)), 0);
+	open_object(); /* ld.so still runs */
+	ck_assert_ptr_nonnull(handle);
+}
+END_TEST
+
+START_TEST(the_code_is_not_left_writable)
+{
+	char line[512];
+	FILE *maps;
+
+	start();
+	maps = fopen("/proc/self/maps", "r");
+	while (fgets(line, sizeof(line), maps) != NULL)
+		ck_assert_msg(strstr(line, "rwx") == NULL, "%s", line);
+	fclose(maps);
+}
+END_TEST
+
+void
+unit_tests(TCase *tests)
+{
+	tcase_add_test(tests, every_change_moves_the_count);
+	tcase_add_test(tests, it_moves_before_the_unmapping_and_after_it);
+	tcase_add_test(tests, an_unload_waits_for_a_holder);
+	tcase_add_test(tests, a_holder_is_not_interrupted);
+	tcase_add_test(tests, holders_of_other_threads_end_with_fork);
+	tcase_add_test(tests, only_known_shapes_are_changed);
+	tcase_add_test(tests, a_far_target_takes_the_long_jump);
+	tcase_add_test(tests, a_debugger_that_was_there_first_keeps_its_breakpoint);
+	tcase_add_test(tests, a_policy_against_changed_code_is_obeyed);
+	tcase_add_test(tests, the_code_is_not_left_writable);
+}
+#else
+START_TEST(another_cpu_is_refused)
+{
+	ck_assert(sf_next_boot());
+	ck_assert(!sf_changes_init());
+	ck_assert(!sf_changes_settled(sf_changes_count()));
+}
+END_TEST
+
+void
+unit_tests(TCase *tests)
+{
+	tcase_add_test(tests, another_cpu_is_refused);
+}
+#endif
