@@ -149,6 +149,9 @@ def check_symbols(build):
         yield f'{build}: no objects of shim/'
     for room, name, path in wanted:
         used = rooms.get(name)
+        # The program is linked without the library: a wrapped name in it is libc's own.
+        if room == 'cli' and not name.startswith('sf_'):
+            continue
         if used and not may_use(room, used):
             yield f'{os.path.basename(path)} uses {name}: {room} may not use {used}'
 

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// doctor_object.c: reads object files, and finds those that others need.
+#include "doctor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MAX ((off_t)4 << 30)
+
+static bool
+read_all(int fd, struct object *o, uint64_t size)
+{
+	uint64_t have = 0;
+
+	o->bytes = malloc(size != 0 ? size : 1);
+	if (o->bytes == NULL)
+		return false;
+	while (have < size) {
+		ssize_t n = read(fd, (char *)o->bytes + have, size - have);
+
+		if (n < 0 && errno != EINTR)
+			return false;
+		if (n == 0)
+			break; /* shorter than it was a moment ago */
+		have += n > 0 ? (uint64_t)n : 0;
+	}
+	o->fault = sf_elf_file_open(&o->elf, o->bytes, have);
+	return true;
+}
+
+bool
+object_read(struct object *o, const char *path)
+{
+	/* Not to be held up by a fifo, nor to take a terminal. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), error;
+	struct stat st;
+
+	*o = (struct object){.path = cli_format("%s", path)};
+	if (fd >= 0 && fstat(fd, &st) == 0) {
+		errno = !S_ISREG(st.st_mode) ? ENOEXEC : st.st_size > FILE_MAX ? EFBIG : 0;
+		if (errno == 0 && read_all(fd, o, (uint64_t)st.st_size)) {
+			close(fd);
+			return true;
+		}
+	}
+	error = errno;
+	if (fd >= 0)
+		close(fd);
+	object_free(o);
+	errno = error;
+	return false;
+}
+
+void
+object_free(struct object *o)
+{
+	free(o->path);
+	free(o->bytes);
+	*o = (struct object){0};
+}
+
+/* One folder of a search path, with $ORIGIN replaced; "" if it holds another token. */
+static char *
+expand(const char *folder, size_t len, const struct object *needer)
+{
+	static const char *const tokens[] = {"$ORIGIN", "${ORIGIN}"};
+	const char *slash = strrchr(needer->path, '/');
+	int origin = slash != NULL ? (int)(slash - needer->path) : 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		size_t n = strlen(tokens[i]);
+
+		if (len >= n && strncmp(folder, tokens[i], n) == 0)
+			return cli_format("%.*s%.*s", origin, needer->path, (int)(len - n),
+					  folder + n);
+	}
+	return cli_format("%.*s", memchr(folder, '$', len) != NULL ? 0 : (int)len, folder);
+}
+
+static char *
+try(const char *root, const char *folder, const char *name)
+{
+	/* $ORIGIN of a process's object begins with its root already. */
+	bool inside = *root != '\0' && strncmp(folder, root, strlen(root)) == 0;
+	char *path = cli_format("%s%s/%s", inside ? "" : root, folder, name);
+	struct stat st;
+
+	if (*folder == '/' && stat(path, &st) == 0 && S_ISREG(st.st_mode))
+		return path;
+	free(path);
+	return NULL;
+}
+
+static char *
+search_list(const char *list, const char *name, const struct object *needer, const char *root)
+{
+	while (list != NULL && *list != '\0') {
+		size_t len = strcspn(list, ":");
+		char *folder = expand(list, len, needer), *found = try(root, folder, name);
+
+		free(folder);
+		if (found != NULL)
+			return found;
+		list += len + (list[len] == ':');
+	}
+	return NULL;
+}
+
+char *
+object_search(const char *name, const struct object *needer, const char *root)
+{
+	static const char usual[] = "/lib/" SF_TRIPLET ":/usr/lib/" SF_TRIPLET
+				    ":/lib64:/usr/lib64:/lib:/usr/lib:/usr/local/lib"
+				    ":/usr/local/lib/" SF_TRIPLET;
+	char *found = NULL;
+	uint64_t offset;
+
+	if (strchr(name, '/') != NULL)
+		return *name == '/' ? try(root, "/", name + 1) : NULL;
+	if (sf_elf_file_tag(&needer->elf, DT_RUNPATH, &offset) ||
+	    sf_elf_file_tag(&needer->elf, DT_RPATH, &offset))
+		found = search_list(sf_elf_file_string(&needer->elf, offset), name, needer, root);
+	return found != NULL ? found : search_list(usual, name, needer, root);
+}
+
+bool
+object_libc_version(const struct object *libc, char *version, size_t size)
+{
+	static const char banner[] = "GNU C Library", mark[] = "release version ";
+	const char *at = memmem(libc->bytes, libc->elf.size, banner, strlen(banner));
+	const char *end = (const char *)libc->bytes + libc->elf.size;
+	size_t n = 0;
+
+	if (at == NULL)
+		return false;
+	if (end - at > 256)
+		end = at + 256;
+	at = memmem(at, (size_t)(end - at), mark, strlen(mark));
+	if (at == NULL)
+		return false;
+	for (at += strlen(mark); at < end && n + 1 < size; at++) {
+		if ((*at < '0' || *at > '9') && (*at != '.' || at + 1 >= end || at[1] < '0'))
+			break;
+		version[n++] = *at;
+	}
+	version[n] = '\0';
+	return n != 0;
+}

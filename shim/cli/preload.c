@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// preload.c: see preload.h.
+#include "preload.h"
+
+#include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BARE "libsymfast.so"
+
+/* The library beside this very program: in a build tree one folder up, installed in SF_LIBDIR. */
+static char *
+own_library(void)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *path;
+
+	if (n > 0) {
+		self[n] = '\0';
+		path = cli_format("%s/../" BARE, dirname(self));
+		if (access(path, R_OK) == 0) {
+			char *whole = realpath(path, NULL);
+
+			free(path);
+			return whole;
+		}
+		free(path);
+	}
+	path = cli_format("%s/" BARE, SF_LIBDIR);
+	if (access(path, R_OK) == 0)
+		return path;
+	free(path);
+	return cli_format(BARE);
+}
+
+char *
+preload_library(const char *given)
+{
+	char *path;
+
+	if (given == NULL)
+		path = own_library();
+	else if (strchr(given, '/') == NULL)
+		path = cli_format("%s", given); /* a bare name is the loader's to find */
+	else
+		path = realpath(given, NULL);
+	if (path == NULL) {
+		cli_error_errno(0, "%s", given != NULL ? given : BARE);
+		return NULL;
+	}
+	if (strchr(path, '/') != NULL && access(path, R_OK) != 0) {
+		cli_error_errno(0, "%s", path);
+	} else if (strpbrk(path, " :") != NULL) {
+		cli_error("%s: LD_PRELOAD takes no path with a space or a colon", path);
+	} else {
+		return path;
+	}
+	free(path);
+	return NULL;
+}
+
+/* Does the element of a preload list name a runtime that must come first? */
+static bool
+is_sanitizer(const char *element, size_t len)
+{
+	static const char *const names[] = {"libasan.so", "libtsan.so", "libclang_rt."};
+	const char *base = memrchr(element, '/', len);
+
+	base = base != NULL ? base + 1 : element;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strncmp(base, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+char *
+preload_value(const char *library, const char *old)
+{
+	const char *rest = old != NULL ? old : "";
+	size_t first = 0;
+
+	for (const char *at = rest; *at != '\0';) {
+		size_t len = strcspn(at, " :");
+
+		if (len == strlen(library) && strncmp(at, library, len) == 0)
+			return cli_format("%s", rest);
+		if (len != 0 && (size_t)(at - rest) == first && is_sanitizer(at, len))
+			first += len + (at[len] != '\0');
+		at += len + (at[len] != '\0');
+	}
+	if (first != 0 && rest[first] == '\0')
+		return cli_format("%s%s%s", rest, strchr(" :", rest[first - 1]) ? "" : ":",
+				  library);
+	return cli_format("%.*s%s%s%s", (int)first, rest, library, rest[first] != '\0' ? ":" : "",
+			  rest + first);
+}
+
+bool
+preload_mode_known(const char *mode)
+{
+	static const char *const words[] = {"off", "observe", "verify", "on", "ab"};
+	size_t len = strcspn(mode, ":");
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strlen(words[i]) == len && strncmp(mode, words[i], len) == 0)
+			return true;
+	return false;
+}
+
+void
+environment_init(struct environment *e, char **from)
+{
+	for (e->count = 0; from[e->count] != NULL;)
+		e->count++;
+	e->list = cli_alloc(e->count + 1, sizeof(*e->list));
+	for (size_t i = 0; i < e->count; i++)
+		e->list[i] = cli_format("%s", from[i]);
+}
+
+static char **
+find(const struct environment *e, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < e->count; i++)
+		if (strncmp(e->list[i], name, len) == 0 && e->list[i][len] == '=')
+			return &e->list[i];
+	return NULL;
+}
+
+const char *
+environment_get(const struct environment *e, const char *name)
+{
+	char **at = find(e, name);
+
+	return at != NULL ? *at + strlen(name) + 1 : NULL;
+}
+
+void
+environment_set(struct environment *e, const char *name, const char *value)
+{
+	char **at = find(e, name);
+
+	if (at == NULL) {
+		e->list = cli_grow(e->list, e->count + 2, sizeof(*e->list));
+		at = &e->list[e->count++];
+		e->list[e->count] = NULL;
+	} else {
+		free(*at);
+	}
+	*at = cli_format("%s=%s", name, value);
+}
+
+void
+environment_free(struct environment *e)
+{
+	for (size_t i = 0; i < e->count; i++)
+		free(e->list[i]);
+	free(e->list);
+}

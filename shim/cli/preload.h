@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// preload.h: which library to preload, and an environment that does so.
+#ifndef SF_CLI_PRELOAD_H
+#define SF_CLI_PRELOAD_H
+
+#include "cli.h"
+
+/*
+ * The library: `given`, or the one of the build tree or installation that this program belongs to,
+ * or the bare name, which the loader then searches. NULL after one line if it cannot be preloaded.
+ */
+char *preload_library(const char *given);
+
+/*
+ * The value of LD_PRELOAD with `library` before what `old` names (NULL: nothing). A sanitizer's
+ * runtime stays in front: it demands to be first. A library that is named already stays in place.
+ */
+char *preload_value(const char *library, const char *old);
+
+/* Is `mode` a value that SYMFAST may have? The library itself checks the rest. */
+bool preload_mode_known(const char *mode);
+
+/* A copy of an environment, to be changed by name. */
+struct environment {
+	char **list;
+	size_t count;
+};
+void environment_init(struct environment *e, char **from);
+const char *environment_get(const struct environment *e, const char *name);
+void environment_set(struct environment *e, const char *name, const char *value);
+void environment_free(struct environment *e);
+
+#endif

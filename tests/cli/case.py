@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the tests of the program share: run it in a clean environment, say ok or FAIL, count.
+
+Each test gets the program and the library by SYMFAST_CLI and SYMFAST_LIB.
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+CLI = os.environ.get('SYMFAST_CLI', 'symfast')
+LIB = os.environ.get('SYMFAST_LIB', 'libsymfast.so')
+SKIP = 77
+USAGE, TARGET, FAILED = 2, 3, 4
+failures = 0
+
+
+def clean_env(**extra):
+    env = {k: v for k, v in os.environ.items() if not k.startswith(('SYMFAST', 'LD_'))}
+    env.update({k: str(v) for k, v in extra.items() if v is not None})
+    return env
+
+
+def run(*words, cwd=None, timeout=120, stdin=subprocess.DEVNULL, program=None, **extra):
+    """symfast WORDS; extra: variables."""
+    return subprocess.run([program or CLI, *map(str, words)], env=clean_env(**extra), cwd=cwd,
+                          capture_output=True, text=True, errors='replace', timeout=timeout,
+                          stdin=stdin)
+
+
+def check(what, good, detail=''):
+    global failures
+    print(f'{"ok  " if good else "FAIL"} {what}')
+    if not good:
+        failures += 1
+        if detail:
+            print('\n'.join('    ' + line for line in str(detail).splitlines()[:20]))
+    return good
+
+
+def status(what, done, wanted):
+    return check(f'{what}: exit status {wanted}', done.returncode == wanted,
+                 f'{done.returncode}: {done.stdout}{done.stderr}')
+
+
+def one_error(what, done, wanted, words=''):
+    """Ends with that status and one clear line; argp adds where to find help."""
+    lines = [line for line in done.stderr.splitlines() if not line.startswith('Try ')]
+    check(f'{what}: one line, exit status {wanted}',
+          done.returncode == wanted and len(lines) == 1 and lines[0].startswith('symfast')
+          and words in lines[0] and done.stdout == '',
+          f'{done.returncode}: {done.stdout}{done.stderr}')
+
+
+def document(done, kind):
+    """The JSON that was printed, checked for its head."""
+    try:
+        made = json.loads(done.stdout)
+    except ValueError as error:
+        check(f'{kind}: prints JSON', False, f'{error}: {done.stdout[:200]} {done.stderr}')
+        return {}
+    check(f'{kind}: JSON begins with symfast, kind, format',
+          list(made)[:3] == ['symfast', 'kind', 'format'] and made['kind'] == kind
+          and made['format'] == 1, list(made)[:3])
+    return made
+
+
+def compile_c(folder, name, text, *flags):
+    source = os.path.join(folder, name + '.c')
+    with open(source, 'w') as f:
+        f.write(text)
+    program = os.path.join(folder, name)
+    subprocess.run(['cc', '-O1', '-o', program, source, *flags], check=True)
+    return program
+
+
+def workshop():
+    """A folder for the test, removed at its end."""
+    return tempfile.TemporaryDirectory(prefix='symfast-test-')
+
+
+def needs(program, package):
+    found = shutil.which(program)
+    if not found:
+        print(f'SKIP: {program} is not here (Debian: {package})')
+    return found
+
+
+def end():
+    sys.exit(1 if failures else 0)

@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""symfast doctor: programs of every kind, live processes, files that lie: what must be said."""
+import glob
+import os
+import shutil
+import struct
+import subprocess
+
+import case
+
+MAIN = 'int main(void) { return 0; }\n'
+LOOKS_UP = '#include <dlfcn.h>\nint main(void) { return dlsym(RTLD_DEFAULT, "x") != 0; }\n'
+WAITS = '#include <unistd.h>\nint main(void) { puts("ready"); pause(); }\n'
+FILTERED = r'''
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+int main(void)
+{
+	struct sock_filter allow = {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW};
+	struct sock_fprog program = {1, &allow};
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0)) return 1;
+	puts("ready");
+	fflush(stdout);
+	pause();
+}
+'''
+
+# name, source, flags of cc, exit status, findings that must be there, words of their text
+KINDS = [
+    ('plain', MAIN, [], 0, ['ok:libc'], 'glibc'),
+    ('looks-up', LOOKS_UP, [], 0, ['ok:libc'], ''),
+    ('static', MAIN, ['-static'], 1, ['stop:static'], 'LD_PRELOAD has no effect'),
+    ('static-pie', MAIN, ['-static-pie'], 1, ['stop:static'], ''),
+    ('now', MAIN, ['-Wl,-z,now'], 0, ['ok:binding'], 'bound at start'),
+    ('lazy', '#include <stdio.h>\n' + MAIN.replace('return 0', 'return puts("")'),
+     ['-Wl,-z,lazy', '-fno-builtin', '-fcf-protection=none'], 0, ['note:binding'],
+     '1 PLT slots are bound lazily'),
+    ('symbolic', LOOKS_UP, ['-Wl,-Bsymbolic', '-shared', '-fPIC', '-Wl,-soname,x',
+                            '-Wl,--dynamic-linker=/lib64/ld-linux-x86-64.so.2'], 0,
+     ['note:symbolic'], ''),
+    ('musl', MAIN, ['-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1'], 1, ['stop:musl'], 'musl'),
+    ('audited', MAIN, ['-Wl,--audit=x.so'], 1, ['stop:audit'], 'auditor'),
+    ('asan', MAIN, ['-fsanitize=address'], 0, ['warn:sanitizer'], 'must come first'),
+    ('asan-static', MAIN, ['-fsanitize=address', '-static-libasan', '-rdynamic'], 0,
+     ['ok:sanitizer'], 'linked in'),
+]
+
+
+def findings(made):
+    return [f'{f["level"]}:{f["id"]}' for f in made.get('findings', [])]
+
+
+def text(made):
+    return ' '.join(f['text'] for f in made.get('findings', []))
+
+
+def examine(what, wanted, levels, words, *args, **extra):
+    done = case.run('doctor', '--json', *args, **extra)
+    case.status(what, done, wanted)
+    made = case.document(done, 'doctor')
+    have = findings(made)
+    case.check(f'{what}: {" ".join(levels)} {words}', set(levels) <= set(have) and
+               words in text(made), f'{have}\n{text(made)}')
+    case.check(f'{what}: can_serve agrees', made.get('can_serve') is (wanted == 0), made)
+    return made
+
+
+def kinds(folder):
+    for name, source, flags, wanted, levels, words in KINDS:
+        try:
+            program = case.compile_c(folder, name, source, *flags)
+        except subprocess.CalledProcessError:
+            print(f'SKIP: {name} does not build here')
+            continue
+        made = examine(name, wanted, levels, words, program)
+        expects = ' '.join(made.get('expect', []))
+        if name == 'looks-up':
+            case.check('looks-up: dlsym is named', any('dlsym' in i['names']
+                       for i in made['imports']) and 'dlsym of a name' in expects, made)
+        if name == 'plain':
+            case.check('plain: nothing is promised', expects.startswith('Nothing'), expects)
+
+
+def rights(folder):
+    program = shutil.copy(f'{folder}/plain', f'{folder}/raised')
+    os.chmod(program, 0o4755)
+    examine('setuid', 1, ['stop:secure'], 'setuid', program)
+    os.chmod(program, 0o2755)
+    examine('setgid', 1, ['stop:secure'], 'setgid', program)
+    os.chmod(program, 0o755)
+    examine('neither', 0, [], '', program)
+    if os.geteuid() == 0:
+        # cap_net_raw+ep, as setcap(8) writes it
+        try:
+            os.setxattr(program, 'security.capability',
+                        struct.pack('<IIIII', 0x02000001, 1 << 13, 0, 0, 0))
+        except OSError as error:
+            print(f'SKIP: no file capabilities here: {error}')
+            return
+        examine('file capabilities', 1, ['stop:secure'], 'capabilities', program)
+
+
+def libraries(folder):
+    os.makedirs(f'{folder}/deep', exist_ok=True)
+    with open(f'{folder}/lib.c', 'w') as f:
+        f.write('#include <dlfcn.h>\nvoid *f(void) { return dlopen(0, 2); }\n')
+    lib = f'{folder}/deep/libdeep.so'
+    subprocess.run(['cc', '-shared', '-fPIC', '-Wl,-soname,libdeep.so', '-o', lib,
+                    f'{folder}/lib.c'], check=True)
+    main = 'void *f(void);\nint main(void) { return !f(); }\n'
+    program = case.compile_c(folder, 'deep-user', main, lib, '-Wl,-rpath,$ORIGIN/deep')
+    made = examine('a library by $ORIGIN', 0, [], '', program)
+    case.check('imports of the library are told', {'object': 'libdeep.so', 'names': ['dlopen']}
+               in made.get('imports', []), made)
+    os.rename(lib, lib + '.gone')
+    examine('a library that is missing', 0, ['note:missing'], '1 needed', program)
+    with open(f'{folder}/lib.c', 'w') as f:
+        f.write('void *dlsym(void *h, const char *n) { return h ? h : (void *)n; }\n'
+                'void *f(void) { return 0; }\n')
+    subprocess.run(['cc', '-shared', '-fPIC', '-fno-builtin', '-Wl,-soname,libdeep.so', '-o', lib,
+                    f'{folder}/lib.c'],
+                   check=True)
+    examine('another wrapper', 0, ['warn:wrapper'], 'defines dlsym itself', program)
+
+
+def surroundings(folder):
+    program = f'{folder}/plain'
+    examine('LD_AUDIT', 1, ['stop:audit'], 'LD_AUDIT=x', program, LD_AUDIT='x.so')
+    examine('LD_PRELOAD', 0, ['note:preload'], 'libm.so.6', program, LD_PRELOAD='libm.so.6')
+    script = f'{folder}/script'
+    for line in ('#!/bin/sh -e', f'#!/usr/bin/env {folder}/plain'):
+        with open(script, 'w') as f:
+            f.write(line + '\n')
+        examine(f'a script, {line}', 0, ['note:script'], 'script', script)
+    examine('a name in PATH', 0, ['ok:libc'], '', 'plain', PATH=f'/nowhere:{folder}', cwd='/')
+
+
+class process:
+    """A program that is waiting, and its id."""
+
+    def __init__(self, *command, **extra):
+        self.child = subprocess.Popen(command, env=case.clean_env(**extra), text=True,
+                                      stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+    def __enter__(self):
+        self.child.stdout.readline()
+        return self.child.pid
+
+    def __exit__(self, *why):
+        self.child.kill()
+        self.child.wait()
+
+
+def processes(folder):
+    waits = case.compile_c(folder, 'waits', '#include <stdio.h>\n' + WAITS.replace(
+        'puts("ready");', 'puts("ready"); fflush(stdout);'))
+    with process(waits) as pid:
+        made = examine('a process', 0, ['note:loaded', 'ok:libc'], 'not loaded', pid)
+        case.check('its program is told', made['facts']['program'] == waits, made['facts'])
+        if os.geteuid() == 0 and shutil.which('setpriv'):
+            done = subprocess.run(['setpriv', '--reuid=65534', '--clear-groups', case.CLI,
+                                   'doctor', str(pid)], capture_output=True, text=True,
+                                  env=case.clean_env())
+            case.one_error("another user's process", done, case.TARGET, f'process {pid}')
+    with process(waits, LD_PRELOAD=case.LIB, SYMFAST='observe') as pid:
+        examine('a process under the shim', 0, ['ok:loaded', 'note:preload', 'note:mode'],
+                'SYMFAST=observe', pid)
+    with process(waits, LD_AUDIT='/no/such.so') as pid:
+        examine('a process with an auditor', 1, ['stop:audit'], '', pid)
+    filtered = case.compile_c(folder, 'filtered', FILTERED)
+    with process(filtered) as pid:
+        examine('a process with a filter', 0, ['note:seccomp'], 'filter', pid)
+    case.one_error('a dead process', case.run('doctor', pid), case.TARGET, f'process {pid}')
+
+
+def liars(folder):
+    with open(f'{folder}/plain', 'rb') as f:
+        good = f.read()
+
+    def write(name, data):
+        with open(f'{folder}/{name}', 'wb') as f:
+            f.write(data)
+        return f'{folder}/{name}'
+
+    # EI_CLASS, EI_DATA and e_machine changed
+    examine('32 bits', 1, ['stop:format'], '32-bit', write('a', good[:4] + b'\1' + good[5:]))
+    examine('the other byte order', 1, ['stop:format'], 'byte order',
+            write('b', good[:5] + b'\2' + good[6:]))
+    examine('another processor', 1, ['stop:machine'], 'processor',
+            write('c', good[:18] + b'\xf3\0' + good[20:]))
+    rows = [('cut in the header', good[:40]), ('cut in the program headers', good[:100]),
+            ('empty', b''), ('text', b'hello\n'),
+            ('headers far away', good[:32] + b'\xff' * 8 + good[40:]),
+            ('another size of header', good[:54] + b'\x37\0' + good[56:])]
+    for what, data in rows:
+        case.one_error(f'a file {what}', case.run('doctor', write('d', data)), case.TARGET,
+                       f'{folder}/d is')
+    # Cut anywhere: never more than a wrong answer.
+    for size in range(200, len(good), 997):
+        done = case.run('doctor', write('e', good[:size]))
+        if done.returncode not in (0, 1, case.TARGET):
+            case.check(f'cut at {size}', False, done)
+    for what, name, words in (('no file', '/no/such', '/no/such'), ('a folder', folder, 'regular'),
+                              ('a device', '/dev/zero', 'regular')):
+        case.one_error(what, case.run('doctor', name), case.TARGET, words)
+    os.mkfifo(f'{folder}/pipe')
+    case.one_error('a fifo', case.run('doctor', f'{folder}/pipe'), case.TARGET, 'regular')
+    odd = write('odd\n\x1b[31mname', b'x')
+    done = case.run('doctor', odd)
+    case.check('a name with control characters is quoted', '\x1b' not in done.stderr and
+               done.stderr.count('\n') == 1, repr(done.stderr))
+    case.one_error('nothing', case.run('doctor'), 2)
+    case.one_error('two programs', case.run('doctor', 'a', 'b'), 2)
+
+
+def go_hosts():
+    hosts = glob.glob('tests/go/work/1.*/host')
+    if not hosts:
+        print('SKIP: no Go hosts; the suite "go" builds them')
+    for host in hosts:
+        made = examine(host, 0, ['ok:go'], 'shape of its plugin.open is known', host)
+        version = host.split('/')[-2]
+        case.check(f'{host}: Go {made["facts"]["go"]}', made['facts']['go'].startswith(
+            f'go{version}') and made['facts']['go_detour'] == 'known' and
+            any('plugin.Open' in line for line in made['expect']), made['facts'])
+
+
+with case.workshop() as place:
+    kinds(place)
+    rights(place)
+    libraries(place)
+    surroundings(place)
+    processes(place)
+    liars(place)
+go_hosts()
+case.end()

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""meson install: what must lie where, and what of it must work from there."""
+import os
+import re
+import subprocess
+import sys
+
+import case
+
+
+def tree(folder):
+    return sorted(os.path.relpath(os.path.join(where, name), folder)
+                  for where, _, names in os.walk(folder) for name in names)
+
+
+def output(*command, **extra):
+    return subprocess.run(command, capture_output=True, text=True, env=case.clean_env(**extra))
+
+
+def installed(build, folder):
+    done = output('meson', 'install', '-C', build, '--no-rebuild', '--quiet',
+                  DESTDIR=folder)
+    case.check('meson install', done.returncode == 0, done.stdout + done.stderr)
+    return tree(folder)
+
+
+def one(files, pattern):
+    found = [name for name in files if re.search(pattern, name)]
+    case.check(f'one {pattern}', len(found) == 1, found)
+    return found[0] if found else ''
+
+
+def contents(folder, files):
+    library = one(files, r'/lib/.*libsymfast\.so$|/lib/libsymfast\.so$')
+    program = one(files, r'/bin/symfast$')
+    one(files, r'/include/symfast\.h$')
+    one(files, r'/include/symfast_shm\.h$')
+    one(files, r'/pkgconfig/symfast\.pc$')
+    pages = [name for name in files if re.search(r'/man/man1/symfast(-\w+)?\.1$', name)]
+    case.check('a page for the program and each subcommand', len(pages) >= 4, pages)
+    case.check('nothing else', len(files) == 5 + len(pages), files)
+    return f'{folder}/{library}', f'{folder}/{program}'
+
+
+def works(folder, library, program):
+    text = output('readelf', '-dW', library).stdout
+    case.check('soname libsymfast.so', '[libsymfast.so]' in text, text)
+    # By bare name, as after ldconfig: the loader looks in the library's own folder.
+    done = output('grep', '-c', 'libsymfast', '/proc/self/maps', LD_PRELOAD='libsymfast.so',
+                  LD_LIBRARY_PATH=os.path.dirname(library))
+    case.check('LD_PRELOAD=libsymfast.so by bare name', done.returncode == 0, done)
+    done = output(program, '--version')
+    case.check('the program tells its version', re.fullmatch(r'symfast \d+\.\d+\.\d+\n',
+                                                             done.stdout), done)
+    version = done.stdout.split()[-1]
+    done = output('pkg-config', '--modversion', 'symfast', PKG_CONFIG_PATH=pkg_folder(folder))
+    case.check('pkg-config knows the version', done.stdout.strip() == version, done)
+    done = output('pkg-config', '--variable=preload', 'symfast',
+                  PKG_CONFIG_PATH=pkg_folder(folder))
+    case.check('and what to preload', folder + done.stdout.strip() == library, done)
+    headers(folder)
+
+
+def pkg_folder(folder):
+    return next(where for where, _, names in os.walk(folder) if 'symfast.pc' in names)
+
+
+def headers(folder):
+    include = next(where for where, _, names in os.walk(folder) if 'symfast.h' in names)
+    for compiler, name in (('cc', 'h.c'), ('c++', 'h.cc')):
+        source = f'{folder}/{name}'
+        with open(source, 'w') as f:
+            f.write('#include <symfast.h>\n#include <symfast_shm.h>\n'
+                    'int main(void) { return sizeof(struct symfast_shm_header) == 0; }\n')
+        done = output(compiler, '-Wall', '-Wextra', '-Werror', f'-I{include}', source, '-o',
+                      source + '.out')
+        case.check(f'the headers compile with {compiler}', done.returncode == 0, done.stderr)
+
+
+def exports(library, root):
+    with open(f'{root}/shim/symfast.map') as f:
+        allowed = set(re.findall(r'\b[\w*]+(?=;)', f.read().split('local:')[0]))
+    names = {line.split()[-1] for line in output('nm', '-D', '--defined-only', library)
+             .stdout.splitlines()}
+    extra = {name for name in names if name not in allowed and not name.startswith('symfast_')}
+    case.check('only the intended names are exported', names and not extra, extra)
+
+
+with case.workshop() as place:
+    found = installed(sys.argv[1], place)
+    its_library, its_program = contents(place, found)
+    works(place, its_library, its_program)
+    exports(its_library, os.environ['SYMFAST_ROOT'])
+case.end()

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""symfast run: the shim goes into LD_PRELOAD before what is there, and the command is what runs."""
+import os
+
+import case
+
+PRINT = ['sh', '-c', 'echo "$LD_PRELOAD|$SYMFAST"; exit 7']
+LIB = os.path.realpath(case.LIB)
+
+# what LD_PRELOAD was, what it must become
+PRELOADS = [
+    (None, LIB),
+    ('', LIB),
+    ('libm.so.6', f'{LIB}:libm.so.6'),
+    ('libm.so.6:libdl.so.2', f'{LIB}:libm.so.6:libdl.so.2'),
+    ('libm.so.6 libdl.so.2', f'{LIB}:libm.so.6 libdl.so.2'),
+    (f'libm.so.6:{LIB}', f'libm.so.6:{LIB}'),
+    # Names of sanitizers that do not exist: a real one would take this very program on.
+    ('/no/libasan.so.8', f'/no/libasan.so.8:{LIB}'),
+    ('/no/libtsan.so.2:libm.so.6', f'/no/libtsan.so.2:{LIB}:libm.so.6'),
+    ('libm.so.6:/no/libasan.so.8', f'{LIB}:libm.so.6:/no/libasan.so.8'),
+]
+
+
+def preloads():
+    for before, after in PRELOADS:
+        done = case.run('run', '-n', LD_PRELOAD=before)
+        case.check(f'LD_PRELOAD={before}', done.stdout == f'LD_PRELOAD={after}\n' and
+                   done.returncode == 0, done.stdout + done.stderr)
+
+
+def command():
+    done = case.run('run', '--mode', 'observe', '--', *PRINT)
+    case.check('the command has both variables and its own status',
+               (done.stdout, done.stderr, done.returncode) == (f'{LIB}|observe\n', '', 7), done)
+    done = case.run('run', *PRINT, SYMFAST='off')
+    case.check('without --mode, SYMFAST stays', done.stdout == f'{LIB}|off\n', done)
+    done = case.run('run', '--', 'grep', '-c', LIB, '/proc/self/maps')
+    case.check('the library is mapped', done.returncode == 0, done)
+    done = case.run('run', '--', 'printf', '%s.', '-n', '--mode', '--')
+    case.check("the command's own options are its own", done.stdout == '-n.--mode.--.', done)
+    made = case.document(case.run('run', '-n', '-j', '-m', 'on'), 'run')
+    case.check('JSON names both variables',
+               made.get('environment') == {'LD_PRELOAD': LIB, 'SYMFAST': 'on'}, made)
+
+
+def errors(folder):
+    odd = os.path.join(folder, 'with space')
+    os.mkdir(odd)
+    os.symlink(LIB, f'{odd}/x.so')
+    with open(f'{odd}/real.so', 'w'):
+        pass
+    rows = [
+        ('no command', ['run'], 2, 'a command is needed'),
+        ('no such mode', ['run', '-m', 'quick', 'true'], 2, 'no such mode: quick'),
+        ('JSON without dry run', ['run', '-j', 'true'], 2, '--dry-run'),
+        ('no such command', ['run', '--', '/no/such'], 127, '/no/such'),
+        ('not executable', ['run', '--', '/etc/passwd'], 126, '/etc/passwd'),
+        ('no such library', ['run', '-l', '/no/such.so', 'true'], 125, '/no/such.so'),
+        ('a path that LD_PRELOAD cannot hold', ['run', '-l', f'{odd}/real.so', 'true'], 125,
+         'space'),
+        ('no such subcommand', ['fly'], 2, 'fly'),
+        ('no subcommand', [], 2, 'subcommand'),
+    ]
+    for what, words, wanted, text in rows:
+        case.one_error(what, case.run(*words), wanted, text)
+
+
+preloads()
+command()
+with case.workshop() as place:
+    errors(place)
+case.end()
