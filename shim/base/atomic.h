@@ -9,6 +9,8 @@
 
 #include "attr.h"
 
+#include <ck_pr.h>
+
 #ifdef __SANITIZE_THREAD__
 #define sf_load_ptr(p)          __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define sf_load_64(p)           __atomic_load_n((p), __ATOMIC_ACQUIRE)
@@ -22,6 +24,9 @@
 #define sf_store_8(p, v)        __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define sf_add_64(p, v)         ((void)__atomic_fetch_add((p), (v), __ATOMIC_RELAXED))
 #define sf_faa_32(p, v)         __atomic_fetch_add((p), (v), __ATOMIC_ACQ_REL)
+#define sf_add_32(p, v)         ((void)__atomic_fetch_add((p), (v), __ATOMIC_ACQ_REL))
+#define sf_cas_32(p, old, new)  __sync_bool_compare_and_swap((p), (old), (new))
+#define sf_swap_32(p, v)        __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL)
 #define sf_cas_64(p, old, new)  __sync_bool_compare_and_swap((p), (old), (new))
 #define sf_cas_ptr(p, old, new) __sync_bool_compare_and_swap((p), (old), (new))
 #define sf_fence_load()         __atomic_thread_fence(__ATOMIC_ACQUIRE)
@@ -30,7 +35,6 @@
 #define sf_fence_release()      __atomic_thread_fence(__ATOMIC_RELEASE)
 #define sf_fence_full()         __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #else
-#include <ck_pr.h>
 #define sf_load_ptr(p)          ((__typeof__(*(p)))ck_pr_load_ptr(p))
 #define sf_load_64(p)           ck_pr_load_64((const uint64_t *)(p))
 #define sf_load_32(p)           ck_pr_load_32(p)
@@ -43,6 +47,9 @@
 #define sf_store_8(p, v)        ck_pr_store_8((p), (v))
 #define sf_add_64(p, v)         ck_pr_add_64((p), (v))
 #define sf_faa_32(p, v)         ck_pr_faa_32((p), (v))
+#define sf_add_32(p, v)         ck_pr_add_32((p), (v))
+#define sf_cas_32(p, old, new)  ck_pr_cas_32((p), (old), (new))
+#define sf_swap_32(p, v)        ck_pr_fas_32((p), (v))
 #define sf_cas_64(p, old, new)  ck_pr_cas_64((p), (old), (new))
 #define sf_cas_ptr(p, old, new) ck_pr_cas_ptr((p), (old), (new))
 #define sf_fence_load()         ck_pr_fence_load()
@@ -51,5 +58,8 @@
 #define sf_fence_release()      ck_pr_fence_release()
 #define sf_fence_full()         ck_pr_fence_memory()
 #endif
+
+/* Between two looks at a word that another CPU is about to change. */
+#define sf_stall() ck_pr_stall()
 
 #endif

@@ -3,6 +3,7 @@
 #include "sys.h"
 
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -74,4 +75,30 @@ sf_sys_auxv(unsigned long type)
 	}
 	sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
 	return found;
+}
+
+uint32_t
+sf_sys_thread_id(void)
+{
+	return (uint32_t)sf_syscall6(SYS_gettid, 0, 0, 0, 0, 0, 0);
+}
+
+void
+sf_sys_wait(uint32_t *word, uint32_t value)
+{
+	sf_syscall6(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, (long)value, 0, 0, 0);
+}
+
+void
+sf_sys_wake(uint32_t *word, int n)
+{
+	sf_syscall6(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, n, 0, 0, 0);
+}
+
+void
+sf_sys_pause(unsigned int us)
+{
+	struct timespec t = {0, (long)us * 1000};
+
+	sf_syscall6(SYS_nanosleep, (long)&t, 0, 0, 0, 0, 0);
 }

@@ -57,4 +57,13 @@ uint64_t sf_sys_random(void);
 /* The value of auxiliary vector entry `type` from /proc/self/auxv, 0 if unreadable or absent. */
 unsigned long sf_sys_auxv(unsigned long type);
 
+/* This thread's id, as the kernel counts. */
+uint32_t sf_sys_thread_id(void);
+/* Sleeps while *word == value; may return early. */
+void sf_sys_wait(uint32_t *word, uint32_t value);
+/* Wakes up to `n` threads that sleep on the word. */
+void sf_sys_wake(uint32_t *word, int n);
+/* Sleeps so many microseconds, or less. */
+void sf_sys_pause(unsigned int us);
+
 #endif

@@ -29,6 +29,9 @@ struct sf_answer sf_entry_dlvsym(void *handle, const char *name, const char *ver
 struct sf_answer sf_entry_dlerror(void);
 struct sf_answer sf_entry_dlinfo(void);
 
+/* From here on dl_iterate_phdr walks the snapshots, or is libc's. Called by the constructor. */
+void sf_phdr_start(bool serving);
+
 /* Counts a call that libc answers. */
 SF_INLINE struct sf_answer
 sf_pass(struct sf_thread *t, enum sf_counter outcome, enum sf_counter reason)

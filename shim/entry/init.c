@@ -6,6 +6,7 @@
 #include "../go/go.h"
 #include "../libc/changes.h"
 #include "../libc/facts.h"
+#include "../map/snapshot.h"
 #include "../observe/settings.h"
 #include <errno.h>
 #include <pthread.h>
@@ -59,6 +60,7 @@ forked_child(void)
 	sf_object_reset_locks();
 	sf_thread_forked();
 	sf_changes_forked();
+	sf_snapshot_forked();
 	sf_counters_reset();
 	sf_go_forked();
 	if (sf_thread.open_depth == 0 && sf_thread.open_mark == 0)
@@ -156,15 +158,48 @@ print_watch(void)
 	sf_line_write(&l);
 }
 
+/* Why dl_iterate_phdr is libc's; NULL if it is not. */
+static const char *
+start_phdr(void)
+{
+	if (sf_settings.phdr == SF_PHDR_OFF || sf_word != SF_WORD_ON)
+		return "not asked for";
+	if (!sf_next.iterate_is_libc)
+		return "the next definition is not libc's";
+	if (sf_changes_refusal() != NULL)
+		return "loads and unloads are not seen";
+	return sf_snapshot_init(sf_settings.phdr == SF_PHDR_SERIAL ? SF_WALKING_SERIAL
+								   : SF_WALKING_FREE)
+		       ? NULL
+		       : "the list of objects could not be read";
+}
+
+static void
+print_phdr(const char *why)
+{
+	struct sf_line l;
+
+	if (sf_settings.phdr == SF_PHDR_OFF)
+		return;
+	sf_line_start(&l);
+	sf_line_str(&l, "phdr ");
+	sf_line_str(&l, why == NULL ? "on" : "off: ");
+	sf_line_str(&l, why == NULL ? "" : why);
+	sf_line_write(&l);
+}
+
 __attribute__((constructor)) static void
 start(int argc, char **argv, char **envp)
 {
+	const char *not_walking;
+
 	(void)argc;
 	sf_boot();
 	sf_boot_early(); /* keeps the IFUNC relocation */
 	sf_settings_read(getauxval(AT_SECURE) ? NULL : envp);
 	if (sf_settings.disable || sf_next.dlsym == NULL) {
 		sf_word = sf_next.dlsym != NULL ? SF_WORD_PASS : SF_WORD_COLD;
+		sf_phdr_start(false);
 		return;
 	}
 	sf_negative_argv = argv;
@@ -172,10 +207,13 @@ start(int argc, char **argv, char **envp)
 	if (refused == NULL && sf_settings.mode == SF_MODE_ON && !start_map())
 		refused = "no memory for the map";
 	sf_word = sf_mode_decide(refused == NULL);
+	not_walking = start_phdr();
+	sf_phdr_start(not_walking == NULL);
 	if (sf_settings.verbose) {
 		sf_settings_print();
 		print_state();
 		print_watch();
+		print_phdr(not_walking);
 	}
 	if (sf_word == SF_WORD_ON)
 		start_go();

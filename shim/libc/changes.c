@@ -18,14 +18,27 @@ struct sf_changes sf_changes = {.count = 1};
 
 static const struct debug_chain *debug; /* ld.so's own, not the copy of an executable */
 static const char *refusal = "not asked for";
-static void (*on_move)(void);
+#define HOOKS 2
+static void (*on_move[HOOKS])(void);
 
 /* ---- what ld.so calls ---- */
+
+bool
+sf_changes_has_namespaces(void)
+{
+	return sf_load_32((const uint32_t *)&debug->base.r_version) >= 2;
+}
+
+bool
+sf_changes_is_unload(void)
+{
+	return debug->base.r_state == RT_DELETE;
+}
 
 static bool
 under_way(void)
 {
-	bool chained = sf_load_32((const uint32_t *)&debug->base.r_version) >= 2;
+	bool chained = sf_changes_has_namespaces();
 
 	if (debug->base.r_state != RT_CONSISTENT)
 		return true;
@@ -59,8 +72,9 @@ seen(void)
 	sf_fence_full(); /* pairs with the one in take(): a holder is seen, or sees the new count */
 	if (sf_unlikely(sf_load_32(&sf_changes.holders) != 0))
 		wait_for_holders();
-	if (on_move != NULL)
-		on_move();
+	for (unsigned int i = 0; i < HOOKS; i++)
+		if (on_move[i] != NULL)
+			on_move[i]();
 }
 
 /* ---- holding ---- */
@@ -188,5 +202,5 @@ sf_changes_refusal(void)
 void
 sf_changes_on_move(void (*hook)(void))
 {
-	on_move = hook;
+	on_move[on_move[0] != NULL] = hook;
 }

@@ -28,10 +28,15 @@ bool sf_changes_init(void);
 /* Why not, in a few words; NULL if the jump is in place. */
 const char *sf_changes_refusal(void);
 /*
- * One function to call after each move of the count, with ld.so's lock held and no holder left: by
- * then an even count means that what was closed is gone. It must not allocate, lock or call dl*.
+ * One more function to call after each move of the count (two in all), with ld.so's lock held and no
+ * holder left: by then an even count means that what was closed is gone. It must not allocate, nor
+ * call dlopen or dlclose, nor wait for a thread that may wait for ld.so's lock.
  */
 void sf_changes_on_move(void (*hook)(void));
+/* For such a function, under an odd count: are objects of the base namespace about to be unmapped? */
+bool sf_changes_is_unload(void);
+/* Is there, or was there ever, a second namespace? Only after sf_changes_init succeeded. */
+bool sf_changes_has_namespaces(void);
 /* In the child after fork: holders that were other threads are gone. */
 void sf_changes_forked(void);
 

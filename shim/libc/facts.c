@@ -124,6 +124,22 @@ sf_facts_error_init(void)
 	return true;
 }
 
+/*
+ * dlinfo tells what dl_iterate_phdr would, by the same function of ld.so, but drops the pending error,
+ * as every successful call does: it is put aside meanwhile.
+ */
+void *
+sf_facts_thread_block(struct link_map *l)
+{
+	void **error = (void **)((char *)__builtin_thread_pointer() + sf_facts_error_offset);
+	void *pending = *error, *block = NULL;
+
+	*error = NULL;
+	sf_next.dlinfo(l, RTLD_DI_TLS_DATA, &block);
+	*error = pending;
+	return block;
+}
+
 void
 sf_facts_error_clear(void)
 {

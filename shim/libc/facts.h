@@ -43,6 +43,12 @@ bool sf_facts_next_is_raw(const void *caller);
 /* Is `f` one of the next definitions themselves? */
 bool sf_facts_is_raw(const void *f);
 
+/*
+ * The calling thread's block of this object's thread-local variables; NULL if it has none, or not
+ * yet. Takes no lock and leaves a pending error alone. The object must be mapped.
+ */
+void *sf_facts_thread_block(struct link_map *l);
+
 /* libc's pending error of the calling thread: CONTRACT 8. */
 bool sf_facts_error_init(void);
 extern intptr_t sf_facts_error_offset; /* from the thread pointer, written once at start */

@@ -124,5 +124,6 @@ sf_next_boot(void)
 		(int (*)(void *, struct dl_find_object *))definition("_dl_find_object", &owner);
 	sf_next.iterate_phdr = (int (*)(int (*)(struct dl_phdr_info *, size_t, void *),
 					void *))definition("dl_iterate_phdr", &owner);
+	sf_next.iterate_is_libc = owner == sf_next.libc;
 	return all;
 }

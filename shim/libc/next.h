@@ -35,7 +35,8 @@ struct sf_next {
 	struct link_map *libc; /* the object that defines the next dlsym */
 	struct link_map *tail; /* last object of the initial set */
 	bool realpath_is_libc; /* not another preload's, whose answers are its own affair */
-	bool interposed;       /* another wrapper stands between us and libc */
+	bool iterate_is_libc;
+	bool interposed; /* another wrapper stands between us and libc */
 };
 
 extern struct sf_next sf_next;

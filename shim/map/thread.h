@@ -14,6 +14,15 @@
 
 #define SF_TEXT_MAX 3072
 
+/* Walks of dl_iterate_phdr that one thread can have open at once; deeper ones are libc's. */
+#define SF_WALKS_MAX 8
+
+/* What an open walk holds: given back when it returns, or when its frame is unwound. */
+struct sf_walk {
+	uint8_t turn;     /* took the turn */
+	uint8_t snapshot; /* 1 + the snapshot that it counts as a reader of, 0: none */
+};
+
 struct sf_object;
 
 struct sf_block {
@@ -46,6 +55,10 @@ struct sf_thread {
 	uint32_t close_depth; /* libc dlclose calls on this stack */
 	uint32_t open_depth;  /* libc dlopen calls made from C on this stack */
 	uintptr_t open_mark;  /* stack pointer of the outermost tail-jumped dlopen, or 0 */
+	uint32_t id;          /* the kernel's, 0 until asked for */
+	uint32_t changes;     /* loads and unloads that this thread itself has made */
+	uint8_t walks;        /* open walks of dl_iterate_phdr */
+	struct sf_walk walk[SF_WALKS_MAX];
 };
 
 extern __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec")));

@@ -36,6 +36,10 @@
 	X(DLERROR_OWN, "dlerror.own", "text of a negative answer of the shim")                     \
 	X(DLERROR_PASS, "dlerror.pass", "passed through to libc")                                  \
 	X(DLINFO_PASS, "dlinfo.pass", "passed through to libc")                                    \
+	X(PHDR_WALK, "phdr.walk", "walked without libc's lock")                                    \
+	X(PHDR_PASS, "phdr.pass", "asked of libc, though SYMFAST_PHDR is not off")                 \
+	X(PHDR_WAIT, "phdr.wait", "of the walks: waited for an unload by another thread")          \
+	X(PHDR_REST, "phdr.rest", "of the walks: ended by libc")                                   \
 	X(BYPASS_FIRST, "bypass.first", "first sighting of this question")                         \
 	X(BYPASS_FLOOD, "bypass.flood", "not looked at: a long run of first sightings")            \
 	X(BYPASS_NEXT, "bypass.next", "RTLD_NEXT depends on the caller")                           \
@@ -52,6 +56,8 @@
 	X(BYPASS_SPACE, "bypass.namespace", "more than one namespace")                             \
 	X(BYPASS_BUSY, "bypass.busy", "this thread has no block (yet, or no more)")                \
 	X(BYPASS_OBSERVE, "bypass.observe", "observe mode")                                        \
+	X(BYPASS_SNAPSHOT, "bypass.snapshot", "dl_iterate_phdr: no list, or within an unload")     \
+	X(BYPASS_DEEP, "bypass.deep", "dl_iterate_phdr: within eight walks of this thread")        \
 	X(BYPASS_SEARCH, "bypass.search", "dlopen: the caller's own search path matters")          \
 	X(BYPASS_MODE, "bypass.mode", "dlopen: unknown flag bits")                                 \
 	X(MAP_INSERT, "map.insert", "answers written to the shared map")                           \

@@ -9,6 +9,7 @@
 #include "../base/attr.h"
 
 enum sf_mode { SF_MODE_OFF, SF_MODE_OBSERVE, SF_MODE_ON };
+enum sf_phdr_mode { SF_PHDR_OFF, SF_PHDR_SERIAL, SF_PHDR_FREE };
 enum sf_go_mode { SF_GO_OFF, SF_GO_LIBC, SF_GO_STRICT, SF_GO_ON };
 
 /*
@@ -27,6 +28,8 @@ enum sf_go_mode { SF_GO_OFF, SF_GO_LIBC, SF_GO_STRICT, SF_GO_ON };
 	  "upper limit of memory per thread, KiB; below 8 threads get no table of their own")      \
 	W(watch, "SYMFAST_WATCH", 1, "0|1",                                                        \
 	  "0: ld.so's breakpoint stays as it is; unloads are then unseen (ADR 0011)")              \
+	W(phdr, "SYMFAST_PHDR", SF_PHDR_OFF, "off|serial|free",                                    \
+	  "dl_iterate_phdr: libc's, without its lock but one callback at a time, or all at once")  \
 	W(go, "SYMFAST_GO", SF_GO_ON, "off|libc|strict|on",                                        \
 	  "Go hosts: off, only the C level, a stat at every plugin.Open, or the full detour")      \
 	N(go_ttl_ms, "SYMFAST_GO_TTL_MS", 100, 0, 3600000,                                         \

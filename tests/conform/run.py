@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs every row of a conformance program bare and preloaded, and compares the outputs.
 
-run.py PROGRAM [--rows REGEX] [--show] [--reps N,N...]
+run.py PROGRAM [--rows REGEX] [--show] [--reps N,N...] [--also NAME=VALUE]...
 
 The library is taken from $SYMFAST_LIB. A row is run bare twice first: one whose bare output differs
 from run to run proves nothing, and is an error too.
@@ -52,7 +52,11 @@ def main():
     parser.add_argument('--rows', default='')
     parser.add_argument('--show', action='store_true', help='print the bare output of each row')
     parser.add_argument('--reps', default='')
+    parser.add_argument('--also', action='append', default=[], metavar='NAME=VALUE',
+                        help='run everything once more in mode on with this setting')
     args = parser.parse_args()
+    arms = [({'SYMFAST': mode}, mode_reps) for mode, mode_reps in MODES]
+    arms += [({'SYMFAST': 'on', **dict([also.split('=', 1)])}, REPS) for also in args.also]
     library = os.path.abspath(os.environ['SYMFAST_LIB'])
     if not os.path.exists(library):
         sys.exit(f'{library}: no such library')
@@ -68,8 +72,8 @@ def main():
             continue
         bare = {}
         report = []
-        for mode, mode_reps in MODES:
-            for reps in mode_reps:
+        for settings, arm_reps in arms:
+            for reps in arm_reps:
                 if wanted and reps not in wanted:
                     continue
                 command = [program, str(index), str(reps)]
@@ -85,10 +89,11 @@ def main():
                     if args.show:
                         print(f'== {name} x{reps}: {bare[reps][1]}')
                         print(bare[reps][0].decode(errors='replace'), end='')
-                other = run(command, scratch, {'LD_PRELOAD': library, 'SYMFAST': mode})
+                other = run(command, scratch, {'LD_PRELOAD': library, **settings})
                 compared += 1
                 if bare[reps] != other:
-                    report += [f'-- SYMFAST={mode}, {reps} times:'] + differences(bare[reps], other)
+                    what = ' '.join(f'{k}={v}' for k, v in settings.items())
+                    report += [f'-- {what}, {reps} times:'] + differences(bare[reps], other)
         print('not ok' if report else 'ok', '-', name)
         if report:
             bad += 1

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// phdr.c: dl_iterate_phdr: a jump to libc's, or a walk over a snapshot of the list (SYMFAST_PHDR).
+//
+// Only libc's answer depends on the caller, and only with more than one namespace: then, as in every
+// doubt, libc is jumped to.
+#include <dlfcn.h>
+#include <link.h>
+
+/* Everything declared from here on is this library's own: no way round by the GOT. */
+#pragma GCC visibility push(hidden)
+#include "entry.h"
+
+#include "../libc/changes.h"
+#include "../libc/next.h"
+#include "../map/snapshot.h"
+
+typedef int callback_fn(struct dl_phdr_info *, size_t, void *);
+
+/* Written in the constructor; NULL before it, perhaps before our relocation. */
+static int (*target)(callback_fn *, void *);
+
+/*
+ * Called by the unwinder for the frame of walk(), when a callback throws, or its thread is cancelled or
+ * ends in it. There is nothing to land on: what the walk holds is given back, and the frame is left.
+ * Needs nothing of the unwinder, so it serves whichever the host has.
+ */
+#define UA_CLEANUP_PHASE    2
+#define URC_CONTINUE_UNWIND 8
+int sf_phdr_unwound(int version, int actions, uint64_t language, void *exception, void *context);
+
+int
+sf_phdr_unwound(int version, int actions, uint64_t language, void *exception, void *context)
+{
+	(void)version;
+	(void)language;
+	(void)exception;
+	(void)context;
+	if (actions & UA_CLEANUP_PHASE)
+		sf_walk_end(&sf_thread);
+	return URC_CONTINUE_UNWIND;
+}
+
+/* ---- the rest of a walk, from libc ---- */
+
+struct rest {
+	callback_fn *callback;
+	void *arg;
+	const struct dl_phdr_info *last; /* what was told last */
+	bool found;
+};
+
+static int
+after_last(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct rest *r = arg;
+
+	if (r->found)
+		return r->callback(info, size, r->arg);
+	r->found = info->dlpi_addr == r->last->dlpi_addr && info->dlpi_name == r->last->dlpi_name &&
+		   info->dlpi_phdr == r->last->dlpi_phdr;
+	return 0;
+}
+
+static int
+rest_by_libc(callback_fn *callback, void *arg, const struct dl_phdr_info *last)
+{
+	struct rest r = {callback, arg, last, false};
+
+	sf_count(SF_PHDR_REST);
+	return sf_next.iterate_phdr(after_last, &r);
+}
+
+/* ---- walking ---- */
+
+static uint32_t
+place_of(const struct sf_view *v, const struct link_map *map)
+{
+	uint32_t i = 0;
+
+	while (i < v->count && v->objects[i].map != map)
+		i++;
+	return i;
+}
+
+/*
+ * The callback has loaded or unloaded something: goes on as libc would, with what follows in the new
+ * list (CONTRACT 44). An object that closed itself is followed by its former neighbour.
+ */
+static bool
+follow(struct sf_thread *t, unsigned int walk, struct sf_view *v, const struct link_map *self,
+       const struct link_map *next, uint32_t *at)
+{
+	for (;;) {
+		uint32_t place;
+
+		if (sf_walk_view(t, walk, v) != SF_VIEW_DONE)
+			return false;
+		place = place_of(v, self);
+		if (place < v->count) {
+			*at = place + 1;
+			return true;
+		}
+		if (!v->partial)
+			break;
+		sf_walk_wait(t, walk);
+	}
+	*at = next != NULL ? place_of(v, next) : v->count;
+	return true;
+}
+
+static bool
+more(struct sf_thread *t, unsigned int walk, struct sf_view *v)
+{
+	sf_count_for(t, SF_PHDR_WAIT);
+	sf_walk_wait(t, walk);
+	return sf_walk_view(t, walk, v) == SF_VIEW_DONE;
+}
+
+/* libc counts what was loaded once, at the beginning of a walk, and reads dlpi_adds each time. */
+static int
+through(struct sf_thread *t, unsigned int walk, struct sf_view *v, callback_fn *callback, void *arg)
+{
+	const uint64_t loaded = v->loaded;
+	struct dl_phdr_info info;
+	uint32_t at = 0;
+
+	for (;;) {
+		const struct link_map *self, *next;
+		const struct sf_listed *o;
+		uint32_t changes = t->changes;
+		int result;
+
+		if (at == v->count) {
+			if (!v->partial)
+				return 0;
+			if (!more(t, walk, v))
+				return rest_by_libc(callback, arg, &info);
+			continue;
+		}
+		o = &v->objects[at];
+		self = o->map;
+		next = at + 1 < v->count ? o[1].map : NULL;
+		info = (struct dl_phdr_info){.dlpi_addr = o->addr,
+					     .dlpi_name = o->name,
+					     .dlpi_phdr = o->phdr,
+					     .dlpi_phnum = o->count,
+					     .dlpi_adds = v->adds,
+					     .dlpi_subs = v->adds - loaded,
+					     .dlpi_tls_modid = o->module,
+					     .dlpi_tls_data = sf_listed_block(o)};
+		result = callback(&info, sizeof(info), arg);
+		if (result != 0)
+			return result;
+		at++;
+		if (sf_unlikely(t->changes != changes) && !follow(t, walk, v, self, next, &at))
+			return rest_by_libc(callback, arg, &info);
+	}
+}
+
+/* The one frame with a personality: must stay a function of its own, and in one piece. */
+static __attribute__((noinline, noclone)) int
+walk(struct sf_thread *t, callback_fn *callback, void *arg)
+{
+	struct sf_view v;
+	unsigned int number;
+	int result;
+
+	__asm__ volatile(".cfi_personality 0x1b, sf_phdr_unwound");
+	number = sf_walk_begin(t);
+	if (sf_likely(sf_walk_view(t, number, &v) == SF_VIEW_DONE)) {
+		sf_count_for(t, SF_PHDR_WALK);
+		result = through(t, number, &v, callback, arg);
+	} else {
+		sf_count_for(t, SF_PHDR_PASS);
+		sf_count_for(t, SF_BYPASS_SNAPSHOT);
+		result = sf_next.iterate_phdr(callback, arg);
+	}
+	sf_walk_end(t);
+	return result;
+}
+
+static int
+serve(callback_fn *callback, void *arg)
+{
+	struct sf_thread *t = &sf_thread;
+
+	if (sf_unlikely(t->walks == SF_WALKS_MAX)) {
+		sf_pass(t, SF_PHDR_PASS, SF_BYPASS_DEEP);
+		return sf_next.iterate_phdr(callback, arg);
+	}
+	if (sf_unlikely(sf_changes_has_namespaces())) {
+		/* Walks that began before the second namespace did are over before libc's begin. */
+		sf_walk_begin(t);
+		sf_walk_end(t);
+		sf_pass(t, SF_PHDR_PASS, SF_BYPASS_SPACE);
+		return sf_next.iterate_phdr(callback, arg);
+	}
+	return walk(t, callback, arg);
+}
+
+/* ---- entry ---- */
+
+void
+sf_phdr_start(bool serving)
+{
+	target = serving ? serve : sf_next.iterate_phdr;
+}
+
+static SF_NOINLINE int
+early(callback_fn *callback, void *arg)
+{
+	sf_boot();
+	return sf_next.iterate_phdr != NULL ? sf_next.iterate_phdr(callback, arg) : 0;
+}
+
+SF_EXPORT int
+dl_iterate_phdr(callback_fn *callback, void *arg)
+{
+	if (sf_unlikely(target == NULL))
+		return early(callback, arg);
+	return target(callback, arg);
+}
+#pragma GCC visibility pop

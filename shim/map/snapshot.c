@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// snapshot.c: see snapshot.h.
+#include "snapshot.h"
+
+#include "../base/sys.h"
+#include "../libc/changes.h"
+#include "../libc/facts.h"
+
+/*
+ * A snapshot is written only while nobody can read it: not the current one, and
+ *  - serial: the turn was seen untaken after it had been replaced. Whoever takes it later finds the
+ *    newer one. (`retired` is cleared at that sight.)
+ *  - free: no reader counted. A reader that counts itself too late finds that the snapshot is no longer
+ *    the current one, and tries again.
+ */
+struct snapshot {
+	SF_CACHE uint32_t readers; /* free: walks that use it */
+	uint32_t retired;          /* serial: perhaps still used. Under the loader's lock */
+	uint32_t count, room;
+	struct sf_listed *objects;
+	uint64_t adds, loaded;
+};
+
+#define SNAPSHOTS 64
+#define NONE      SNAPSHOTS
+#define POLL_US   20
+
+enum sf_walking sf_snapshot_walking;
+struct sf_turn sf_snapshot_turn SF_CACHE;
+
+static struct snapshot snapshots[SNAPSHOTS];
+static SF_CACHE uint32_t current = NONE; /* written under the loader's lock */
+static uint32_t unloader;                /* id of the thread that is unmapping, 0: nobody is */
+static uint32_t initial_count;           /* the first so many of every list never go */
+static const struct sf_listed *initial;  /* they, in a place of their own */
+
+static uint32_t
+id_of(struct sf_thread *t)
+{
+	if (sf_unlikely(t->id == 0))
+		t->id = sf_sys_thread_id();
+	return t->id;
+}
+
+/* ---- making one ---- */
+
+struct filling {
+	struct snapshot *s;
+	struct link_map *next; /* the list goes in the same order */
+	bool wrong;
+};
+
+static intptr_t
+block_rule(const struct dl_phdr_info *info, uint32_t place)
+{
+	if (info->dlpi_tls_modid == 0)
+		return SF_TLS_NONE;
+	if (initial != NULL && place < initial_count)
+		return initial[place].block;
+	return SF_TLS_ASK;
+}
+
+static int
+fill_one(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct filling *f = arg;
+	struct snapshot *s = f->s;
+	struct link_map *l = f->next;
+
+	if (size < sizeof(*info) || l == NULL || s->count == s->room ||
+	    l->l_addr != info->dlpi_addr || l->l_name != info->dlpi_name) {
+		f->wrong = true;
+		return 1;
+	}
+	s->objects[s->count] = (struct sf_listed){.addr = info->dlpi_addr,
+						  .name = info->dlpi_name,
+						  .phdr = info->dlpi_phdr,
+						  .map = l,
+						  .module = info->dlpi_tls_modid,
+						  .block = block_rule(info, s->count),
+						  .count = info->dlpi_phnum};
+	s->count++;
+	s->adds = info->dlpi_adds;
+	s->loaded = info->dlpi_adds - info->dlpi_subs;
+	f->next = l->l_next;
+	return 0;
+}
+
+static bool
+make_room(struct snapshot *s)
+{
+	uint32_t n = 16, room;
+
+	for (const struct link_map *l = sf_next.main; l != NULL; l = l->l_next)
+		n++;
+	if (n <= s->room)
+		return true;
+	room = n + n / 2;
+	if (s->objects != NULL)
+		sf_sys_unmap(s->objects, s->room * sizeof(*s->objects));
+	s->objects = sf_sys_map(room * sizeof(*s->objects));
+	s->room = s->objects != NULL ? room : 0;
+	return s->objects != NULL;
+}
+
+static bool
+fill(struct snapshot *s)
+{
+	struct filling f = {.s = s, .next = sf_next.main};
+
+	s->count = 0;
+	if (!make_room(s))
+		return false;
+	sf_next.iterate_phdr(fill_one, &f);
+	/* With another namespace the numbers count more than this list has: libc's own affair. */
+	return !f.wrong && f.next == NULL && s->loaded == s->count;
+}
+
+static struct snapshot *
+unused(void)
+{
+	bool serial = sf_snapshot_walking == SF_WALKING_SERIAL;
+
+	sf_fence_full(); /* pairs with the atomic add in read_current() and with sf_turn_take() */
+	if (serial && sf_turn_owner(&sf_snapshot_turn) == 0)
+		for (uint32_t i = 0; i < SNAPSHOTS; i++)
+			snapshots[i].retired = 0;
+	for (uint32_t i = 0; i < SNAPSHOTS; i++)
+		if (i != current && !snapshots[i].retired && sf_load_32(&snapshots[i].readers) == 0)
+			return &snapshots[i];
+	return NULL;
+}
+
+static void
+publish(void)
+{
+	struct snapshot *s = unused();
+	uint32_t place = s != NULL && fill(s) ? (uint32_t)(s - snapshots) : NONE;
+
+	if (current != NONE)
+		snapshots[current].retired = sf_snapshot_walking == SF_WALKING_SERIAL;
+	sf_fence_store(); /* pairs with the load fence in read_current() */
+	sf_store_32(&current, place);
+}
+
+/* ---- windows ---- */
+
+static uint32_t
+own_reads(const struct sf_thread *t, uint32_t place)
+{
+	uint32_t n = 0;
+
+	for (unsigned int i = 0; i < SF_WALKS_MAX; i++)
+		n += t->walk[i].snapshot == place + 1;
+	return n;
+}
+
+static bool
+others_read(const struct sf_thread *t)
+{
+	for (uint32_t i = 0; i < SNAPSHOTS; i++)
+		if (sf_load_32(&snapshots[i].readers) != own_reads(t, i))
+			return true;
+	return false;
+}
+
+/* Nobody else is inside a walk beyond the initial set from here on, until the window closes. */
+static void
+open_window(struct sf_thread *t)
+{
+	uint32_t me = id_of(t);
+
+	if (sf_snapshot_walking == SF_WALKING_SERIAL) {
+		bool took = sf_turn_take(&sf_snapshot_turn, me);
+
+		sf_store_32(&unloader, me);
+		if (took)
+			sf_turn_give(&sf_snapshot_turn, me);
+		return;
+	}
+	sf_store_32(&unloader, me);
+	sf_fence_full(); /* pairs with the atomic add in read_current() */
+	for (unsigned int i = 0; others_read(t); i++) {
+		if (i < 100)
+			sf_stall();
+		else
+			sf_sys_pause(POLL_US);
+	}
+}
+
+static void
+close_window(void)
+{
+	if (sf_load_32(&unloader) == 0)
+		return;
+	sf_fence_store(); /* the new list is current before anyone may go beyond the initial set */
+	sf_store_32(&unloader, 0);
+	sf_fence_full();
+	sf_sys_wake(&unloader, 1 << 30);
+}
+
+/* ld.so says that the list changes, or has changed; its lock is held. */
+static void
+moved(void)
+{
+	struct sf_thread *t = &sf_thread;
+
+	if (!sf_changes_settled(sf_changes_count())) {
+		if (sf_changes_is_unload() && sf_load_32(&unloader) == 0)
+			open_window(t);
+		return;
+	}
+	publish();
+	t->changes++;
+	close_window();
+}
+
+/* ---- walks ---- */
+
+unsigned int
+sf_walk_begin(struct sf_thread *t)
+{
+	unsigned int walk = t->walks++;
+
+	t->walk[walk] = (struct sf_walk){0};
+	if (sf_snapshot_walking == SF_WALKING_SERIAL)
+		t->walk[walk].turn = sf_turn_take(&sf_snapshot_turn, id_of(t));
+	return walk;
+}
+
+static void
+stop_reading(struct sf_walk *w)
+{
+	if (w->snapshot == 0)
+		return;
+	sf_fence_release(); /* what the callback read, before the unload that waits for it */
+	sf_add_32(&snapshots[w->snapshot - 1].readers, (uint32_t)-1);
+	w->snapshot = 0;
+}
+
+void
+sf_walk_end(struct sf_thread *t)
+{
+	struct sf_walk *w;
+
+	if (t->walks == 0)
+		return;
+	w = &t->walk[t->walks - 1];
+	stop_reading(w);
+	if (w->turn) {
+		w->turn = 0;
+		sf_turn_give(&sf_snapshot_turn, t->id);
+	}
+	t->walks--;
+}
+
+/* The current snapshot, which stays as it is while this walk has the turn or counts as a reader. */
+static const struct snapshot *
+read_current(struct sf_walk *w)
+{
+	for (;;) {
+		uint32_t place = sf_load_32(&current);
+
+		if (place == NONE)
+			return NULL;
+		if (sf_snapshot_walking == SF_WALKING_SERIAL) {
+			sf_fence_load(); /* pairs with the store fence in publish() */
+			return &snapshots[place];
+		}
+		sf_add_32(&snapshots[place].readers,
+			  1); /* a full barrier: pairs with the two above */
+		w->snapshot = (uint8_t)(place + 1);
+		sf_fence_full();
+		if (sf_likely(sf_load_32(&current) == place))
+			return &snapshots[place];
+		stop_reading(w);
+	}
+}
+
+enum sf_view_result
+sf_walk_view(struct sf_thread *t, unsigned int walk, struct sf_view *v)
+{
+	struct sf_walk *w = &t->walk[walk];
+	const struct snapshot *s;
+	uint32_t who;
+
+	stop_reading(w);
+	s = read_current(w);
+	if (s == NULL)
+		return SF_VIEW_NONE;
+	*v = (struct sf_view){
+		.objects = s->objects, .count = s->count, .adds = s->adds, .loaded = s->loaded};
+	who = sf_load_32(&unloader);
+	if (sf_likely(who == 0))
+		return SF_VIEW_DONE;
+	if (who == id_of(t)) {
+		stop_reading(w);
+		return SF_VIEW_INSIDE;
+	}
+	v->objects = initial;
+	v->count = initial_count;
+	v->partial = true;
+	stop_reading(w);
+	return SF_VIEW_DONE;
+}
+
+void
+sf_walk_wait(struct sf_thread *t, unsigned int walk)
+{
+	struct sf_walk *w = &t->walk[walk];
+	bool turn = w->turn;
+	uint32_t who;
+
+	w->turn = 0;
+	if (turn)
+		sf_turn_give(&sf_snapshot_turn, t->id);
+	while ((who = sf_load_32(&unloader)) != 0 && who != t->id)
+		sf_sys_wait(&unloader, who);
+	if (turn)
+		w->turn = sf_turn_take(&sf_snapshot_turn, t->id);
+}
+
+void *
+sf_listed_block_slow(const struct sf_listed *o)
+{
+	return sf_facts_thread_block(o->map);
+}
+
+/* ---- start and fork ---- */
+
+static bool
+list_initial(struct snapshot *s)
+{
+	char *self = __builtin_thread_pointer();
+	struct sf_listed *copy;
+	uint32_t n = 0;
+
+	while (n < s->count && s->objects[n].map != sf_next.tail)
+		n++;
+	if (n == s->count)
+		return false;
+	n++;
+	copy = sf_sys_map(n * sizeof(*copy));
+	if (copy == NULL)
+		return false;
+	for (uint32_t i = 0; i < n; i++) {
+		if (s->objects[i].block == SF_TLS_ASK) {
+			/* Blocks of the initial set lie at one distance in every thread, always. */
+			char *block = sf_facts_thread_block(s->objects[i].map);
+
+			if (block == NULL)
+				return false;
+			s->objects[i].block = block - self;
+		}
+		copy[i] = s->objects[i];
+	}
+	initial = copy;
+	initial_count = n;
+	return true;
+}
+
+bool
+sf_snapshot_init(enum sf_walking how)
+{
+	struct snapshot *s = &snapshots[0];
+	uint64_t count = sf_changes_count();
+
+	s->readers = 1; /* not to be chosen until it is in use */
+	if (!sf_changes_settled(count) || !fill(s) || !list_initial(s))
+		return false;
+	sf_snapshot_walking = how;
+	/* From here on each change makes a snapshot; ours is current if there was none meanwhile. */
+	sf_changes_on_move(moved);
+	sf_fence_full();
+	if (sf_changes_count() == count && sf_cas_32(&current, NONE, 0) &&
+	    sf_changes_count() != count)
+		sf_cas_32(&current, 0, NONE);
+	sf_add_32(&s->readers, (uint32_t)-1);
+	return true;
+}
+
+/*
+ * The fork fell into another thread's unload, which nobody will finish: libc's write lock stays taken
+ * and libc's list half changed. Of the last snapshot what is still mapped stays.
+ */
+static void
+keep_what_is_left(void)
+{
+	struct snapshot *s = &snapshots[current];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->count; i++) {
+		struct link_map *l = NULL;
+		uintptr_t lo, hi;
+
+		if (i < initial_count ||
+		    (sf_facts_object(s->objects[i].phdr, &l, &lo, &hi) && l == s->objects[i].map))
+			s->objects[n++] = s->objects[i];
+	}
+	s->count = n;
+	s->loaded = n;
+}
+
+void
+sf_snapshot_forked(void)
+{
+	struct sf_thread *t = &sf_thread;
+	uint32_t old = t->id;
+	bool whole = unloader == 0 || unloader == old;
+
+	if (sf_snapshot_walking == SF_WALKING_LIBC)
+		return;
+	t->id = sf_sys_thread_id();
+	sf_turn_forked(&sf_snapshot_turn, old, t->id);
+	for (uint32_t i = 0; i < SNAPSHOTS; i++)
+		snapshots[i].readers = own_reads(t, i);
+	if (!whole && current != NONE)
+		keep_what_is_left();
+	unloader = whole && unloader != 0 ? t->id : 0;
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// snapshot.h: the list of objects as dl_iterate_phdr would tell it, to be walked without its lock.
+//
+// A snapshot is made by the thread that has just changed the list, in ld.so's own notice of the change
+// (libc/changes.h) and with the loader's lock held, by one walk of libc's. It never changes while it is
+// read. libc's write lock did two more things, which are rebuilt here:
+//  - Callbacks run one at a time (mode serial): the turn. Mode free does without.
+//  - Nothing is unmapped under a callback's eyes. The notice before an unload ("window opens") waits
+//    until no walk is under way in another thread. Until the notice after it, walks see only the
+//    objects of the initial set, which never go; one that wants more waits for the window to close.
+//    Loads wait for nobody.
+// Progress: a walk takes no lock of libc's. In serial it waits for other callbacks, and for an unload
+// only if it goes beyond the initial set. Lock order: loader's lock, then turn, then libc's write lock.
+#ifndef SF_SNAPSHOT_H
+#define SF_SNAPSHOT_H
+
+#include "../base/turn.h"
+#include "thread.h"
+#include <link.h>
+
+#define SF_TLS_NONE INTPTR_MIN       /* no thread-local block */
+#define SF_TLS_ASK  (INTPTR_MIN + 1) /* this thread may have one: libc knows */
+
+struct sf_listed {
+	ElfW(Addr) addr;
+	const char *name;
+	const ElfW(Phdr) * phdr;
+	struct link_map *map;
+	size_t module;
+	intptr_t block; /* of each thread, from its thread pointer, or SF_TLS_* */
+	ElfW(Half) count;
+};
+
+/* What one walk goes through: a snapshot, or the initial part of it while something is unmapped. */
+struct sf_view {
+	const struct sf_listed *objects;
+	uint32_t count;
+	bool partial; /* more may follow once the unload is over */
+	uint64_t adds;
+	uint64_t loaded;
+};
+
+enum sf_view_result {
+	SF_VIEW_DONE,
+	SF_VIEW_NONE,  /* no snapshot could be made: ask libc */
+	SF_VIEW_INSIDE /* this very thread is unmapping: ask libc, whose lock it has */
+};
+
+enum sf_walking { SF_WALKING_LIBC, SF_WALKING_SERIAL, SF_WALKING_FREE };
+
+extern enum sf_walking sf_snapshot_walking;
+extern struct sf_turn sf_snapshot_turn;
+
+/*
+ * Lists the initial set up to `tail` and asks to be told of changes. Called by the constructor, after
+ * sf_changes_init. False: every walk is libc's.
+ */
+bool sf_snapshot_init(enum sf_walking how);
+/* In the child after fork: nobody else walks, loads or unloads any more. */
+void sf_snapshot_forked(void);
+
+/* Begins a walk: takes the turn in serial. Its number, for the calls below. */
+unsigned int sf_walk_begin(struct sf_thread *t);
+/* The list as of now; gives back the view that this walk had before. */
+enum sf_view_result sf_walk_view(struct sf_thread *t, unsigned int walk, struct sf_view *v);
+/* Waits, without the turn, until nothing is being unmapped by another thread. */
+void sf_walk_wait(struct sf_thread *t, unsigned int walk);
+/* Gives back what the innermost walk holds. Async-signal-safe, and called while unwinding, too. */
+void sf_walk_end(struct sf_thread *t);
+
+/* This thread's block of an object of SF_TLS_ASK; NULL until it was touched (CONTRACT 45). */
+void *sf_listed_block_slow(const struct sf_listed *o);
+
+SF_INLINE void *
+sf_listed_block(const struct sf_listed *o)
+{
+	if (o->block == SF_TLS_NONE)
+		return NULL;
+	if (sf_unlikely(o->block == SF_TLS_ASK))
+		return sf_listed_block_slow(o);
+	return (char *)__builtin_thread_pointer() + o->block;
+}
+
+#endif
