@@ -124,7 +124,7 @@ knows(const struct sf_go_entry *e, const struct sf_go_identity *id, uint64_t val
 	for (int i = 0; i < SF_GO_VARIANTS; i++) {
 		const struct sf_go_variant *v = &e->variant[i];
 
-		if (v->seq && same_identity(&v->id, id) && v->value == value)
+		if (same_identity(&v->id, id) && v->value == value)
 			return true;
 	}
 	return false;
@@ -162,7 +162,7 @@ put(struct sf_go_table *t, const char *name, size_t len, size_t path_len, uint64
 	size_t slot;
 	uint64_t h = hash(t->key, name, len);
 	struct sf_go_entry *e = find(t, h, name, len, &slot);
-	bool known = e, proved = e && f == FILE_PROVABLE && knows(e, &id, value);
+	bool known = e, proved = e && knows(e, &id, value);
 
 	if (!proved && !lies_at(t->path, &id))
 		return SF_GO_SKIP_FILE;

@@ -96,8 +96,7 @@ keep(const char *name, size_t len, const char *text, int err)
 	if (__atomic_exchange_n(&level.keeping, 1, __ATOMIC_ACQUIRE))
 		return;
 	size_t n = length(text);
-	const struct path *p =
-		len <= SF_GO_NAME_MAX && n <= SF_GO_NAME_MAX ? path_locked(text, n, err) : NULL;
+	const struct path *p = n <= SF_GO_NAME_MAX ? path_locked(text, n, err) : NULL;
 	if (p)
 		sf_go_table_put(&sf_go_table, name, len, text, n, (uint64_t)(uintptr_t)p);
 	__atomic_store_n(&level.keeping, 0, __ATOMIC_RELEASE);

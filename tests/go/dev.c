@@ -13,6 +13,7 @@
 
 char *realpath(const char *name, char *out);
 SF_EXPORT int symfast_counter(const char *name, uint64_t *value);
+SF_EXPORT void sf_dev_go_serve(int on);
 
 static char *(*next_realpath)(const char *, char *);
 
@@ -51,6 +52,13 @@ symfast_counter(const char *name, uint64_t *value)
 
 	sf_go_counters(pick, &w);
 	return w.found ? 0 : -1;
+}
+
+// The live switch, for a host that turns it while others open.
+SF_EXPORT void
+sf_dev_go_serve(int on)
+{
+	sf_go_serve(on != 0);
 }
 
 static void

@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The table of names by itself: what is kept, for how long, who renews, and where it ends; and
-// sf_go_realpath held to libc's realpath, errno included.
+// The table of names by itself: what is kept, for how long, who renews, and where it ends.
 #include "table.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <sys/stat.h>
-
-static void
-point(const char *to)
-{
-	unlink(a_link);
-	CHECK(symlink(to, a_link) == 0);
-}
 
 static void
 test_ttl(void)
@@ -153,62 +145,6 @@ test_bounds(void)
 	t->filling = 0;
 }
 
-static char *real_calls(const char *name, char *out);
-static int calls;
-
-static char *
-real_calls(const char *name, char *out)
-{
-	calls++;
-	return realpath(name, out);
-}
-
-static void
-same_as_libc(const char *name)
-{
-	char mine[PATH_MAX], theirs[PATH_MAX];
-
-	for (int turn = 0; turn < 3; turn++) {
-		for (int before = 0; before <= EINVAL; before += EINVAL) {
-			memset(mine, 0, sizeof(mine));
-			memset(theirs, 0, sizeof(theirs));
-			errno = before;
-			char *p = realpath(name, theirs);
-			int theirs_errno = errno;
-			errno = before;
-			char *q = sf_go_realpath(name, mine);
-			CHECK(errno == theirs_errno);
-			CHECK(!p == !q && (!p || (q == mine && !strcmp(mine, theirs))));
-		}
-	}
-}
-
-static void
-test_realpath(void)
-{
-	struct sf_go_env env = {.realpath = real_calls, .errno_location = __errno_location};
-	static char longest[2 * PATH_MAX];
-
-	fresh_table(0);
-	CHECK(sf_go_level_init(&env));
-	point(a);
-	memset(longest, 'x', sizeof(longest) - 1);
-	const char *const names[] = {a,           a_link,   "a",  "./a", "..//",  dir,
-				     "",          "nosuch", "a/", "a/b", longest, "/proc/self/exe",
-				     "/dev/null", NULL};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		same_as_libc(names[i]);
-	calls = 0;
-	same_as_libc(a_link);
-	CHECK(calls == 0);
-	point(b);
-	same_as_libc(a_link);
-	CHECK(calls > 0);
-	char *p = sf_go_realpath(a, NULL);
-	CHECK(p && !strcmp(p, a));
-	free(p);
-}
-
 struct seen {
 	unsigned int names, refused;
 	uint64_t hit, race;
@@ -245,6 +181,7 @@ test_counters(void)
 	sf_go_refused = SF_GO_REFUSE_NONE;
 	t->filling = 1;
 	sf_go_forked();
+	CHECK(t->fills[SF_GO_FILL] == 0);
 	s = (struct seen){0};
 	sf_go_counters(see, &s);
 	CHECK(s.hit == 0 && s.refused == 0 && t->filling == 0 && get(a) == 7);
@@ -293,7 +230,6 @@ main(void)
 	test_ttl();
 	test_strict();
 	test_bounds();
-	test_realpath();
 	test_counters();
 	test_readers();
 	printf("%d failures\n", failures);

@@ -18,6 +18,7 @@ enum sf_go_refusal sf_go_refused; // host.c's, which is not part of this program
 
 static int failures;
 static uint64_t fake_ns;
+static uint64_t fake_wall __attribute__((unused)); // 0: the real one
 static struct sf_go_table *const t = &sf_go_table;
 
 #define CHECK(cond)                                                                                \
@@ -35,10 +36,11 @@ fake_clock(clockid_t id, struct timespec *ts)
 {
 	if (in_clock)
 		in_clock();
-	if (id == CLOCK_REALTIME_COARSE)
+	if (id == CLOCK_REALTIME_COARSE && !fake_wall)
 		return clock_gettime(id, ts);
-	ts->tv_sec = (time_t)(fake_ns / 1000000000);
-	ts->tv_nsec = (long)(fake_ns % 1000000000);
+	uint64_t ns = id == CLOCK_REALTIME_COARSE ? fake_wall : fake_ns;
+	ts->tv_sec = (time_t)(ns / 1000000000);
+	ts->tv_nsec = (long)(ns % 1000000000);
 	return 0;
 }
 
@@ -94,6 +96,13 @@ static inline void
 settle(void)
 {
 	usleep(40000);
+}
+
+static inline void
+point(const char *to)
+{
+	unlink(a_link);
+	CHECK(symlink(to, a_link) == 0);
 }
 
 static inline bool

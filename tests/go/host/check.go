@@ -66,6 +66,8 @@ func check(dir string) {
 	try("doubled slash", strings.Replace(alpha, "/", "//", 1))
 	try("trailing slash", alpha+"/")
 	try("with NUL", alpha+"\x00tail")
+	try("with a last NUL", alpha+"\x00")
+	try("4096 bytes", strings.Repeat("./", 2043)+"alpha.so\x00\x00")
 	try("NUL only", "\x00")
 	// Go panics, recoverably, for addresses below 4096.
 	low := reflect.StringHeader{Data: 0, Len: 5}
@@ -128,12 +130,22 @@ func check(dir string) {
 	time.Sleep(250 * time.Millisecond)
 	try("truncated", own)
 	try("link to truncated", "toslow.so")
+	// Another plugin's file moved there: Go goes by the path, and gives the one that it has.
+	copyFile(beta, "moved.so")
+	must(os.Rename("moved.so", own))
+	time.Sleep(250 * time.Millisecond)
+	try("replaced by another plugin", own)
+	try("link to what replaced it", "toslow.so")
 
 	try("nested", abs+"/nested.so")
 	checkPanic(abs + "/panics.so")
 	if n, ok := counter("go.hit"); ok {
 		c, _ := counter("go.checked")
 		fmt.Fprintf(os.Stderr, "go.hit %d go.checked %d\n", n, c)
+		for _, why := range []string{"bypass.name", "stale", "skip.state", "skip.name", "skip.file"} {
+			n, _ = counter("go." + why)
+			fmt.Fprintf(os.Stderr, "go.%s %d\n", why, n)
+		}
 	}
 }
 

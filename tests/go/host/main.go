@@ -28,6 +28,15 @@ static uint64_t count(const char *name)
 	return f && f(name, &v) == 0 ? v : ~(uint64_t)0;
 }
 
+static int serve(int on)
+{
+	void (*f)(int) = (void (*)(int))dlsym(RTLD_DEFAULT, "sf_dev_go_serve");
+
+	if (f)
+		f(on);
+	return f != NULL;
+}
+
 static void nothing(void) {}
 */
 import "C"
@@ -46,6 +55,9 @@ func counter(name string) (uint64, bool) {
 	v := uint64(C.count(s))
 	return v, v != ^uint64(0)
 }
+
+// serve turns the live switch, where a development library offers it.
+func serve(on int) bool { return C.serve(C.int(on)) != 0 }
 
 func cgoNothing() { C.nothing() }
 
@@ -72,7 +84,15 @@ func openAgain(name string) {
 		}
 	}
 	fmt.Println(id, err)
+	for _, why := range refusals {
+		if n, _ := counter("go.refused." + why); n == 1 {
+			fmt.Fprintln(os.Stderr, "counted go.refused."+why)
+		}
+	}
 }
+
+var refusals = []string{"version", "race", "size", "entry", "frame", "grow", "name", "calls", "path", "key", "site",
+	"slot", "epilogue", "symbols", "room", "protect", "clock", "cpu"}
 
 func fatal(v ...any) {
 	fmt.Fprintln(os.Stderr, v...)

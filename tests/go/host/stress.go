@@ -160,6 +160,15 @@ func (f *field) collector() {
 	}
 }
 
+// toggler turns the live switch off and on again.
+func (f *field) toggler() {
+	for i := 0; atomic.LoadInt32(&f.stop) == 0; i++ {
+		serve(i % 2)
+		time.Sleep(time.Duration(rand.Intn(3000)) * time.Microsecond)
+	}
+	serve(1)
+}
+
 // slowInit lets hundreds of goroutines open a plugin whose init still runs: all must wait for it.
 func (f *field) slowInit(name string) {
 	var wg sync.WaitGroup
@@ -237,6 +246,12 @@ func stress(dir string, args []string) {
 	start(func() { f.switcher([2]string{abs + "/alpha.so", abs + "/beta.so"}) })
 	start(f.signaller)
 	start(f.collector)
+	if os.Getenv("SYMFAST_GO_DEV_SWITCH") == "1" {
+		if !serve(1) {
+			fatal("no switch in this library")
+		}
+		start(f.toggler)
+	}
 	f.slowInit(abs + "/slow.so")
 	if got := open(abs + "/nested.so"); got.id != "nested alpha" {
 		f.complain("nested: %v", got)
@@ -253,7 +268,8 @@ func stress(dir string, args []string) {
 	checkPanic(abs + "/panics.so")
 	fmt.Printf("%d goroutines, GOMAXPROCS %d: %d opens, %d of a switching link at rest, %d wrong\n",
 		goroutines, runtime.GOMAXPROCS(0), f.ops, f.switched, f.wrong)
-	for _, name := range []string{"go.hit", "go.checked", "go.refresh", "go.miss", "go.stale", "go.fill"} {
+	for _, name := range []string{"go.hit", "go.checked", "go.refresh", "go.miss", "go.stale",
+		"go.bypass.off", "go.fill"} {
 		if n, ok := counter(name); ok {
 			fmt.Printf("%s %d\n", name, n)
 		}

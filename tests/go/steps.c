@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A look-up interrupted by a fill, and a fill by look-ups, after every single instruction: the
+// processor's trap flag stops the one, the handler runs the other. What two processors do to each
+// other once in a million times happens here each time.
+#include "table.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <ucontext.h>
+
+#define TRAP_FLAG 0x100
+
+static void (*meanwhile)(void);
+static long steps, only; // instructions so far; the one after which to interrupt, -1 for every one
+static bool stepping;
+
+static void
+step(int sig, siginfo_t *info, void *context)
+{
+	greg_t *flags = &((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
+
+	(void)sig;
+	(void)info;
+	if (only < 0 || steps == only)
+		meanwhile();
+	if (!stepping || steps++ == only)
+		*flags &= ~TRAP_FLAG;
+}
+
+static void
+step_begin(long after, void (*what)(void))
+{
+	meanwhile = what;
+	steps = 0;
+	only = after;
+	stepping = true;
+	__asm__ volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+}
+
+static void
+step_end(void)
+{
+	stepping = false;
+	__asm__ volatile("" ::: "memory");
+}
+
+static char others[SF_GO_VARIANTS][PATH_MAX + 16];
+static uint64_t wrong, answered, truth;
+
+static void
+turn_ring(void)
+{
+	for (int i = 0; i < SF_GO_VARIANTS; i++)
+		put(a_link, others[i], 1);
+}
+
+// The link leads to a all the time: whatever is written meanwhile, its look-up finds a's plugin or
+// none.
+static void
+test_torn_read(void)
+{
+	bool done = false;
+
+	for (long k = 0; !done && k < 100000; k++) {
+		fresh_table(0);
+		put(a_link, a, 100);
+		turn_ring();
+		put(a_link, a, 100);
+		step_begin(k, turn_ring);
+		uint64_t v = get(a_link);
+		step_end();
+		CHECK(v == 0 || v == 100);
+		done = steps <= k;
+		sf_sys_unmap(t->arena, SF_GO_ARENA);
+		sf_sys_unmap(t->slots, SF_GO_SLOTS * sizeof(*t->slots));
+	}
+	CHECK(done);
+}
+
+static void
+look_link(void)
+{
+	uint64_t v = get(a_link);
+
+	wrong += v != 0 && v != 100;
+	answered += v == 100;
+}
+
+static void
+test_torn_write(void)
+{
+	fresh_table(0);
+	put(a_link, a, 100);
+	step_begin(-1, look_link);
+	turn_ring();
+	step_end();
+	CHECK(wrong == 0 && answered > 0 && get(a_link) == 0);
+	answered = 0;
+	step_begin(-1, look_link);
+	put(a_link, a, 100);
+	step_end();
+	CHECK(wrong == 0 && answered > 0 && get(a_link) == 100);
+}
+
+static void
+look_timed(void)
+{
+	uint64_t v = sf_go_lookup(a, strlen(a));
+
+	wrong += v != 0 && v != truth;
+	answered += v == truth;
+}
+
+// A name is found whole or not at all, timed or not; and a fill that meets another one steps back.
+static void
+test_first_fill(void)
+{
+	fresh_table(1000);
+	truth = 7;
+	wrong = answered = 0;
+	step_begin(-1, look_timed);
+	put(a, a, 7);
+	step_end();
+	CHECK(wrong == 0 && answered > 0 && get(a) == 7);
+	step_begin(-1, look_timed);
+	put(a, a, 7);
+	step_end();
+	CHECK(wrong == 0 && t->fills[SF_GO_FILL] == 1 && t->fills[SF_GO_RENEW] == 1);
+}
+
+static void
+fill_b(void)
+{
+	put(b, b, 8);
+}
+
+static void
+test_two_fills(void)
+{
+	fresh_table(1000);
+	step_begin(-1, fill_b);
+	put(a, a, 7);
+	step_end();
+	CHECK(t->fills[SF_GO_SKIP_BUSY] > 100 && t->entries == 2);
+	CHECK(get(a) == 7 && get(b) == 8);
+}
+
+static char *
+as_it_is(const char *name, char *out)
+{
+	return strcpy(out, name);
+}
+
+static char out_a[PATH_MAX], out_b[PATH_MAX];
+
+static void
+real_b(void)
+{
+	CHECK(sf_go_realpath(b, out_b) && !strcmp(out_b, b));
+}
+
+// One path is being kept while another one is asked for: neither gets the other's.
+static void
+test_two_paths(void)
+{
+	struct sf_go_env env = {.realpath = as_it_is, .errno_location = __errno_location};
+	bool done = false;
+
+	for (long k = 0; !done && k < 100000; k += 11) {
+		fresh_table(0);
+		CHECK(sf_go_level_init(&env));
+		step_begin(k, real_b);
+		CHECK(sf_go_realpath(a, out_a) && !strcmp(out_a, a));
+		step_end();
+		done = steps <= k;
+		for (int i = 0; i < 2; i++) {
+			real_b();
+			CHECK(sf_go_realpath(a, out_a) && !strcmp(out_a, a));
+		}
+		sf_sys_unmap(t->arena, SF_GO_ARENA);
+		sf_sys_unmap(t->slots, SF_GO_SLOTS * sizeof(*t->slots));
+	}
+	CHECK(done);
+}
+
+static char sub[PATH_MAX + 8], way[PATH_MAX + 8], in_sub[PATH_MAX + 16], in_way[PATH_MAX + 16];
+static char folder[PATH_MAX + 8];
+
+static void
+folder_in_place_of_link(void)
+{
+	CHECK(unlink(way) == 0 && rename(folder, way) == 0);
+}
+
+// A folder takes a symlink's place while its path is being kept: the file behind the link is never
+// tied to the path.
+static void
+test_way_changes(void)
+{
+	bool done = false;
+
+	snprintf(sub, sizeof(sub), "%s/sub", dir);
+	snprintf(folder, sizeof(folder), "%s/folder", dir);
+	snprintf(way, sizeof(way), "%s/way", dir);
+	snprintf(in_sub, sizeof(in_sub), "%s/f", sub);
+	snprintf(in_way, sizeof(in_way), "%s/f", folder);
+	CHECK(mkdir(sub, 0700) == 0 && mkdir(folder, 0700) == 0);
+	make(in_sub);
+	make(in_way);
+	settle();
+	snprintf(in_way, sizeof(in_way), "%s/f", way);
+	for (long k = 0; !done && k < 100000; k += 7) {
+		fresh_table(0);
+		CHECK(symlink(sub, way) == 0);
+		step_begin(k, folder_in_place_of_link);
+		put(in_way, in_way, 5);
+		step_end();
+		done = steps <= k;
+		if (!done)
+			CHECK(rename(way, folder) == 0 && symlink(sub, way) == 0);
+		CHECK(get(in_way) == 0);
+		CHECK(unlink(way) == 0);
+		sf_sys_unmap(t->arena, SF_GO_ARENA);
+		sf_sys_unmap(t->slots, SF_GO_SLOTS * sizeof(*t->slots));
+	}
+	CHECK(done);
+	unlink(in_sub);
+	snprintf(in_way, sizeof(in_way), "%s/f", folder);
+	unlink(in_way);
+	rmdir(sub);
+	rmdir(folder);
+}
+
+static void
+off_unlink_on(void)
+{
+	sf_go_serve(false);
+	unlink(a);
+	sf_go_serve(true);
+}
+
+// The plugin goes away while the switch is off. Whenever that happens to a fill, nothing timed is
+// left of it: only a stat could answer, and finds no file.
+static void
+test_era_of_fill(void)
+{
+	bool done = false;
+
+	for (long k = 0; !done && k < 100000; k += 7) {
+		fresh_table(1000);
+		step_begin(k, off_unlink_on);
+		put(a, a, 7);
+		step_end();
+		done = steps <= k;
+		if (!done)
+			CHECK(get(a) == 0 && get(a) == 0 && counted(SF_GO_HIT) == 0);
+		make(a);
+		sf_sys_unmap(t->arena, SF_GO_ARENA);
+		sf_sys_unmap(t->slots, SF_GO_SLOTS * sizeof(*t->slots));
+	}
+	CHECK(done);
+}
+
+int
+main(void)
+{
+	struct sigaction act = {.sa_sigaction = step, .sa_flags = SA_SIGINFO};
+
+	if (!make_folder() || sigaction(SIGTRAP, &act, NULL))
+		return 2;
+	CHECK(symlink(a, a_link) == 0);
+	for (int i = 0; i < SF_GO_VARIANTS; i++) {
+		snprintf(others[i], sizeof(others[i]), "%s/n%d", dir, i);
+		make(others[i]);
+	}
+	settle();
+	test_torn_read();
+	test_torn_write();
+	test_first_fill();
+	test_two_fills();
+	test_two_paths();
+	test_way_changes();
+	test_era_of_fill();
+	printf("%d failures\n", failures);
+	for (int i = 0; i < SF_GO_VARIANTS; i++)
+		unlink(others[i]);
+	remove_folder();
+	return failures ? 1 : 0;
+}
