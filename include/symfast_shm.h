@@ -128,16 +128,16 @@ struct symfast_shm_header {
 };
 
 /*
- * At SYMFAST_SHM_CONTROL in the file. Written by the process, and by `symfast ctl`, which stores
- * ctl_pid, reason = BY_CTL, then `word` (one 32-bit store), then adds 1 to ctl_count. The word takes
- * effect at every thread's next call. In phase PASS nothing has an effect: ctl must refuse.
+ * At SYMFAST_SHM_CONTROL in the file. Written by the process, and by `symfast ctl` through
+ * symfast_shm_set(). The word takes effect at every thread's next call. In phase PASS nothing has an
+ * effect: ctl must refuse.
  */
 struct symfast_shm_control {
 	uint32_t word;  /* enum symfast_shm_word */
 	uint32_t phase; /* enum symfast_shm_phase */
 	uint32_t reason;
-	uint32_t ctl_count;
-	uint32_t ctl_pid;
+	uint32_t ctl_count;         /* `symfast ctl` adds 1 */
+	uint32_t ctl_pid;           /* whose pid it writes here first */
 	uint32_t setting_word;      /* what the settings and the canary came to at start */
 	uint32_t sample_mask;       /* a power of two minus 1: one hit in (mask + 1) is timed */
 	uint32_t check_every;       /* word ON: one hit in so many is compared with libc; 0: none */
@@ -161,7 +161,19 @@ struct symfast_shm_control {
 	char kill_file[256];     /* SYMFAST_KILL_FILE, "" */
 	char go_state[16];       /* "none", "off", "libc", "detour" */
 	char go_refusal[32];     /* word of go.refused.*, "" */
+	uint32_t
+		go_era; /* 0: plugin.Open goes Go's own way; else the number of the time it is served */
+	uint32_t go_eras; /* how many there were */
 };
+
+/* Sets word and era for `reason`; the one way to do it, in the process and in another. */
+static inline void
+symfast_shm_set(volatile struct symfast_shm_control *c, uint32_t word, uint32_t reason)
+{
+	c->reason = reason;
+	c->word = word;
+	c->go_era = word == SYMFAST_SHM_ON ? ++c->go_eras : 0;
+}
 
 /*
  * Durations of one function in one arm, in ticks. Bucket of a duration v: v itself below 16, else
@@ -243,7 +255,7 @@ SYMFAST_SHM_AT(object, file, 16);
 SYMFAST_SHM_AT(site, function, 32);
 SYMFAST_SHM_AT(site, object, 40);
 _Static_assert(sizeof(struct symfast_shm_header) == 528, "header");
-_Static_assert(sizeof(struct symfast_shm_control) == 616, "control");
+_Static_assert(sizeof(struct symfast_shm_control) == 624, "control");
 _Static_assert(sizeof(struct symfast_shm_histogram) == 4000, "histogram");
 _Static_assert(sizeof(struct symfast_shm_object) == 128, "object");
 _Static_assert(sizeof(struct symfast_shm_site) == 232, "site");

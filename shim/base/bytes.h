@@ -76,6 +76,15 @@ sf_bytes_put(char *to, const char *from, size_t n)
 	return end;
 }
 
+/* A text into a field of `room` bytes, cut if need be, with its NUL. For cold paths. */
+SF_INLINE void
+sf_bytes_cut(char *to, const char *from, size_t room)
+{
+	for (; room > 1 && *from != '\0'; room--)
+		*to++ = *from++;
+	*to = '\0';
+}
+
 /* Copies into memory that a seqlock reader may be looking at. */
 SF_INLINE void
 sf_bytes_store(char *to, const char *from, size_t n)

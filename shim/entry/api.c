@@ -15,7 +15,7 @@ symfast_version(void)
 SF_EXPORT const char *
 symfast_state(void)
 {
-	return sf_mode_name(sf_word);
+	return sf_mode_name();
 }
 
 struct wanted {

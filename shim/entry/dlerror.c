@@ -9,8 +9,8 @@ sf_entry_dlerror(void)
 {
 	struct sf_thread *t = &sf_thread;
 
-	if (sf_unlikely(sf_word != SF_WORD_ON))
-		return sf_off_path(SF_DLERROR_PASS);
+	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
+		return sf_off_path();
 	/* Ours was set while libc had none, so libc's, if there is one, is newer. */
 	if (sf_facts_error_pending()) {
 		t->pending = 0;
@@ -30,8 +30,8 @@ sf_entry_dlinfo(void)
 {
 	struct sf_thread *t = &sf_thread;
 
-	if (sf_unlikely(sf_word != SF_WORD_ON))
-		return sf_off_path(SF_DLINFO_PASS);
+	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
+		return sf_off_path();
 	t->pending = 0;
 	sf_count_for(t, SF_DLINFO_PASS);
 	return SF_DECLINE;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // dlopen.c: dlopen, dlmopen and dlclose.
-#include "entry.h"
+#include "ask.h"
 
+#include "../base/ticks.h"
 #include "../libc/facts.h"
 
 #define KNOWN_MODES (RTLD_LAZY | RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL | RTLD_NODELETE)
@@ -44,8 +45,9 @@ caller_matters(const char *name, const void *caller)
 
 /* Keeps (name, mode) -> handle once it was seen twice. */
 static void
-keep_open(struct sf_thread *t, struct sf_question *q, uint64_t key, void *handle)
+keep_open(struct sf_thread *t, struct sf_question *q, void *handle)
 {
+	uint64_t key = sf_hint_key(q->handle, q->name, NULL, SF_KIND_OPEN);
 	struct sf_reply r = {.value = handle, .verdict = SF_VALUE}, known;
 
 	r.object = sf_object_find(handle);
@@ -88,20 +90,65 @@ load(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
 	return handle;
 }
 
-static struct sf_answer
-real_open(struct sf_thread *t, struct sf_question *q, uint64_t key, const char *name, int mode,
-	  uintptr_t sp)
+/* As the stock arm would have it: one call, timed; the life that may begin is not elided. */
+static void *
+load_stock(struct sf_thread *t, const char *name, int mode)
 {
+	uint64_t from;
 	void *handle;
 
+	t->open_depth++;
+	from = sf_ticks();
+	handle = sf_next.dlopen(name, mode);
+	sf_histogram_add(SF_TIMED_DLOPEN, SF_ARM_LIBC, sf_ticks_since(from));
+	t->open_depth--;
+	if (handle != NULL)
+		sf_object_opened(handle);
+	return handle;
+}
+
+static void *
+load_timed(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
+{
+	uint64_t from = sf_ticks();
+	void *handle = load(t, name, mode, sp);
+
+	sf_histogram_add(SF_TIMED_DLOPEN, SF_ARM_LIBC, sf_ticks_since(from));
+	return handle;
+}
+
+static void *
+load_for(enum sf_counter reason, struct sf_thread *t, const char *name, int mode, uintptr_t sp)
+{
+	switch (reason) {
+	case SF_BYPASS_STOCK:
+		return load_stock(t, name, mode);
+	case SF_COUNTER_COUNT:
+		return load(t, name, mode, sp);
+	default:
+		return load_timed(t, name, mode, sp);
+	}
+}
+
+/* `reason`: why the map is not asked; SF_COUNTER_COUNT if it was. */
+static struct sf_answer
+real_open(struct sf_thread *t, struct sf_question *q, const char *name, int mode, uintptr_t sp,
+	  enum sf_counter reason)
+{
+	struct sf_claim claim = {.any = false};
+	void *handle;
+
+	if (reason == SF_BYPASS_VERIFY)
+		claim = sf_ask_open_claim(q);
 	if (mode & RTLD_GLOBAL)
 		sf_object_global_begin();
-	handle = load(t, name, mode, sp);
+	handle = load_for(reason, t, name, mode, sp);
 	if (mode & RTLD_GLOBAL)
 		sf_object_global_end();
+	sf_ask_open_compare(t, q, &claim, handle);
 	sf_count_for(t, SF_DLOPEN_REAL);
-	if (handle != NULL && !sf_thread_in_open(t, sp))
-		keep_open(t, q, key, handle);
+	if (handle != NULL && reason != SF_BYPASS_STOCK && !sf_thread_in_open(t, sp))
+		keep_open(t, q, handle);
 	return SF_ANSWER(handle);
 }
 
@@ -124,7 +171,7 @@ must_pass(struct sf_thread *t, const char *name, int mode, const void *caller)
 
 /* The map by content: a hit whose hint is gone, or that must clear libc's error first. */
 static bool
-elide_by_content(struct sf_thread *t, struct sf_question *q, uint64_t key, struct sf_reply *r)
+elide_by_content(struct sf_thread *t, struct sf_question *q, struct sf_reply *r)
 {
 	if (t->close_depth > 0 || sf_unreadable(q->name) ||
 	    (t->block == NULL && !sf_thread_attach(t)))
@@ -133,7 +180,7 @@ elide_by_content(struct sf_thread *t, struct sf_question *q, uint64_t key, struc
 		return false;
 	if (sf_facts_error_pending())
 		sf_facts_error_clear();
-	sf_note_content_hit(t, key, r->entry);
+	sf_note_content_hit(t, sf_hint_key(q->handle, q->name, NULL, SF_KIND_OPEN), r->entry);
 	sf_count_for(t, SF_DLOPEN_HIT);
 	return true;
 }
@@ -143,24 +190,26 @@ sf_entry_dlopen(const char *name, int mode, long unused, const void *caller, uin
 {
 	struct sf_thread *t = &sf_thread;
 	struct sf_question q = {.handle = (unsigned int)mode, .kind = SF_KIND_OPEN};
-	enum sf_counter reason;
+	enum sf_counter why = SF_COUNTER_COUNT, pass;
 	struct sf_reply r;
-	uint64_t key;
 
 	(void)unused;
-	if (sf_unlikely(sf_word != SF_WORD_ON))
-		return sf_off_path_load(SF_DLOPEN_PASS, mode);
+	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
+		return sf_off_path_load(mode);
+	SF_ENTRY_CHORES();
 	t->pending = 0;
 	q.name = name != NULL ? name : "";
-	key = sf_hint_key(q.handle, q.name, NULL, SF_KIND_OPEN);
-	if (elide_by_content(t, &q, key, &r))
-		return SF_ANSWER(r.value);
+	if (sf_ask_map(t, sf_load_32(&sf_word), &why)) {
+		why = SF_COUNTER_COUNT;
+		if (elide_by_content(t, &q, &r))
+			return SF_ANSWER(r.value);
+	}
 	if (mode & RTLD_DEEPBIND)
 		sf_learn_raw("dlopen"); /* its objects may find libc's own functions before ours */
-	reason = must_pass(t, q.name, mode, caller);
-	if (reason != SF_COUNTER_COUNT)
-		return tail(t, q.name, mode, sp, reason);
-	return real_open(t, &q, key, name, mode, sp);
+	pass = why == SF_BYPASS_OFF ? why : must_pass(t, q.name, mode, caller);
+	if (pass != SF_COUNTER_COUNT)
+		return tail(t, q.name, mode, sp, pass);
+	return real_open(t, &q, name, mode, sp, why);
 }
 
 struct sf_answer
@@ -169,8 +218,9 @@ sf_entry_dlmopen(Lmid_t space, const char *name, int mode, const void *caller, u
 	struct sf_thread *t = &sf_thread;
 
 	(void)caller;
-	if (sf_word != SF_WORD_ON)
-		return sf_off_path_load(SF_DLMOPEN_PASS, mode);
+	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
+		return sf_off_path_load(mode);
+	SF_ENTRY_CHORES();
 	t->pending = 0;
 	if (space != LM_ID_BASE)
 		sf_learn_namespaces();
@@ -184,15 +234,33 @@ sf_entry_dlmopen(Lmid_t space, const char *name, int mode, const void *caller, u
 	return sf_pass(t, SF_DLMOPEN_PASS, SF_BYPASS_SPACE);
 }
 
+static int
+close_really(struct sf_thread *t, void *handle, bool twice)
+{
+	enum sf_counter why;
+	uint64_t from = sf_ticks();
+	int result;
+
+	/* dlclose does not look at its caller; destructors must find us aware of the unload. */
+	t->close_depth++;
+	if (twice)
+		sf_next.dlclose(handle);
+	result = sf_next.dlclose(handle);
+	t->close_depth--;
+	if (!sf_ask_map(t, sf_load_32(&sf_word), &why) && why != SF_BYPASS_OFF)
+		sf_histogram_add(SF_TIMED_DLCLOSE, SF_ARM_LIBC, sf_ticks_since(from));
+	return result;
+}
+
 struct sf_answer
 sf_entry_dlclose(void *handle)
 {
 	struct sf_thread *t = &sf_thread;
 	enum sf_close how;
-	int result;
 
-	if (sf_unlikely(sf_word != SF_WORD_ON))
-		return sf_off_path(SF_DLCLOSE_REAL);
+	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
+		return sf_off_path();
+	SF_ENTRY_CHORES();
 	t->pending = 0;
 	how = sf_object_close(handle);
 	if (how == SF_CLOSE_ELIDED) {
@@ -203,11 +271,5 @@ sf_entry_dlclose(void *handle)
 	}
 	sf_count_for(t, SF_DLCLOSE_REAL);
 	sf_learn_closing(handle);
-	/* dlclose does not look at its caller; destructors must find us aware of the unload. */
-	t->close_depth++;
-	if (how == SF_CLOSE_LIBC_TWICE)
-		sf_next.dlclose(handle);
-	result = sf_next.dlclose(handle);
-	t->close_depth--;
-	return SF_ANSWER((intptr_t)result);
+	return SF_ANSWER((intptr_t)close_really(t, handle, how == SF_CLOSE_LIBC_TWICE));
 }

@@ -1,32 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // dlsym.c: dlsym and dlvsym.
-#include "entry.h"
+#include "ask.h"
 
 #include "../libc/facts.h"
-
-/* The five outcomes of one function stand side by side in the counter table. */
-enum outcome { HIT, SHARED, NEGATIVE, LEARN, PASS };
-
-static enum sf_counter
-outcome(const struct sf_question *q, enum outcome o)
-{
-	if (q->kind == SF_KIND_VSYM)
-		return SF_DLVSYM_HIT + o;
-	return (q->handle == 0 ? SF_DEFAULT_HIT : SF_DLSYM_HIT) + o;
-}
 
 static struct sf_answer
 decline(struct sf_thread *t, const struct sf_question *q, enum sf_counter reason)
 {
-	return sf_pass(t, outcome(q, PASS), reason);
+	return sf_pass(t, sf_outcome(q, SF_OUTCOME_PASS), reason);
 }
 
-/*
- * CONTRACT 20: may this caller's RTLD_DEFAULT be answered from the global scope? Yes for objects of
- * the initial set that are not symbolic. The thread remembers the last; NULL: no.
- */
-static const struct sf_object *
-plain_caller(struct sf_thread *t, const void *caller)
+const struct sf_object *
+sf_plain_caller(struct sf_thread *t, const void *caller)
 {
 	const struct sf_object *o = t->caller;
 	struct link_map *l;
@@ -71,12 +56,13 @@ negative(struct sf_thread *t, const struct sf_question *q, const struct sf_reply
 		}
 		t->pending = 1;
 	} while (!sf_negative_whole(t, turn));
-	sf_count_for(t, outcome(q, NEGATIVE));
+	sf_count_for(t, sf_outcome(q, SF_OUTCOME_NEGATIVE));
 	return SF_ANSWER(NULL);
 }
 
 static struct sf_answer
-give(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r, enum outcome how)
+give(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
+     enum sf_outcome how)
 {
 	if (sf_unlikely(sf_facts_error_pending()))
 		sf_facts_error_clear();
@@ -84,7 +70,7 @@ give(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
 		return negative(t, q, r);
 	if (r->verdict != SF_VALUE)
 		return decline(t, q, (enum sf_counter)(uintptr_t)r->value);
-	sf_count_for(t, outcome(q, how));
+	sf_count_for(t, sf_outcome(q, how));
 	return SF_ANSWER(r->value);
 }
 
@@ -100,7 +86,7 @@ learn(struct sf_thread *t, const struct sf_question *q, uint64_t key)
 		return decline(t, q, lesson.why);
 	if (lesson.kept && lesson.reply.verdict == SF_NEGATIVE)
 		return negative(t, q, &lesson.reply);
-	sf_count_for(t, outcome(q, LEARN));
+	sf_count_for(t, sf_outcome(q, SF_OUTCOME_LEARN));
 	return SF_ANSWER(lesson.value);
 }
 
@@ -119,7 +105,7 @@ wrapped_name(struct sf_thread *t, const struct sf_question *q, const void *calle
 					: sf_next.dlsym((void *)q->handle, q->name);
 	if (value != NULL && sf_facts_is_raw(value))
 		sf_learn_raw(q->name);
-	sf_count_for(t, outcome(q, LEARN));
+	sf_count_for(t, sf_outcome(q, SF_OUTCOME_LEARN));
 	return SF_ANSWER(value);
 }
 
@@ -135,7 +121,7 @@ by_content(struct sf_thread *t, struct sf_question *q)
 		return decline(t, q, SF_BYPASS_LONG);
 	if (sf_table_find(q, &r)) {
 		sf_note_content_hit(t, key, r.entry);
-		return give(t, q, &r, SHARED);
+		return give(t, q, &r, SF_OUTCOME_SHARED);
 	}
 	if (!sf_table_seen(q)) {
 		t->firsts++;
@@ -152,18 +138,22 @@ look_up(void *handle, const char *name, const char *version, enum sf_kind kind, 
 	struct sf_thread *t = &sf_thread;
 	struct sf_question q = {
 		.handle = (uintptr_t)handle, .name = name, .version = version, .kind = kind};
+	enum sf_counter reason;
 
+	SF_ENTRY_CHORES();
 	t->pending = 0;
 	if (sf_unreadable(name) || (kind == SF_KIND_VSYM && sf_unreadable(version)))
 		return decline(t, &q, SF_BYPASS_NULL);
 	if (name[0] == 'd' && sf_learn_is_wrapped(name))
 		return wrapped_name(t, &q, caller);
+	if (sf_unlikely(!sf_ask_map(t, sf_load_32(&sf_word), &reason)))
+		return sf_ask_symbol(t, &q, caller, reason);
 	if (handle == RTLD_NEXT)
 		return decline(t, &q, SF_BYPASS_NEXT);
 	if (t->close_depth > 0)
 		return decline(t, &q, SF_BYPASS_NESTED);
 	if (handle == RTLD_DEFAULT)
-		q.caller = plain_caller(t, caller);
+		q.caller = sf_plain_caller(t, caller);
 	if (handle == RTLD_DEFAULT && q.caller == NULL)
 		return decline(t, &q, SF_BYPASS_CALLER);
 	if (t->block == NULL && !sf_thread_attach(t))
@@ -175,15 +165,15 @@ struct sf_answer
 sf_entry_dlsym(void *handle, const char *name, long unused, const void *caller)
 {
 	(void)unused;
-	if (sf_unlikely(sf_word != SF_WORD_ON))
-		return sf_off_path_symbol(SF_DLSYM_PASS, handle, name, false, caller);
+	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
+		return sf_off_path_symbol(handle, name, false, caller);
 	return look_up(handle, name, NULL, SF_KIND_SYM, caller);
 }
 
 struct sf_answer
 sf_entry_dlvsym(void *handle, const char *name, const char *version, const void *caller)
 {
-	if (sf_unlikely(sf_word != SF_WORD_ON))
-		return sf_off_path_symbol(SF_DLVSYM_PASS, handle, name, true, caller);
+	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
+		return sf_off_path_symbol(handle, name, true, caller);
 	return look_up(handle, name, version, SF_KIND_VSYM, caller);
 }

@@ -8,7 +8,8 @@
 #define SF_ENTRY_H
 
 #include "../map/learn.h"
-#include "../rollout/mode.h"
+#include "../rollout/breaker.h"
+#include "../rollout/killfile.h"
 
 struct sf_answer {
 	void *value;        /* rax / x0 */
@@ -31,6 +32,22 @@ struct sf_answer sf_entry_dlinfo(void);
 
 /* From here on dl_iterate_phdr walks the snapshots, or is libc's. Called by the constructor. */
 void sf_phdr_start(bool serving);
+/* The five outcomes of one look-up function stand side by side in the counter table. */
+enum sf_outcome {
+	SF_OUTCOME_HIT,
+	SF_OUTCOME_SHARED,
+	SF_OUTCOME_NEGATIVE,
+	SF_OUTCOME_LEARN,
+	SF_OUTCOME_PASS
+};
+
+SF_INLINE enum sf_counter
+sf_outcome(const struct sf_question *q, enum sf_outcome o)
+{
+	if (q->kind == SF_KIND_VSYM)
+		return SF_DLVSYM_HIT + o;
+	return (q->handle == 0 ? SF_DEFAULT_HIT : SF_DLSYM_HIT) + o;
+}
 
 /* Counts a call that libc answers. */
 SF_INLINE struct sf_answer
@@ -64,13 +81,32 @@ sf_note_content_hit(struct sf_thread *t, uint64_t key, uint32_t entry)
 		sf_hint_keep(t->hints, key, entry);
 }
 
+/*
+ * CONTRACT 20: may this caller's RTLD_DEFAULT be answered from the global scope? Yes for objects of
+ * the initial set that are not symbolic. The thread remembers the last; NULL: no.
+ */
+const struct sf_object *sf_plain_caller(struct sf_thread *t, const void *caller);
+
+/* What waits for a slow call: the segment's file, the breaker's second try, the kill file. */
+void sf_entry_chores(void);
+#define SF_ENTRY_CHORES()                                                                          \
+	do {                                                                                       \
+		if (sf_unlikely(sf_segment_due | sf_breaker_waiting | sf_killfile_waiting))        \
+			sf_entry_chores();                                                         \
+	} while (0)
+
+/* A test build of the library may lie about names of its own; the product has no such place. */
+#ifndef SF_SEAM_LIE
+#define SF_SEAM_LIE(name) false
+#endif
+
 /* Finds the next definitions, once; before relocation or at any later time. */
 void sf_boot(void);
-/* The word is not ON: boots if need be, counts if observing, and declines. */
-struct sf_answer sf_off_path(enum sf_counter outcome);
+/* The phase is not LIVE: boots if need be, and declines. */
+struct sf_answer sf_off_path(void);
 /* The same for look-ups by name and for loads, which may hand out or use libc's own functions. */
-struct sf_answer sf_off_path_symbol(enum sf_counter outcome, const void *handle, const char *name,
-				    bool versioned, const void *caller);
-struct sf_answer sf_off_path_load(enum sf_counter outcome, int mode);
+struct sf_answer sf_off_path_symbol(const void *handle, const char *name, bool versioned,
+				    const void *caller);
+struct sf_answer sf_off_path_load(int mode);
 
 #endif

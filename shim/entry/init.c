@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // init.c: boot, constructor, destructor, fork handlers, and the wrappers' way while not ON.
-#include "entry.h"
+#include "report.h"
 
 #include "../base/log.h"
 #include "../go/go.h"
 #include "../libc/changes.h"
 #include "../libc/facts.h"
 #include "../map/snapshot.h"
+#include "../observe/histogram.h"
 #include "../observe/settings.h"
+#include "../rollout/canary.h"
 #include <errno.h>
 #include <pthread.h>
 #include <sys/auxv.h>
@@ -18,8 +20,8 @@ static uint8_t early_raw_errors, early_raw_loads;
 void
 sf_boot(void)
 {
-	if (sf_word == SF_WORD_COLD && sf_next_boot())
-		sf_word = SF_WORD_EARLY;
+	if (sf_phase == SF_PHASE_COLD && sf_next_boot())
+		sf_phase = SF_PHASE_EARLY;
 }
 
 /*
@@ -56,6 +58,8 @@ refusal(void)
 static void
 forked_child(void)
 {
+	sf_segment_forked();
+	sf_killfile_forked();
 	sf_table_forked();
 	sf_object_reset_locks();
 	sf_thread_forked();
@@ -68,8 +72,10 @@ forked_child(void)
 }
 
 static bool
-start_map(void)
+start_map(const struct sf_decision *m)
 {
+	/* Before the first thread gets its block, and with it its arm. */
+	sf_control.ab_share = m->ab_share;
 	if (!sf_table_init(sf_settings.map_kib) || !sf_object_init(sf_next.main, sf_next.tail))
 		return false;
 	sf_thread_init(sf_settings.thread_kib);
@@ -112,57 +118,23 @@ start_go(void)
 	sf_go_init(&env);
 }
 
+/* Where statistics go, and who may be timed. */
 static void
-print_go(void *arg, const char *name, uint64_t value)
+start_segment(void)
 {
-	struct sf_line l;
+	bool may = sf_settings.shm != SF_SHM_OFF && getauxval(AT_PAGESZ) <= SF_PAGE;
 
-	(void)arg;
-	if (value == 0)
-		return;
-	sf_line_start(&l);
-	sf_line_str(&l, name);
-	sf_line_str(&l, " ");
-	sf_line_u64(&l, value);
-	sf_line_write(&l);
-}
-
-static const char *refused; /* why the process cannot be served, NULL if it can */
-
-static void
-print_state(void)
-{
-	struct sf_line l;
-
-	sf_line_start(&l);
-	sf_line_str(&l, "state ");
-	sf_line_str(&l, sf_mode_name(sf_word));
-	if (refused != NULL) {
-		sf_line_str(&l, ": ");
-		sf_line_str(&l, refused);
-	}
-	sf_line_write(&l);
-}
-
-/* Are loads and unloads seen? */
-static void
-print_watch(void)
-{
-	const char *why = sf_changes_refusal();
-	struct sf_line l;
-
-	sf_line_start(&l);
-	sf_line_str(&l, "watch ");
-	sf_line_str(&l, why == NULL ? "on" : "off: ");
-	sf_line_str(&l, why == NULL ? "" : why);
-	sf_line_write(&l);
+	sf_segment_init(may, sf_settings.shm_dir_text);
+	sf_counters_init();
+	sf_histogram_init();
+	sf_control.breaker_limit = sf_settings.breaker;
 }
 
 /* Why dl_iterate_phdr is libc's; NULL if it is not. */
 static const char *
 start_phdr(void)
 {
-	if (sf_settings.phdr == SF_PHDR_OFF || sf_word != SF_WORD_ON)
+	if (sf_settings.phdr == SF_PHDR_OFF || sf_phase != SF_PHASE_LIVE || sf_word != SF_WORD_ON)
 		return "not asked for";
 	if (!sf_next.iterate_is_libc)
 		return "the next definition is not libc's";
@@ -175,82 +147,96 @@ start_phdr(void)
 }
 
 static void
-print_phdr(const char *why)
+start_live(const struct sf_decision *m)
 {
-	struct sf_line l;
+	sf_mode_start(m, "");
+	sf_killfile_start();
+	/* Where plugin.Open is served at all, its code is changed: not for those who only look on. */
+	if (m->word == SF_WORD_ON)
+		start_go();
+	if (sf_settings.shm == SF_SHM_START || m->reason != SYMFAST_SHM_BY_SETTING ||
+	    sf_control.canary_share < 10000 || m->ab_share != 0 || sf_control.kill_file[0] != '\0')
+		sf_segment_open();
+}
 
-	if (sf_settings.phdr == SF_PHDR_OFF)
-		return;
-	sf_line_start(&l);
-	sf_line_str(&l, "phdr ");
-	sf_line_str(&l, why == NULL ? "on" : "off: ");
-	sf_line_str(&l, why == NULL ? "" : why);
-	sf_line_write(&l);
+static void
+start_pass(const struct sf_decision *m, const char *why)
+{
+	sf_mode_start(m, why);
+	if (sf_settings.shm != SF_SHM_OFF && m->reason == SYMFAST_SHM_BY_CANARY)
+		sf_segment_leave_note(sf_settings.shm_dir_text);
 }
 
 __attribute__((constructor)) static void
 start(int argc, char **argv, char **envp)
 {
-	const char *not_walking;
+	const char *refused, *not_walking;
+	struct sf_decision m;
+	bool chosen;
 
 	(void)argc;
 	sf_boot();
 	sf_boot_early(); /* keeps the IFUNC relocation */
 	sf_settings_read(getauxval(AT_SECURE) ? NULL : envp);
 	if (sf_settings.disable || sf_next.dlsym == NULL) {
-		sf_word = sf_next.dlsym != NULL ? SF_WORD_PASS : SF_WORD_COLD;
+		sf_phase = sf_next.dlsym != NULL ? SF_PHASE_PASS : SF_PHASE_COLD;
 		sf_phdr_start(false);
 		return;
 	}
 	sf_negative_argv = argv;
 	refused = refusal();
-	if (refused == NULL && sf_settings.mode == SF_MODE_ON && !start_map())
+	chosen = sf_canary_decide(envp);
+	m = sf_mode_decide(refused, chosen);
+	if (m.phase == SF_PHASE_LIVE)
+		start_segment();
+	if (m.phase == SF_PHASE_LIVE && !start_map(&m)) {
 		refused = "no memory for the map";
-	sf_word = sf_mode_decide(refused == NULL);
+		m = sf_mode_decide(refused, chosen);
+	}
+	if (m.phase == SF_PHASE_LIVE)
+		start_live(&m);
+	else
+		start_pass(&m, refused != NULL ? refused : sf_canary_why());
 	not_walking = start_phdr();
 	sf_phdr_start(not_walking == NULL);
-	if (sf_settings.verbose) {
-		sf_settings_print();
-		print_state();
-		print_watch();
-		print_phdr(not_walking);
-	}
-	if (sf_word == SF_WORD_ON)
-		start_go();
+	if (sf_settings.verbose)
+		sf_report_start(not_walking);
 }
 
 __attribute__((destructor)) static void
 stop(void)
 {
-	if (!sf_settings.stats)
-		return;
-	print_state();
-	sf_counters_print();
-	sf_go_counters(print_go, NULL);
+	if (sf_settings.stats)
+		sf_report_end();
+	sf_segment_close();
 }
 
-/* ---- while the word is not ON ---- */
+void
+sf_entry_chores(void)
+{
+	if (sf_segment_due)
+		sf_segment_open();
+	if (sf_breaker_waiting)
+		sf_breaker_poll();
+	if (sf_killfile_waiting)
+		sf_killfile_poll();
+}
+
+/* ---- while the phase is not LIVE ---- */
 
 struct sf_answer
-sf_off_path(enum sf_counter outcome)
+sf_off_path(void)
 {
 	sf_boot();
-	if (sf_next.dlsym == NULL)
-		return SF_ANSWER(NULL);
-	if (sf_word == SF_WORD_OBSERVE) {
-		sf_counters_add_shared(outcome);
-		sf_counters_add_shared(SF_BYPASS_OBSERVE);
-	}
-	return SF_DECLINE;
+	return sf_next.dlsym == NULL ? SF_ANSWER(NULL) : SF_DECLINE;
 }
 
 struct sf_answer
-sf_off_path_symbol(enum sf_counter outcome, const void *handle, const char *name, bool versioned,
-		   const void *caller)
+sf_off_path_symbol(const void *handle, const char *name, bool versioned, const void *caller)
 {
-	struct sf_answer a = sf_off_path(outcome);
+	struct sf_answer a = sf_off_path();
 
-	if (sf_word != SF_WORD_EARLY || sf_unreadable(name) || !sf_learn_is_wrapped(name))
+	if (sf_phase != SF_PHASE_EARLY || sf_unreadable(name) || !sf_learn_is_wrapped(name))
 		return a;
 	if (handle == RTLD_DEFAULT && !versioned)
 		return a;
@@ -263,11 +249,11 @@ sf_off_path_symbol(enum sf_counter outcome, const void *handle, const char *name
 }
 
 struct sf_answer
-sf_off_path_load(enum sf_counter outcome, int mode)
+sf_off_path_load(int mode)
 {
-	struct sf_answer a = sf_off_path(outcome);
+	struct sf_answer a = sf_off_path();
 
-	if (sf_word == SF_WORD_EARLY && (mode & RTLD_DEEPBIND))
+	if (sf_phase == SF_PHASE_EARLY && (mode & RTLD_DEEPBIND))
 		early_raw_loads = early_raw_errors = 1;
 	return a;
 }

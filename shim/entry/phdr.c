@@ -19,6 +19,9 @@ typedef int callback_fn(struct dl_phdr_info *, size_t, void *);
 /* Written in the constructor; NULL before it, perhaps before our relocation. */
 static int (*target)(callback_fn *, void *);
 
+/* The word was not ON once: for good, because a walk of libc's may still run when it is ON again. */
+static uint8_t stood_down;
+
 /*
  * Called by the unwinder for the frame of walk(), when a callback throws, or its thread is cancelled or
  * ends in it. There is nothing to land on: what the walk holds is given back, and the frame is left.
@@ -188,11 +191,13 @@ serve(callback_fn *callback, void *arg)
 		sf_pass(t, SF_PHDR_PASS, SF_BYPASS_DEEP);
 		return sf_next.iterate_phdr(callback, arg);
 	}
-	if (sf_unlikely(sf_changes_has_namespaces())) {
-		/* Walks that began before the second namespace did are over before libc's begin. */
+	if (sf_unlikely(sf_load_32(&sf_word) != SF_WORD_ON))
+		sf_store_8(&stood_down, 1);
+	if (sf_unlikely(sf_changes_has_namespaces() || sf_load_8(&stood_down))) {
+		/* Walks that began before that are over before libc's begin. */
 		sf_walk_begin(t);
 		sf_walk_end(t);
-		sf_pass(t, SF_PHDR_PASS, SF_BYPASS_SPACE);
+		sf_pass(t, SF_PHDR_PASS, sf_load_8(&stood_down) ? SF_BYPASS_OFF : SF_BYPASS_SPACE);
 		return sf_next.iterate_phdr(callback, arg);
 	}
 	return walk(t, callback, arg);

@@ -19,8 +19,12 @@
 /* Header and one empty set, of size word zero. */
 static uint64_t empty_hints[SF_HINT_HEADER + SF_HINT_WAYS];
 
+/* Where a thread without a block would count; the ones say "not the time for a sample". */
+static uint64_t nowhere[SF_COUNTER_COUNT] = {[0 ... SF_COUNTER_COUNT - 1] = 1};
+
 __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec"))) = {
 	.hints = empty_hints + SF_HINT_HEADER,
+	.n = nowhere,
 	.caller = &sf_object_permanent, /* of no size: nobody's caller */
 	.keep_credit = KEEP_CREDIT,
 };
@@ -79,7 +83,7 @@ take_new_locked(void)
 	b = (struct sf_block *)(void *)chunk + --chunk_left;
 	b->next_all = all_blocks;
 	all_blocks = b;
-	sf_counters_register(&b->counters);
+	b->n = sf_counters_take(&b->counters);
 	return b;
 }
 
@@ -93,6 +97,7 @@ thread_died(void *arg)
 	t->dead = 1;
 	t->pending = 0;
 	t->hints = empty_hints + SF_HINT_HEADER;
+	t->n = nowhere;
 	t->block = NULL;
 	COMPILER_BARRIER(); /* a signal from here on finds no block */
 	if (b != NULL)
@@ -130,6 +135,7 @@ sf_thread_attach(struct sf_thread *t)
 		b = NULL;
 	}
 	if (b != NULL) {
+		t->n = b->n;
 		t->block = b;
 		t->hints = sf_table.hints;
 		sf_count_for(t, SF_THREAD_BLOCK);

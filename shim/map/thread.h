@@ -26,7 +26,8 @@ struct sf_walk {
 struct sf_object;
 
 struct sf_block {
-	struct sf_counters counters;
+	uint64_t *n;                 /* counters, in the statistics segment as a rule */
+	struct sf_counters counters; /* else these */
 	struct sf_block *next_free;
 	struct sf_block *next_all;
 	uint64_t *table;        /* own hint table, NULL until the thread proves hot */
@@ -37,9 +38,11 @@ struct sf_block {
 struct sf_thread {
 	/* Read at every hit. */
 	uint64_t *hints;        /* never NULL; its size stands before it (sf_hint_mask) */
+	uint64_t *n;            /* counters of `block`; without one a place that nobody reads */
 	uint8_t pending;        /* 0 no error of ours, 1 to be told, 2 told */
 	uint8_t dead;           /* the TSD destructor has run */
 	uint8_t starting;       /* attach or promotion under way: a signal must not nest it */
+	uint8_t stock;          /* A/B: this thread is answered by libc */
 	struct sf_block *block; /* NULL until the first call that misses */
 	/*
 	 * Last plain caller of RTLD_DEFAULT: the record of an object of the initial set, never NULL.
@@ -91,7 +94,7 @@ SF_INLINE void
 sf_count_for(struct sf_thread *t, enum sf_counter id)
 {
 	if (sf_likely(t->block != NULL))
-		t->block->counters.n[id]++;
+		t->n[id]++;
 	else
 		sf_counters_add_shared(id);
 }

@@ -3,9 +3,11 @@
 #include "counters.h"
 
 #include "../base/log.h"
+#include "segment.h"
 
-static struct sf_counters shared;
-static struct sf_counters *all = &shared;
+static uint64_t early[SF_COUNTER_COUNT]; /* before the segment's area is there, or without it */
+static uint64_t *shared = early;
+static struct sf_counters *all;
 
 static const char *const names[] = {
 #define X(id, name, text) name,
@@ -13,8 +15,20 @@ static const char *const names[] = {
 #undef X
 };
 
+_Static_assert(sizeof(early) <= SF_SEGMENT_BLOCK, "a block of the segment holds all counters");
+
 void
-sf_counters_register(struct sf_counters *c)
+sf_counters_init(void)
+{
+	uint64_t *block = sf_segment_block();
+
+	sf_segment_names(SF_TEXT_COUNTERS, (struct sf_wordlist){names, SF_COUNTER_COUNT});
+	if (block != NULL)
+		sf_store_ptr(&shared, block);
+}
+
+static void
+join(struct sf_counters *c)
 {
 	struct sf_counters *head;
 
@@ -25,17 +39,28 @@ sf_counters_register(struct sf_counters *c)
 	} while (!sf_cas_ptr(&all, head, c));
 }
 
+uint64_t *
+sf_counters_take(struct sf_counters *own)
+{
+	uint64_t *block = sf_segment_block();
+
+	join(own);
+	return block != NULL ? block : own->n;
+}
+
 void
 sf_counters_add_shared(enum sf_counter id)
 {
-	sf_add_64(&shared.n[id], 1);
+	sf_add_64(sf_load_ptr(&shared) + id, 1);
 }
 
 uint64_t
 sf_counters_sum(enum sf_counter id)
 {
-	uint64_t sum = 0;
+	uint64_t sum = sf_load_64(&early[id]);
 
+	for (uint32_t i = 0, n = sf_segment_blocks(); i < n; i++)
+		sum += sf_load_64(sf_segment_block_at(i) + id);
 	for (const struct sf_counters *c = sf_load_ptr(&all); c != NULL; c = c->next)
 		sum += sf_load_64(&c->n[id]);
 	return sum;
@@ -50,6 +75,8 @@ sf_counters_name(enum sf_counter id)
 void
 sf_counters_reset(void)
 {
+	for (int i = 0; i < SF_COUNTER_COUNT; i++)
+		early[i] = 0;
 	for (struct sf_counters *c = all; c != NULL; c = c->next)
 		for (int i = 0; i < SF_COUNTER_COUNT; i++)
 			c->n[i] = 0;

@@ -2,9 +2,10 @@
 // counters.h: the one table of counters. Every call counts in exactly one outcome of its function;
 // a look-up or load that is passed through also in one bypass reason.
 //
-// Each thread adds to its own block (plain increments, its own cache lines); what happens before a
-// thread has a block goes to a shared block by atomic adds. Blocks are never freed, so any thread
-// can sum them at any time.
+// Each thread adds to its own block (plain increments, its own cache lines) in the statistics segment,
+// so that another process can read them while this one only hits. What happens before a thread has
+// a block goes to a shared block by atomic adds. Blocks are never freed, so any thread can sum them
+// at any time.
 #ifndef SF_COUNTERS_H
 #define SF_COUNTERS_H
 
@@ -55,11 +56,21 @@
 	X(BYPASS_RAW, "bypass.raw", "the host holds libc's own function, or asks for it")          \
 	X(BYPASS_SPACE, "bypass.namespace", "more than one namespace")                             \
 	X(BYPASS_BUSY, "bypass.busy", "this thread has no block (yet, or no more)")                \
+	X(BYPASS_OFF, "bypass.off", "switched off: canary, breaker, kill file or ctl")             \
 	X(BYPASS_OBSERVE, "bypass.observe", "observe mode")                                        \
 	X(BYPASS_SNAPSHOT, "bypass.snapshot", "dl_iterate_phdr: no list, or within an unload")     \
 	X(BYPASS_DEEP, "bypass.deep", "dl_iterate_phdr: within eight walks of this thread")        \
+	X(BYPASS_VERIFY, "bypass.verify", "verify mode: libc's answer is the host's")              \
+	X(BYPASS_STOCK, "bypass.stock", "A/B: a thread of the stock arm")                          \
 	X(BYPASS_SEARCH, "bypass.search", "dlopen: the caller's own search path matters")          \
 	X(BYPASS_MODE, "bypass.mode", "dlopen: unknown flag bits")                                 \
+	X(OBSERVE_REPEAT, "observe.repeat",                                                        \
+	  "asked of libc in observe mode or the stock arm, and asked before")                      \
+	X(VERIFY_SAME, "verify.same", "the map's answer was compared with libc's: equal")          \
+	X(VERIFY_MISMATCH, "verify.mismatch", "compared: different")                               \
+	X(VERIFY_VOID, "verify.void", "not compared: the answer's life ended meanwhile")           \
+	X(BREAKER_TRIP, "breaker.trip", "times the breaker switched the process off")              \
+	X(SAMPLE_HIT, "sample.hit", "hits that were timed")                                        \
 	X(MAP_INSERT, "map.insert", "answers written to the shared map")                           \
 	X(MAP_EVICT, "map.evict", "answers dropped to make room")                                  \
 	X(MAP_FULL, "map.full", "answers not kept: no memory of that size left")                   \
@@ -78,20 +89,22 @@ enum sf_counter {
 		SF_COUNTER_COUNT
 };
 
-/* The counters of one thread; blocks form a list that only grows. */
+/* Counters of a thread that found no block in the segment; these form a list that only grows. */
 struct sf_counters {
 	uint64_t n[SF_COUNTER_COUNT];
 	struct sf_counters *next;
 };
 
-/* Makes a block visible to the sums. Call once per block. */
-void sf_counters_register(struct sf_counters *c);
+/* Takes the shared block from the segment. Once, in the constructor. */
+void sf_counters_init(void);
+/* A thread's counters: a block of the segment or, without one, `own`, which then joins the sums. */
+uint64_t *sf_counters_take(struct sf_counters *own);
 /* Adds to the shared block: for threads that have none of their own. */
 void sf_counters_add_shared(enum sf_counter id);
 /* The sum over all threads, dead ones included. */
 uint64_t sf_counters_sum(enum sf_counter id);
 const char *sf_counters_name(enum sf_counter id);
-/* Sets everything to zero: in the child after fork, when no other thread exists. */
+/* Sets to zero what is not in the segment: in the child after fork, when no other thread exists. */
 void sf_counters_reset(void);
 /* Prints every counter that is not zero, one line each. */
 void sf_counters_print(void);

@@ -12,14 +12,35 @@ struct setting {
 	unsigned int *value;
 	unsigned int def, min, max;
 	const char *words; /* NULL for a number */
+	/* Only of texts. */
+	bool (*form)(const char *value, struct sf_parsed *out);
+	struct sf_parsed *parsed;
+	char *text;
+	size_t size;
+	const char *def_text;
 };
 
 static const struct setting table[] = {
-#define W(name, variable, def, words, text)    {variable, &sf_settings.name, def, 0, 0, words},
-#define N(name, variable, def, min, max, text) {variable, &sf_settings.name, def, min, max, NULL},
-	SF_SETTINGS(W, N)
+#define W(name, variable, def, words, text)                                                        \
+	{variable, &sf_settings.name, def, 0, 0, words, NULL, NULL, NULL, 0, NULL},
+#define N(name, variable, def, min, max, text)                                                     \
+	{variable, &sf_settings.name, def, min, max, NULL, NULL, NULL, NULL, 0, NULL},
+#define T(name, variable, def, form, size, values, text)                                           \
+	{variable,                                                                                 \
+	 NULL,                                                                                     \
+	 0,                                                                                        \
+	 0,                                                                                        \
+	 0,                                                                                        \
+	 values,                                                                                   \
+	 sf_form_##form,                                                                           \
+	 &sf_settings.name,                                                                        \
+	 sf_settings.name##_text,                                                                  \
+	 size,                                                                                     \
+	 def},
+	SF_SETTINGS(W, N, T)
 #undef W
 #undef N
+#undef T
 };
 
 #define COUNT (sizeof(table) / sizeof(table[0]))
@@ -109,7 +130,7 @@ complain(const struct setting *s, const char *value)
 	sf_line_quote(&l, value, 64);
 	sf_line_str(&l, " is not ");
 	if (s->words != NULL) {
-		sf_line_str(&l, "one of ");
+		sf_line_str(&l, s->form != NULL && !sf_bytes_has(s->words, '|') ? "" : "one of ");
 		sf_line_str(&l, s->words);
 	} else {
 		sf_line_u64(&l, s->min);
@@ -117,20 +138,49 @@ complain(const struct setting *s, const char *value)
 		sf_line_u64(&l, s->max);
 	}
 	sf_line_str(&l, "; using ");
-	append_value(&l, s, s->def);
+	if (s->form != NULL)
+		sf_line_str(&l, s->def_text[0] != '\0' ? s->def_text : "none");
+	else
+		append_value(&l, s, s->def);
 	sf_line_write(&l);
+}
+
+/* Takes a text and its meaning. False: not of its form, or too long. */
+static bool
+take_text(const struct setting *s, const char *value)
+{
+	size_t n = sf_bytes_length(value, s->size);
+
+	if (n == s->size || !s->form(value, s->parsed))
+		return false;
+	*sf_bytes_put(s->text, value, n) = '\0';
+	return true;
+}
+
+static void
+set_default(const struct setting *s)
+{
+	if (s->form != NULL)
+		take_text(s, s->def_text);
+	else
+		*s->value = s->def;
 }
 
 static void
 apply(const struct setting *s, const char *value)
 {
 	unsigned int parsed = 0;
+	bool good;
 
-	if (s->words != NULL ? parse_word(s->words, value, &parsed)
-			     : parse_number(s, value, &parsed))
-		*s->value = parsed;
+	if (s->form != NULL)
+		good = take_text(s, value);
 	else
+		good = s->words != NULL ? parse_word(s->words, value, &parsed)
+					: parse_number(s, value, &parsed);
+	if (!good)
 		complain(s, value);
+	else if (s->form == NULL)
+		*s->value = parsed;
 }
 
 /* Looked at before anything else: a process that opts out sees not even a complaint. */
@@ -150,7 +200,7 @@ void
 sf_settings_read(char **envp)
 {
 	for (size_t i = 0; i < COUNT; i++)
-		*table[i].value = table[i].def;
+		set_default(&table[i]);
 	sf_settings.disable = disabled(envp);
 	if (sf_settings.disable)
 		return;
@@ -175,7 +225,10 @@ sf_settings_print(void)
 		sf_line_start(&l);
 		sf_line_str(&l, table[i].variable);
 		sf_line_str(&l, "=");
-		append_value(&l, &table[i], *table[i].value);
+		if (table[i].form != NULL)
+			sf_line_str(&l, table[i].text);
+		else
+			append_value(&l, &table[i], *table[i].value);
 		sf_line_write(&l);
 	}
 }

@@ -7,22 +7,45 @@
 #define SF_SETTINGS_H
 
 #include "../base/attr.h"
+#include "forms.h"
 
-enum sf_mode { SF_MODE_OFF, SF_MODE_OBSERVE, SF_MODE_ON };
+enum sf_mode { SF_MODE_OFF, SF_MODE_OBSERVE, SF_MODE_VERIFY, SF_MODE_ON, SF_MODE_AB };
 enum sf_phdr_mode { SF_PHDR_OFF, SF_PHDR_SERIAL, SF_PHDR_FREE };
 enum sf_go_mode { SF_GO_OFF, SF_GO_LIBC, SF_GO_STRICT, SF_GO_ON };
+enum sf_shm { SF_SHM_OFF, SF_SHM_ON, SF_SHM_START };
 
 /*
  * W(name, variable, default, words, text): one of `words` (separated by '|', the value is the
  *                                          word's place in the list)
  * N(name, variable, default, min, max, text): a decimal number
+ * T(name, variable, default, form, size, values, text): text of less than `size` bytes that
+ *                                          sf_form_<form> takes; `values` says which ones it does
  */
-#define SF_SETTINGS(W, N)                                                                          \
-	W(mode, "SYMFAST", SF_MODE_ON, "off|observe|on",                                           \
-	  "off: every call goes straight to libc; observe: libc answers, calls are counted")       \
+#define SF_SETTINGS(W, N, T)                                                                       \
+	T(mode, "SYMFAST", "on", mode, 16, "off|observe|verify|verify:1/N|on|ab:PERCENT",          \
+	  "off: every call goes straight to libc; observe: libc answers, calls are counted and "   \
+	  "timed; verify: libc answers, the map is asked too and compared; verify:1/N: the map "   \
+	  "answers, one hit in N is compared; ab: so many percent of the threads are served")      \
 	W(disable, "SYMFAST_DISABLE", 0, "0|1", "1: stand aside before anything else is done")     \
 	W(stats, "SYMFAST_STATS", 0, "0|1", "1: print the counters when the process exits")        \
 	W(verbose, "SYMFAST_VERBOSE", 0, "0|1", "1: print the effective settings at start")        \
+	T(canary, "SYMFAST_CANARY", "100%", percent, 16, "0% to 100%",                             \
+	  "share of processes that SYMFAST holds for, chosen by their key; the others are off")    \
+	T(canary_key, "SYMFAST_CANARY_KEY", "host", key, 48, "host|pod|pid|env:NAME",              \
+	  "what chooses: node name; POD_NAME, else HOSTNAME, else node name; process id; a "       \
+	  "variable")                                                                              \
+	N(breaker, "SYMFAST_BREAKER", 1, 0, 1000000,                                               \
+	  "verify: so many mismatches switch the process off; 0: none does")                       \
+	N(breaker_retry_s, "SYMFAST_BREAKER_RETRY_S", 0, 0, 604800,                                \
+	  "so long after that verify is tried again, seconds; 0: never")                           \
+	T(kill_file, "SYMFAST_KILL_FILE", "", path, 256, "an absolute path, or nothing",           \
+	  "while this file exists the process is off; looked for by a thread of its own")          \
+	W(shm, "SYMFAST_SHM", SF_SHM_ON, "off|on|start",                                           \
+	  "statistics segment: none, made at the first call that needs libc, or made at start")    \
+	T(shm_dir, "SYMFAST_SHM_DIR", "/dev/shm", path, 128, "an absolute path",                   \
+	  "directory of the statistics segment; a tmpfs")                                          \
+	T(sample, "SYMFAST_SAMPLE", "1/4096", ratio, 16, "1/N or 0",                               \
+	  "one hit in N is timed, for each thread; N is rounded up to a power of two")             \
 	N(map_kib, "SYMFAST_MAP_KIB", 16384, 256, 1048576, "upper limit of the shared map, KiB")   \
 	N(thread_kib, "SYMFAST_THREAD_KIB", 64, 0, 64,                                             \
 	  "upper limit of memory per thread, KiB; below 8 threads get no table of their own")      \
@@ -38,9 +61,13 @@ enum sf_go_mode { SF_GO_OFF, SF_GO_LIBC, SF_GO_STRICT, SF_GO_ON };
 struct sf_settings {
 #define W(name, variable, def, words, text)    unsigned int name;
 #define N(name, variable, def, min, max, text) unsigned int name;
-	SF_SETTINGS(W, N)
+#define T(name, variable, def, form, size, values, text)                                           \
+	struct sf_parsed name;                                                                     \
+	char name##_text[size];
+	SF_SETTINGS(W, N, T)
 #undef W
 #undef N
+#undef T
 };
 
 extern struct sf_settings sf_settings;

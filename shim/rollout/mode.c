@@ -2,22 +2,73 @@
 // mode.c: see mode.h.
 #include "mode.h"
 
+#include "../base/bytes.h"
 #include "../observe/settings.h"
 
-uint32_t sf_word;
+uint32_t sf_phase;
 
-uint32_t
-sf_mode_decide(bool can_serve)
+static uint32_t
+word_of(unsigned int mode)
 {
-	if (sf_settings.disable || sf_settings.mode == SF_MODE_OFF || !can_serve)
-		return SF_WORD_PASS;
-	return sf_settings.mode == SF_MODE_OBSERVE ? SF_WORD_OBSERVE : SF_WORD_ON;
+	switch (mode) {
+	case SF_MODE_OBSERVE:
+		return SF_WORD_OBSERVE;
+	case SF_MODE_VERIFY:
+		return sf_settings.mode.arg == 0 ? SF_WORD_VERIFY : SF_WORD_ON;
+	default:
+		return SF_WORD_ON;
+	}
+}
+
+struct sf_decision
+sf_mode_decide(const char *refused, bool chosen)
+{
+	struct sf_decision m = {.phase = SF_PHASE_PASS, .word = SF_WORD_OFF};
+
+	if (refused != NULL) {
+		m.reason = SYMFAST_SHM_BY_REFUSAL;
+	} else if (!chosen) {
+		m.reason = SYMFAST_SHM_BY_CANARY;
+	} else if (!sf_settings.disable && sf_settings.mode.n != SF_MODE_OFF) {
+		m.phase = SF_PHASE_LIVE;
+		m.word = word_of(sf_settings.mode.n);
+		if (sf_settings.mode.n == SF_MODE_VERIFY)
+			m.check_every = sf_settings.mode.arg;
+		if (sf_settings.mode.n == SF_MODE_AB)
+			m.ab_share = sf_settings.mode.arg;
+	}
+	return m;
+}
+
+void
+sf_mode_start(const struct sf_decision *m, const char *why)
+{
+	struct symfast_shm_control *c = &sf_control;
+
+	c->setting_word = m->word;
+	c->check_every = m->check_every;
+	c->ab_share = m->ab_share;
+	c->phase = m->phase == SF_PHASE_LIVE ? SYMFAST_SHM_PHASE_LIVE : SYMFAST_SHM_PHASE_PASS;
+	sf_bytes_cut(c->why, why, sizeof(c->why));
+	sf_segment_set_word(m->word, (enum symfast_shm_reason)m->reason);
+	sf_phase = m->phase;
 }
 
 const char *
-sf_mode_name(uint32_t word)
+sf_mode_name(void)
 {
-	static const char *const names[] = {"cold", "pass", "on", "early", "observe"};
+	static const char *const phases[] = {"cold", "pass", "early"};
 
-	return names[word <= SF_WORD_OBSERVE ? word : SF_WORD_COLD];
+	if (sf_phase < SF_PHASE_LIVE)
+		return phases[sf_phase];
+	switch (sf_load_32(&sf_word)) {
+	case SF_WORD_ON:
+		return sf_control.ab_share != 0 ? "ab" : "on";
+	case SF_WORD_OBSERVE:
+		return "observe";
+	case SF_WORD_VERIFY:
+		return "verify";
+	default:
+		return "off";
+	}
 }

@@ -1,25 +1,45 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// mode.h: the one word that every entry reads first.
+// mode.h: the one word that every entry reads first, and the phase that says whether it counts.
+//
+// The word is in the page that other processes may write (observe/segment.h), so no value of it may
+// make the shim forget its books. What it may never be asked to do again, jump to libc without a
+// look, is in the phase, which is private: cold, early and pass.
 #ifndef SF_MODE_H
 #define SF_MODE_H
 
-/* The assembly stubs know SF_WORD_PASS by its number. */
-#define SF_WORD_COLD    0 /* nothing known yet: boot on the way */
-#define SF_WORD_PASS    1 /* tail jump to the next definition, nothing else */
-#define SF_WORD_ON      2 /* answer from the map */
-#define SF_WORD_EARLY   3 /* booted, constructor not yet run: pass through from C */
-#define SF_WORD_OBSERVE 4 /* count and pass through */
+/* The assembly stubs know SF_PHASE_PASS by its number. */
+#define SF_PHASE_COLD  0 /* nothing known yet: boot on the way */
+#define SF_PHASE_PASS  1 /* for good: tail jump to the next definition, nothing else */
+#define SF_PHASE_EARLY 2 /* booted, constructor not yet run: pass through from C */
+#define SF_PHASE_LIVE  3 /* the books are kept, the word decides who answers */
 
 #ifndef __ASSEMBLER__
-#include "../base/attr.h"
+#include "../observe/segment.h"
 
-/* Written in boot and constructor only (single-threaded); read relaxed by everyone. */
-extern uint32_t sf_word;
+/* Written in boot and constructor only (single-threaded). */
+extern uint32_t sf_phase;
 
-/* The word for the settings, given whether the process can be served at all. */
-uint32_t sf_mode_decide(bool can_serve);
-/* "cold", "pass", "on", "early", "observe". */
-const char *sf_mode_name(uint32_t word);
+#define sf_word         sf_control.word
+#define SF_WORD_OFF     SYMFAST_SHM_OFF
+#define SF_WORD_ON      SYMFAST_SHM_ON
+#define SF_WORD_OBSERVE SYMFAST_SHM_OBSERVE
+#define SF_WORD_VERIFY  SYMFAST_SHM_VERIFY
+
+/* What the settings and the canary come to. */
+struct sf_decision {
+	uint32_t phase;  /* PASS or LIVE */
+	uint32_t word;   /* in phase LIVE */
+	uint32_t reason; /* enum symfast_shm_reason */
+	uint32_t check_every;
+	uint32_t ab_share;
+};
+
+/* `refused`: why the process cannot be served, or NULL. `chosen`: by the canary. */
+struct sf_decision sf_mode_decide(const char *refused, bool chosen);
+/* Writes it down; `why` is for readers of the segment. Once, in the constructor. */
+void sf_mode_start(const struct sf_decision *m, const char *why);
+/* "cold", "early", "pass", "off", "observe", "verify", "on", "ab": what happens now. */
+const char *sf_mode_name(void);
 #endif
 
 #endif

@@ -17,7 +17,8 @@ import sys
 import tempfile
 
 REPS = (1, 2, 3, 4, 40, 100)
-MODES = (('on', REPS), ('observe', (3, 100)), ('off', (3, 100)))
+MODES = (('on', REPS), ('observe', (3,)), ('verify', (3, 100)), ('verify:1/2', (100,)),
+         ('ab:50', (4,)), ('off', (3,)))
 TIMEOUT = 60
 HANGS = 124
 

@@ -16,14 +16,23 @@ struct field {
 	unsigned int *value;
 	unsigned int def, min, max;
 	const char *words;
+	const char *text; /* of a setting that is a text; `max` bytes */
 };
 
+/* Every form of text, for every setting that is one. */
+#define EXAMPLES                                                                                   \
+	"off|observe|verify|verify:1/64|on|ab:50|ab:0.5%|5%|100%|1/4096|0|host|env:X|/run/x|/"
+
 static const struct field fields[] = {
-#define W(name, variable, def, words, text)    {variable, &sf_settings.name, def, 0, 0, words},
-#define N(name, variable, def, min, max, text) {variable, &sf_settings.name, def, min, max, NULL},
-	SF_SETTINGS(W, N)
+#define W(name, variable, def, words, text) {variable, &sf_settings.name, def, 0, 0, words, NULL},
+#define N(name, variable, def, min, max, text)                                                     \
+	{variable, &sf_settings.name, def, min, max, NULL, NULL},
+#define T(name, variable, def, form, size, values, text)                                           \
+	{variable, NULL, 0, 0, size, EXAMPLES, sf_settings.name##_text},
+	SF_SETTINGS(W, N, T)
 #undef W
 #undef N
+#undef T
 };
 
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
@@ -94,9 +103,11 @@ check(unsigned long round)
 {
 	for (size_t i = 0; i < FIELDS; i++) {
 		const struct field *f = &fields[i];
-		unsigned int v = *f->value;
+		unsigned int v = f->text == NULL ? *f->value : 0;
 
-		if (f->words != NULL)
+		if (f->text != NULL)
+			FUZZ_DEMAND(strnlen(f->text, f->max) < f->max, f->variable, round);
+		else if (f->words != NULL)
 			FUZZ_DEMAND(v < word_count(f->words), f->variable, round);
 		else
 			FUZZ_DEMAND(v >= f->min && v <= f->max, f->variable, round);
@@ -124,6 +135,17 @@ check_output(int file, unsigned long round)
 	FUZZ_DEMAND(lines <= ENTRIES, "too many lines", round);
 }
 
+static void
+check_parsed(unsigned long round)
+{
+	FUZZ_DEMAND(sf_settings.mode.n <= SF_MODE_AB, "mode", round);
+	FUZZ_DEMAND(sf_settings.mode.n != SF_MODE_AB || sf_settings.mode.arg - 1 < 9999, "share",
+		    round);
+	FUZZ_DEMAND(sf_settings.canary.n <= 10000, "canary", round);
+	FUZZ_DEMAND(sf_settings.sample.n <= 1u << 30, "sample", round);
+	FUZZ_DEMAND(sf_settings.canary_key.n <= 3, "key", round);
+}
+
 int
 main(void)
 {
@@ -146,6 +168,7 @@ main(void)
 			return EXIT_FAILURE;
 		sf_settings_read(envp);
 		check(round);
+		check_parsed(round);
 		check_output(file, round);
 		disabled += sf_settings.disable;
 		complaints += lseek(file, 0, SEEK_END) > 0;

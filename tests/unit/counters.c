@@ -4,6 +4,7 @@
 
 #include "map/thread.h"
 #include "observe/counters.h"
+#include "observe/segment.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,20 +42,43 @@ END_TEST
 
 START_TEST(sums_over_blocks_and_the_shared_one)
 {
-	static struct sf_counters blocks[5];
+	static struct sf_counters own[5];
 
-	for (size_t i = 0; i < COUNT_OF(blocks); i++) {
-		sf_counters_register(&blocks[i]);
-		blocks[i].n[SF_DLSYM_HIT] = i + 1;
-		blocks[i].n[SF_COUNTER_COUNT - 1] = 100;
+	sf_counters_add_shared(SF_DLSYM_HIT);
+	ck_assert(sf_segment_init(false, ""));
+	sf_counters_init();
+	for (size_t i = 0; i < COUNT_OF(own); i++) {
+		uint64_t *n = sf_counters_take(&own[i]);
+
+		ck_assert_ptr_ne(n, own[i].n);
+		n[SF_DLSYM_HIT] = i + 1;
+		n[SF_COUNTER_COUNT - 1] = 100;
 	}
 	sf_counters_add_shared(SF_DLSYM_HIT);
-	ck_assert_uint_eq(sf_counters_sum(SF_DLSYM_HIT), 16);
+	ck_assert_uint_eq(sf_counters_sum(SF_DLSYM_HIT), 17);
 	ck_assert_uint_eq(sf_counters_sum(SF_COUNTER_COUNT - 1), 500);
 	ck_assert_uint_eq(sf_counters_sum(SF_DLSYM_PASS), 0);
+	/* As in the child after fork. */
+	sf_segment_forked();
 	sf_counters_reset();
 	for (size_t i = 0; i < SF_COUNTER_COUNT; i++)
 		ck_assert_uint_eq(sf_counters_sum((enum sf_counter)i), 0);
+}
+END_TEST
+
+START_TEST(without_a_segment_a_thread_counts_in_its_own)
+{
+	static struct sf_counters own[3];
+
+	for (size_t i = 0; i < COUNT_OF(own); i++) {
+		uint64_t *n = sf_counters_take(&own[i]);
+
+		ck_assert_ptr_eq(n, own[i].n);
+		n[SF_DLSYM_HIT] = i + 1;
+	}
+	ck_assert_uint_eq(sf_counters_sum(SF_DLSYM_HIT), 6);
+	sf_counters_reset();
+	ck_assert_uint_eq(sf_counters_sum(SF_DLSYM_HIT), 0);
 }
 END_TEST
 
@@ -62,13 +86,12 @@ END_TEST
 #define ROUNDS  20000
 
 static void *
-count_and_register(void *arg)
+count_and_take(void *arg)
 {
-	struct sf_counters *own = arg;
+	uint64_t *n = sf_counters_take(arg);
 
-	sf_counters_register(own);
 	for (int i = 0; i < ROUNDS; i++) {
-		own->n[SF_DLSYM_HIT]++;
+		n[SF_DLSYM_HIT]++;
 		sf_counters_add_shared(SF_DLSYM_PASS);
 	}
 	return NULL;
@@ -76,11 +99,15 @@ count_and_register(void *arg)
 
 START_TEST(threads_lose_no_count_and_no_block)
 {
-	static struct sf_counters blocks[THREADS];
+	static struct sf_counters own[THREADS];
 	pthread_t threads[THREADS];
 
+	if (_i) {
+		ck_assert(sf_segment_init(false, ""));
+		sf_counters_init();
+	}
 	for (int i = 0; i < THREADS; i++)
-		pthread_create(&threads[i], NULL, count_and_register, &blocks[i]);
+		pthread_create(&threads[i], NULL, count_and_take, &own[i]);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	ck_assert_uint_eq(sf_counters_sum(SF_DLSYM_HIT), THREADS * ROUNDS);
@@ -94,10 +121,10 @@ START_TEST(a_thread_without_a_block_counts_in_the_shared_one)
 
 	sf_count(SF_MAP_FULL);
 	sf_thread.block = &block;
+	sf_thread.n = sf_counters_take(&block.counters);
 	sf_count(SF_MAP_FULL);
-	ck_assert_uint_eq(sf_counters_sum(SF_MAP_FULL), 1);
-	sf_counters_register(&block.counters);
 	ck_assert_uint_eq(sf_counters_sum(SF_MAP_FULL), 2);
+	ck_assert_uint_eq(sf_thread.n[SF_MAP_FULL], 1);
 	sf_thread.block = NULL;
 }
 END_TEST
@@ -126,7 +153,8 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, names_are_unique_and_match_the_table);
 	tcase_add_test(tests, the_five_outcomes_stand_side_by_side);
 	tcase_add_test(tests, sums_over_blocks_and_the_shared_one);
-	tcase_add_test(tests, threads_lose_no_count_and_no_block);
+	tcase_add_test(tests, without_a_segment_a_thread_counts_in_its_own);
+	tcase_add_loop_test(tests, threads_lose_no_count_and_no_block, 0, 2);
 	tcase_add_test(tests, a_thread_without_a_block_counts_in_the_shared_one);
 	tcase_add_test(tests, only_what_is_not_zero_is_printed);
 }

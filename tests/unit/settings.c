@@ -19,9 +19,27 @@ struct field {
 static const struct field fields[] = {
 #define W(name, variable, def, words, text)    {variable, &sf_settings.name, def, 0, 0, words},
 #define N(name, variable, def, min, max, text) {variable, &sf_settings.name, def, min, max, NULL},
-	SF_SETTINGS(W, N)
+#define T(name, variable, def, form, size, values, text)
+	SF_SETTINGS(W, N, T)
 #undef W
 #undef N
+#undef T
+};
+
+struct text_field {
+	const char *variable, *text, *def;
+	size_t size;
+};
+
+static const struct text_field texts[] = {
+#define W(name, variable, def, words, text)
+#define N(name, variable, def, min, max, text)
+#define T(name, variable, def, form, size, values, text)                                           \
+	{variable, sf_settings.name##_text, def, size},
+	SF_SETTINGS(W, N, T)
+#undef W
+#undef N
+#undef T
 };
 
 static void
@@ -55,6 +73,13 @@ check_defaults_except(const struct field *but)
 			ck_assert_msg(*fields[i].value == fields[i].def, "%s", fields[i].variable);
 }
 
+static void
+check_texts_default(void)
+{
+	for (size_t i = 0; i < COUNT_OF(texts); i++)
+		ck_assert_str_eq(texts[i].text, texts[i].def);
+}
+
 START_TEST(defaults_without_an_environment)
 {
 	char *empty[] = {NULL};
@@ -65,8 +90,9 @@ START_TEST(defaults_without_an_environment)
 	memset(&sf_settings, 0xa5, sizeof(sf_settings));
 	ck_assert_str_eq(unit_stderr(read_env, empty), "");
 	check_defaults_except(NULL);
+	check_texts_default();
 	/* What issue and manual promise. */
-	ck_assert_uint_eq(sf_settings.mode, SF_MODE_ON);
+	ck_assert_uint_eq(sf_settings.mode.n, SF_MODE_ON);
 	ck_assert_uint_eq(sf_settings.map_kib, 16384);
 	ck_assert_uint_eq(sf_settings.thread_kib, 64);
 }
@@ -161,11 +187,128 @@ END_TEST
 START_TEST(complaints_word_for_word)
 {
 	ck_assert_str_eq(read_one("SYMFAST=maybe"),
-			 "symfast: SYMFAST=\"maybe\" is not one of off|observe|on; using on\n");
+			 "symfast: SYMFAST=\"maybe\" is not one of "
+			 "off|observe|verify|verify:1/N|on|ab:PERCENT; using on\n");
+	ck_assert_str_eq(read_one("SYMFAST_CANARY=101%"),
+			 "symfast: SYMFAST_CANARY=\"101%\" is not 0% to 100%; using 100%\n");
+	ck_assert_str_eq(read_one("SYMFAST_KILL_FILE=x"),
+			 "symfast: SYMFAST_KILL_FILE=\"x\" is not an absolute path, or nothing; "
+			 "using none\n");
 	ck_assert_str_eq(read_one("SYMFAST_MAP_KIB=1"),
 			 "symfast: SYMFAST_MAP_KIB=\"1\" is not 256 to 1048576; using 16384\n");
 	ck_assert_str_eq(read_one("SYMFAST_STATS=\x1b[2J"),
 			 "symfast: SYMFAST_STATS=\"?[2J\" is not one of 0|1; using 0\n");
+}
+END_TEST
+
+/* What each form takes, and what it makes of it. */
+START_TEST(forms)
+{
+	static const struct {
+		bool (*form)(const char *value, struct sf_parsed *out);
+		const char *value;
+		bool good;
+		unsigned int n, arg;
+	} rows[] = {
+		{sf_form_mode, "off", true, SF_MODE_OFF, 0},
+		{sf_form_mode, "observe", true, SF_MODE_OBSERVE, 0},
+		{sf_form_mode, "verify", true, SF_MODE_VERIFY, 0},
+		{sf_form_mode, "verify:1/1024", true, SF_MODE_VERIFY, 1024},
+		{sf_form_mode, "verify:1/1", true, SF_MODE_VERIFY, 1},
+		{sf_form_mode, "on", true, SF_MODE_ON, 0},
+		{sf_form_mode, "ab:50", true, SF_MODE_AB, 5000},
+		{sf_form_mode, "ab:0.5%", true, SF_MODE_AB, 50},
+		{sf_form_mode, "", false, 0, 0},
+		{sf_form_mode, "verify:", false, 0, 0},
+		{sf_form_mode, "verify:0", false, 0, 0},
+		{sf_form_mode, "verify:1/0", false, 0, 0},
+		{sf_form_mode, "verify:2/3", false, 0, 0},
+		{sf_form_mode, "verify:1/1x", false, 0, 0},
+		{sf_form_mode, "verify:1/99999999999", false, 0, 0},
+		{sf_form_mode, "ab", false, 0, 0},
+		{sf_form_mode, "ab:", false, 0, 0},
+		{sf_form_mode, "ab:0", false, 0, 0},
+		{sf_form_mode, "ab:100%", false, 0, 0},
+		{sf_form_mode, "ab:101", false, 0, 0},
+		{sf_form_mode, "on ", false, 0, 0},
+		{sf_form_mode, "ON", false, 0, 0},
+		{sf_form_percent, "0", true, 0, 0},
+		{sf_form_percent, "0%", true, 0, 0},
+		{sf_form_percent, "5%", true, 500, 0},
+		{sf_form_percent, "5", true, 500, 0},
+		{sf_form_percent, "0.25%", true, 25, 0},
+		{sf_form_percent, "0.01", true, 1, 0},
+		{sf_form_percent, "99.9", true, 9990, 0},
+		{sf_form_percent, "100%", true, 10000, 0},
+		{sf_form_percent, "100.00%", true, 10000, 0},
+		{sf_form_percent, "100.01%", false, 0, 0},
+		{sf_form_percent, "101", false, 0, 0},
+		{sf_form_percent, "5.%", false, 0, 0},
+		{sf_form_percent, "0.001", false, 0, 0},
+		{sf_form_percent, ".5", false, 0, 0},
+		{sf_form_percent, "-5", false, 0, 0},
+		{sf_form_percent, "5%%", false, 0, 0},
+		{sf_form_percent, "5 %", false, 0, 0},
+		{sf_form_percent, "", false, 0, 0},
+		{sf_form_percent, "%", false, 0, 0},
+		{sf_form_ratio, "0", true, 0, 0},
+		{sf_form_ratio, "1/1", true, 1, 0},
+		{sf_form_ratio, "1/4096", true, 4096, 0},
+		{sf_form_ratio, "1/1073741824", true, 1073741824, 0},
+		{sf_form_ratio, "1/1073741825", false, 0, 0},
+		{sf_form_ratio, "1/0", false, 0, 0},
+		{sf_form_ratio, "1", false, 0, 0},
+		{sf_form_ratio, "1/", false, 0, 0},
+		{sf_form_ratio, "1/-4", false, 0, 0},
+		{sf_form_key, "host", true, 0, 0},
+		{sf_form_key, "pod", true, 1, 0},
+		{sf_form_key, "pid", true, 2, 0},
+		{sf_form_key, "env:A", true, 3, 0},
+		{sf_form_key, "env:", false, 0, 0},
+		{sf_form_key, "env:A=B", false, 0, 0},
+		{sf_form_key, "HOST", false, 0, 0},
+		{sf_form_key, "", false, 0, 0},
+		{sf_form_path, "", true, 0, 0},
+		{sf_form_path, "/run/x", true, 1, 0},
+		{sf_form_path, "run/x", false, 0, 0},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct sf_parsed out = {77, 77};
+
+		ck_assert_msg(rows[i].form(rows[i].value, &out) == rows[i].good, "row %zu: %s", i,
+			      rows[i].value);
+		ck_assert_msg(out.n == (rows[i].good ? rows[i].n : 77), "row %zu: %s", i,
+			      rows[i].value);
+		ck_assert_msg(out.arg == (rows[i].good ? rows[i].arg : 77), "row %zu: %s", i,
+			      rows[i].value);
+	}
+}
+END_TEST
+
+START_TEST(a_text_fits_or_is_refused)
+{
+	for (size_t i = 0; i < COUNT_OF(texts); i++) {
+		char entry[1024];
+
+		snprintf(entry, sizeof(entry), "%s=/%0*d", texts[i].variable,
+			 (int)texts[i].size - 1, 0);
+		ck_assert_ptr_nonnull(strstr(read_one(entry), "is not"));
+		ck_assert_str_eq(texts[i].text, texts[i].def);
+	}
+	ck_assert_str_eq(read_one("SYMFAST_KILL_FILE=/run/off"), "");
+	ck_assert_str_eq(sf_settings.kill_file_text, "/run/off");
+	ck_assert_uint_eq(sf_settings.kill_file.n, 1);
+}
+END_TEST
+
+START_TEST(masks)
+{
+	static const unsigned int rows[][2] = {{0, 0}, {1, 0}, {2, 1},       {3, 3},
+					       {4, 3}, {5, 7}, {4096, 4095}, {4097, 8191}};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		ck_assert_uint_eq(sf_form_mask(rows[i][0]), rows[i][1]);
 }
 END_TEST
 
@@ -189,7 +332,7 @@ START_TEST(the_last_of_duplicates_wins)
 	char *envp[] = {first, bad, last, NULL};
 
 	ck_assert_ptr_nonnull(strstr(unit_stderr(read_env, envp), "\"bad\""));
-	ck_assert_uint_eq(sf_settings.mode, SF_MODE_OBSERVE);
+	ck_assert_uint_eq(sf_settings.mode.n, SF_MODE_OBSERVE);
 }
 END_TEST
 
@@ -201,7 +344,7 @@ START_TEST(disabled_says_nothing_and_reads_nothing)
 	ck_assert_str_eq(unit_stderr(read_env, envp), "");
 	ck_assert_uint_eq(sf_settings.disable, 1);
 	ck_assert_uint_eq(sf_settings.stats, 0);
-	ck_assert_uint_eq(sf_settings.mode, SF_MODE_ON);
+	ck_assert_uint_eq(sf_settings.mode.n, SF_MODE_ON);
 	ck_assert_str_eq(read_one("SYMFAST_DISABLE=0"), "");
 	ck_assert_uint_eq(sf_settings.disable, 0);
 	ck_assert_ptr_nonnull(strstr(read_one("SYMFAST_DISABLE=2"), "is not one of 0|1"));
@@ -232,7 +375,7 @@ START_TEST(what_is_printed_can_be_read_back)
 		ck_assert_int_eq(strncmp(line, "symfast: ", 9), 0);
 		envp[n++] = line + 9;
 	}
-	ck_assert_uint_eq(n, COUNT_OF(fields));
+	ck_assert_uint_eq(n, COUNT_OF(fields) + COUNT_OF(texts));
 	memset(&sf_settings, 0, sizeof(sf_settings));
 	ck_assert_str_eq(unit_stderr(read_env, envp), "");
 	ck_assert_int_eq(memcmp(&before, &sf_settings, sizeof(before)), 0);
@@ -247,6 +390,9 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, numbers_within_their_range);
 	tcase_add_test(tests, bad_values_give_one_line_and_the_default);
 	tcase_add_test(tests, complaints_word_for_word);
+	tcase_add_test(tests, forms);
+	tcase_add_test(tests, a_text_fits_or_is_refused);
+	tcase_add_test(tests, masks);
 	tcase_add_test(tests, other_names_are_not_ours);
 	tcase_add_test(tests, the_last_of_duplicates_wins);
 	tcase_add_test(tests, disabled_says_nothing_and_reads_nothing);

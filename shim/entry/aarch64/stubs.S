@@ -16,9 +16,9 @@
 \name:
 	.cfi_startproc
 	hint	#34			/* bti c */
-	adrp	x16, sf_word
-	ldr	w16, [x16, #:lo12:sf_word]
-	cmp	w16, #SF_WORD_PASS
+	adrp	x16, sf_phase
+	ldr	w16, [x16, #:lo12:sf_phase]
+	cmp	w16, #SF_PHASE_PASS
 	b.eq	2f
 	mov	x4, sp
 	stp	x29, x30, [sp, #-48]!

@@ -17,7 +17,7 @@
 \name:
 	.cfi_startproc
 	endbr64
-	cmpl	$SF_WORD_PASS, sf_word(%rip)
+	cmpl	$SF_PHASE_PASS, sf_phase(%rip)
 	je	2f
 	pushq	%rdi
 	.cfi_adjust_cfa_offset 8

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// ticks.h: the CPU's time stamp counter, the unit of all durations that are measured.
+//
+// Not ordered with the instructions around it: a few tens of cycles of blur are less than what the
+// fences would cost. Readers turn ticks into time by two pairs of readings (symfast_shm.h).
+#ifndef SF_TICKS_H
+#define SF_TICKS_H
+
+#include "attr.h"
+
+SF_INLINE uint64_t
+sf_ticks(void)
+{
+#if defined(__x86_64__)
+	return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+	uint64_t t;
+
+	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(t));
+	return t;
+#endif
+}
+
+/* Since `from`; 0 if the counter of another CPU stands a little behind. */
+SF_INLINE uint64_t
+sf_ticks_since(uint64_t from)
+{
+	uint64_t now = sf_ticks();
+
+	return now > from ? now - from : 0;
+}
+
+#endif

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// ask.c: see ask.h.
+#include "ask.h"
+
+#include "../base/ticks.h"
+#include "../libc/facts.h"
+
+static enum sf_timed
+function_of(const struct sf_question *q)
+{
+	if (q->kind == SF_KIND_OPEN)
+		return SF_TIMED_DLOPEN;
+	if (q->kind == SF_KIND_VSYM)
+		return SF_TIMED_DLVSYM;
+	return q->handle == 0 ? SF_TIMED_DEFAULT : SF_TIMED_DLSYM;
+}
+
+static void *
+libc_says(const struct sf_question *q)
+{
+	void *handle = q->handle == 0 ? sf_next.main : (void *)q->handle;
+
+	return q->kind == SF_KIND_VSYM ? sf_next.dlvsym(handle, q->name, q->version)
+				       : sf_next.dlsym(handle, q->name);
+}
+
+static struct sf_finding
+finding(const void *value)
+{
+	return (struct sf_finding){value != NULL ? SYMFAST_SHM_KIND_VALUE : SYMFAST_SHM_KIND_NULL,
+				   value};
+}
+
+/*
+ * The reply was valid before libc was asked. If its life still runs afterwards, it was the answer
+ * all the time in between, and libc's may not differ.
+ */
+static void
+compare(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
+	const void *value)
+{
+	const void *kept = r->verdict == SF_VALUE ? r->value : NULL;
+
+	sf_fence_load();
+	if (SF_SEAM_LIE(q->name))
+		kept = (const char *)kept + 1;
+	if (sf_load_32(&r->object->gen) != r->gen) {
+		sf_count_for(t, SF_VERIFY_VOID);
+	} else if (kept == value) {
+		sf_count_for(t, SF_VERIFY_SAME);
+		sf_breaker_same();
+	} else {
+		sf_breaker_mismatch(sf_histogram_name(function_of(q)), q->name, finding(kept),
+				    finding(value));
+	}
+}
+
+static struct sf_answer
+passed(struct sf_thread *t, const struct sf_question *q, enum sf_counter reason)
+{
+	return sf_pass(t, sf_outcome(q, SF_OUTCOME_PASS), reason);
+}
+
+/* Was this question asked before, as far as the doorkeeper remembers? */
+static void
+note_repeat(struct sf_thread *t, struct sf_question *q)
+{
+	if (sf_table_hash(q) && sf_table_seen(q))
+		sf_count_for(t, SF_OBSERVE_REPEAT);
+}
+
+/* A look-up by handle does not depend on its caller (CONTRACT 15), so it can be made from here. */
+static struct sf_answer
+timed(struct sf_thread *t, struct sf_question *q, enum sf_counter reason)
+{
+	uint64_t from;
+	void *value;
+
+	note_repeat(t, q);
+	if (q->handle == 0)
+		return passed(t, q, reason);
+	from = sf_ticks();
+	value = libc_says(q);
+	sf_histogram_add(function_of(q), SF_ARM_LIBC, sf_ticks_since(from));
+	passed(t, q, reason);
+	return SF_ANSWER(value);
+}
+
+/*
+ * RTLD_DEFAULT is compared with a look-up by the executable's handle (CONTRACT 20), and is then made
+ * once more by the host itself.
+ */
+static struct sf_answer
+verified(struct sf_thread *t, struct sf_question *q)
+{
+	struct sf_reply r;
+	struct sf_lesson lesson;
+	uint64_t from;
+	void *value;
+
+	if (!sf_table_hash(q))
+		return passed(t, q, SF_BYPASS_LONG);
+	if (!sf_table_find(q, &r)) {
+		if (sf_table_seen(q))
+			sf_learn(t, q, &lesson);
+		return passed(t, q, SF_BYPASS_VERIFY);
+	}
+	if (r.verdict == SF_PASS)
+		return passed(t, q, (enum sf_counter)(uintptr_t)r.value);
+	from = sf_ticks();
+	value = libc_says(q);
+	sf_histogram_add(function_of(q), SF_ARM_LIBC, sf_ticks_since(from));
+	compare(t, q, &r, value);
+	passed(t, q, SF_BYPASS_VERIFY);
+	return q->handle == 0 ? SF_DECLINE : SF_ANSWER(value);
+}
+
+struct sf_answer
+sf_ask_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
+	      enum sf_counter reason)
+{
+	if (reason == SF_BYPASS_OFF)
+		return passed(t, q, reason);
+	if (q->handle == (uintptr_t)RTLD_NEXT)
+		return passed(t, q, SF_BYPASS_NEXT);
+	if (t->close_depth > 0)
+		return passed(t, q, SF_BYPASS_NESTED);
+	if (t->block == NULL && !sf_thread_attach(t))
+		return passed(t, q, SF_BYPASS_BUSY);
+	if (reason != SF_BYPASS_VERIFY)
+		return timed(t, q, reason);
+	if (q->handle == 0) {
+		q->caller = sf_plain_caller(t, caller);
+		if (q->caller == NULL)
+			return passed(t, q, SF_BYPASS_CALLER);
+	}
+	return verified(t, q);
+}
+
+void *
+sf_ask_again(const struct sf_question *q, const struct sf_reply *r)
+{
+	void *value = libc_says(q);
+
+	compare(&sf_thread, q, r, value);
+	return value;
+}
+
+struct sf_claim
+sf_ask_open_claim(struct sf_question *q)
+{
+	struct sf_claim c = {.any = false};
+	uint64_t s;
+
+	if (!sf_table_hash(q) || !sf_table_find(q, &c.reply))
+		return c;
+	s = sf_load_64(&c.reply.object->state);
+	sf_fence_load(); /* as elide(): the life is looked at before libc is asked */
+	c.any = SF_STATE_GEN(s) == c.reply.gen && SF_STATE_REAL(s) > 0;
+	return c;
+}
+
+void
+sf_ask_open_compare(struct sf_thread *t, const struct sf_question *q, const struct sf_claim *c,
+		    const void *handle)
+{
+	if (c->any)
+		compare(t, q, &c->reply, handle);
+}

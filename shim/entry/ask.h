@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// ask.h: calls that libc answers although the shim could: observe, verify, off, the stock arm.
+//
+// The books (lives, references, raw hand-outs, pending errors) are kept in every mode alike, so a
+// change of the word needs no transition: ADR 0018.
+#ifndef SF_ASK_H
+#define SF_ASK_H
+
+#include "entry.h"
+
+#include "../observe/histogram.h"
+#include "../rollout/breaker.h"
+
+/* Does the map answer this call of this thread? Else `reason` is what it is counted as. */
+SF_INLINE bool
+sf_ask_map(const struct sf_thread *t, uint32_t word, enum sf_counter *reason)
+{
+	if (sf_likely(word == SF_WORD_ON)) {
+		*reason = SF_BYPASS_STOCK;
+		return !t->stock;
+	}
+	*reason = word == SF_WORD_OBSERVE  ? SF_BYPASS_OBSERVE
+		  : word == SF_WORD_VERIFY ? SF_BYPASS_VERIFY
+					   : SF_BYPASS_OFF;
+	return false;
+}
+
+/* dlsym and dlvsym: everything but names that are wrapped or cannot be read. */
+struct sf_answer sf_ask_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
+			       enum sf_counter reason);
+/* One hit is compared with libc's answer to the same question; returns libc's. */
+void *sf_ask_again(const struct sf_question *q, const struct sf_reply *r);
+
+/* What the map would answer to this dlopen. */
+struct sf_claim {
+	struct sf_reply reply;
+	bool any;
+};
+struct sf_claim sf_ask_open_claim(struct sf_question *q);
+/* Compares it with the handle that libc gave. */
+void sf_ask_open_compare(struct sf_thread *t, const struct sf_question *q, const struct sf_claim *c,
+			 const void *handle);
+
+#endif

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// estimate.c: see estimate.h.
+#include "estimate.h"
+
+#include "../base/log.h"
+#include "../base/sys.h"
+#include "../base/ticks.h"
+#include "../observe/histogram.h"
+#include <time.h>
+
+#define HIT_NS    10 /* of a hit, generously */
+#define CALIBRATE 2000000u
+
+static uint64_t
+clock_ns(int clock)
+{
+	struct timespec t = {0, 0};
+
+	sf_syscall6(SYS_clock_gettime, clock, (long)&t, 0, 0, 0, 0);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Ticks in a millisecond, by two milliseconds of looking at both clocks. */
+static uint64_t
+ticks_per_ms(void)
+{
+	uint64_t ns = clock_ns(CLOCK_MONOTONIC), from = sf_ticks(), now;
+
+	do {
+		now = clock_ns(CLOCK_MONOTONIC);
+	} while (now - ns < CALIBRATE);
+	return sf_ticks_since(from) * 1000 / ((now - ns) / 1000);
+}
+
+static void
+add_row(enum sf_timed function, uint64_t *calls, uint64_t *ticks, uint64_t *waited)
+{
+	const struct symfast_shm_histogram *h = sf_histogram_row(function, SF_ARM_LIBC);
+
+	if (!sf_segment_touch(h))
+		return;
+	*calls += sf_load_64(&h->count);
+	*ticks += sf_load_64(&h->ticks);
+	*waited += sf_load_64(&h->waited);
+}
+
+void
+sf_estimate(struct sf_estimate *e)
+{
+	uint64_t ticks = 0, waited = 0, loads = 0, load_ticks = 0, unused = 0, rate;
+
+	*e = (struct sf_estimate){.cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID)};
+	add_row(SF_TIMED_DLSYM, &e->calls, &ticks, &waited);
+	add_row(SF_TIMED_DLVSYM, &e->calls, &ticks, &waited);
+	add_row(SF_TIMED_DLOPEN, &loads, &load_ticks, &unused);
+	add_row(SF_TIMED_DLCLOSE, &loads, &load_ticks, &unused);
+	e->asked = sf_counters_sum(SF_BYPASS_OBSERVE) + sf_counters_sum(SF_BYPASS_STOCK);
+	e->repeats = sf_counters_sum(SF_OBSERVE_REPEAT);
+	if (e->calls + loads == 0)
+		return;
+	rate = ticks_per_ms();
+	e->ns = ticks / 1000 * 1000000 / (rate / 1000 + 1);
+	e->waited_ns = waited / 1000 * 1000000 / (rate / 1000 + 1);
+	e->load_ns = load_ticks / 1000 * 1000000 / (rate / 1000 + 1);
+	if (e->asked != 0)
+		e->saved_ns = e->ns / e->asked * e->repeats;
+	e->saved_ns = e->saved_ns > e->repeats * HIT_NS ? e->saved_ns - e->repeats * HIT_NS : 0;
+}
+
+static void
+say_percent(struct sf_line *l, uint64_t part, uint64_t whole)
+{
+	uint64_t hundredths = whole >= 10000 ? part / (whole / 10000) : 0;
+
+	sf_line_u64(l, hundredths / 100);
+	sf_line_str(l, hundredths % 100 < 10 ? ".0" : ".");
+	sf_line_u64(l, hundredths % 100);
+	sf_line_str(l, " %");
+}
+
+void
+sf_estimate_print(void)
+{
+	struct sf_estimate e;
+	struct sf_line l;
+
+	sf_estimate(&e);
+	if (e.calls == 0 && e.load_ns == 0)
+		return;
+	sf_line_start(&l);
+	sf_line_str(&l, "observed ");
+	sf_line_u64(&l, e.asked);
+	sf_line_str(&l, " look-ups, ");
+	sf_line_u64(&l, e.repeats);
+	sf_line_str(&l, " asked before; in libc ");
+	sf_line_u64(&l, e.ns / 1000);
+	sf_line_str(&l, " us, of that waiting ");
+	sf_line_u64(&l, e.waited_ns / 1000);
+	sf_line_str(&l, " us; loading and unloading ");
+	sf_line_u64(&l, e.load_ns / 1000);
+	sf_line_str(&l, " us");
+	sf_line_write(&l);
+	sf_line_start(&l);
+	sf_line_str(&l, "estimate: would save ");
+	if (e.saved_ns == 0 || (e.cpu_ns != 0 && e.saved_ns < e.cpu_ns / 20000)) {
+		sf_line_str(&l, "nothing");
+	} else {
+		say_percent(&l, e.saved_ns, e.cpu_ns);
+		sf_line_str(&l, " of ");
+		sf_line_u64(&l, e.cpu_ns / 1000000);
+		sf_line_str(&l, " ms CPU time");
+	}
+	sf_line_write(&l);
+}

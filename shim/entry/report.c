@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// report.c: see report.h.
+#include "report.h"
+
+#include "../base/log.h"
+#include "../go/go.h"
+#include "../libc/changes.h"
+#include "../observe/settings.h"
+#include "../rollout/canary.h"
+#include "estimate.h"
+
+static void
+print_state(void)
+{
+	static const char *const reasons[] = {"", "", "ctl", "kill file", "breaker", ""};
+	uint32_t reason = sf_load_32(&sf_control.reason);
+	const char *why = sf_control.why;
+	struct sf_line l;
+
+	if (why[0] == '\0' && reason < sizeof(reasons) / sizeof(reasons[0]))
+		why = reasons[reason];
+	sf_line_start(&l);
+	sf_line_str(&l, "state ");
+	sf_line_str(&l, sf_mode_name());
+	if (why[0] != '\0') {
+		sf_line_str(&l, ": ");
+		sf_line_str(&l, why);
+	}
+	sf_line_write(&l);
+}
+
+static void
+print_canary(void)
+{
+	struct sf_line l;
+
+	if (sf_control.canary_share >= 10000)
+		return;
+	sf_line_start(&l);
+	sf_line_str(&l, sf_canary_why());
+	sf_line_write(&l);
+}
+
+/* Are loads and unloads seen? */
+static void
+print_watch(void)
+{
+	const char *why = sf_changes_refusal();
+	struct sf_line l;
+
+	sf_line_start(&l);
+	sf_line_str(&l, "watch ");
+	sf_line_str(&l, why == NULL ? "on" : "off: ");
+	sf_line_str(&l, why == NULL ? "" : why);
+	sf_line_write(&l);
+}
+
+static void
+print_phdr(const char *why)
+{
+	struct sf_line l;
+
+	if (sf_settings.phdr == SF_PHDR_OFF)
+		return;
+	sf_line_start(&l);
+	sf_line_str(&l, "phdr ");
+	sf_line_str(&l, why == NULL ? "on" : "off: ");
+	sf_line_str(&l, why == NULL ? "" : why);
+	sf_line_write(&l);
+}
+
+void
+sf_report_start(const char *not_walking)
+{
+	sf_settings_print();
+	print_canary();
+	print_state();
+	print_watch();
+	print_phdr(not_walking);
+}
+
+static void
+print_go(void *arg, const char *name, uint64_t value)
+{
+	struct sf_line l;
+
+	(void)arg;
+	if (value == 0)
+		return;
+	sf_line_start(&l);
+	sf_line_str(&l, name);
+	sf_line_str(&l, " ");
+	sf_line_u64(&l, value);
+	sf_line_write(&l);
+}
+
+void
+sf_report_end(void)
+{
+	print_state();
+	sf_counters_print();
+	sf_go_counters(print_go, NULL);
+	sf_estimate_print();
+}

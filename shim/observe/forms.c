@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// forms.c: see forms.h.
+#include "forms.h"
+
+#include "../base/bytes.h"
+#include "settings.h"
+
+#define RATIO_MAX 1073741824u
+
+/* The text after `word`, or NULL if it does not begin with it. */
+static const char *
+after(const char *text, const char *word)
+{
+	while (*word != '\0')
+		if (*text++ != *word++)
+			return NULL;
+	return text;
+}
+
+/* Digits up to `max`; moves the text behind them. */
+static bool
+number(const char **text, unsigned int max, unsigned int *out)
+{
+	const char *p = *text;
+	uint64_t n = 0;
+
+	if (*p < '0' || *p > '9')
+		return false;
+	for (; *p >= '0' && *p <= '9'; p++) {
+		n = n * 10 + (uint64_t)(*p - '0');
+		if (n > max)
+			return false;
+	}
+	*out = (unsigned int)n;
+	*text = p;
+	return true;
+}
+
+bool
+sf_form_percent(const char *value, struct sf_parsed *out)
+{
+	unsigned int whole, unit = 100, parts;
+
+	if (!number(&value, 100, &whole))
+		return false;
+	parts = whole * 100;
+	if (*value == '.') {
+		for (value++; unit > 1 && *value >= '0' && *value <= '9'; value++) {
+			unit /= 10;
+			parts += (unsigned int)(*value - '0') * unit;
+		}
+		if (unit == 100)
+			return false;
+	}
+	if (*value == '%')
+		value++;
+	if (*value != '\0' || parts > 10000)
+		return false;
+	*out = (struct sf_parsed){parts, 0};
+	return true;
+}
+
+bool
+sf_form_ratio(const char *value, struct sf_parsed *out)
+{
+	const char *rest = after(value, "1/");
+	unsigned int n = 0;
+
+	if (rest == NULL && !sf_bytes_same(value, "0"))
+		return false;
+	if (rest != NULL && (!number(&rest, RATIO_MAX, &n) || *rest != '\0' || n == 0))
+		return false;
+	*out = (struct sf_parsed){n, 0};
+	return true;
+}
+
+bool
+sf_form_mode(const char *value, struct sf_parsed *out)
+{
+	static const struct {
+		const char *word;
+		enum sf_mode mode;
+	} words[] = {{"off", SF_MODE_OFF},
+		     {"observe", SF_MODE_OBSERVE},
+		     {"verify", SF_MODE_VERIFY},
+		     {"on", SF_MODE_ON}};
+	struct sf_parsed arg;
+	const char *rest;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!sf_bytes_same(value, words[i].word))
+			continue;
+		*out = (struct sf_parsed){words[i].mode, 0};
+		return true;
+	}
+	rest = after(value, "verify:");
+	if (rest != NULL && sf_form_ratio(rest, &arg) && arg.n != 0) {
+		*out = (struct sf_parsed){SF_MODE_VERIFY, arg.n};
+		return true;
+	}
+	rest = after(value, "ab:");
+	/* Both arms must have somebody in them. */
+	if (rest != NULL && sf_form_percent(rest, &arg) && arg.n != 0 && arg.n != 10000) {
+		*out = (struct sf_parsed){SF_MODE_AB, arg.n};
+		return true;
+	}
+	return false;
+}
+
+bool
+sf_form_key(const char *value, struct sf_parsed *out)
+{
+	static const char *const words[] = {"host", "pod", "pid"};
+	const char *name = after(value, "env:");
+
+	for (unsigned int i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!sf_bytes_same(value, words[i]))
+			continue;
+		*out = (struct sf_parsed){i, 0};
+		return true;
+	}
+	if (name == NULL || *name == '\0' || sf_bytes_has(name, '='))
+		return false;
+	*out = (struct sf_parsed){3, 0};
+	return true;
+}
+
+bool
+sf_form_path(const char *value, struct sf_parsed *out)
+{
+	if (*value != '\0' && *value != '/')
+		return false;
+	*out = (struct sf_parsed){*value != '\0', 0};
+	return true;
+}
+
+unsigned int
+sf_form_mask(unsigned int n)
+{
+	unsigned int mask = 0;
+
+	while (mask + 1 < n)
+		mask = mask * 2 + 1;
+	return mask;
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// forms.h: settings that are more than a word or a number: what they may look like, what they mean.
+#ifndef SF_FORMS_H
+#define SF_FORMS_H
+
+#include "../base/attr.h"
+
+struct sf_parsed {
+	unsigned int n, arg;
+};
+
+/* Each returns false, and leaves `out` alone, if `value` is not of its form. */
+
+/* n: enum sf_mode; arg: N of "verify:1/N" (0: every call), 1/10000 of "ab:PERCENT". */
+bool sf_form_mode(const char *value, struct sf_parsed *out);
+/* "5", "5%", "0.25%": n in 1/10000, at most 10000. */
+bool sf_form_percent(const char *value, struct sf_parsed *out);
+/* "1/4096": n is the 4096, at most 2^30. "0": n is 0. */
+bool sf_form_ratio(const char *value, struct sf_parsed *out);
+/* "host", "pod", "pid", "env:NAME": n is the place in that list. */
+bool sf_form_key(const char *value, struct sf_parsed *out);
+/* Empty (n 0), or an absolute path (n 1). */
+bool sf_form_path(const char *value, struct sf_parsed *out);
+
+/* The least power of two that is not less than n, minus one. */
+unsigned int sf_form_mask(unsigned int n);
+
+#endif

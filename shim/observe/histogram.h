@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// histogram.h: durations by function and arm, in the statistics segment.
+//
+// Only samples and calls that libc answered are recorded here, by atomic adds on shared lines: that
+// cost is next to that of the call. The bucket rule is in symfast_shm.h.
+#ifndef SF_HISTOGRAM_H
+#define SF_HISTOGRAM_H
+
+#include "../base/atomic.h"
+#include <symfast_shm.h>
+
+/* X(identifier, "name"): what can be timed. The order is that of the rows in the segment. */
+#define SF_TIMED(X)                                                                                \
+	X(DLSYM, "dlsym")                                                                          \
+	X(DEFAULT, "default")                                                                      \
+	X(DLVSYM, "dlvsym")                                                                        \
+	X(DLOPEN, "dlopen")                                                                        \
+	X(DLCLOSE, "dlclose")                                                                      \
+	X(GO_OPEN, "plugin.Open")
+
+enum sf_timed {
+#define X(id, name) SF_TIMED_##id,
+	SF_TIMED(X)
+#undef X
+		SF_TIMED_COUNT
+};
+
+enum sf_arm { SF_ARM_LIBC, SF_ARM_MAP };
+
+/* Number of the bucket of a duration. */
+SF_INLINE unsigned int
+sf_histogram_bucket(uint64_t ticks)
+{
+	unsigned int e;
+
+	if (ticks < 16)
+		return (unsigned int)ticks;
+	e = 63u - (unsigned int)__builtin_clzll(ticks);
+	if (e > 33)
+		return SYMFAST_SHM_BUCKETS - 1;
+	return (e - 3) * 16 + ((unsigned int)(ticks >> (e - 4)) & 15);
+}
+
+/* Least duration of a bucket. */
+SF_INLINE uint64_t
+sf_histogram_start(unsigned int bucket)
+{
+	return bucket < 16 ? bucket : (uint64_t)(16 + bucket % 16) << (bucket / 16 - 1);
+}
+
+/* Names the rows for readers of the segment. Once, in the constructor. */
+void sf_histogram_init(void);
+/* Records one call; `waited` of the row grows by what exceeds this function's usual duration. */
+void sf_histogram_add(enum sf_timed function, enum sf_arm arm, uint64_t ticks);
+/* The duration that `per_10000` of the recorded calls do not exceed, in ticks; 0 if there are none. */
+uint64_t sf_histogram_quantile(const struct symfast_shm_histogram *h, unsigned int per_10000);
+/* A row; never NULL once the segment's area is there. */
+struct symfast_shm_histogram *sf_histogram_row(enum sf_timed function, enum sf_arm arm);
+const char *sf_histogram_name(enum sf_timed function);
+
+#endif

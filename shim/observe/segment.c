@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// segment.c: see segment.h. System calls only, no lock that is waited for, no errno.
+#include "segment.h"
+
+#include "../base/bytes.h"
+#include "../base/lock.h"
+#include "../base/sys.h"
+#include "../base/ticks.h"
+#include "segment_file.h"
+#include <sys/mman.h>
+#include <time.h>
+
+#define PAGES          (SYMFAST_SHM_SIZE / SF_PAGE)
+#define CLOCK_EVERY_NS 1000000000u
+
+/* A page of its own in .bss; the symbol that every hit reads. */
+__attribute__((aligned(SF_PAGE))) struct sf_page sf_page;
+uint8_t sf_segment_due;
+
+static char *area;
+static uint8_t allowed; /* a file may be made by this process and its children */
+static uint8_t mine;    /* the file, and therefore the header, is this process's own */
+static uint32_t maker;  /* pid of the process that made it */
+static uint32_t forked_from;
+static uint32_t blocks; /* given out */
+static uint64_t touched[PAGES / 64];
+static struct sf_wordlist texts[4];
+static uint32_t word_turn, last_word, last_reason; /* words set by this process, by any thread */
+static struct sf_lock lock = SF_LOCK_INIT;         /* the file, touching, giving out blocks */
+
+void *
+sf_segment_at(size_t offset)
+{
+	return area + offset;
+}
+
+static bool
+is_touched(size_t page)
+{
+	return sf_load_64(&touched[page / 64]) >> page % 64 & 1;
+}
+
+static void
+note_touched_locked(size_t page)
+{
+	sf_store_64(&touched[page / 64], touched[page / 64] | 1ull << page % 64);
+}
+
+/*
+ * The kernel writes the signal mask to the page, which is zero and nobody's as long as it is not
+ * noted; EFAULT where a store of ours would be SIGBUS.
+ */
+static bool
+touch_locked(size_t page)
+{
+	uint64_t *at = (uint64_t *)(void *)(area + page * SF_PAGE);
+
+	if (is_touched(page))
+		return true;
+	if (sf_syscall6(SYS_rt_sigprocmask, 0, 0, (long)at, sizeof(*at), 0, 0) != 0)
+		return false;
+	*at = 0;
+	sf_fence_store(); /* pairs with the load in is_touched: the page is zero again */
+	note_touched_locked(page);
+	return true;
+}
+
+bool
+sf_segment_touch(const void *p)
+{
+	size_t page;
+	bool ok;
+
+	if (area == NULL)
+		return false;
+	page = (size_t)((const char *)p - area) / SF_PAGE;
+	if (sf_likely(is_touched(page)))
+		return true;
+	if (!sf_lock_try(&lock))
+		return false;
+	ok = touch_locked(page);
+	sf_lock_release(&lock);
+	return ok;
+}
+
+/* ---- blocks of counters ---- */
+
+uint64_t *
+sf_segment_block_at(uint32_t n)
+{
+	return (uint64_t *)(void *)(area + SF_SEGMENT_BLOCKS + (size_t)n * SF_SEGMENT_BLOCK);
+}
+
+uint32_t
+sf_segment_blocks(void)
+{
+	return sf_load_32(&blocks);
+}
+
+uint64_t *
+sf_segment_block(void)
+{
+	uint64_t *b = NULL;
+
+	if (area == NULL || !sf_lock_try(&lock))
+		return NULL;
+	if (blocks < SF_SEGMENT_BLOCK_ROWS &&
+	    touch_locked((SF_SEGMENT_BLOCKS + blocks * SF_SEGMENT_BLOCK) / SF_PAGE)) {
+		b = sf_segment_block_at(blocks);
+		sf_store_32(&blocks, blocks + 1);
+		if (mine)
+			sf_store_32(&sf_page.header.counters.blocks_used, blocks);
+	} else if (mine) {
+		sf_page.header.threads_private++;
+	}
+	sf_lock_release(&lock);
+	return b;
+}
+
+/* ---- the file ---- */
+
+void
+sf_segment_names(enum sf_segment_text which, struct sf_wordlist names)
+{
+	texts[which] = names;
+}
+
+static bool
+write_names(int fd, enum sf_segment_text which, uint32_t *at, struct symfast_shm_group *g)
+{
+	uint32_t bytes = sf_file_write_names(fd, texts[which], *at);
+
+	g->names_offset = *at;
+	g->names_bytes = bytes;
+	g->names_count = texts[which].count;
+	*at += bytes;
+	return bytes != 0 || texts[which].count == 0;
+}
+
+static void
+describe(struct symfast_shm_header *h)
+{
+	h->version = SYMFAST_SHM_VERSION;
+	h->header_size = SYMFAST_SHM_CONTROL + sizeof(struct symfast_shm_control);
+	h->size = SYMFAST_SHM_SIZE;
+	h->parent_pid = forked_from;
+	h->counters.blocks_offset = SF_SEGMENT_BLOCKS;
+	h->counters.block_stride = SF_SEGMENT_BLOCK;
+	h->counters.block_capacity = SF_SEGMENT_BLOCK_ROWS;
+	h->counters.blocks_used = blocks;
+	h->go.blocks_offset = SF_SEGMENT_GO;
+	h->go.block_stride = SF_SEGMENT_GO_BLOCK;
+	h->go.block_capacity = h->go.blocks_used = SF_SEGMENT_GO_ROWS;
+	h->go_fill.blocks_offset = SF_SEGMENT_GO_FILL;
+	h->go_fill.block_stride = SF_PAGE;
+	h->go_fill.block_capacity = h->go_fill.blocks_used = 1;
+	h->histograms.offset = SF_SEGMENT_HISTOGRAMS;
+	h->histograms.stride = sizeof(struct symfast_shm_histogram);
+	h->histograms.capacity = h->histograms.used = texts[SF_TEXT_FUNCTIONS].count * 2;
+	h->objects.offset = SF_SEGMENT_OBJECTS;
+	h->objects.stride = sizeof(struct symfast_shm_object);
+	h->objects.capacity = SF_SEGMENT_OBJECT_ROWS;
+	h->sites.offset = SF_SEGMENT_SITES;
+	h->sites.stride = sizeof(struct symfast_shm_site);
+}
+
+/* Header without magic, and names. */
+static bool
+write_header(int fd)
+{
+	struct symfast_shm_header h = {.magic = {0}};
+	struct symfast_shm_group functions;
+	uint32_t at = SF_SEGMENT_TEXTS;
+
+	describe(&h);
+	sf_file_identity(&h, maker);
+	if (!write_names(fd, SF_TEXT_COUNTERS, &at, &h.counters) ||
+	    !write_names(fd, SF_TEXT_FUNCTIONS, &at, &functions) ||
+	    !write_names(fd, SF_TEXT_GO, &at, &h.go) ||
+	    !write_names(fd, SF_TEXT_GO_FILL, &at, &h.go_fill))
+		return false;
+	h.functions_offset = functions.names_offset;
+	h.functions_bytes = functions.names_bytes;
+	h.functions_count = functions.names_count;
+	return sf_file_write(fd, &h, sizeof(h), 0);
+}
+
+/* The control as it is now, then the magic: from here on the file can be read. */
+static bool
+write_control(int fd)
+{
+	return sf_file_write(fd, &sf_control, sizeof(sf_control), SYMFAST_SHM_CONTROL) &&
+	       sf_file_write(fd, SYMFAST_SHM_MAGIC, sizeof(SYMFAST_SHM_MAGIC), 0);
+}
+
+static bool
+map_over(void *at, size_t n, int fd, size_t offset)
+{
+	return sf_syscall6(SYS_mmap, (long)at, (long)n, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_FIXED, fd, (long)offset) == (long)at;
+}
+
+static void
+apply_word(void)
+{
+	symfast_shm_set(&sf_control, sf_load_32(&last_word), sf_load_32(&last_reason));
+}
+
+/* A word that is set in between would stay behind on the old page: it is set again. */
+static bool
+map_page_locked(int fd)
+{
+	uint32_t turn = sf_load_32(&word_turn);
+
+	sf_fence_full();
+	if (!write_control(fd) || !map_over(&sf_page, SF_PAGE, fd, 0))
+		return false;
+	sf_fence_full();
+	if (sf_load_32(&word_turn) != turn)
+		apply_word();
+	return true;
+}
+
+/* What may hold something already is the blocks given out so far. */
+static bool
+map_area_locked(int fd)
+{
+	size_t n = (size_t)blocks * SF_SEGMENT_BLOCK;
+
+	if (n != 0 && !sf_file_write(fd, sf_segment_block_at(0), n, SF_SEGMENT_BLOCKS))
+		return false;
+	if (!map_over(area + SF_PAGE, SYMFAST_SHM_SIZE - SF_PAGE, fd, SF_PAGE))
+		return false;
+	for (size_t i = 0; i < PAGES / 64; i++)
+		sf_store_64(&touched[i], 0);
+	for (size_t p = 0; p * SF_PAGE < n; p++)
+		note_touched_locked(SF_SEGMENT_BLOCKS / SF_PAGE + p);
+	return true;
+}
+
+static void
+make_locked(bool map)
+{
+	int fd;
+
+	sf_segment_due = 0;
+	maker = sf_file_pid();
+	fd = sf_file_create(maker);
+	if (fd < 0)
+		return;
+	mine = write_header(fd) &&
+	       (map ? map_area_locked(fd) && map_page_locked(fd) : write_control(fd));
+	sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
+	if (!mine)
+		sf_file_unlink();
+}
+
+void
+sf_segment_open(void)
+{
+	if (area == NULL || !sf_lock_try(&lock))
+		return;
+	if (sf_segment_due)
+		make_locked(true);
+	sf_lock_release(&lock);
+}
+
+void
+sf_segment_leave_note(const char *dir)
+{
+	sf_file_directory(dir);
+	make_locked(false);
+}
+
+void
+sf_segment_close(void)
+{
+	if (mine && maker == sf_file_pid())
+		sf_file_unlink();
+}
+
+bool
+sf_segment_init(bool may, const char *dir)
+{
+	long p = sf_syscall6(SYS_mmap, 0, SYMFAST_SHM_SIZE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p < 0 && p > -4096)
+		return false;
+	area = (char *)p;
+	allowed = may;
+	sf_segment_due = allowed;
+	if (allowed)
+		sf_file_directory(dir);
+	return true;
+}
+
+void
+sf_segment_forked(void)
+{
+	sf_lock_reset(&lock);
+	forked_from = mine ? maker : forked_from;
+	mine = 0;
+	for (size_t i = 0; i < PAGES / 64; i++)
+		touched[i] = 0;
+	sf_segment_due = allowed;
+	if (area != NULL &&
+	    sf_syscall6(SYS_mmap, (long)area, SYMFAST_SHM_SIZE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+			0) != (long)area)
+		area = NULL;
+}
+
+/* ---- the word and the clock ---- */
+
+void
+sf_segment_set_word(uint32_t word, enum symfast_shm_reason reason)
+{
+	sf_store_32(&last_word, word);
+	sf_store_32(&last_reason, reason);
+	sf_faa_32(&word_turn,
+		  1); /* before and after: one of them lies within map_page_locked's two looks */
+	apply_word();
+	sf_faa_32(&word_turn, 1);
+}
+
+void
+sf_segment_clock(void)
+{
+	struct symfast_shm_header *h = &sf_page.header;
+	uint64_t ns;
+
+	if (!mine)
+		return;
+	ns = sf_file_clock(CLOCK_MONOTONIC);
+	if (ns - sf_load_64(&h->ns_last) < CLOCK_EVERY_NS)
+		return;
+	sf_store_64(&h->ticks_last, sf_ticks());
+	sf_store_64(&h->ns_last, ns);
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// breaker.c: see breaker.h.
+#include "breaker.h"
+
+#include "../base/bytes.h"
+#include "../base/log.h"
+#include "../base/sys.h"
+#include "../libc/facts.h"
+#include "../map/thread.h"
+#include "../observe/settings.h"
+#include <time.h>
+
+uint8_t sf_breaker_waiting;
+
+static uint64_t retry_at;   /* CLOCK_MONOTONIC, ns */
+static uint32_t trial;      /* equal answers since half-open */
+static uint32_t in_a_row;   /* mismatches since it closed last */
+static uint32_t before;     /* the word that was switched off */
+static const char *doubted; /* the last doubt told */
+
+static uint64_t
+now_ns(int clock)
+{
+	struct timespec t = {0, 0};
+
+	sf_syscall6(SYS_clock_gettime, clock, (long)&t, 0, 0, 0, 0);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void
+open_it(void)
+{
+	struct symfast_shm_control *c = &sf_control;
+	uint32_t word = sf_load_32(&c->word);
+
+	if (word == SF_WORD_OFF)
+		return;
+	if (sf_load_32(&c->breaker) != SYMFAST_SHM_BREAKER_HALF)
+		sf_store_32(&before, word);
+	sf_segment_set_word(SF_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
+	sf_store_32(&c->breaker, SYMFAST_SHM_BREAKER_OPEN);
+	sf_faa_32(&c->breaker_trips, 1);
+	sf_count(SF_BREAKER_TRIP);
+	if (sf_settings.breaker_retry_s == 0)
+		return;
+	sf_store_64(&retry_at,
+		    now_ns(CLOCK_MONOTONIC) + sf_settings.breaker_retry_s * 1000000000ull);
+	sf_store_8(&sf_breaker_waiting, 1);
+}
+
+/* Where an answer lies, without telling an address: object and offset from its load bias. */
+static void
+say_finding(struct sf_line *l, const char *who, struct sf_finding f)
+{
+	struct link_map *map;
+	uintptr_t lo, hi;
+
+	sf_line_str(l, who);
+	if (f.kind == SYMFAST_SHM_KIND_NULL) {
+		sf_line_str(l, " says undefined");
+		return;
+	}
+	if (f.value == NULL || !sf_facts_object(f.value, &map, &lo, &hi)) {
+		sf_line_str(l, " says something in no object");
+		return;
+	}
+	sf_line_str(l, " says ");
+	sf_line_quote(l, map->l_name[0] != '\0' ? map->l_name : "main program", 120);
+	sf_line_str(l, " + ");
+	sf_line_u64(l, (uintptr_t)f.value - map->l_addr);
+}
+
+static void
+tell(const char *function, const char *name, struct sf_finding map, struct sf_finding libc)
+{
+	struct sf_line l;
+
+	sf_line_start(&l);
+	sf_line_str(&l, "breaker: ");
+	sf_line_str(&l, function);
+	sf_line_str(&l, " of ");
+	sf_line_quote(&l, name, 64);
+	say_finding(&l, ": the map", map);
+	say_finding(&l, ", libc", libc);
+	sf_line_str(&l, sf_load_32(&sf_word) == SF_WORD_OFF ? "; passing everything through" : "");
+	sf_line_write(&l);
+}
+
+void
+sf_breaker_mismatch(const char *function, const char *name, struct sf_finding map,
+		    struct sf_finding libc)
+{
+	struct symfast_shm_control *c = &sf_control;
+	bool half = sf_load_32(&c->breaker) == SYMFAST_SHM_BREAKER_HALF;
+	uint32_t sofar = sf_faa_32(&in_a_row, 1) + 1;
+
+	sf_count(SF_VERIFY_MISMATCH);
+	sf_add_64(&c->mismatches, 1);
+	c->mismatch_ns = now_ns(CLOCK_REALTIME);
+	sf_bytes_cut(c->mismatch_function, function, sizeof(c->mismatch_function));
+	c->mismatch_map = map.kind;
+	c->mismatch_libc = libc.kind;
+	if (half || (sf_settings.breaker != 0 && sofar >= sf_settings.breaker))
+		open_it();
+	if (half || sofar == 1 || sofar == sf_settings.breaker)
+		tell(function, name, map, libc);
+}
+
+void
+sf_breaker_same(void)
+{
+	struct symfast_shm_control *c = &sf_control;
+
+	if (sf_likely(sf_load_32(&c->breaker) != SYMFAST_SHM_BREAKER_HALF))
+		return;
+	if (sf_faa_32(&trial, 1) + 1 != SF_BREAKER_TRIAL)
+		return;
+	sf_store_32(&in_a_row, 0);
+	sf_store_32(&c->breaker, SYMFAST_SHM_BREAKER_CLOSED);
+	sf_segment_set_word(sf_load_32(&before), SYMFAST_SHM_BY_BREAKER);
+}
+
+void
+sf_breaker_doubt(const char *what)
+{
+	struct symfast_shm_control *c = &sf_control;
+	struct sf_line l;
+
+	if (sf_load_ptr(&doubted) == what)
+		return;
+	sf_store_ptr(&doubted, what);
+	sf_bytes_cut(c->doubt, what, sizeof(c->doubt));
+	open_it();
+	sf_line_start(&l);
+	sf_line_str(&l, "breaker: ");
+	sf_line_str(&l, what);
+	sf_line_str(&l, "; passing everything through");
+	sf_line_write(&l);
+}
+
+void
+sf_breaker_poll(void)
+{
+	struct symfast_shm_control *c = &sf_control;
+
+	if (sf_load_32(&c->breaker) != SYMFAST_SHM_BREAKER_OPEN ||
+	    now_ns(CLOCK_MONOTONIC) < sf_load_64(&retry_at))
+		return;
+	sf_store_8(&sf_breaker_waiting, 0);
+	/* Whoever set the word since then knows better. */
+	if (sf_load_32(&c->word) != SF_WORD_OFF || sf_load_32(&c->reason) != SYMFAST_SHM_BY_BREAKER)
+		return;
+	sf_store_32(&trial, 0);
+	sf_store_32(&c->breaker, SYMFAST_SHM_BREAKER_HALF);
+	sf_segment_set_word(SF_WORD_VERIFY, SYMFAST_SHM_BY_BREAKER);
+}
