@@ -19,7 +19,7 @@ struct sf_changes sf_changes = {.count = 1};
 static const struct debug_chain *debug; /* ld.so's own, not the copy of an executable */
 static const char *refusal = "not asked for";
 #define HOOKS 2
-static void (*on_move[HOOKS])(void);
+static void (*on_move[HOOKS])(bool settled);
 
 /* ---- what ld.so calls ---- */
 
@@ -62,19 +62,27 @@ wait_for_holders(void)
 	sf_store_32(&sf_changes.waiting, 0);
 }
 
-/* Runs in place of _dl_debug_state: an ordinary call, with ld.so's lock held. */
+/*
+ * Runs in place of _dl_debug_state: an ordinary call, with ld.so's lock held. The count is odd while
+ * what was learnt before is put in order, so nobody holds on to an object that is already gone.
+ */
 static void
 seen(void)
 {
-	uint64_t next = ((sf_changes.count | 1) + 1) | under_way();
+	uint64_t odd = (sf_changes.count | 1) + 2;
+	bool settled;
 
-	sf_store_64(&sf_changes.count, next);
-	sf_fence_full(); /* pairs with the one in take(): a holder is seen, or sees the new count */
+	sf_store_64(&sf_changes.count, odd);
+	sf_fence_full(); /* pairs with the one in sf_changes_hold(): a holder is seen, or sees this */
 	if (sf_unlikely(sf_load_32(&sf_changes.holders) != 0))
 		wait_for_holders();
+	settled = !under_way();
 	for (unsigned int i = 0; i < HOOKS; i++)
 		if (on_move[i] != NULL)
-			on_move[i]();
+			on_move[i](settled);
+	sf_fence_store(); /* what the hooks ended is seen by whoever sees the even count */
+	if (settled)
+		sf_store_64(&sf_changes.count, odd + 1);
 }
 
 /* ---- holding ---- */
@@ -172,7 +180,7 @@ try_once(uint8_t *breakpoint, const uint8_t *undo)
 	uint64_t before = sf_changes_count();
 
 	((void (*)(void))breakpoint)();
-	if (sf_changes_count() == before + 1 && sf_changes_settled(before + 1))
+	if (sf_changes_count() != before && sf_changes_settled(sf_changes_count()))
 		return NULL;
 	sf_break_undo(breakpoint, undo);
 	sf_changes.count = 1;
@@ -200,7 +208,7 @@ sf_changes_refusal(void)
 }
 
 void
-sf_changes_on_move(void (*hook)(void))
+sf_changes_on_move(void (*hook)(bool settled))
 {
 	on_move[on_move[0] != NULL] = hook;
 }

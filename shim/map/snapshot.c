@@ -201,11 +201,11 @@ close_window(void)
 
 /* ld.so says that the list changes, or has changed; its lock is held. */
 static void
-moved(void)
+moved(bool settled)
 {
 	struct sf_thread *t = &sf_thread;
 
-	if (!sf_changes_settled(sf_changes_count())) {
+	if (!settled) {
 		if (sf_changes_is_unload() && sf_load_32(&unloader) == 0)
 			open_window(t);
 		return;

@@ -125,13 +125,13 @@ END_TEST
 
 static struct {
 	uint64_t counts[8];
-	bool mapped[8];
+	bool mapped[8], settled[8];
 	int n;
 } moves;
 static void *inside;
 
 static void
-note_move(void)
+note_move(bool settled)
 {
 	struct dl_find_object found;
 
@@ -139,6 +139,7 @@ note_move(void)
 		return;
 	moves.mapped[moves.n] = msync((void *)((uintptr_t)inside & ~4095ul), 4096, MS_ASYNC) == 0 &&
 				sf_next.find_object(inside, &found) == 0;
+	moves.settled[moves.n] = settled;
 	moves.counts[moves.n++] = sf_changes_count();
 }
 
@@ -151,8 +152,10 @@ START_TEST(it_moves_before_the_unmapping_and_after_it)
 	sf_changes_on_move(note_move);
 	close_once();
 	ck_assert_int_eq(moves.n, 2);
-	ck_assert(!sf_changes_settled(moves.counts[0]) && moves.mapped[0]);
-	ck_assert(sf_changes_settled(moves.counts[1]) && !moves.mapped[1]);
+	ck_assert(!sf_changes_settled(moves.counts[0]) && moves.mapped[0] && !moves.settled[0]);
+	ck_assert(!sf_changes_settled(moves.counts[1]) && !moves.mapped[1] && moves.settled[1]);
+	ck_assert(moves.counts[1] > moves.counts[0]);
+	ck_assert(sf_changes_settled(sf_changes_count()) && sf_changes_count() > moves.counts[1]);
 }
 END_TEST
 
