@@ -28,6 +28,27 @@ sf_sys_unmap(void *p, size_t size)
 	sf_syscall6(SYS_munmap, (long)p, (long)size, 0, 0, 0, 0);
 }
 
+void *
+sf_sys_reserve(size_t size)
+{
+	long p = sf_syscall6(SYS_mmap, 0, (long)size, PROT_NONE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p < 0 && p > -4096 ? NULL : (void *)p;
+}
+
+bool
+sf_sys_open(void *p, size_t size)
+{
+	return sf_syscall6(SYS_mprotect, (long)p, (long)size, PROT_READ | PROT_WRITE, 0, 0, 0) == 0;
+}
+
+void
+sf_sys_forget(void *p, size_t size)
+{
+	sf_syscall6(SYS_madvise, (long)p, (long)size, MADV_DONTNEED, 0, 0, 0);
+}
+
 void
 sf_sys_write_err(const char *s, size_t n)
 {

@@ -50,6 +50,11 @@ sf_syscall6(long n, long a, long b, long c, long d, long e, long f)
  */
 void *sf_sys_map(size_t size);
 void sf_sys_unmap(void *p, size_t size);
+/* Addresses without memory: nothing there can be read until sf_sys_open() opens it for good. */
+void *sf_sys_reserve(size_t size);
+bool sf_sys_open(void *p, size_t size);
+/* Gives the pages' memory back; they stay readable, as zeroes. */
+void sf_sys_forget(void *p, size_t size);
 /* Writes all of it to file descriptor 2; gives up silently on an error. */
 void sf_sys_write_err(const char *s, size_t n);
 /* Fills `out` from the kernel's random source; falls back on addresses and the clock. */

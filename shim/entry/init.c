@@ -8,6 +8,7 @@
 #include "../libc/facts.h"
 #include "../map/snapshot.h"
 #include "../observe/histogram.h"
+#include "../map/address.h"
 #include "../observe/settings.h"
 #include "../rollout/canary.h"
 #include <errno.h>
@@ -65,6 +66,8 @@ forked_child(void)
 	sf_thread_forked();
 	sf_changes_forked();
 	sf_snapshot_forked();
+	sf_region_forked();
+	sf_address_forked();
 	sf_counters_reset();
 	sf_go_forked();
 	if (sf_thread.open_depth == 0 && sf_thread.open_mark == 0)
@@ -74,6 +77,8 @@ forked_child(void)
 static bool
 start_map(const struct sf_decision *m)
 {
+	bool watched;
+
 	/* Before the first thread gets its block, and with it its arm. */
 	sf_control.ab_share = m->ab_share;
 	if (!sf_table_init(sf_settings.map_kib) || !sf_object_init(sf_next.main, sf_next.tail))
@@ -81,8 +86,10 @@ start_map(const struct sf_decision *m)
 	sf_thread_init(sf_settings.thread_kib);
 	sf_facts_search_init();
 	sf_thread_first();
-	if (sf_settings.watch)
-		sf_changes_init();
+	watched = sf_settings.watch && sf_changes_init();
+	if (sf_settings.addr && sf_next.looking_is_libc &&
+	    sf_region_init(sf_settings.index_kib, watched))
+		sf_address_init();
 	pthread_atfork(NULL, NULL, forked_child);
 	if (early_raw_loads)
 		sf_learn_raw("dlopen");

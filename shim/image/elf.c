@@ -39,6 +39,12 @@ sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) * d)
 		case DT_GNU_HASH:
 			e->gnu_hash = table(bias, d->d_un.d_ptr);
 			break;
+		case DT_HASH:
+			e->hash = table(bias, d->d_un.d_ptr);
+			break;
+		case DT_STRSZ:
+			e->strsz = d->d_un.d_val;
+			break;
 		case DT_VERSYM:
 			e->versym = table(bias, d->d_un.d_ptr);
 			break;

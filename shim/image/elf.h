@@ -15,6 +15,8 @@ struct sf_elf {
 	const ElfW(Sym) * symtab;
 	const char *strtab;
 	const uint32_t *gnu_hash;
+	const uint32_t *hash; /* DT_HASH */
+	ElfW(Xword) strsz;    /* bytes in strtab */
 	const ElfW(Half) * versym;
 	const char *soname;
 	bool symbolic; /* DT_SYMBOLIC or DF_SYMBOLIC */

@@ -118,6 +118,12 @@ sf_next_boot(void)
 	SF_NEXT_LIST(X)
 #undef X
 	sf_next.libc = owner;
+	sf_next.looking_is_libc = true;
+#define X(name, ret, params)                                                                       \
+	sf_next.name = (ret(*) params)definition(#name, &owner);                                   \
+	sf_next.looking_is_libc &= sf_next.name != NULL && is_libc(owner);
+	SF_NEXT_LOOKING(X)
+#undef X
 	sf_next.realpath = (char *(*)(const char *, char *))definition("realpath", &owner);
 	sf_next.realpath_is_libc = owner == sf_next.libc;
 	sf_next.find_object =

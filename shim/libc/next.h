@@ -11,6 +11,7 @@
 #include "../image/elf.h"
 #include <dlfcn.h>
 #include <link.h>
+#include <sys/uio.h>
 
 /* Every wrapped name: X(name, return type, parameters). */
 #define SF_NEXT_LIST(X)                                                                            \
@@ -22,9 +23,18 @@
 	X(dlerror, char *, (void))                                                                 \
 	X(dlinfo, int, (void *, int, void *))
 
+/* The same for those that only ever look: nothing depends on who holds libc's own. */
+#define SF_NEXT_LOOKING(X)                                                                         \
+	X(dladdr, int, (const void *, Dl_info *))                                                  \
+	X(dladdr1, int, (const void *, Dl_info *, void **, int))                                   \
+	X(backtrace_symbols, char **, (void *const *, int))                                        \
+	X(backtrace_symbols_fd, void, (void *const *, int, int))                                   \
+	X(writev, ssize_t, (int, const struct iovec *, int))
+
 struct sf_next {
 #define X(name, ret, params) ret(*name) params;
 	SF_NEXT_LIST(X)
+	SF_NEXT_LOOKING(X)
 #undef X
 	char *(*realpath)(const char *, char *);
 	int (*find_object)(void *, struct dl_find_object *);
@@ -36,7 +46,8 @@ struct sf_next {
 	struct link_map *tail; /* last object of the initial set */
 	bool realpath_is_libc; /* not another preload's, whose answers are its own affair */
 	bool iterate_is_libc;
-	bool interposed; /* another wrapper stands between us and libc */
+	bool looking_is_libc; /* all of SF_NEXT_LOOKING are there, and libc's own */
+	bool interposed;      /* another wrapper stands between us and libc */
 };
 
 extern struct sf_next sf_next;

@@ -41,6 +41,12 @@
 	X(PHDR_PASS, "phdr.pass", "asked of libc, though SYMFAST_PHDR is not off")                 \
 	X(PHDR_WAIT, "phdr.wait", "of the walks: waited for an unload by another thread")          \
 	X(PHDR_REST, "phdr.rest", "of the walks: ended by libc")                                   \
+	X(DLADDR_HIT, "dladdr.hit", "dladdr, dladdr1 answered from the address cache")             \
+	X(DLADDR_INDEX, "dladdr.index", "answered from the object's index")                        \
+	X(DLADDR_PASS, "dladdr.pass", "passed through to libc")                                    \
+	X(BACKTRACE_OWN, "backtrace.own", "frames of backtrace_symbols named without libc")        \
+	X(BACKTRACE_ASK, "backtrace.ask", "frames of backtrace_symbols asked of libc one by one")  \
+	X(BACKTRACE_PASS, "backtrace.pass", "calls of backtrace_symbols passed through to libc")   \
 	X(BYPASS_FIRST, "bypass.first", "first sighting of this question")                         \
 	X(BYPASS_FLOOD, "bypass.flood", "not looked at: a long run of first sightings")            \
 	X(BYPASS_NEXT, "bypass.next", "RTLD_NEXT depends on the caller")                           \
@@ -71,12 +77,24 @@
 	X(VERIFY_VOID, "verify.void", "not compared: the answer's life ended meanwhile")           \
 	X(BREAKER_TRIP, "breaker.trip", "times the breaker switched the process off")              \
 	X(SAMPLE_HIT, "sample.hit", "hits that were timed")                                        \
+	X(BYPASS_ADDR, "bypass.addr", "address: switched off, or another preload wraps dladdr")    \
+	X(BYPASS_COLD, "bypass.cold", "address: its object has no index yet")                      \
+	X(BYPASS_NOWHERE, "bypass.nowhere", "address: in no object, or between its segments")      \
+	X(BYPASS_REFUSED, "bypass.refused", "address: its object cannot be indexed")               \
+	X(BYPASS_CHANGE, "bypass.change", "address: a load or unload is under way")                \
+	X(BYPASS_UNSEEN, "bypass.unseen", "address: its object could be unloaded unseen")          \
 	X(MAP_INSERT, "map.insert", "answers written to the shared map")                           \
 	X(MAP_EVICT, "map.evict", "answers dropped to make room")                                  \
 	X(MAP_FULL, "map.full", "answers not kept: no memory of that size left")                   \
 	X(OBJECT_OPEN, "object.open", "handles recorded as open")                                  \
 	X(OBJECT_CLOSE, "object.close", "handles retired: their answers are void")                 \
 	X(OBJECT_ADOPT, "object.adopt", "handles pinned at their first look-up")                   \
+	X(INDEX_OBJECT, "index.object", "objects that dladdr was asked about")                     \
+	X(INDEX_SLICE, "index.slice", "slices of work on address indexes")                         \
+	X(INDEX_BUILD, "index.build", "address indexes finished")                                  \
+	X(INDEX_FREE, "index.free", "address indexes freed: their object was unloaded")            \
+	X(INDEX_FULL, "index.full", "no room for an index or for one more object")                 \
+	X(INDEX_REFUSE, "index.refuse", "objects whose tables cannot be indexed exactly")          \
 	X(SCOPE_CHANGE, "scope.change", "RTLD_GLOBAL loads: global negatives are void")            \
 	X(RAW_HANDOUT, "raw.handout", "libc's own functions handed to the host")                   \
 	X(THREAD_BLOCK, "thread.block", "thread blocks handed out")                                \

@@ -53,6 +53,10 @@ enum sf_shm { SF_SHM_OFF, SF_SHM_ON, SF_SHM_START };
 	  "0: ld.so's breakpoint stays as it is; unloads are then unseen (ADR 0011)")              \
 	W(phdr, "SYMFAST_PHDR", SF_PHDR_OFF, "off|serial|free",                                    \
 	  "dl_iterate_phdr: libc's, without its lock but one callback at a time, or all at once")  \
+	W(addr, "SYMFAST_ADDR", 1, "off|on",                                                       \
+	  "dladdr and backtrace_symbols: libc's, or answered from an index of each object")        \
+	N(index_kib, "SYMFAST_INDEX_KIB", 65536, 256, 1048576,                                     \
+	  "upper limit of all address indexes together, KiB")                                      \
 	W(go, "SYMFAST_GO", SF_GO_ON, "off|libc|strict|on",                                        \
 	  "Go hosts: off, only the C level, a stat at every plugin.Open, or the full detour")      \
 	N(go_ttl_ms, "SYMFAST_GO_TTL_MS", 100, 0, 3600000,                                         \

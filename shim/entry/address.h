@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// entry/address.h: what the wrappers of dladdr and backtrace_symbols share.
+#ifndef SF_ENTRY_ADDRESS_H
+#define SF_ENTRY_ADDRESS_H
+
+#include "../map/address.h"
+#include "ask.h"
+
+/*
+ * The shim's answer for one address, counted and kept. False: libc has to be asked (the word says so, or
+ * there is no answer: reason counted, a slice of the index perhaps built). Phase LIVE only. Never waits,
+ * never allocates, touches neither errno nor dlerror.
+ */
+bool sf_address_answer(struct sf_thread *t, const void *address, struct sf_location *l,
+		       enum sf_counter cached, enum sf_counter indexed);
+
+/* Verify mode: libc's dladdr or dladdr1, compared with what the shim would have said. */
+int sf_address_verify(const void *address, Dl_info *info);
+int sf_address_verify1(const void *address, Dl_info *info, void **extra, int flags);
+
+#endif

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// dladdr.c: addresses that the address cache does not have, and those that libc answers for.
+#include "../libc/next.h"
+#include "address.h"
+
+static enum sf_counter
+reason_of(enum sf_region_miss miss)
+{
+	static const enum sf_counter reasons[] = {
+		[SF_MISS_COLD] = SF_BYPASS_COLD,       [SF_MISS_REFUSED] = SF_BYPASS_REFUSED,
+		[SF_MISS_NOWHERE] = SF_BYPASS_NOWHERE, [SF_MISS_BUSY] = SF_BYPASS_CHANGE,
+		[SF_MISS_UNSEEN] = SF_BYPASS_UNSEEN,
+	};
+
+	return reasons[miss];
+}
+
+static bool
+decline(struct sf_thread *t, enum sf_counter reason)
+{
+	sf_count_for(t, reason);
+	return false;
+}
+
+static bool
+by_index(struct sf_thread *t, const void *address, struct sf_location *l, enum sf_counter indexed)
+{
+	switch (sf_address_find((uintptr_t)address, l)) {
+	case SF_FOUND:
+		sf_address_keep((uintptr_t)address, l);
+		sf_count_for(t, indexed);
+		return true;
+	case SF_FOUND_COLD:
+		return decline(t, reason_of(sf_region_miss(address)));
+	case SF_FOUND_NOWHERE:
+		break;
+	}
+	return decline(t, SF_BYPASS_NOWHERE);
+}
+
+bool
+sf_address_answer(struct sf_thread *t, const void *address, struct sf_location *l,
+		  enum sf_counter cached, enum sf_counter indexed)
+{
+	enum sf_counter reason;
+
+	if (t->block == NULL)
+		sf_thread_attach(t);
+	if (!sf_ask_map(t, sf_load_32(&sf_word), &reason))
+		return decline(t, reason);
+	if (!sf_address_serves())
+		return decline(t, SF_BYPASS_ADDR);
+	if (sf_address_cached((uintptr_t)address, l)) {
+		sf_count_for(t, cached);
+		return true;
+	}
+	return by_index(t, address, l, indexed);
+}
+
+/* ---- verify ---- */
+
+struct claim {
+	struct sf_location location;
+	bool any;
+};
+
+/* Before libc is asked. In this mode, too, indexes get built. */
+static struct claim
+claim(const void *address)
+{
+	struct claim c;
+	enum sf_found found = sf_address_find((uintptr_t)address, &c.location);
+
+	if (found == SF_FOUND_COLD)
+		sf_region_miss(address);
+	c.any = found == SF_FOUND;
+	return c;
+}
+
+static bool
+agrees(const struct sf_location *l, int result, const Dl_info *info)
+{
+	return result != 0 && info->dli_fname == l->fname &&
+	       (uintptr_t)info->dli_fbase == l->fbase && info->dli_sname == l->sname &&
+	       (uintptr_t)info->dli_saddr == l->saddr;
+}
+
+static struct sf_finding
+finding(bool any, uintptr_t value)
+{
+	return (struct sf_finding){any ? SYMFAST_SHM_KIND_VALUE : SYMFAST_SHM_KIND_NULL,
+				   (const void *)value};
+}
+
+/* If the region still lives, its answer was right all the while, and libc's may not differ. */
+static void
+compare(const struct claim *c, int result, const Dl_info *info)
+{
+	struct sf_thread *t = &sf_thread;
+	const struct sf_location *l = &c->location;
+
+	if (!c->any)
+		return;
+	sf_fence_load(); /* pairs with the fence after a life has ended */
+	if (sf_load_32(&l->region->life) != l->life) {
+		sf_count_for(t, SF_VERIFY_VOID);
+	} else if (agrees(l, result, info)) {
+		sf_count_for(t, SF_VERIFY_SAME);
+		sf_breaker_same();
+	} else {
+		sf_breaker_mismatch(
+			"dladdr", l->sname != NULL ? l->sname : l->fname, finding(true, l->saddr),
+			finding(result != 0, result != 0 ? (uintptr_t)info->dli_saddr : 0));
+	}
+}
+
+int
+sf_address_verify(const void *address, Dl_info *info)
+{
+	struct claim c = claim(address);
+	int result = sf_next.dladdr(address, info);
+
+	compare(&c, result, info);
+	return result;
+}
+
+int
+sf_address_verify1(const void *address, Dl_info *info, void **extra, int flags)
+{
+	struct claim c = claim(address);
+	int result = sf_next.dladdr1(address, info, extra, flags);
+
+	compare(&c, result, info);
+	return result;
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// symbols.c: see symbols.h.
+#include "symbols.h"
+
+static uint32_t
+last_of_chain(const uint32_t *chains, uint32_t index)
+{
+	while (!(chains[index] & 1))
+		index++;
+	return index;
+}
+
+static void
+open_gnu(struct sf_symbols *s, const uint32_t *header)
+{
+	uint32_t symoffset = header[1], bloom_words = header[2], last = 0;
+
+	s->nbuckets = header[0];
+	s->buckets = header + 4 + bloom_words * (sizeof(ElfW(Addr)) / 4);
+	s->chains = s->buckets + s->nbuckets - symoffset;
+	for (uint32_t b = 0; b < s->nbuckets; b++)
+		if (s->buckets[b] > last)
+			last = s->buckets[b];
+	s->end = last != 0 ? last_of_chain(s->chains, last) + 1 : 0;
+}
+
+bool
+sf_symbols_open(struct sf_symbols *s, const struct sf_elf *e)
+{
+	*s = (struct sf_symbols){.symtab = e->symtab, .strsz = e->strsz};
+	if (e->gnu_hash != NULL)
+		open_gnu(s, e->gnu_hash);
+	else if (e->hash != NULL)
+		s->end = e->hash[1];
+	else
+		return false;
+	return true;
+}
+
+static bool
+counts(const struct sf_symbols *s, uint32_t index)
+{
+	const ElfW(Sym) *sym = &s->symtab[index];
+	unsigned int bind = ELF64_ST_BIND(sym->st_info);
+	unsigned int visibility = ELF64_ST_VISIBILITY(sym->st_other);
+
+	if (s->buckets == NULL && ((bind != STB_GLOBAL && bind != STB_WEAK) ||
+				   visibility == STV_HIDDEN || visibility == STV_INTERNAL))
+		return false;
+	return (sym->st_shndx != SHN_UNDEF || sym->st_value != 0) && sym->st_shndx != SHN_ABS &&
+	       ELF64_ST_TYPE(sym->st_info) != STT_TLS && sym->st_name < s->strsz;
+}
+
+enum sf_symbols_step
+sf_symbols_step(const struct sf_symbols *s, struct sf_symbols_walk *w, uint32_t *index)
+{
+	if (s->buckets == NULL) {
+		if (w->next >= s->end)
+			return SF_SYMBOLS_END;
+		*index = w->next++;
+		return counts(s, *index) ? SF_SYMBOLS_ONE : SF_SYMBOLS_SKIP;
+	}
+	if (w->next == 0) {
+		if (w->bucket >= s->nbuckets)
+			return SF_SYMBOLS_END;
+		w->next = s->buckets[w->bucket++];
+		return SF_SYMBOLS_SKIP;
+	}
+	*index = w->next;
+	w->next = s->chains[*index] & 1 ? 0 : *index + 1;
+	return counts(s, *index) ? SF_SYMBOLS_ONE : SF_SYMBOLS_SKIP;
+}
+
+/* ---- program headers ---- */
+
+#define FIRST_PAGE 4096u
+
+static const ElfW(Phdr) * program_headers(const void *header, unsigned int *n)
+{
+	const ElfW(Ehdr) *e = header;
+
+	if (__builtin_memcmp(e->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    e->e_phentsize != sizeof(ElfW(Phdr)) || e->e_phoff > FIRST_PAGE ||
+	    e->e_phoff + e->e_phnum * sizeof(ElfW(Phdr)) > FIRST_PAGE)
+		return NULL;
+	*n = e->e_phnum;
+	return (const ElfW(Phdr) *)((const char *)header + e->e_phoff);
+}
+
+unsigned int
+sf_elf_segments(const void *header, uintptr_t bias, struct sf_segment *out, unsigned int max)
+{
+	unsigned int n = 0, count = 0;
+	const ElfW(Phdr) *ph = program_headers(header, &n);
+
+	for (unsigned int i = 0; ph != NULL && i < n; i++) {
+		if (ph[i].p_type != PT_LOAD)
+			continue;
+		if (count == max)
+			return 0;
+		out[count].start = bias + ph[i].p_vaddr;
+		out[count++].end = bias + ph[i].p_vaddr + ph[i].p_memsz;
+	}
+	return count;
+}
+
+static unsigned int
+id_of_notes(const char *at, const char *end, const uint8_t **id, unsigned int max)
+{
+	while (end - at >= (ptrdiff_t)sizeof(ElfW(Nhdr))) {
+		const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)(const void *)at;
+		const char *name = at + sizeof(*note);
+		const char *text = name + ((note->n_namesz + 3) & ~3u);
+
+		at = text + ((note->n_descsz + 3) & ~3u);
+		if (text > end || at > end || at < text)
+			return 0;
+		if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && name[0] == 'G' &&
+		    name[1] == 'N' && name[2] == 'U') {
+			*id = (const uint8_t *)text;
+			return note->n_descsz <= max ? note->n_descsz : 0;
+		}
+	}
+	return 0;
+}
+
+unsigned int
+sf_elf_build_id(const void *header, uintptr_t bias, const uint8_t **id, unsigned int max)
+{
+	unsigned int n = 0, length = 0;
+	const ElfW(Phdr) *ph = program_headers(header, &n);
+
+	for (unsigned int i = 0; ph != NULL && i < n && length == 0; i++)
+		if (ph[i].p_type == PT_NOTE && ph[i].p_align <= 4)
+			length = id_of_notes((const char *)(bias + ph[i].p_vaddr),
+					     (const char *)(bias + ph[i].p_vaddr + ph[i].p_memsz),
+					     id, max);
+	return length;
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// address.c: see address.h.
+#include "address.h"
+
+#include "../base/lock.h"
+#include "../base/sys.h"
+#include "../libc/facts.h"
+
+#define DOOR 4096 /* tags of addresses seen once: 8 KiB */
+
+/* Empty entries match address 0 at most, and then fail: no region has life 0. */
+static struct sf_cached nothing[SF_ADDRESS_WAYS];
+
+struct sf_cached *sf_address_cache = nothing;
+uint64_t sf_address_mask;
+
+static struct sf_lock lock = SF_LOCK_INIT;
+static uint16_t door[DOOR];
+
+bool
+sf_address_init(void)
+{
+	struct sf_cached *cache =
+		sf_sys_map(SF_ADDRESS_SETS * SF_ADDRESS_WAYS * sizeof(struct sf_cached));
+
+	if (cache == NULL)
+		return false;
+	sf_address_cache = cache;
+	sf_address_mask = SF_ADDRESS_SETS - 1;
+	return true;
+}
+
+void
+sf_address_forked(void)
+{
+	sf_lock_reset(&lock);
+}
+
+/* ---- by index ---- */
+
+/* Does the region cover the address, in this life? */
+static bool
+covers(const struct sf_region *r, uintptr_t address, uint32_t *life)
+{
+	*life = sf_load_32(&r->life);
+	sf_fence_load(); /* pairs with the store fence before a life begins */
+	return SF_REGION_ALIVE(*life) && address - r->start < r->size;
+}
+
+static const struct sf_region *
+region_at(uintptr_t address, uint32_t *life)
+{
+	const struct sf_region *r = sf_regions + sf_load_16(sf_region_guess(address));
+	struct link_map *map;
+	uintptr_t lo, hi;
+
+	if (covers(r, address, life))
+		return r;
+	if (!sf_facts_object((const void *)address, &map, &lo, &hi))
+		return NULL;
+	r = sf_region_find(map);
+	return r != NULL && covers(r, address, life) ? r : sf_regions + SF_REGION_NOBODY;
+}
+
+static bool
+is_loaded(const struct sf_region *r, uint32_t offset)
+{
+	for (unsigned int i = 0; i < r->nsegments && i < SF_REGION_SEGMENTS; i++)
+		if (offset - r->segments[i].start < r->segments[i].size)
+			return true;
+	return false;
+}
+
+static bool
+same_life(const struct sf_region *r, uint32_t life)
+{
+	sf_fence_load(); /* pairs with the fence after a life has ended */
+	return sf_load_32(&r->life) == life;
+}
+
+enum sf_found
+sf_address_find(uintptr_t address, struct sf_location *l)
+{
+	const struct sf_region *r = sf_address_serves() ? region_at(address, &l->life) : NULL;
+	struct sf_index index;
+	uint32_t offset;
+	bool loaded;
+
+	if (r == NULL)
+		return SF_FOUND_NOWHERE;
+	if (!sf_load_8(&r->ready))
+		return SF_FOUND_COLD;
+	sf_fence_load(); /* pairs with the store fence before `ready` */
+	index = r->index;
+	offset = (uint32_t)(address - r->start);
+	loaded = is_loaded(r, offset);
+	/* Only now is it known that the index's parts belong together and can be followed. */
+	if (!same_life(r, l->life))
+		return SF_FOUND_COLD;
+	if (!loaded)
+		return SF_FOUND_NOWHERE;
+	if (!sf_index_find(&index, offset, &l->named))
+		l->named = (struct sf_named){.name = SF_NAMELESS};
+	sf_location_fill(l, r, l->named.start, l->named.name, l->named.symbol);
+	return same_life(r, l->life) ? SF_FOUND : SF_FOUND_COLD;
+}
+
+/* ---- keeping ---- */
+
+static bool
+seen_before(uint64_t hash)
+{
+	uint16_t *tag = &door[hash >> 16 & (DOOR - 1)];
+	uint16_t mine = (uint16_t)(hash >> 48 | 1);
+
+	if (sf_load_16(tag) == mine)
+		return true;
+	sf_store_16(tag, mine);
+	return false;
+}
+
+/* The entry that holds the address already, one that is dead, or the one that the hash picks. */
+static struct sf_cached *
+victim(struct sf_cached *set, uintptr_t address, uint64_t hash)
+{
+	for (int i = 0; i < SF_ADDRESS_WAYS; i++)
+		if (set[i].address == address || sf_regions[set[i].region].life != set[i].life)
+			return &set[i];
+	return &set[hash >> 36 & (SF_ADDRESS_WAYS - 1)];
+}
+
+static void
+write_locked(struct sf_cached *e, uintptr_t address, const struct sf_location *l)
+{
+	uint32_t seq = e->seq | 1; /* odd already: a writer that did not come with us over fork */
+
+	sf_store_32(&e->seq, seq);
+	sf_fence_store(); /* pairs with the first load fence of sf_address_cached() */
+	sf_store_64((uint64_t *)&e->address, address);
+	sf_store_32(&e->life, l->life);
+	sf_store_32(&e->region, (uint32_t)(l->region - sf_regions));
+	sf_store_32(&e->start, l->named.start);
+	sf_store_32(&e->name, l->named.name);
+	sf_store_32(&e->symbol, l->named.symbol);
+	sf_fence_store(); /* pairs with its second one */
+	sf_store_32(&e->seq, seq + 1);
+}
+
+void
+sf_address_keep(uintptr_t address, const struct sf_location *l)
+{
+	uint64_t hash = address * SF_ADDRESS_FACTOR;
+	uint16_t *guess = sf_region_guess(address), number = (uint16_t)(l->region - sf_regions);
+	struct sf_cached *set;
+
+	if (sf_load_16(guess) != number)
+		sf_store_16(guess, number);
+	if (sf_address_cache == nothing || !seen_before(hash) || !sf_lock_try(&lock))
+		return;
+	set = sf_address_cache + (hash >> 40 & sf_address_mask) * SF_ADDRESS_WAYS;
+	write_locked(victim(set, address, hash), address, l);
+	sf_lock_release(&lock);
+}

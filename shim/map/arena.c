@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// arena.c: see arena.h. First fit by a bit for each granule; taking and giving are rare.
+#include "arena.h"
+
+#include "../base/sys.h"
+
+#define GRANULE   256u
+#define PAGE      4096u
+#define WORD_BITS 64u
+
+static size_t limit;   /* bytes */
+static char *memory;   /* NULL until the first index */
+static uint64_t *bits; /* set: taken */
+
+void
+sf_arena_init(unsigned int kib)
+{
+	limit = (size_t)kib * 1024;
+}
+
+static bool
+reserve(void)
+{
+	if (memory != NULL)
+		return true;
+	if (limit == 0)
+		return false;
+	if (bits == NULL)
+		bits = sf_sys_map(limit / GRANULE / 8 + PAGE);
+	if (bits != NULL)
+		memory = sf_sys_reserve(limit);
+	return memory != NULL;
+}
+
+static bool
+is_taken(size_t granule)
+{
+	return bits[granule / WORD_BITS] >> (granule % WORD_BITS) & 1;
+}
+
+static void
+mark(size_t first, size_t count, bool taken)
+{
+	for (size_t i = first; i < first + count; i++) {
+		uint64_t bit = 1ull << (i % WORD_BITS);
+
+		if (taken)
+			bits[i / WORD_BITS] |= bit;
+		else
+			bits[i / WORD_BITS] &= ~bit;
+	}
+}
+
+/* The first run of so many free granules; `all` if there is none. */
+static size_t
+find_run(size_t count, size_t all)
+{
+	size_t run = 0;
+
+	for (size_t i = 0; i < all; i++) {
+		if (i % WORD_BITS == 0 && bits[i / WORD_BITS] == ~0ull) {
+			i += WORD_BITS - 1;
+			run = 0;
+			continue;
+		}
+		run = is_taken(i) ? 0 : run + 1;
+		if (run == count)
+			return i + 1 - count;
+	}
+	return all;
+}
+
+void *
+sf_arena_take_locked(size_t size)
+{
+	size_t count = (size + GRANULE - 1) / GRANULE, all = limit / GRANULE, first;
+	uintptr_t begin, end;
+
+	if (count == 0 || count > all || !reserve())
+		return NULL;
+	first = find_run(count, all);
+	if (first == all)
+		return NULL;
+	begin = (uintptr_t)memory + first * GRANULE;
+	end = (begin + count * GRANULE + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+	if (!sf_sys_open((void *)(begin & ~(uintptr_t)(PAGE - 1)),
+			 end - (begin & ~(uintptr_t)(PAGE - 1))))
+		return NULL;
+	mark(first, count, true);
+	return (void *)begin;
+}
+
+void
+sf_arena_give_locked(void *p, size_t size)
+{
+	size_t count = (size + GRANULE - 1) / GRANULE;
+	uintptr_t begin = ((uintptr_t)p + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+	uintptr_t end = ((uintptr_t)p + count * GRANULE) & ~(uintptr_t)(PAGE - 1);
+
+	mark((size_t)((char *)p - memory) / GRANULE, count, false);
+	if (end > begin)
+		sf_sys_forget((void *)begin, end - begin);
+}

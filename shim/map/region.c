@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// region.c: see region.h.
+#include "region.h"
+
+#include "../base/lock.h"
+#include "../base/sys.h"
+#include "../libc/changes.h"
+#include "../libc/facts.h"
+#include "arena.h"
+#include "negative.h"
+#include "object.h"
+#include "thread.h"
+
+#define REGIONS      (SF_REGION_WAYS * SF_REGION_SETS)
+#define MISSES_COLD  8 /* before the first slice: most objects are asked about once or twice */
+#define STEPS_LEAST  64
+#define STEPS_MOST   32768 /* a hold of about a third of a millisecond */
+#define BUILDINGS    4     /* at once */
+#define TURNS_IDLE   256   /* slices of others after which a building may be dropped */
+#define SYMBOLS_MOST (1u << 24)
+
+/* What an empty address cache and an empty guess lead to: never alive. */
+static struct sf_region none = {.life = 2, .fname = (const char *const *)&none.own_name};
+
+struct sf_region *sf_regions = &none;
+uint16_t sf_region_near[SF_REGION_NEAR];
+
+static struct sf_lock lock = SF_LOCK_INIT;
+static bool unloads_seen;
+static uint64_t mortal[REGIONS / 64]; /* bit: alive and not permanent */
+static struct sf_region *buildings[BUILDINGS];
+static uint32_t turns;
+static struct sf_region *advancing; /* by whoever holds the lock; for the child after fork */
+
+static struct sf_region *
+set_of(const struct link_map *map)
+{
+	uint64_t x = (uint64_t)(uintptr_t)map * 0x9e3779b97f4a7c15ull;
+
+	return sf_regions + (x >> 58) * SF_REGION_WAYS;
+}
+
+struct sf_region *
+sf_region_find(const struct link_map *map)
+{
+	struct sf_region *set = set_of(map);
+
+	for (int i = 0; i < SF_REGION_WAYS; i++)
+		if (sf_load_ptr(&set[i].map) == map)
+			return &set[i];
+	return NULL;
+}
+
+/* ---- memory of a region ---- */
+
+static void
+drop_building_locked(struct sf_region *r)
+{
+	for (int i = 0; i < BUILDINGS; i++)
+		if (buildings[i] == r)
+			buildings[i] = NULL;
+	if (r->building != NULL)
+		sf_sys_unmap(r->building, r->building_size);
+	r->building = NULL;
+	r->misses = 0;
+}
+
+/* Of a region that is not alive, or whose index is not ready. */
+static void
+clear_locked(struct sf_region *r)
+{
+	drop_building_locked(r);
+	if (r->extent == NULL)
+		return;
+	if (r->ready)
+		sf_count(SF_INDEX_FREE);
+	sf_store_8(&r->ready, 0);
+	sf_arena_give_locked(r->extent, r->extent_size);
+	r->extent = NULL;
+}
+
+static void
+refuse_locked(struct sf_region *r)
+{
+	clear_locked(r);
+	sf_store_8(&r->refused, 1);
+	sf_count(SF_INDEX_REFUSE);
+}
+
+/* ---- lives ---- */
+
+static void
+end_life(struct sf_region *r)
+{
+	uint32_t number = (uint32_t)(r - sf_regions);
+
+	sf_store_32(&r->life, r->life + 1);
+	sf_fence_full(); /* pairs with the load fence before a reader looks at `life` again */
+	mortal[number / 64] &= ~(1ull << (number % 64));
+}
+
+/*
+ * ld.so has changed something and holds its lock: ends the lives of what is gone. Nobody else
+ * changes a mortal region's life: it is made within a hold, and holders are waited for.
+ */
+static void
+moved(bool settled)
+{
+	bool locked = false;
+
+	(void)settled;
+	for (uint32_t word = 0; word < REGIONS / 64; word++) {
+		for (uint64_t left = mortal[word]; left != 0; left &= left - 1) {
+			uint32_t number = word * 64 + (uint32_t)__builtin_ctzll(left);
+			struct sf_region *r = sf_regions + number;
+			struct dl_find_object found;
+
+			/* Not alive: another thread's half-made one, found in the child after fork. */
+			if (!SF_REGION_ALIVE(r->life) ||
+			    (sf_next.find_object((void *)r->start, &found) == 0 &&
+			     found.dlfo_link_map == r->map))
+				continue;
+			end_life(r);
+			locked = locked || sf_lock_try(&lock);
+			if (locked)
+				clear_locked(r);
+		}
+	}
+	if (locked)
+		sf_lock_release(&lock);
+}
+
+/* A place for a new life: the object's former one, or any that is free. */
+static struct sf_region *
+free_place_locked(const struct link_map *map)
+{
+	struct sf_region *set = set_of(map), *free = NULL;
+
+	for (int i = 0; i < SF_REGION_WAYS; i++) {
+		if (SF_REGION_ALIVE(set[i].life))
+			continue;
+		if (set[i].map == map)
+			return &set[i];
+		if (free == NULL)
+			free = &set[i];
+	}
+	return free;
+}
+
+static bool
+read_segments(struct sf_region *r, const struct dl_find_object *found)
+{
+	struct sf_segment segments[SF_REGION_SEGMENTS];
+	uintptr_t start = (uintptr_t)found->dlfo_map_start, end = (uintptr_t)found->dlfo_map_end;
+	unsigned int n = sf_elf_segments((void *)start, found->dlfo_link_map->l_addr, segments,
+					 SF_REGION_SEGMENTS);
+
+	if (end - start >= UINT32_MAX)
+		return false;
+	for (unsigned int i = 0; i < n; i++) {
+		if (segments[i].start < start || segments[i].end > end ||
+		    segments[i].end < segments[i].start)
+			return false;
+		r->segments[i].start = (uint32_t)(segments[i].start - start);
+		r->segments[i].size = (uint32_t)(segments[i].end - segments[i].start);
+	}
+	r->nsegments = (uint8_t)n;
+	r->size = (uint32_t)(end - start);
+	return n > 0;
+}
+
+static void
+read_id(struct sf_region *r)
+{
+	const uint8_t *id = NULL;
+
+	r->id_size = sf_elf_build_id((void *)r->start, r->bias, &id, SF_REGION_ID_MAX);
+	for (uint32_t i = 0; i < r->id_size; i++)
+		r->id[i] = id[i];
+}
+
+/* The object is mapped and stays so. Cost: its header, its dynamic section, its buckets. */
+static void
+begin_life_locked(struct sf_region *r, const struct dl_find_object *found, bool permanent)
+{
+	struct link_map *map = found->dlfo_link_map;
+	uint32_t number = (uint32_t)(r - sf_regions);
+	struct sf_symbols symbols = {.end = 0};
+	struct sf_elf e;
+	bool fits;
+
+	clear_locked(r);
+	sf_store_ptr(&r->map, map);
+	r->start = (uintptr_t)found->dlfo_map_start;
+	r->bias = map->l_addr;
+	r->permanent = permanent;
+	r->own_name = map->l_name;
+	r->fname = &r->own_name;
+	if (map == sf_next.main && map->l_name[0] == '\0')
+		r->fname = (const char *const *)sf_negative_argv;
+	fits = sf_elf_open(&e, r->bias, map->l_ld) && sf_symbols_open(&symbols, &e) &&
+	       read_segments(r, found) && symbols.end < SYMBOLS_MOST && e.strsz < UINT32_MAX;
+	if (fits)
+		read_id(r);
+	r->refused = !fits;
+	r->strtab = e.strtab;
+	r->symtab = e.symtab;
+	r->nsymbols = symbols.end;
+	r->misses = 1;
+	if (!permanent)
+		mortal[number / 64] |= 1ull << (number % 64);
+	sf_fence_store(); /* pairs with the load fence after reading `life` */
+	sf_store_32(&r->life, r->life + 1);
+	sf_count(fits ? SF_INDEX_OBJECT : SF_INDEX_REFUSE);
+}
+
+/* ---- building ---- */
+
+static bool
+start_building_locked(struct sf_region *r)
+{
+	struct sf_region **place = NULL;
+	struct sf_symbols symbols;
+	struct sf_elf e;
+
+	for (int i = 0; i < BUILDINGS && place == NULL; i++)
+		if (buildings[i] == NULL || turns - buildings[i]->turn > TURNS_IDLE)
+			place = &buildings[i];
+	if (place == NULL)
+		return false;
+	if (*place != NULL)
+		clear_locked(*place);
+	sf_elf_open(&e, r->bias, r->map->l_ld);
+	if (!sf_symbols_open(&symbols, &e))
+		return false;
+	r->building_size = sf_building_size(&symbols);
+	r->building = sf_sys_map(r->building_size);
+	if (r->building == NULL)
+		return false;
+	sf_building_start(r->building, &symbols, r->bias, r->start, r->start + r->size);
+	*place = r;
+	return true;
+}
+
+static void
+place_locked(struct sf_region *r)
+{
+	r->extent_size = sf_building_place_size(r->building);
+	r->extent = sf_arena_take_locked(r->extent_size);
+	if (r->extent != NULL) {
+		sf_building_place(r->building, r->extent);
+		return;
+	}
+	sf_count(SF_INDEX_FULL);
+	refuse_locked(r);
+}
+
+static void
+finish_locked(struct sf_region *r)
+{
+	r->index = *sf_building_index(r->building);
+	drop_building_locked(r);
+	sf_fence_store(); /* pairs with the load fence after reading `ready` */
+	sf_store_8(&r->ready, 1);
+	sf_count(SF_INDEX_BUILD);
+}
+
+/* Half of what libc's scan looks at; sorting steps are cheaper than its. */
+static void
+slice_locked(struct sf_region *r)
+{
+	uint32_t steps = r->nsymbols / 2;
+
+	if (r->building == NULL && !start_building_locked(r))
+		return;
+	steps = steps < STEPS_LEAST ? STEPS_LEAST : steps > STEPS_MOST ? STEPS_MOST : steps;
+	r->turn = ++turns;
+	sf_count(SF_INDEX_SLICE);
+	advancing = r;
+	switch (sf_building_slice(r->building, steps)) {
+	case SF_BUILDING_MORE:
+		break;
+	case SF_BUILDING_PLACE:
+		place_locked(r);
+		break;
+	case SF_BUILDING_DONE:
+		finish_locked(r);
+		break;
+	case SF_BUILDING_REFUSED:
+		refuse_locked(r);
+		break;
+	}
+	advancing = NULL;
+}
+
+/* ---- a miss ---- */
+
+static void
+work_locked(const struct dl_find_object *found, bool permanent)
+{
+	struct sf_region *r = sf_region_find(found->dlfo_link_map);
+
+	if (r == NULL || !SF_REGION_ALIVE(r->life)) {
+		r = free_place_locked(found->dlfo_link_map);
+		if (r != NULL)
+			begin_life_locked(r, found, permanent);
+		else
+			sf_count(SF_INDEX_FULL);
+		return;
+	}
+	if (!r->ready && !r->refused)
+		slice_locked(r);
+}
+
+/* Is there anything to do for this region yet? Counts the misses; a lost one does not matter. */
+static bool
+is_due(struct sf_region *r)
+{
+	if (r == NULL || !SF_REGION_ALIVE(sf_load_32(&r->life)))
+		return true;
+	if (sf_load_32(&r->misses) >= MISSES_COLD)
+		return true;
+	sf_store_32(&r->misses, r->misses + 1);
+	return false;
+}
+
+static enum sf_region_miss
+work(const struct dl_find_object *found, bool permanent, uint64_t count)
+{
+	struct sf_hold hold;
+
+	if (permanent)
+		sf_changes_hold_initial(&hold);
+	else if (!sf_changes_hold(&hold, count))
+		return SF_MISS_BUSY;
+	if (sf_lock_try(&lock)) {
+		work_locked(found, permanent);
+		sf_lock_release(&lock);
+	}
+	if (permanent)
+		sf_changes_release_initial(&hold);
+	else
+		sf_changes_release(&hold);
+	return SF_MISS_COLD;
+}
+
+enum sf_region_miss
+sf_region_miss(const void *address)
+{
+	uint64_t count = sf_changes_count(); /* before anything is learnt */
+	struct dl_find_object found;
+	struct sf_region *r;
+	bool permanent;
+
+	sf_fence_load();
+	if (sf_next.find_object((void *)(uintptr_t)address, &found) != 0)
+		return SF_MISS_NOWHERE;
+	permanent = sf_object_initial(found.dlfo_link_map);
+	if (!permanent && !unloads_seen)
+		return SF_MISS_UNSEEN;
+	r = sf_region_find(found.dlfo_link_map);
+	if (r != NULL && sf_load_8(&r->refused) && SF_REGION_ALIVE(sf_load_32(&r->life)))
+		return SF_MISS_REFUSED;
+	if (!is_due(r))
+		return SF_MISS_COLD;
+	return work(&found, permanent, count);
+}
+
+/* ---- start, fork ---- */
+
+bool
+sf_region_init(unsigned int kib, bool watched)
+{
+	struct sf_region *regions = sf_sys_map((REGIONS + 1) * sizeof(struct sf_region));
+
+	if (regions == NULL)
+		return false;
+	for (int i = 0; i <= REGIONS; i++) {
+		regions[i].life = 2; /* an empty entry of the address cache says 0 */
+		regions[i].fname = (const char *const *)&regions[i].own_name;
+	}
+	sf_regions = regions;
+	sf_arena_init(kib);
+	unloads_seen = watched;
+	if (watched)
+		sf_changes_on_move(moved);
+	return true;
+}
+
+void
+sf_region_forked(void)
+{
+	sf_lock_reset(&lock);
+	if (advancing != NULL && !advancing->ready)
+		clear_locked(advancing);
+	advancing = NULL;
+}
