@@ -4,6 +4,7 @@
 #ifndef SYMFAST_H
 #define SYMFAST_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -30,6 +31,33 @@ const char *symfast_state(void);
  * Thread-safe (the sum is not a snapshot of one instant), async-signal-safe.
  */
 int symfast_counter(const char *name, uint64_t *value);
+
+#define SYMFAST_BUILD_ID_MAX 32
+
+/* What symfast_symbolize says about one address. */
+struct symfast_symbol {
+	const char *object;      /* file name as dladdr gives it; NULL: in no object, or not known */
+	const void *object_base; /* where the object's map begins; NULL with `object` */
+	const char *symbol;      /* name as dladdr gives it; NULL: between the dynamic symbols */
+	uint64_t offset;         /* bytes from the symbol, else from object_base, else the address */
+	uint32_t build_id_size;  /* bytes in build_id; 0: none, or not known */
+	uint8_t build_id[SYMFAST_BUILD_ID_MAX];
+};
+
+/* Flag: never ask libc. What no index covers yet stays unknown. */
+#define SYMFAST_SYMBOLIZE_NOWAIT 1u
+
+/*
+ * Objects and symbols of many addresses, as dladdr would name them.
+ * addresses, count: what to look up; program counters, not reduced by one. out: `count` results, each
+ * written. flags: 0 or SYMFAST_SYMBOLIZE_NOWAIT; unknown bits are ignored.
+ * Returns: how many of them lie in a known object. Errors: none; errno and dlerror stay as they are.
+ * The strings belong to the objects and are good for as long as these are loaded; nothing is allocated.
+ * Thread-safe. Async-signal-safe and lock-free with SYMFAST_SYMBOLIZE_NOWAIT; without it, libc's dladdr
+ * is asked for what no index covers: it waits for the loader's lock and is not safe in a handler.
+ */
+size_t symfast_symbolize(void *const *addresses, size_t count, struct symfast_symbol *out,
+			 unsigned int flags);
 
 #ifdef __cplusplus
 }

@@ -86,7 +86,7 @@ sf_address_cached(uintptr_t address, struct sf_location *l)
 	seq = sf_load_32(&e->seq) & ~1u; /* of an odd one, the second look finds another */
 	sf_fence_load();                 /* pairs with the store fence after it was made odd */
 	r = sf_regions + sf_load_32(&e->region);
-	life = sf_load_32(&e->life);
+	l->life = life = sf_load_32(&e->life);
 	sf_location_fill(l, r, sf_load_32(&e->start), sf_load_32(&e->name), sf_load_32(&e->symbol));
 	if (sf_unlikely(sf_load_64((const uint64_t *)&e->address) != address))
 		return false;

@@ -47,6 +47,8 @@
 	X(BACKTRACE_OWN, "backtrace.own", "frames of backtrace_symbols named without libc")        \
 	X(BACKTRACE_ASK, "backtrace.ask", "frames of backtrace_symbols asked of libc one by one")  \
 	X(BACKTRACE_PASS, "backtrace.pass", "calls of backtrace_symbols passed through to libc")   \
+	X(SYMBOLIZE_OWN, "symbolize.own", "addresses of symfast_symbolize named without libc")     \
+	X(SYMBOLIZE_ASK, "symbolize.ask", "those that were left to libc, or unknown")              \
 	X(BYPASS_FIRST, "bypass.first", "first sighting of this question")                         \
 	X(BYPASS_FLOOD, "bypass.flood", "not looked at: a long run of first sightings")            \
 	X(BYPASS_NEXT, "bypass.next", "RTLD_NEXT depends on the caller")                           \

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// backtrace.c: backtrace_symbols and backtrace_symbols_fd: libc's text, from the indexes.
+//
+// Source of the format: glibc's debug/backtracesyms.c and backtracesymsfd.c. Each frame for itself:
+// one that the shim cannot answer is asked of libc's dladdr1, so that a frame in generated code does
+// not cost all the others their index. Names are read from the objects' own memory, as libc does.
+#include <dlfcn.h>
+#include <execinfo.h>
+#include <link.h>
+#include <stdlib.h>
+
+/* As in fast.c: no way round by the GOT. */
+#pragma GCC visibility push(hidden)
+#include "../libc/next.h"
+#include "address.h"
+
+#define FRAMES_MOST 1024 /* libc, too, keeps them on the stack */
+#define WORD_WIDTH  16   /* hexadecimal digits of an address */
+#define NAME_MOST   ((size_t)1 << 30)
+
+struct frame {
+	const char *fname; /* NULL: in no object */
+	const char *sname;
+	uintptr_t saddr; /* the symbol's address; without one, the object's load bias */
+	uintptr_t bias;
+};
+
+static void
+read_frame(struct sf_thread *t, void *address, struct frame *f)
+{
+	struct sf_location l;
+	struct link_map *map;
+	Dl_info info;
+
+	if (sf_address_answer(t, address, &l, SF_BACKTRACE_OWN, SF_BACKTRACE_OWN)) {
+		*f = (struct frame){l.fname, l.sname, l.saddr, l.bias};
+	} else {
+		sf_count_for(t, SF_BACKTRACE_ASK);
+		if (sf_next.dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP))
+			*f = (struct frame){info.dli_fname, info.dli_sname,
+					    (uintptr_t)info.dli_saddr, map->l_addr};
+		else
+			*f = (struct frame){NULL, NULL, 0, 0};
+	}
+	if (f->fname != NULL && f->fname[0] == '\0')
+		f->fname = NULL;
+	if (f->sname == NULL)
+		f->saddr = f->bias;
+}
+
+/* ---- text ---- */
+
+static char *
+put(char *to, const char *text)
+{
+	return sf_bytes_put(to, text, sf_bytes_length(text, NAME_MOST));
+}
+
+static char *
+put_hex(char *to, uintptr_t value)
+{
+	unsigned int digits = value != 0 ? (67 - (unsigned int)__builtin_clzl(value)) / 4 : 1;
+
+	for (unsigned int i = digits; i-- > 0; value >>= 4)
+		to[i] = "0123456789abcdef"[value & 15];
+	return to + digits;
+}
+
+/* printf's %#tx and %p: zero has no prefix, NULL a name of its own. */
+static char *
+put_offset(char *to, uintptr_t value)
+{
+	return put_hex(value != 0 ? put(to, "0x") : to, value);
+}
+
+static char *
+put_pointer(char *to, const void *p)
+{
+	to = put(to, "[");
+	to = p != NULL ? put_offset(to, (uintptr_t)p) : put(to, "(nil)");
+	return put(to, "]");
+}
+
+static uintptr_t
+distance(const void *address, const struct frame *f, bool *ahead)
+{
+	*ahead = (uintptr_t)address >= f->saddr;
+	return *ahead ? (uintptr_t)address - f->saddr : f->saddr - (uintptr_t)address;
+}
+
+static char *
+put_frame(char *to, const void *address, const struct frame *f)
+{
+	uintptr_t offset;
+	bool ahead;
+
+	if (f->fname != NULL) {
+		to = put(put(to, f->fname), "(");
+		if (f->sname != NULL)
+			to = put(to, f->sname);
+		if (f->sname != NULL || f->saddr != 0) {
+			offset = distance(address, f, &ahead);
+			to = put_offset(put(to, ahead ? "+" : "-"), offset);
+		}
+		to = put(to, ") ");
+	}
+	to = put_pointer(to, address);
+	*to++ = '\0';
+	return to;
+}
+
+/* What libc asks malloc for, to the byte. */
+static size_t
+frame_size(const struct frame *f)
+{
+	if (f->fname == NULL)
+		return 5 + WORD_WIDTH;
+	return sf_bytes_length(f->fname, NAME_MOST) +
+	       (f->sname != NULL ? sf_bytes_length(f->sname, NAME_MOST) : 0) + 3 + WORD_WIDTH + 3 +
+	       WORD_WIDTH + 5;
+}
+
+static SF_NOINLINE char **
+own_symbols(void *const *addresses, unsigned int size)
+{
+	struct sf_thread *t = &sf_thread;
+	struct frame frames[size];
+	size_t total = size * sizeof(char *);
+	char **result;
+	char *to;
+
+	for (unsigned int i = 0; i < size; i++) {
+		read_frame(t, addresses[i], &frames[i]);
+		total += frame_size(&frames[i]);
+	}
+	/* The one block of the host's allocator: the caller frees it. */
+	result = malloc(total);
+	if (result == NULL)
+		return NULL;
+	to = (char *)(result + size);
+	for (unsigned int i = 0; i < size; i++) {
+		result[i] = to;
+		to = put_frame(to, addresses[i], &frames[i]);
+	}
+	return result;
+}
+
+/* Where the word says otherwise each frame would go to libc alone: then all go at once. */
+static bool
+serves(int size)
+{
+	return sf_phase == SF_PHASE_LIVE && sf_load_32(&sf_word) == SF_WORD_ON &&
+	       !sf_thread.stock && sf_address_serves() && size > 0 && size <= FRAMES_MOST;
+}
+
+/* Counted as left to libc, if that has been found. */
+static SF_NOINLINE bool
+can_pass(void)
+{
+	if (sf_phase == SF_PHASE_LIVE)
+		sf_count(SF_BACKTRACE_PASS);
+	else if (sf_phase != SF_PHASE_PASS)
+		sf_off_path();
+	return sf_next.backtrace_symbols != NULL;
+}
+
+SF_EXPORT char **
+backtrace_symbols(void *const *addresses, int size)
+{
+	if (serves(size))
+		return own_symbols(addresses, (unsigned int)size);
+	return can_pass() ? sf_next.backtrace_symbols(addresses, size) : NULL;
+}
+
+/* ---- to a file descriptor ---- */
+
+static void
+add(struct iovec *v, int *n, const char *text, size_t length)
+{
+	v[(*n)++] = (struct iovec){(void *)(uintptr_t)text, length};
+}
+
+static void
+add_text(struct iovec *v, int *n, const char *text)
+{
+	add(v, n, text, sf_bytes_length(text, NAME_MOST));
+}
+
+/* One write for each frame, as libc does; libc's own writev, which is a cancellation point. */
+static void
+write_frame(int fd, const void *address, const struct frame *f)
+{
+	char offset[WORD_WIDTH], pointer[WORD_WIDTH];
+	struct iovec v[9];
+	uintptr_t away;
+	bool ahead;
+	int n = 0;
+
+	if (f->fname != NULL)
+		add_text(v, &n, f->fname);
+	if (f->fname != NULL && (f->sname != NULL || f->bias != 0)) {
+		add_text(v, &n, "(");
+		if (f->sname != NULL)
+			add_text(v, &n, f->sname);
+		away = distance(address, f, &ahead);
+		add_text(v, &n, ahead ? "+0x" : "-0x");
+		add(v, &n, offset, (size_t)(put_hex(offset, away) - offset));
+		add_text(v, &n, ")");
+	}
+	add_text(v, &n, "[0x");
+	add(v, &n, pointer, (size_t)(put_hex(pointer, (uintptr_t)address) - pointer));
+	add_text(v, &n, "]\n");
+	sf_next.writev(fd, v, n);
+}
+
+static SF_NOINLINE void
+own_symbols_fd(void *const *addresses, int size, int fd)
+{
+	struct sf_thread *t = &sf_thread;
+
+	for (int i = 0; i < size; i++) {
+		struct frame f;
+
+		read_frame(t, addresses[i], &f);
+		write_frame(fd, addresses[i], &f);
+	}
+}
+
+SF_EXPORT void
+backtrace_symbols_fd(void *const *addresses, int size, int fd)
+{
+	if (serves(size))
+		own_symbols_fd(addresses, size, fd);
+	else if (can_pass())
+		sf_next.backtrace_symbols_fd(addresses, size, fd);
+}
+#pragma GCC visibility pop

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// symbolize.c: symfast_symbolize of include/symfast.h.
+#include "../libc/facts.h"
+#include "address.h"
+
+#include <symfast.h>
+
+_Static_assert(SYMFAST_BUILD_ID_MAX == SF_REGION_ID_MAX, "copied as a whole");
+
+static void
+fill(struct symfast_symbol *out, uintptr_t address, const char *object, uintptr_t base,
+     const char *symbol, uintptr_t start)
+{
+	out->object = object;
+	out->object_base = (const void *)base;
+	out->symbol = symbol;
+	out->offset = address - (symbol != NULL ? start : base);
+	out->build_id_size = 0;
+}
+
+/* The build id, if the region is still the one that answered. */
+static void
+fill_id(struct symfast_symbol *out, const struct sf_region *r, uint32_t life)
+{
+	uint32_t size = r->id_size <= SF_REGION_ID_MAX ? r->id_size : 0;
+
+	sf_bytes_put((char *)out->build_id, (const char *)r->id, SF_REGION_ID_MAX);
+	sf_fence_load(); /* pairs with the fence after a life has ended */
+	if (sf_load_32(&r->life) == life)
+		out->build_id_size = size;
+}
+
+/* By libc's dladdr, which the shim could not answer for. */
+static bool
+ask(uintptr_t address, struct symfast_symbol *out)
+{
+	const struct sf_region *r;
+	struct link_map *map;
+	Dl_info info;
+	uint32_t life;
+
+	if (sf_next.dladdr1 == NULL ||
+	    !sf_next.dladdr1((void *)address, &info, (void **)&map, RTLD_DL_LINKMAP))
+		return false;
+	fill(out, address, info.dli_fname, (uintptr_t)info.dli_fbase, info.dli_sname,
+	     (uintptr_t)info.dli_saddr);
+	r = sf_address_serves() ? sf_region_find(map) : NULL;
+	life = r != NULL ? sf_load_32(&r->life) : 0;
+	sf_fence_load(); /* pairs with the store fence before a life begins */
+	if (SF_REGION_ALIVE(life))
+		fill_id(out, r, life);
+	return true;
+}
+
+static bool
+one(struct sf_thread *t, uintptr_t address, struct symfast_symbol *out, unsigned int flags)
+{
+	struct sf_location l;
+
+	fill(out, address, NULL, 0, NULL, 0);
+	if (sf_phase == SF_PHASE_LIVE &&
+	    sf_address_answer(t, (void *)address, &l, SF_SYMBOLIZE_OWN, SF_SYMBOLIZE_OWN)) {
+		fill(out, address, l.fname, l.fbase, l.sname, l.saddr);
+		fill_id(out, l.region, l.life);
+		return true;
+	}
+	sf_count_for(t, SF_SYMBOLIZE_ASK);
+	return !(flags & SYMFAST_SYMBOLIZE_NOWAIT) && ask(address, out);
+}
+
+SF_EXPORT size_t
+symfast_symbolize(void *const *addresses, size_t count, struct symfast_symbol *out,
+		  unsigned int flags)
+{
+	struct sf_thread *t = &sf_thread;
+	size_t known = 0;
+
+	for (size_t i = 0; i < count; i++)
+		known += one(t, (uintptr_t)addresses[i], &out[i], flags);
+	return known;
+}
