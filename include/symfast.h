@@ -36,11 +36,11 @@ int symfast_counter(const char *name, uint64_t *value);
 
 /* What symfast_symbolize says about one address. */
 struct symfast_symbol {
-	const char *object;      /* file name as dladdr gives it; NULL: in no object, or not known */
+	const char *object; /* file name as dladdr gives it; NULL: in no object, or not known */
 	const void *object_base; /* where the object's map begins; NULL with `object` */
 	const char *symbol;      /* name as dladdr gives it; NULL: between the dynamic symbols */
-	uint64_t offset;         /* bytes from the symbol, else from object_base, else the address */
-	uint32_t build_id_size;  /* bytes in build_id; 0: none, or not known */
+	uint64_t offset;        /* bytes from the symbol, else from object_base, else the address */
+	uint32_t build_id_size; /* bytes in build_id; 0: none, or not known */
 	uint8_t build_id[SYMFAST_BUILD_ID_MAX];
 };
 

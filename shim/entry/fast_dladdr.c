@@ -39,17 +39,28 @@ leave(struct sf_thread *t)
 	return sf_load_32(&sf_word) == SF_WORD_VERIFY;
 }
 
+/* A frame of its own: who jumps on to libc has no location on the stack. */
+static SF_NOINLINE bool
+try_slowly(const void *address, Dl_info *info, void **extra, int flags)
+{
+	struct sf_location l;
+
+	if (!sf_address_answer(&sf_thread, address, &l, SF_DLADDR_HIT, SF_DLADDR_INDEX))
+		return false;
+	answer(info, &l);
+	if (flags == RTLD_DL_SYMENT && extra != NULL)
+		*extra = (void *)(uintptr_t)l.symbol;
+	else if (flags == RTLD_DL_LINKMAP && extra != NULL)
+		*extra = l.map;
+	return true;
+}
+
 static SF_NOINLINE int
 slow_dladdr(const void *address, Dl_info *info)
 {
-	struct sf_thread *t = &sf_thread;
-	struct sf_location l;
-
-	if (sf_address_answer(t, address, &l, SF_DLADDR_HIT, SF_DLADDR_INDEX)) {
-		answer(info, &l);
+	if (try_slowly(address, info, NULL, 0))
 		return 1;
-	}
-	if (leave(t))
+	if (leave(&sf_thread))
 		return sf_address_verify(address, info);
 	return sf_next.dladdr(address, info);
 }
@@ -92,21 +103,12 @@ other_dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 SF_EXPORT int
 dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 {
-	struct sf_thread *t = &sf_thread;
-	struct sf_location l;
-
 	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
 		return other_dladdr1(address, info, extra, flags);
-	if (!sf_address_answer(t, address, &l, SF_DLADDR_HIT, SF_DLADDR_INDEX)) {
-		if (leave(t))
-			return sf_address_verify1(address, info, extra, flags);
-		return sf_next.dladdr1(address, info, extra, flags);
-	}
-	answer(info, &l);
-	if (flags == RTLD_DL_SYMENT && extra != NULL)
-		*extra = (void *)(uintptr_t)l.symbol;
-	else if (flags == RTLD_DL_LINKMAP && extra != NULL)
-		*extra = l.map;
-	return 1;
+	if (try_slowly(address, info, extra, flags))
+		return 1;
+	if (leave(&sf_thread))
+		return sf_address_verify1(address, info, extra, flags);
+	return sf_next.dladdr1(address, info, extra, flags);
 }
 #pragma GCC visibility pop
