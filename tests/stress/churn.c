@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Threads look names up while others open, close and re-open other objects at the same addresses.
+#include "ctl.h"
 #include "stress.h"
 #include <dlfcn.h>
 #include <pthread.h>
@@ -203,6 +204,31 @@ flipper(void *argument)
 	return NULL;
 }
 
+/* Changes the mode under everybody's feet: in bursts, and with pauses in which lives begin and end. */
+static void *
+switcher(void *argument)
+{
+	static const uint32_t words[] = {SYMFAST_SHM_OFF, SYMFAST_SHM_ON, SYMFAST_SHM_OBSERVE,
+					 SYMFAST_SHM_VERIFY, 77};
+	struct symfast_shm_header *segment = stress_segment(getpid());
+	unsigned long *switches = argument;
+	unsigned int seed = 300;
+
+	while (segment && !atomic_load(&stop)) {
+		stress_set(segment, words[rand_r(&seed) % 5]);
+		++*switches;
+		usleep(rand_r(&seed) % 8 ? rand_r(&seed) % 3000 : 30000);
+		/* Half of the time ON: there is more that can go wrong. */
+		stress_set(segment, SYMFAST_SHM_ON);
+		usleep(rand_r(&seed) % 3000);
+	}
+	if (segment)
+		fprintf(stderr, "live: %lu switches, %lu compared, %lu mismatches\n", *switches,
+			(unsigned long)stress_counter(segment, "verify.same"),
+			(unsigned long)stress_control(segment)->mismatches);
+	return NULL;
+}
+
 static void
 check_end(void)
 {
@@ -220,7 +246,8 @@ check_end(void)
 int
 main(int argc, char **argv)
 {
-	pthread_t threads[LOOKERS + OPENERS + 1];
+	pthread_t threads[LOOKERS + OPENERS + 2];
+	unsigned long switches = 0;
 	int i, n = 0;
 
 	stress_begin(argc, argv, 2);
@@ -229,6 +256,8 @@ main(int argc, char **argv)
 	for (i = 0; i < OPENERS; i++)
 		pthread_create(&threads[n++], NULL, opener, (void *)(intptr_t)i);
 	pthread_create(&threads[n++], NULL, flipper, NULL);
+	if (stress_has(argc, argv, "--live"))
+		pthread_create(&threads[n++], NULL, switcher, &switches);
 	stress_wait();
 	atomic_store(&stop, 1);
 	while (n)

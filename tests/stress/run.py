@@ -6,6 +6,7 @@ run.py same PROGRAM ARGS...       the verdict is equal and good in every mode
 run.py notworse PROGRAM ARGS...   and its lines "hangs ...: N", "deaths ...: N" not worse than bare
 run.py free PROGRAM ARGS...       every look-up line says "free" where the shim is on
 run.py on PROGRAM ARGS...         good where the shim is on; stock may hang, which is only told
+run.py live PROGRAM ARGS...       good while the mode is switched all the time, and compared
 run.py valgrind PROGRAM ARGS...   preloaded under memcheck, which must find nothing
 """
 import math
@@ -33,7 +34,8 @@ def run(command, timeout=TIMEOUT, **extra):
 
 
 def preloaded(command, library, mode, timeout=TIMEOUT):
-    return run(command, timeout, LD_PRELOAD=library, SYMFAST=mode, SYMFAST_STATS='1')
+    return run(command, timeout, LD_PRELOAD=library, SYMFAST=mode, SYMFAST_STATS='1',
+               SYMFAST_SHM='start')
 
 
 def same(command, library):
@@ -84,8 +86,17 @@ def valgrind(command, library):
     return done.returncode != 0
 
 
+def live(command, library):
+    done = preloaded(command + ['--live'], library, 'on')
+    found = re.search(r'^live: (\d+) switches, (\d+) compared, (\d+) mismatches$', done.stderr, re.M)
+    if done.returncode or not found:
+        return True
+    switches, compared, mismatches = map(int, found.groups())
+    return switches < 200 or compared < 1000 or mismatches > 0
+
+
 def main():
-    check = {'same': same, 'notworse': notworse, 'free': free, 'on': on,
+    check = {'same': same, 'notworse': notworse, 'free': free, 'on': on, 'live': live,
              'valgrind': valgrind}[sys.argv[1]]
     library = os.path.abspath(os.environ['SYMFAST_LIB'])
     if not os.path.exists(library):
