@@ -143,7 +143,7 @@ sf_breaker_poll(void)
 {
 	struct symfast_shm_control *c = &sf_control;
 
-	if (sf_load_32(&c->breaker) != SYMFAST_SHM_BREAKER_OPEN ||
+	if (sf_load_32(&c->breaker) != SYMFAST_SHM_BREAKER_OPEN || sf_load_64(&retry_at) == 0 ||
 	    now_ns(CLOCK_MONOTONIC) < sf_load_64(&retry_at))
 		return;
 	sf_store_8(&sf_breaker_waiting, 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // canary.h: is this process one of those that SYMFAST holds for?
 //
-// The bucket of a key is a hash with a fixed seed, so the same key falls into the same bucket at
+// The bucket of a key is its XXH64 modulo 10000, so the same key falls into the same bucket at
 // every start, on every machine and in every release; whoever is chosen at 5 % is chosen at 50 %.
 #ifndef SF_CANARY_H
 #define SF_CANARY_H

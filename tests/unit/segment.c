@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// segment.c: the file and what is in it: layout, names, modes, forks, refusals of every kind.
+#include "unit.h"
+
+#include "map/thread.h"
+#include "observe/counters.h"
+#include "observe/histogram.h"
+#include "rollout/mode.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const char unit_name[] = "segment";
+
+static char dir[64] = "/dev/shm/sf-unit-XXXXXX";
+
+static void
+begin(bool may)
+{
+	if (strchr(dir, 'X') != NULL)
+		ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert(sf_segment_init(may, dir));
+	sf_counters_init();
+	sf_histogram_init();
+	sf_control.phase = SYMFAST_SHM_PHASE_LIVE;
+}
+
+static void
+end(void)
+{
+	sf_segment_close();
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+
+static const char *
+path_of(pid_t pid)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/symfast.%u.%d", dir, geteuid(), (int)pid);
+	return path;
+}
+
+/* As another process would: its own map of the file. */
+static struct symfast_shm_header *
+map_of(pid_t pid)
+{
+	int fd = open(path_of(pid), O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	void *map;
+
+	if (fd < 0)
+		return NULL;
+	map = mmap(NULL, SYMFAST_SHM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	ck_assert_ptr_ne(map, MAP_FAILED);
+	return map;
+}
+
+static struct symfast_shm_control *
+control_of(struct symfast_shm_header *h)
+{
+	return (void *)((char *)h + SYMFAST_SHM_CONTROL);
+}
+
+static uint64_t
+sum_of(const struct symfast_shm_header *h, enum sf_counter id)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < h->counters.blocks_used; i++)
+		sum += ((const uint64_t *)(const void *)((const char *)h +
+							 h->counters.blocks_offset +
+							 i * h->counters.block_stride))[id];
+	return sum;
+}
+
+START_TEST(nothing_is_made_before_it_is_due)
+{
+	begin(true);
+	ck_assert_int_eq(access(path_of(getpid()), F_OK), -1);
+	ck_assert_uint_eq(sf_segment_due, 1);
+	sf_segment_open();
+	ck_assert_int_eq(access(path_of(getpid()), F_OK), 0);
+	ck_assert_uint_eq(sf_segment_due, 0);
+	sf_segment_open();
+	sf_segment_close();
+	ck_assert_int_eq(access(path_of(getpid()), F_OK), -1);
+	end();
+}
+END_TEST
+
+START_TEST(header_and_sections)
+{
+	struct symfast_shm_header *h;
+	struct stat st;
+	char exe[256] = "";
+
+	begin(true);
+	sf_segment_open();
+	ck_assert_int_eq(stat(path_of(getpid()), &st), 0);
+	ck_assert_uint_eq(st.st_mode, S_IFREG | 0600);
+	ck_assert_uint_eq((unsigned long)st.st_size, SYMFAST_SHM_SIZE);
+	h = map_of(getpid());
+	ck_assert_int_eq(memcmp(h->magic, SYMFAST_SHM_MAGIC, sizeof(h->magic)), 0);
+	ck_assert_uint_eq(h->version, SYMFAST_SHM_VERSION);
+	ck_assert_uint_eq(h->size, SYMFAST_SHM_SIZE);
+	ck_assert_uint_eq(h->pid, (unsigned int)getpid());
+	ck_assert_uint_eq(h->uid, geteuid());
+	ck_assert_uint_eq(h->parent_pid, 0);
+	ck_assert_uint_ne(h->start_time, 0);
+	ck_assert_uint_ne(h->pid_space, 0);
+	ck_assert_uint_ne(h->ticks_first, 0);
+	ck_assert_str_eq(h->library, SF_VERSION);
+	ck_assert_int_gt(readlink("/proc/self/exe", exe, sizeof(exe) - 1), 0);
+	ck_assert_str_eq(h->exe, exe);
+	/* Every section within the file, and none over another. */
+	ck_assert_uint_le(h->header_size, h->counters.names_offset);
+	ck_assert_uint_eq(h->histograms.used, SF_TIMED_COUNT * 2);
+	ck_assert_uint_le(h->histograms.offset + h->histograms.capacity * h->histograms.stride,
+			  h->sites.offset);
+	ck_assert_uint_le(h->objects.offset + h->objects.capacity * h->objects.stride,
+			  h->go.blocks_offset);
+	ck_assert_uint_le(h->counters.blocks_offset +
+				  h->counters.block_capacity * h->counters.block_stride,
+			  h->size);
+	end();
+}
+END_TEST
+
+/* Field 22 of /proc/self/stat, by other means than the segment's. */
+START_TEST(start_time)
+{
+	char text[1024], *p;
+	unsigned long long start = 0;
+	FILE *f = fopen("/proc/self/stat", "r");
+
+	ck_assert_ptr_nonnull(fgets(text, sizeof(text), f));
+	fclose(f);
+	p = strrchr(text, ')') + 2;
+	for (int i = 3; i < 22; i++)
+		p = strchr(p, ' ') + 1;
+	start = strtoull(p, NULL, 10);
+	begin(true);
+	sf_segment_open();
+	ck_assert_uint_eq(sf_page.header.start_time, start);
+	end();
+}
+END_TEST
+
+START_TEST(names_as_the_table_says)
+{
+	struct symfast_shm_header *h;
+	const char *word;
+
+	begin(true);
+	sf_segment_open();
+	h = map_of(getpid());
+	ck_assert_uint_eq(h->counters.names_count, SF_COUNTER_COUNT);
+	word = (const char *)h + h->counters.names_offset;
+	for (enum sf_counter i = 0; i < SF_COUNTER_COUNT; i++, word += strlen(word) + 1)
+		ck_assert_str_eq(word, sf_counters_name(i));
+	ck_assert_ptr_eq(word,
+			 (const char *)h + h->counters.names_offset + h->counters.names_bytes);
+	ck_assert_uint_eq(h->functions_count, SF_TIMED_COUNT);
+	word = (const char *)h + h->functions_offset;
+	for (enum sf_timed i = 0; i < SF_TIMED_COUNT; i++, word += strlen(word) + 1)
+		ck_assert_str_eq(word, sf_histogram_name(i));
+	end();
+}
+END_TEST
+
+START_TEST(counts_of_before_and_after_are_in_the_file)
+{
+	static struct sf_counters own;
+	struct symfast_shm_header *h;
+	uint64_t *n;
+
+	begin(true);
+	n = sf_counters_take(&own);
+	n[SF_DLSYM_HIT] = 41;
+	sf_counters_add_shared(SF_DLSYM_PASS);
+	sf_segment_open();
+	h = map_of(getpid());
+	ck_assert_uint_eq(sum_of(h, SF_DLSYM_HIT), 41);
+	n[SF_DLSYM_HIT]++;
+	sf_counters_add_shared(SF_DLSYM_PASS);
+	sf_histogram_add(SF_TIMED_DLSYM, SF_ARM_MAP, 7);
+	ck_assert_uint_eq(sum_of(h, SF_DLSYM_HIT), 42);
+	ck_assert_uint_eq(sum_of(h, SF_DLSYM_PASS), 2);
+	ck_assert_uint_eq(sf_counters_sum(SF_DLSYM_HIT), 42);
+	ck_assert_uint_eq(
+		((struct symfast_shm_histogram *)(void *)((char *)h + h->histograms.offset))[1]
+			.count,
+		1);
+	end();
+}
+END_TEST
+
+START_TEST(the_word_goes_both_ways)
+{
+	struct symfast_shm_header *h;
+
+	begin(true);
+	sf_segment_set_word(SF_WORD_ON, SYMFAST_SHM_BY_SETTING);
+	sf_segment_open();
+	ck_assert_uint_eq(sf_word, SF_WORD_ON);
+	h = map_of(getpid());
+	symfast_shm_set(control_of(h), SYMFAST_SHM_OBSERVE, SYMFAST_SHM_BY_CTL);
+	ck_assert_uint_eq(sf_word, SF_WORD_OBSERVE);
+	ck_assert_uint_eq(sf_control.go_era, 0);
+	symfast_shm_set(control_of(h), SYMFAST_SHM_ON, SYMFAST_SHM_BY_CTL);
+	ck_assert_uint_eq(sf_control.go_era, sf_control.go_eras);
+	sf_segment_set_word(SF_WORD_VERIFY, SYMFAST_SHM_BY_BREAKER);
+	ck_assert_uint_eq(control_of(h)->word, SYMFAST_SHM_VERIFY);
+	end();
+}
+END_TEST
+
+START_TEST(what_is_left_of_an_earlier_process_is_replaced)
+{
+	int fd;
+
+	begin(true);
+	fd = open(path_of(getpid()), O_CREAT | O_WRONLY, 0600);
+	ck_assert_int_eq(write(fd, "old", 3), 3);
+	sf_segment_open();
+	ck_assert_int_eq(pwrite(fd, "XXXX", 4, 0), 4); /* to the old file: nobody's any more */
+	close(fd);
+	ck_assert_int_eq(memcmp(map_of(getpid())->magic, SYMFAST_SHM_MAGIC, 8), 0);
+	end();
+}
+END_TEST
+
+/* A link planted at the name is not followed. */
+START_TEST(a_symlink_is_not_followed)
+{
+	char victim[96];
+	struct stat st;
+	int fd;
+
+	begin(true);
+	snprintf(victim, sizeof(victim), "%s/victim", dir);
+	fd = open(victim, O_CREAT | O_WRONLY, 0600);
+	close(fd);
+	ck_assert_int_eq(symlink(victim, path_of(getpid())), 0);
+	sf_segment_open();
+	ck_assert_int_eq(lstat(path_of(getpid()), &st), 0);
+	ck_assert(S_ISREG(st.st_mode));
+	ck_assert_int_eq(stat(victim, &st), 0);
+	ck_assert_int_eq(st.st_size, 0);
+	unlink(victim);
+	end();
+}
+END_TEST
+
+START_TEST(no_directory_no_file)
+{
+	begin(true);
+	rmdir(dir);
+	sf_segment_open();
+	ck_assert_uint_eq(sf_segment_due, 0);
+	sf_counters_add_shared(SF_DLSYM_HIT);
+	ck_assert_uint_eq(sf_counters_sum(SF_DLSYM_HIT), 1);
+	sf_segment_set_word(SF_WORD_ON, SYMFAST_SHM_BY_SETTING);
+	ck_assert_uint_eq(sf_word, SF_WORD_ON);
+	sf_segment_close();
+}
+END_TEST
+
+START_TEST(where_none_may_be_made_none_is)
+{
+	begin(false);
+	ck_assert_uint_eq(sf_segment_due, 0);
+	sf_segment_open();
+	ck_assert_int_eq(access(path_of(getpid()), F_OK), -1);
+	end();
+}
+END_TEST
+
+/* A larger file would be a signal, not an error. */
+START_TEST(a_limit_of_file_size)
+{
+	struct rlimit limit = {SYMFAST_SHM_SIZE - 1, SYMFAST_SHM_SIZE - 1};
+
+	begin(true);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	sf_segment_open();
+	ck_assert_int_eq(access(path_of(getpid()), F_OK), -1);
+	end();
+}
+END_TEST
+
+/* A tmpfs of `pages` pages is full sooner or later: no signal, and every count is there. */
+START_TEST(a_full_tmpfs)
+{
+	static struct sf_counters own[64];
+	char options[32];
+
+	begin(true);
+	snprintf(options, sizeof(options), "size=%dk", 4 * _i);
+	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("none", dir, "tmpfs", 0, options) != 0) {
+		end();
+		return; /* not root: nothing to be seen here */
+	}
+	sf_segment_open();
+	for (size_t i = 0; i < COUNT_OF(own); i++)
+		sf_counters_take(&own[i])[SF_DLSYM_HIT] += 1;
+	for (int i = 0; i < SF_TIMED_COUNT; i++)
+		sf_histogram_add((enum sf_timed)i, SF_ARM_MAP, 1ull << i * 6);
+	ck_assert_uint_eq(sf_counters_sum(SF_DLSYM_HIT), COUNT_OF(own));
+	sf_segment_close();
+	ck_assert_int_eq(umount2(dir, MNT_DETACH), 0);
+	end();
+}
+END_TEST
+
+static void
+in_child(void)
+{
+	struct symfast_shm_header *h;
+
+	sf_segment_forked();
+	sf_counters_reset();
+	if (sf_counters_sum(SF_DLSYM_HIT) != 0)
+		_exit(1);
+	sf_thread.n[SF_DLSYM_HIT] += 1000; /* the same place as in the parent */
+	if (sf_counters_sum(SF_DLSYM_HIT) != 1000)
+		_exit(2);
+	/* One switch for both, until the child has a file of its own. */
+	if (sf_word != SF_WORD_ON || access(path_of(getpid()), F_OK) == 0)
+		_exit(3);
+	sf_segment_close();
+	if (access(path_of(getppid()), F_OK) != 0)
+		_exit(4);
+	sf_segment_open();
+	h = map_of(getpid());
+	if (h == NULL || h->pid != (uint32_t)getpid() || h->parent_pid != (uint32_t)getppid())
+		_exit(5);
+	if (sum_of(h, SF_DLSYM_HIT) != 1000)
+		_exit(6);
+	sf_segment_set_word(SF_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
+	if (control_of(h)->word != SYMFAST_SHM_OFF)
+		_exit(7);
+	sf_segment_close();
+	_exit(access(path_of(getpid()), F_OK) == 0 ? 8 : 0);
+}
+
+START_TEST(a_child_counts_for_itself)
+{
+	static struct sf_counters own;
+	struct symfast_shm_header *h;
+	int status;
+
+	begin(true);
+	sf_thread.n = sf_counters_take(&own);
+	sf_thread.n[SF_DLSYM_HIT] = 5;
+	sf_segment_set_word(SF_WORD_ON, SYMFAST_SHM_BY_SETTING);
+	sf_segment_open();
+	if (fork() == 0)
+		in_child();
+	ck_assert_int_gt(wait(&status), 0);
+	ck_assert_int_eq(status, 0);
+	h = map_of(getpid());
+	ck_assert_uint_eq(sum_of(h, SF_DLSYM_HIT), 5);
+	ck_assert_uint_eq(sf_word, SF_WORD_ON);
+	end();
+}
+END_TEST
+
+START_TEST(it_survives_a_crash)
+{
+	struct symfast_shm_header *h;
+	int status;
+	pid_t pid;
+
+	begin(true);
+	pid = fork();
+	if (pid == 0) {
+		sf_segment_forked();
+		sf_counters_add_shared(SF_DLSYM_HIT);
+		sf_segment_open();
+		kill(getpid(), SIGKILL);
+	}
+	ck_assert_int_gt(waitpid(pid, &status, 0), 0);
+	h = map_of(pid);
+	ck_assert_ptr_nonnull(h);
+	ck_assert_uint_eq(sum_of(h, SF_DLSYM_HIT), 1);
+	unlink(path_of(pid));
+	end();
+}
+END_TEST
+
+START_TEST(a_note_of_a_process_that_is_not_served)
+{
+	struct symfast_shm_header *h;
+
+	begin(false);
+	sf_control.phase = SYMFAST_SHM_PHASE_PASS;
+	strcpy(sf_control.why, "canary");
+	sf_segment_leave_note(dir);
+	h = map_of(getpid());
+	ck_assert_uint_eq(control_of(h)->phase, SYMFAST_SHM_PHASE_PASS);
+	ck_assert_str_eq(control_of(h)->why, "canary");
+	/* Nobody listens. */
+	symfast_shm_set(control_of(h), SYMFAST_SHM_ON, SYMFAST_SHM_BY_CTL);
+	ck_assert_uint_eq(sf_word, SF_WORD_OFF);
+	end();
+}
+END_TEST
+
+/* No file descriptor is left behind. */
+START_TEST(no_descriptor_stays_open)
+{
+	int before = dup(0), after;
+
+	close(before);
+	begin(true);
+	sf_segment_open();
+	after = dup(0);
+	ck_assert_int_eq(before, after);
+	end();
+}
+END_TEST
+
+void
+unit_tests(TCase *tests)
+{
+	tcase_add_test(tests, nothing_is_made_before_it_is_due);
+	tcase_add_test(tests, header_and_sections);
+	tcase_add_test(tests, start_time);
+	tcase_add_test(tests, names_as_the_table_says);
+	tcase_add_test(tests, counts_of_before_and_after_are_in_the_file);
+	tcase_add_test(tests, the_word_goes_both_ways);
+	tcase_add_test(tests, what_is_left_of_an_earlier_process_is_replaced);
+	tcase_add_test(tests, a_symlink_is_not_followed);
+	tcase_add_test(tests, no_directory_no_file);
+	tcase_add_test(tests, where_none_may_be_made_none_is);
+	tcase_add_test(tests, a_limit_of_file_size);
+	tcase_add_loop_test(tests, a_full_tmpfs, 1, 16);
+	tcase_add_test(tests, a_child_counts_for_itself);
+	tcase_add_test(tests, it_survives_a_crash);
+	tcase_add_test(tests, a_note_of_a_process_that_is_not_served);
+	tcase_add_test(tests, no_descriptor_stays_open);
+}
