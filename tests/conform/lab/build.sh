@@ -59,6 +59,16 @@ so org/near.so "$src/obj.c" -DNAME=near -DV=323
 so kinds.so "$src/kinds.c" -fcommon -ftls-model=global-dynamic
 so versions.so "$src/versions.c" -Wl,--version-script="$src/versions.map"
 so bare.so "$src/bare.c" -nostdlib
+# symbols for dladdr: two hash styles, a dense and a wide one, without .symtab, almost none
+for odd in 'wide 7 65536 3000' 'dense 8 256 400'; do
+	set -- $odd
+	awk -v seed="$2" -v range="$3" -v count="$4" -f "$src/odd.awk" >"$out/odd_$1.S"
+	for style in gnu sysv; do
+		so "odd_$1_$style.so" "$out/odd_$1.S" -nostdlib -Wl,--hash-style=$style
+	done
+done
+so stripped.so "$src/kinds.c" -fcommon -ftls-model=global-dynamic -s
+so nothing.so "$src/bare.c" -nostdlib -fvisibility=hidden
 # lives
 for n in ev1 ev2 ev3 ev4; do
 	events $n ${n#ev}
