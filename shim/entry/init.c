@@ -70,6 +70,7 @@ forked_child(void)
 	sf_address_forked();
 	sf_counters_reset();
 	sf_go_forked();
+	sf_go_serve(sf_load_32(&sf_word) == SF_WORD_ON);
 	if (sf_thread.open_depth == 0 && sf_thread.open_mark == 0)
 		sf_object_global_settle();
 }
@@ -108,7 +109,7 @@ log_line(const char *text)
 	sf_line_write(&l);
 }
 
-static void
+static enum sf_go_state
 start_go(void)
 {
 	const struct sf_go_env env = {
@@ -122,7 +123,35 @@ start_go(void)
 		.errno_location = __errno_location,
 	};
 
-	sf_go_init(&env);
+	return sf_go_init(&env);
+}
+
+static void
+switch_go(uint32_t word)
+{
+	sf_go_serve(word == SF_WORD_ON);
+}
+
+/* Lets readers of the segment see the Go room, and `symfast ctl` switch it. */
+static void
+show_go(enum sf_go_state state)
+{
+	static const char *const words[] = {"none", "off", "libc", "detour"};
+	struct sf_go_live live;
+
+	sf_bytes_cut(sf_control.go_state, words[state], sizeof(sf_control.go_state));
+	if (state != SF_GO_STATE_LIBC && state != SF_GO_STATE_DETOUR)
+		return;
+	sf_go_live(&live);
+	sf_bytes_cut(sf_control.go_refusal, live.refusal, sizeof(sf_control.go_refusal));
+	sf_control.go_era = live.era;
+	sf_control.go_eras = live.eras;
+	sf_segment_names(SF_TEXT_GO, (struct sf_wordlist){live.stripe_names, live.stripe_count});
+	sf_segment_names(SF_TEXT_GO_FILL, (struct sf_wordlist){live.fill_names, live.fill_count});
+	sf_segment_overlay(live.control, 0);
+	sf_segment_overlay(live.stripes, SF_SEGMENT_GO);
+	sf_segment_overlay(live.fills, SF_SEGMENT_GO_FILL);
+	sf_segment_on_word = switch_go;
 }
 
 /* Where statistics go, and who may be timed. */
@@ -156,13 +185,17 @@ start_phdr(void)
 static void
 start_live(const struct sf_decision *m)
 {
+	enum sf_go_state go = SF_GO_STATE_NO_HOST;
+
 	sf_mode_start(m, "");
 	sf_killfile_start();
 	/* Where plugin.Open is served at all, its code is changed: not for those who only look on. */
 	if (m->word == SF_WORD_ON)
-		start_go();
-	if (sf_settings.shm == SF_SHM_START || m->reason != SYMFAST_SHM_BY_SETTING ||
-	    sf_control.canary_share < 10000 || m->ab_share != 0 || sf_control.kill_file[0] != '\0')
+		go = start_go();
+	show_go(go);
+	if (sf_settings.shm == SF_SHM_START || go >= SF_GO_STATE_LIBC ||
+	    m->reason != SYMFAST_SHM_BY_SETTING || sf_control.canary_share < 10000 ||
+	    m->ab_share != 0 || sf_control.kill_file[0] != '\0')
 		sf_segment_open();
 }
 

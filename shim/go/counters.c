@@ -6,12 +6,10 @@
 static const char *const stripe_names[] = {
 #define SF_GO_NAME(id, name, text) name,
 	SF_GO_STRIPE_COUNTERS(SF_GO_NAME)};
-static const char *const fill_names[] = {SF_GO_FILL_COUNTERS(SF_GO_NAME)};
+static const char *const fill_names[] = {SF_GO_FILL_COUNTERS(SF_GO_NAME)
 #undef SF_GO_NAME
-
-static const char *const refused_names[] = {
 #define SF_GO_NAME(id, word, text) "go.refused." word,
-	SF_GO_REFUSALS(SF_GO_NAME)
+						 SF_GO_REFUSALS(SF_GO_NAME)
 #undef SF_GO_NAME
 };
 
@@ -33,7 +31,29 @@ sf_go_counters(void (*each)(void *arg, const char *name, uint64_t value), void *
 	for (int id = 0; id < SF_GO_FILL_COUNT; id++)
 		each(arg, fill_names[id], __atomic_load_n(&t->fills[id], __ATOMIC_RELAXED));
 	for (int why = SF_GO_REFUSE_NONE + 1; why < SF_GO_REFUSAL_COUNT; why++)
-		each(arg, refused_names[why], sf_go_refused == (enum sf_go_refusal)why);
+		each(arg, fill_names[SF_GO_FILL_COUNT + why],
+		     sf_go_refused == (enum sf_go_refusal)why);
+}
+
+void
+sf_go_live(struct sf_go_live *out)
+{
+	struct sf_go_table *t = &sf_go_table;
+
+	if (sf_go_refused)
+		t->refusals[sf_go_refused] = 1;
+	*out = (struct sf_go_live){
+		.control = t->gap,
+		.stripes = t->stripe,
+		.fills = t->fills,
+		.era = t->era,
+		.eras = t->eras,
+		.stripe_names = stripe_names,
+		.fill_names = fill_names,
+		.stripe_count = SF_GO_STRIPE_COUNT,
+		.refusal = sf_go_refused ? sf_go_refusal_word(sf_go_refused) : "",
+		.fill_count = SF_GO_FILL_COUNT + SF_GO_REFUSAL_COUNT,
+	};
 }
 
 void

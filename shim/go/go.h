@@ -56,6 +56,20 @@ char *sf_go_realpath(const char *name, char *out);
 // Calls each(arg, "go.hit", value) for every counter; also "go.refused.<word>" as 0 or 1.
 void sf_go_counters(void (*each)(void *arg, const char *name, uint64_t value), void *arg);
 
+// For live readers: three pages of the room's own, over which pages of a shared file may be mapped
+// once they have the same contents, and the names of what stands in two of them.
+struct sf_go_live {
+	void *control; // era and eras at the offsets of symfast_shm.h's control
+	void *stripes; // one block of counters for each CPU
+	void *fills;   // one block
+	uint32_t era, eras;
+	const char *const *stripe_names;
+	const char *const *fill_names;
+	uint32_t stripe_count, fill_count;
+	const char *refusal; // word of go.refused.*, "" if there is none
+};
+void sf_go_live(struct sf_go_live *out);
+
 // Forgets counters and locks in the child after fork.
 void sf_go_forked(void);
 

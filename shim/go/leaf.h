@@ -14,15 +14,22 @@
 #define SF_GO_LEAF_H
 
 #include "../base/attr.h"
+#include "../image/go_plugin.h"
 #include <time.h>
 
-#define SF_GO_SLOTS    2048         // probe table; never more than half full
-#define SF_GO_ENTRIES  1024         // names
-#define SF_GO_VARIANTS 4            // identities per name: what a switched symlink has pointed to
-#define SF_GO_NAME_MAX 4095         // PATH_MAX without its NUL: a longer name cannot be opened
-#define SF_GO_ARENA    (512u << 10) // all entries together
-#define SF_GO_STRIPES  64           // counter lines; one per CPU on machines up to that size
-#define SF_GO_NULL_MAX 4096         // Go panics recoverably for addresses below; so must we
+#define SF_GO_SLOTS     2048         // probe table; never more than half full
+#define SF_GO_ENTRIES   1024         // names
+#define SF_GO_VARIANTS  4            // identities per name: what a switched symlink has pointed to
+#define SF_GO_NAME_MAX  4095         // PATH_MAX without its NUL: a longer name cannot be opened
+#define SF_GO_ARENA     (512u << 10) // all entries together
+#define SF_GO_STRIPES   64           // counter lines; one per CPU on machines up to that size
+#define SF_GO_SWITCH_AT 1640         // symfast_shm.h: control.go_era in the file's first page
+#ifdef __x86_64__
+#define SF_GO_PAGE 4096
+#else
+#define SF_GO_PAGE 65536
+#endif
+#define SF_GO_NULL_MAX 4096 // Go panics recoverably for addresses below; so must we
 
 // X(ID, "name", "meaning"): counted on a stripe, by readers; 8 words fill its cache line.
 #define SF_GO_STRIPE_COUNTERS(X)                                                                   \
@@ -88,16 +95,24 @@ struct sf_go_table {
 	int (*clock)(clockid_t id, struct timespec *out);
 	intptr_t rseq; // offset of glibc's struct rseq from the thread pointer; 0 = none
 	struct sf_go_entry **slots;
-	uint32_t era;  // 0: the switch is off, everything is a miss; else the time since it is on
-	uint32_t eras; // how many there were; sf_go_serve() alone
 	// Writer's own.
 	char *arena SF_CACHE;
 	size_t used;
 	uint32_t entries;
 	uint32_t filling;
-	uint64_t fills[SF_GO_FILL_COUNT];
 	char path[SF_GO_NAME_MAX + 1]; // NUL-terminated copy for the kernel
-	struct sf_go_stripe stripe[SF_GO_STRIPES];
+	// Pages that the statistics segment is laid over (go.h, sf_go_live), so that another process
+	// can read the counts and throw the switch. Each field stands where the file has it.
+	struct {
+		char gap[SF_GO_SWITCH_AT];
+		uint32_t era;  // 0: off, everything is a miss; else the time since it is on
+		uint32_t eras; // how many there were; sf_go_serve() and `symfast ctl` alone
+	} __attribute__((aligned(SF_GO_PAGE)));
+	struct {
+		uint64_t fills[SF_GO_FILL_COUNT];
+		uint64_t refusals[SF_GO_REFUSAL_COUNT]; // 1: refused for that reason
+	} __attribute__((aligned(SF_GO_PAGE)));
+	struct sf_go_stripe stripe[SF_GO_STRIPES] __attribute__((aligned(SF_GO_PAGE)));
 };
 
 // Where the writer finds its arguments, as offsets from the goroutine's RSP at the fill site.

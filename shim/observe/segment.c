@@ -16,6 +16,7 @@
 /* A page of its own in .bss; the symbol that every hit reads. */
 __attribute__((aligned(SF_PAGE))) struct sf_page sf_page;
 uint8_t sf_segment_due;
+void (*sf_segment_on_word)(uint32_t word);
 
 static char *area;
 static uint8_t allowed; /* a file may be made by this process and its children */
@@ -26,7 +27,12 @@ static uint32_t blocks; /* given out */
 static uint64_t touched[PAGES / 64];
 static struct sf_wordlist texts[4];
 static uint32_t word_turn, last_word, last_reason; /* words set by this process, by any thread */
-static struct sf_lock lock = SF_LOCK_INIT;         /* the file, touching, giving out blocks */
+static struct overlay {
+	void *page;
+	size_t offset;
+} overlays[SF_SEGMENT_OVERLAYS];
+static uint32_t overlay_count;
+static struct sf_lock lock = SF_LOCK_INIT; /* the file, touching, giving out blocks */
 
 void *
 sf_segment_at(size_t offset)
@@ -221,21 +227,36 @@ map_page_locked(int fd)
 	return true;
 }
 
-/* What may hold something already is the blocks given out so far. */
+/* Pages that were touched hold something, or are written without a look: they go to the file. */
 static bool
 map_area_locked(int fd)
 {
-	size_t n = (size_t)blocks * SF_SEGMENT_BLOCK;
+	for (size_t p = 1; p < PAGES; p++)
+		if (is_touched(p) && !sf_file_write(fd, area + p * SF_PAGE, SF_PAGE, p * SF_PAGE))
+			return false;
+	return map_over(area + SF_PAGE, SYMFAST_SHM_SIZE - SF_PAGE, fd, SF_PAGE);
+}
 
-	if (n != 0 && !sf_file_write(fd, sf_segment_block_at(0), n, SF_SEGMENT_BLOCKS))
-		return false;
-	if (!map_over(area + SF_PAGE, SYMFAST_SHM_SIZE - SF_PAGE, fd, SF_PAGE))
-		return false;
-	for (size_t i = 0; i < PAGES / 64; i++)
-		sf_store_64(&touched[i], 0);
-	for (size_t p = 0; p * SF_PAGE < n; p++)
-		note_touched_locked(SF_SEGMENT_BLOCKS / SF_PAGE + p);
+/* The first page has been written: what of it lies elsewhere is the same by then. */
+static bool
+map_overlays_locked(int fd)
+{
+	for (uint32_t i = 0; i < overlay_count; i++) {
+		const struct overlay *o = &overlays[i];
+
+		if (o->offset != 0 && !sf_file_write(fd, o->page, SF_PAGE, o->offset))
+			return false;
+		if (!map_over(o->page, SF_PAGE, fd, o->offset))
+			return false;
+	}
 	return true;
+}
+
+void
+sf_segment_overlay(void *page, size_t offset)
+{
+	if (overlay_count < SF_SEGMENT_OVERLAYS)
+		overlays[overlay_count++] = (struct overlay){page, offset};
 }
 
 static void
@@ -249,9 +270,12 @@ make_locked(bool map)
 	if (fd < 0)
 		return;
 	mine = write_header(fd) &&
-	       (map ? map_area_locked(fd) && map_page_locked(fd) : write_control(fd));
+	       (map ? map_area_locked(fd) && map_page_locked(fd) && map_overlays_locked(fd)
+		    : write_control(fd));
 	sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
-	if (!mine)
+	if (mine)
+		sf_file_tidy(maker, sf_page.header.pid_space);
+	else
 		sf_file_unlink();
 }
 
@@ -295,20 +319,26 @@ sf_segment_init(bool may, const char *dir)
 	return true;
 }
 
+static bool
+map_private(void *at, size_t n)
+{
+	return sf_syscall6(SYS_mmap, (long)at, (long)n, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+			   0) == (long)at;
+}
+
+/* The parent's counts stay the parent's. Touched pages are still somebody's, and empty now. */
 void
 sf_segment_forked(void)
 {
 	sf_lock_reset(&lock);
 	forked_from = mine ? maker : forked_from;
-	mine = 0;
-	for (size_t i = 0; i < PAGES / 64; i++)
-		touched[i] = 0;
 	sf_segment_due = allowed;
-	if (area != NULL &&
-	    sf_syscall6(SYS_mmap, (long)area, SYMFAST_SHM_SIZE, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-			0) != (long)area)
+	if (area != NULL && !map_private(area, SYMFAST_SHM_SIZE))
 		area = NULL;
+	for (uint32_t i = 0; mine && i < overlay_count; i++)
+		map_private(overlays[i].page, SF_PAGE);
+	mine = 0;
 }
 
 /* ---- the word and the clock ---- */
@@ -322,6 +352,8 @@ sf_segment_set_word(uint32_t word, enum symfast_shm_reason reason)
 		  1); /* before and after: one of them lies within map_page_locked's two looks */
 	apply_word();
 	sf_faa_32(&word_turn, 1);
+	if (sf_segment_on_word != NULL)
+		sf_segment_on_word(word);
 }
 
 void

@@ -82,6 +82,15 @@ struct sf_wordlist {
 enum sf_segment_text { SF_TEXT_COUNTERS, SF_TEXT_FUNCTIONS, SF_TEXT_GO, SF_TEXT_GO_FILL };
 void sf_segment_names(enum sf_segment_text which, struct sf_wordlist names);
 
+/*
+ * Lays a page of the file over `page` as well, from the next file on; its contents are carried over.
+ * For memory of others that live readers see or write.
+ */
+#define SF_SEGMENT_OVERLAYS 3
+void sf_segment_overlay(void *page, size_t offset);
+/* Called after each sf_segment_set_word() with the word; for switches that are no overlay. */
+extern void (*sf_segment_on_word)(uint32_t word);
+
 /* A new block for one thread's counters, zero; NULL: no more. Any thread; never given back. */
 uint64_t *sf_segment_block(void);
 /* Blocks given out so far, and the n-th of them. */

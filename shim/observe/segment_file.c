@@ -55,16 +55,23 @@ put_number(char *p, uint32_t n)
 	return p;
 }
 
+/* "symfast.UID." */
+static char *
+put_prefix(char *p)
+{
+	p = put_text(p, SYMFAST_SHM_PREFIX);
+	p = put_number(p, (uint32_t)sf_syscall6(SYS_geteuid, 0, 0, 0, 0, 0, 0));
+	*p++ = '.';
+	return p;
+}
+
 static void
 make_path(uint32_t pid)
 {
 	char *p = put_text(path, directory);
 
 	*p++ = '/';
-	p = put_text(p, SYMFAST_SHM_PREFIX);
-	p = put_number(p, (uint32_t)sf_syscall6(SYS_geteuid, 0, 0, 0, 0, 0, 0));
-	*p++ = '.';
-	*put_number(p, pid) = '\0';
+	*put_number(put_prefix(p), pid) = '\0';
 }
 
 /* A file larger than the process may make would not be refused but signalled (SIGXFSZ). */
@@ -107,6 +114,17 @@ sf_file_create(uint32_t pid)
 		return -1;
 	}
 	return (int)fd;
+}
+
+void
+sf_file_tidy(uint32_t pid, uint64_t pid_space)
+{
+	char prefix[32];
+
+	if (pid % 8 != 0)
+		return;
+	*put_prefix(prefix) = '\0';
+	sf_file_sweep(directory, prefix, pid_space);
 }
 
 void

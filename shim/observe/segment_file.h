@@ -22,6 +22,10 @@ bool sf_file_write(int fd, const void *p, size_t n, size_t offset);
 uint32_t sf_file_write_names(int fd, struct sf_wordlist names, size_t offset);
 /* Removes the file that sf_file_create made last. */
 void sf_file_unlink(void);
+/* Removes files of dead processes that were not removed by themselves; not at every call. */
+void sf_file_tidy(uint32_t pid, uint64_t pid_space);
+/* segment_sweep.c: does it, for names that begin with `prefix`. */
+void sf_file_sweep(const char *directory, const char *prefix, uint64_t pid_space);
 /* CLOCK_MONOTONIC or CLOCK_REALTIME in ns. */
 uint64_t sf_file_clock(int clock);
 

@@ -5,6 +5,7 @@
 #include "map/thread.h"
 #include "observe/counters.h"
 #include "observe/histogram.h"
+#include "observe/segment_file.h"
 #include "rollout/mode.h"
 #include <dirent.h>
 #include <errno.h>
@@ -420,6 +421,49 @@ START_TEST(a_note_of_a_process_that_is_not_served)
 }
 END_TEST
 
+/* Of fifty dead processes thirty-two files stay; those of the living, and of others, all. */
+START_TEST(files_of_the_dead_are_swept)
+{
+	char prefix[32], name[160];
+	unsigned int left = 0;
+	DIR *d;
+
+	begin(true);
+	sf_segment_open();
+	for (int i = 0; i < 50; i++) {
+		int fd = open(path_of(4200000 + i), O_CREAT | O_WRONLY, 0600);
+
+		ck_assert_int_gt(write(fd, &sf_page.header, sizeof(sf_page.header)), 0);
+		close(fd);
+	}
+	for (int i = 0; i < 40; i++) {
+		struct symfast_shm_header other = sf_page.header;
+		int fd = open(path_of(4300000 + i), O_CREAT | O_WRONLY, 0600);
+
+		other.pid_space++;
+		ck_assert_int_gt(write(fd, &other, sizeof(other)), 0);
+		close(fd);
+	}
+	snprintf(name, sizeof(name), "%s/symfast.x.4200000", dir);
+	close(open(name, O_CREAT | O_WRONLY, 0600));
+	snprintf(prefix, sizeof(prefix), "symfast.%u.", geteuid());
+	sf_file_sweep(dir, prefix, sf_page.header.pid_space);
+	ck_assert_int_eq(access(path_of(getpid()), F_OK), 0);
+	ck_assert_int_eq(access(name, F_OK), 0);
+	d = opendir(dir);
+	for (struct dirent *e; (e = readdir(d)) != NULL;) {
+		left += strncmp(e->d_name, prefix, strlen(prefix)) == 0;
+		if (e->d_name[0] != '.')
+			unlinkat(dirfd(d), e->d_name, 0);
+	}
+	closedir(d);
+	/* 40 of another namespace, this process, and up to 32 of the dead. */
+	ck_assert_uint_ge(left, 41);
+	ck_assert_uint_le(left, 41 + 32);
+	end();
+}
+END_TEST
+
 /* No file descriptor is left behind. */
 START_TEST(no_descriptor_stays_open)
 {
@@ -452,5 +496,6 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, a_child_counts_for_itself);
 	tcase_add_test(tests, it_survives_a_crash);
 	tcase_add_test(tests, a_note_of_a_process_that_is_not_served);
+	tcase_add_test(tests, files_of_the_dead_are_swept);
 	tcase_add_test(tests, no_descriptor_stays_open);
 }
