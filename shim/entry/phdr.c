@@ -119,11 +119,15 @@ more(struct sf_thread *t, unsigned int walk, struct sf_view *v)
 	return sf_walk_view(t, walk, v) == SF_VIEW_DONE;
 }
 
-/* libc counts what was loaded once, at the beginning of a walk, and reads dlpi_adds each time. */
+/*
+ * libc counts what was loaded once, at the beginning of a walk, and reads dlpi_adds each time; but
+ * there only the callback's own loads can move it.
+ */
 static int
 through(struct sf_thread *t, unsigned int walk, struct sf_view *v, callback_fn *callback, void *arg)
 {
 	const uint64_t loaded = v->loaded;
+	uint64_t adds = v->adds;
 	struct dl_phdr_info info;
 	uint32_t at = 0;
 
@@ -147,16 +151,19 @@ through(struct sf_thread *t, unsigned int walk, struct sf_view *v, callback_fn *
 					     .dlpi_name = o->name,
 					     .dlpi_phdr = o->phdr,
 					     .dlpi_phnum = o->count,
-					     .dlpi_adds = v->adds,
-					     .dlpi_subs = v->adds - loaded,
+					     .dlpi_adds = adds,
+					     .dlpi_subs = adds - loaded,
 					     .dlpi_tls_modid = o->module,
 					     .dlpi_tls_data = sf_listed_block(o)};
 		result = callback(&info, sizeof(info), arg);
 		if (result != 0)
 			return result;
 		at++;
-		if (sf_unlikely(t->changes != changes) && !follow(t, walk, v, self, next, &at))
+		if (sf_likely(t->changes == changes))
+			continue;
+		if (!follow(t, walk, v, self, next, &at))
 			return rest_by_libc(callback, arg, &info);
+		adds = v->adds;
 	}
 }
 

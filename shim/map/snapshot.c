@@ -28,11 +28,11 @@ struct snapshot {
 enum sf_walking sf_snapshot_walking;
 struct sf_turn sf_snapshot_turn SF_CACHE;
 
-static struct snapshot snapshots[SNAPSHOTS];
-static SF_CACHE uint32_t current = NONE; /* written under the loader's lock */
-static uint32_t unloader;                /* id of the thread that is unmapping, 0: nobody is */
-static uint32_t initial_count;           /* the first so many of every list never go */
-static const struct sf_listed *initial;  /* they, in a place of their own */
+static struct snapshot snapshots[SNAPSHOTS + 1]; /* the last one stands for none */
+static SF_CACHE uint32_t current = NONE;         /* written under the loader's lock */
+static uint32_t unloader;               /* id of the thread that is unmapping, 0: nobody is */
+static uint32_t initial_count;          /* the first so many of every list never go */
+static const struct sf_listed *initial; /* they, in a place of their own */
 
 static uint32_t
 id_of(struct sf_thread *t)
@@ -121,7 +121,7 @@ unused(void)
 {
 	bool serial = sf_snapshot_walking == SF_WALKING_SERIAL;
 
-	sf_fence_full(); /* pairs with the atomic add in read_current() and with sf_turn_take() */
+	sf_fence_full(); /* pairs with the one in read_current() and with sf_turn_take() */
 	if (serial && sf_turn_owner(&sf_snapshot_turn) == 0)
 		for (uint32_t i = 0; i < SNAPSHOTS; i++)
 			snapshots[i].retired = 0;
@@ -179,7 +179,7 @@ open_window(struct sf_thread *t)
 		return;
 	}
 	sf_store_32(&unloader, me);
-	sf_fence_full(); /* pairs with the atomic add in read_current() */
+	sf_fence_full(); /* pairs with the one in read_current() */
 	for (unsigned int i = 0; others_read(t); i++) {
 		if (i < 100)
 			sf_stall();
@@ -233,6 +233,7 @@ stop_reading(struct sf_walk *w)
 {
 	if (w->snapshot == 0)
 		return;
+	w->counted = 0;
 	sf_fence_release(); /* what the callback read, before the unload that waits for it */
 	sf_add_32(&snapshots[w->snapshot - 1].readers, (uint32_t)-1);
 	w->snapshot = 0;
@@ -267,14 +268,35 @@ read_current(struct sf_walk *w)
 			sf_fence_load(); /* pairs with the store fence in publish() */
 			return &snapshots[place];
 		}
-		sf_add_32(&snapshots[place].readers,
-			  1); /* a full barrier: pairs with the two above */
 		w->snapshot = (uint8_t)(place + 1);
-		sf_fence_full();
+		sf_add_32(&snapshots[place].readers, 1);
+		sf_fence_full(); /* pairs with the one in unused(), and with the one in open_window() */
 		if (sf_likely(sf_load_32(&current) == place))
 			return &snapshots[place];
 		stop_reading(w);
 	}
+}
+
+/*
+ * Free: a window is open, or about to be, and this walk is inside another one of its thread, in its
+ * callback or in a signal handler. If that one is counted, the unload waits for it: this one sees
+ * everything, and must not wait for the unload. If it is just about to be counted or no longer to be,
+ * nobody knows: libc's own lock decides. In serial an outer walk has the turn, and no window opens.
+ */
+enum outer { OUTER_NONE, OUTER_COUNTED, OUTER_UNSURE };
+
+static enum outer
+outer_walk(const struct sf_thread *t, unsigned int walk)
+{
+	enum outer found = OUTER_NONE;
+
+	while (walk-- > 0) {
+		if (t->walk[walk].counted)
+			return OUTER_COUNTED;
+		if (t->walk[walk].snapshot != 0)
+			found = OUTER_UNSURE;
+	}
+	return found;
 }
 
 enum sf_view_result
@@ -282,18 +304,27 @@ sf_walk_view(struct sf_thread *t, unsigned int walk, struct sf_view *v)
 {
 	struct sf_walk *w = &t->walk[walk];
 	const struct snapshot *s;
+	enum outer outer;
 	uint32_t who;
 
-	stop_reading(w);
-	s = read_current(w);
-	if (s == NULL)
-		return SF_VIEW_NONE;
+	do {
+		stop_reading(w);
+		s = read_current(w);
+		if (s == NULL)
+			return SF_VIEW_NONE;
+		who = sf_load_32(&unloader);
+		sf_fence_load(); /* pairs with the store fence in close_window(): closed means replaced */
+	} while (sf_unlikely(s != &snapshots[sf_load_32(&current)]));
 	*v = (struct sf_view){
 		.objects = s->objects, .count = s->count, .adds = s->adds, .loaded = s->loaded};
-	who = sf_load_32(&unloader);
-	if (sf_likely(who == 0))
+	if (sf_likely(who == 0)) {
+		w->counted = w->snapshot != 0; /* no window was open: the next one waits for us */
 		return SF_VIEW_DONE;
-	if (who == id_of(t)) {
+	}
+	outer = outer_walk(t, walk);
+	if (outer == OUTER_COUNTED)
+		return SF_VIEW_DONE;
+	if (outer == OUTER_UNSURE || who == id_of(t)) {
 		stop_reading(w);
 		return SF_VIEW_INSIDE;
 	}

@@ -43,7 +43,7 @@ struct sf_view {
 enum sf_view_result {
 	SF_VIEW_DONE,
 	SF_VIEW_NONE,  /* no snapshot could be made: ask libc */
-	SF_VIEW_INSIDE /* this very thread is unmapping: ask libc, whose lock it has */
+	SF_VIEW_INSIDE /* an unload that this thread makes, or may hold up: ask libc */
 };
 
 enum sf_walking { SF_WALKING_LIBC, SF_WALKING_SERIAL, SF_WALKING_FREE };

@@ -20,7 +20,8 @@
 /* What an open walk holds: given back when it returns, or when its frame is unwound. */
 struct sf_walk {
 	uint8_t turn;     /* took the turn */
-	uint8_t snapshot; /* 1 + the snapshot that it counts as a reader of, 0: none */
+	uint8_t snapshot; /* 1 + the snapshot that it reads, 0: none */
+	uint8_t counted;  /* and any unload is known to wait for this walk */
 };
 
 struct sf_object;

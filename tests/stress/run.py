@@ -7,6 +7,9 @@ run.py notworse PROGRAM ARGS...   and its lines "hangs ...: N", "deaths ...: N" 
 run.py free PROGRAM ARGS...       every look-up line says "free" where the shim is on
 run.py on PROGRAM ARGS...         good where the shim is on; stock may hang, which is only told
 run.py live PROGRAM ARGS...       good while the mode is switched all the time, and compared
+run.py phdr PROGRAM ARGS...       good bare, and with SYMFAST_PHDR=serial and free under signals, too
+run.py unstuck PROGRAM ARGS...    a line says "stuck" bare, and "free" with SYMFAST_PHDR=serial and free
+run.py walks PROGRAM ARGS...      good with SYMFAST_PHDR=serial and free; stock is not asked
 run.py valgrind PROGRAM ARGS...   preloaded under memcheck, which must find nothing
 """
 import math
@@ -17,6 +20,7 @@ import sys
 
 TIMEOUT = 250
 HANGS = 124
+SKIPPED = 77
 
 
 def run(command, timeout=TIMEOUT, **extra):
@@ -80,6 +84,35 @@ def on(command, library):
     return preloaded(command, library, 'on', timeout=60).returncode != 0
 
 
+def walking(command, library, how):
+    return run(command, timeout=60, LD_PRELOAD=library, SYMFAST_PHDR=how, SYMFAST_STATS='1')
+
+
+def phdr(command, library):
+    done = [run(command), walking(command, library, 'off')]
+    for how, more in (('serial', ['--signals']), ('free', ['--signals', '--free'])):
+        done.append(walking(command + more, library, how))
+        if not re.search(r'^symfast: phdr\.walk [0-9]{4}', done[-1].stderr, re.M):
+            print('hardly a walk without libc')
+            return True
+    return any(d.returncode for d in done)
+
+
+def unstuck(command, library):
+    bare = run(command)
+    if bare.returncode == SKIPPED:
+        sys.exit(SKIPPED)
+    bad = bare.returncode != 0 or 'stuck' not in bare.stdout
+    for how in ('serial', 'free'):
+        other = walking(command, library, how)
+        bad |= other.returncode != 0 or 'stuck' in other.stdout or 'free' not in other.stdout
+    return bad
+
+
+def walks(command, library):
+    return any(walking(command, library, how).returncode for how in ('serial', 'free'))
+
+
 def valgrind(command, library):
     checker = ['valgrind', '-q', '--error-exitcode=77', '--leak-check=no', '--fair-sched=yes']
     done = preloaded(checker + command, library, 'on')
@@ -97,7 +130,7 @@ def live(command, library):
 
 def main():
     check = {'same': same, 'notworse': notworse, 'free': free, 'on': on, 'live': live,
-             'valgrind': valgrind}[sys.argv[1]]
+             'phdr': phdr, 'unstuck': unstuck, 'walks': walks, 'valgrind': valgrind}[sys.argv[1]]
     library = os.path.abspath(os.environ['SYMFAST_LIB'])
     if not os.path.exists(library):
         sys.exit(f'{library}: no such library')
