@@ -98,6 +98,15 @@ sf_sys_auxv(unsigned long type)
 	return found;
 }
 
+bool
+sf_sys_is_mapped(const void *p)
+{
+	unsigned char resident;
+	long page = (long)((uintptr_t)p & ~(uintptr_t)4095);
+
+	return sf_syscall6(SYS_mincore, page, 1, (long)&resident, 0, 0, 0) == 0;
+}
+
 uint32_t
 sf_sys_thread_id(void)
 {

@@ -62,6 +62,8 @@ uint64_t sf_sys_random(void);
 /* The value of auxiliary vector entry `type` from /proc/self/auxv, 0 if unreadable or absent. */
 unsigned long sf_sys_auxv(unsigned long type);
 
+/* Is there a mapping at this address? */
+bool sf_sys_is_mapped(const void *p);
 /* This thread's id, as the kernel counts. */
 uint32_t sf_sys_thread_id(void);
 /* Sleeps while *word == value; may return early. */

@@ -177,7 +177,8 @@ walk(struct sf_thread *t, callback_fn *callback, void *arg)
 
 	__asm__ volatile(".cfi_personality 0x1b, sf_phdr_unwound");
 	number = sf_walk_begin(t);
-	if (sf_likely(sf_walk_view(t, number, &v) == SF_VIEW_DONE)) {
+	/* Looked at again with the turn: whoever stood down has waited for it, and will not again. */
+	if (sf_likely(!sf_load_8(&stood_down) && sf_walk_view(t, number, &v) == SF_VIEW_DONE)) {
 		sf_count_for(t, SF_PHDR_WALK);
 		result = through(t, number, &v, callback, arg);
 	} else {

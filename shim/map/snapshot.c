@@ -410,6 +410,17 @@ sf_snapshot_init(enum sf_walking how)
 	return true;
 }
 
+/* Still there? libc unmaps an object first and strikes it off after that; a fork waits for the former. */
+static bool
+is_left(const struct sf_listed *o)
+{
+	struct link_map *l = NULL;
+	uintptr_t lo, hi;
+
+	return sf_facts_object(o->phdr, &l, &lo, &hi) && l == o->map &&
+	       sf_sys_is_mapped((const void *)lo) && sf_sys_is_mapped(o->phdr);
+}
+
 /*
  * The fork fell into another thread's unload, which nobody will finish: libc's write lock stays taken
  * and libc's list half changed. Of the last snapshot what is still mapped stays.
@@ -420,14 +431,9 @@ keep_what_is_left(void)
 	struct snapshot *s = &snapshots[current];
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < s->count; i++) {
-		struct link_map *l = NULL;
-		uintptr_t lo, hi;
-
-		if (i < initial_count ||
-		    (sf_facts_object(s->objects[i].phdr, &l, &lo, &hi) && l == s->objects[i].map))
+	for (uint32_t i = 0; i < s->count; i++)
+		if (i < initial_count || is_left(&s->objects[i]))
 			s->objects[n++] = s->objects[i];
-	}
 	s->count = n;
 	s->loaded = n;
 }
