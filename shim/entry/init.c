@@ -193,7 +193,7 @@ start_live(const struct sf_decision *m)
 	if (m->word == SF_WORD_ON)
 		go = start_go();
 	show_go(go);
-	if (sf_settings.shm == SF_SHM_START || go >= SF_GO_STATE_LIBC ||
+	if (sf_settings.shm >= SF_SHM_START || go >= SF_GO_STATE_LIBC ||
 	    m->reason != SYMFAST_SHM_BY_SETTING || sf_control.canary_share < 10000 ||
 	    m->ab_share != 0 || sf_control.kill_file[0] != '\0')
 		sf_segment_open();
@@ -248,7 +248,8 @@ stop(void)
 {
 	if (sf_settings.stats)
 		sf_report_end();
-	sf_segment_close();
+	if (sf_settings.shm != SF_SHM_KEEP)
+		sf_segment_close();
 }
 
 void

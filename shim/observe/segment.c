@@ -7,6 +7,7 @@
 #include "../base/sys.h"
 #include "../base/ticks.h"
 #include "segment_file.h"
+#include "settings.h"
 #include <sys/mman.h>
 #include <time.h>
 
@@ -273,10 +274,10 @@ make_locked(bool map)
 	       (map ? map_area_locked(fd) && map_page_locked(fd) && map_overlays_locked(fd)
 		    : write_control(fd));
 	sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
-	if (mine)
-		sf_file_tidy(maker, sf_page.header.pid_space);
-	else
+	if (!mine)
 		sf_file_unlink();
+	else if (sf_settings.shm != SF_SHM_KEEP) /* who keeps files also counts on the dead's */
+		sf_file_tidy(maker, sf_page.header.pid_space);
 }
 
 void

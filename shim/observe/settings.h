@@ -12,7 +12,7 @@
 enum sf_mode { SF_MODE_OFF, SF_MODE_OBSERVE, SF_MODE_VERIFY, SF_MODE_ON, SF_MODE_AB };
 enum sf_phdr_mode { SF_PHDR_OFF, SF_PHDR_SERIAL, SF_PHDR_FREE };
 enum sf_go_mode { SF_GO_OFF, SF_GO_LIBC, SF_GO_STRICT, SF_GO_ON };
-enum sf_shm { SF_SHM_OFF, SF_SHM_ON, SF_SHM_START };
+enum sf_shm { SF_SHM_OFF, SF_SHM_ON, SF_SHM_START, SF_SHM_KEEP };
 
 /*
  * W(name, variable, default, words, text): one of `words` (separated by '|', the value is the
@@ -40,8 +40,9 @@ enum sf_shm { SF_SHM_OFF, SF_SHM_ON, SF_SHM_START };
 	  "so long after that verify is tried again, seconds; 0: never")                           \
 	T(kill_file, "SYMFAST_KILL_FILE", "", path, 256, "an absolute path, or nothing",           \
 	  "while this file exists the process is off; looked for by a thread of its own")          \
-	W(shm, "SYMFAST_SHM", SF_SHM_ON, "off|on|start",                                           \
-	  "statistics segment: none, made at the first call that needs libc, or made at start")    \
+	W(shm, "SYMFAST_SHM", SF_SHM_ON, "off|on|start|keep",                                      \
+	  "statistics segment: none, made at the first call that needs libc, made at start, or "   \
+	  "made at start and left behind at exit")                                                 \
 	T(shm_dir, "SYMFAST_SHM_DIR", "/dev/shm", path, 128, "an absolute path",                   \
 	  "directory of the statistics segment; a tmpfs")                                          \
 	T(sample, "SYMFAST_SAMPLE", "1/4096", ratio, 16, "1/N or 0",                               \
