@@ -5,8 +5,10 @@
 // first, ...), so that a machine that drifts favours neither.
 #include "ab.h"
 
+#include "list.h"
 #include "page.h"
 #include "preload.h"
+#include "snapshot.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -22,7 +24,7 @@ struct ab {
 	const char *mode, *library, *html, *json, *only, *input;
 	const char *compare[2];
 	bool syscalls, comparing;
-	char **command;
+	char **command, *directory;
 };
 
 static const struct argp_option options[] = {
@@ -43,9 +45,9 @@ static void
 parse_end(const struct ab *ab, struct argp_state *state)
 {
 	if (ab->comparing && (ab->compare[0] == NULL || ab->compare[1] == NULL))
-		argp_error(state, "--compare needs two files");
+		cli_usage(state, "--compare needs two files");
 	if (!ab->comparing && ab->command == NULL)
-		argp_error(state, "a command is needed");
+		cli_usage(state, "a command is needed");
 }
 
 static error_t
@@ -53,7 +55,7 @@ parse_files(struct ab *ab, struct argp_state *state)
 {
 	if (ab->comparing) {
 		if (state->argc - state->next != 2)
-			argp_error(state, "--compare needs two files");
+			cli_usage(state, "--compare needs two files");
 		ab->compare[0] = state->argv[state->next];
 		ab->compare[1] = state->argv[state->next + 1];
 	} else {
@@ -70,20 +72,20 @@ parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'n':
 		if (!cli_number(arg, 1, RUNS_MAX, &ab->runs))
-			argp_error(state, "runs are 1 to %d: %s", RUNS_MAX, arg);
+			cli_usage(state, "runs are 1 to %d: %s", RUNS_MAX, arg);
 		return 0;
 	case 'w':
 		if (!cli_number(arg, 0, RUNS_MAX, &ab->warmup))
-			argp_error(state, "warm-up runs are 0 to %d: %s", RUNS_MAX, arg);
+			cli_usage(state, "warm-up runs are 0 to %d: %s", RUNS_MAX, arg);
 		return 0;
 	case 'm':
 		if (!preload_mode_known(arg))
-			argp_error(state, "no such mode: %s", arg);
+			cli_usage(state, "no such mode: %s", arg);
 		ab->mode = arg;
 		return 0;
 	case 'o':
 		if (strcmp(arg, "stock") != 0 && strcmp(arg, "symfast") != 0)
-			argp_error(state, "an arm is stock or symfast: %s", arg);
+			cli_usage(state, "an arm is stock or symfast: %s", arg);
 		ab->only = arg;
 		return 0;
 	case 'l':
@@ -145,11 +147,43 @@ progress(const struct ab *ab, unsigned long pair)
 		fprintf(stderr, "\r\033[K");
 }
 
+/*
+ * Where the shim of each run leaves its segment: a directory of our own, so that the runs' processes,
+ * and those that they start, are not taken for others'. NULL: there is none, and no such numbers.
+ */
+static char *
+make_directory(void)
+{
+	char *path = cli_format("%s/symfast-ab.XXXXXX", segment_directory());
+
+	if (mkdtemp(path) != NULL)
+		return path;
+	cli_error_errno(0, "%s: the shim's own numbers will be missing", segment_directory());
+	free(path);
+	return NULL;
+}
+
+struct harvest {
+	struct snapshot *sum;
+	bool counts;
+};
+
+static void
+take(const struct segment *s, const char *path, void *data)
+{
+	struct harvest *h = data;
+
+	if (h->counts)
+		snapshot_add(h->sum, s);
+	unlink(path);
+}
+
 /* All pairs; the warm-up's results are dropped, but not the outputs' comparison. */
 static int
-run_all(const struct ab *ab, const struct ab_command *c, json_t *runs)
+run_all(const struct ab *ab, const struct ab_command *c, json_t *runs, struct snapshot *sum)
 {
 	struct ab_reference ref = {0};
+	struct harvest harvest = {sum, false};
 
 	for (unsigned long pair = 0; pair < ab->runs + ab->warmup; pair++) {
 		progress(ab, pair + 1);
@@ -163,6 +197,9 @@ run_all(const struct ab *ab, const struct ab_command *c, json_t *runs)
 			error = ab_run_once(c, arm, &ref, &run);
 			if (error != CLI_OK)
 				return error;
+			harvest.counts = pair >= ab->warmup;
+			if (ab->directory != NULL && arm == ARM_SYMFAST)
+				list_each(ab->directory, take, &harvest, &error);
 			if (pair >= ab->warmup)
 				json_array_append_new(json_object_get(runs, ab_arm_name(arm)),
 						      run_json(&run));
@@ -242,6 +279,65 @@ write_out(const struct ab *ab, json_t *document)
 	return ab_verdict(document);
 }
 
+/* The environment of the second arm. */
+static void
+prepare(struct ab *ab, const char *library, struct environment *with)
+{
+	char *value;
+
+	environment_init(with, environ);
+	value = preload_value(library, environment_get(with, "LD_PRELOAD"));
+	environment_set(with, "LD_PRELOAD", value);
+	environment_set(with, "SYMFAST", ab->mode);
+	ab->directory = make_directory();
+	if (ab->directory != NULL) {
+		environment_set(with, "SYMFAST_SHM", "keep");
+		environment_set(with, "SYMFAST_SHM_DIR", ab->directory);
+	}
+	free(value);
+}
+
+/* What daemons of the command still write goes with it. */
+static void
+remove_directory(const struct ab *ab, struct snapshot *sum)
+{
+	struct harvest harvest = {sum, false};
+	int status;
+
+	if (ab->directory == NULL)
+		return;
+	list_each(ab->directory, take, &harvest, &status);
+	if (rmdir(ab->directory) != 0)
+		cli_error_errno(0, "%s", ab->directory);
+}
+
+static int
+compare_runs(struct ab *ab, const char *library)
+{
+	json_t *document = start_document(ab, library), *stat;
+	struct snapshot *sum = snapshot_new();
+	struct environment with;
+	struct ab_command c;
+	int status;
+
+	prepare(ab, library, &with);
+	c = (struct ab_command){ab->command, {environ, with.list}, ab->input};
+	status = run_all(ab, &c, json_object_get(document, "runs"), sum);
+	if (status == CLI_OK)
+		status = trace(ab, &c, document);
+	remove_directory(ab, sum);
+	stat = snapshot_document(sum);
+	if (snapshot_valid(stat))
+		json_object_set(document, "stat", stat);
+	if (status == CLI_OK && ab_judge(document))
+		status = write_out(ab, document);
+	json_decref(stat);
+	json_decref(document);
+	environment_free(&with);
+	free(ab->directory);
+	return status;
+}
+
 int
 cli_ab(int argc, char **argv)
 {
@@ -253,10 +349,7 @@ cli_ab(int argc, char **argv)
 					 NULL,
 					 NULL};
 	struct ab ab = {.runs = 11, .warmup = 1, .mode = "on"};
-	struct environment with;
-	struct ab_command c;
-	char *library, *value;
-	json_t *document;
+	char *library;
 	int status;
 
 	cli_parse(&argp, argc, argv, ARGP_IN_ORDER, &ab);
@@ -265,20 +358,7 @@ cli_ab(int argc, char **argv)
 	library = preload_library(ab.library);
 	if (library == NULL)
 		return CLI_TARGET;
-	environment_init(&with, environ);
-	value = preload_value(library, environment_get(&with, "LD_PRELOAD"));
-	environment_set(&with, "LD_PRELOAD", value);
-	environment_set(&with, "SYMFAST", ab.mode);
-	c = (struct ab_command){ab.command, {environ, with.list}, ab.input};
-	document = start_document(&ab, library);
-	status = run_all(&ab, &c, json_object_get(document, "runs"));
-	if (status == CLI_OK)
-		status = trace(&ab, &c, document);
-	if (status == CLI_OK && ab_judge(document))
-		status = write_out(&ab, document);
-	json_decref(document);
-	environment_free(&with);
-	free(value);
+	status = compare_runs(&ab, library);
 	free(library);
 	return status;
 }

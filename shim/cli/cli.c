@@ -24,6 +24,20 @@ complain(const char *format, va_list args, int error)
 }
 
 void
+cli_usage(const struct argp_state *state, const char *format, ...)
+{
+	char text[512], clean[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	fprintf(stderr, "%s: %s (see --help)\n", state->name,
+		cli_clean(clean, sizeof(clean), text));
+	exit(CLI_USAGE);
+}
+
+void
 cli_error(const char *format, ...)
 {
 	va_list args;
@@ -70,7 +84,7 @@ cli_pid(struct argp_state *state, const char *text)
 	unsigned long pid = 0;
 
 	if (!cli_number(text, 1, 1ul << 22, &pid))
-		argp_error(state, "not a process id: %s", text);
+		cli_usage(state, "not a process id: %s", text);
 	return pid;
 }
 
@@ -195,6 +209,34 @@ cli_save(json_t *document, const char *path)
 	return ok ? CLI_OK : CLI_FAILED;
 }
 
+/* What somebody else wrote may hold anything: texts are cleaned, keys that need it are dropped. */
+static void
+clean_document(json_t *value)
+{
+	const char *key;
+	json_t *its;
+	size_t i;
+	void *next;
+
+	if (json_is_string(value)) {
+		size_t size = json_string_length(value) + 1;
+		char *clean = cli_clean(cli_alloc(size, 1), size, json_string_value(value));
+
+		json_string_set(value, clean);
+		free(clean);
+	}
+	json_array_foreach(value, i, its) clean_document(its);
+	json_object_foreach_safe(value, next, key, its)
+	{
+		char *clean = cli_clean(cli_alloc(strlen(key) + 1, 1), strlen(key) + 1, key);
+
+		clean_document(its);
+		if (strcmp(clean, key) != 0)
+			json_object_del(value, key);
+		free(clean);
+	}
+}
+
 json_t *
 cli_load(const char *path)
 {
@@ -220,6 +262,7 @@ cli_load(const char *path)
 		json_decref(document);
 		return NULL;
 	}
+	clean_document(document);
 	return document;
 }
 

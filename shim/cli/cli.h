@@ -29,6 +29,9 @@ int cli_top(int argc, char **argv);
 /* Parses with `argp`; wrong arguments end the program with one line and CLI_USAGE. */
 void cli_parse(const struct argp *argp, int argc, char **argv, unsigned int flags, void *input);
 
+/* Wrong arguments: one line, named after the subcommand, and the end with CLI_USAGE. */
+void cli_usage(const struct argp_state *state, const char *format, ...)
+	__attribute__((format(printf, 2, 3), noreturn));
 /* One line on standard error: "symfast: ...". Control characters are shown as '?'. */
 void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same, with the sentence of errno appended; returns `status`. */
@@ -36,7 +39,7 @@ int cli_error_errno(int status, const char *format, ...) __attribute__((format(p
 
 /* A number in [min, max], all of the text; false otherwise. */
 bool cli_number(const char *text, unsigned long min, unsigned long max, unsigned long *out);
-/* A process id; else ends the program by argp_error. */
+/* A process id; else ends the program by cli_usage. */
 unsigned long cli_pid(struct argp_state *state, const char *text);
 
 /* Copies at most size - 1 bytes with control characters and broken UTF-8 replaced; returns `to`. */

@@ -28,11 +28,11 @@ parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (d->what != NULL)
-			argp_error(state, "one program or process at a time");
+			cli_usage(state, "one program or process at a time");
 		d->what = arg;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "a program or a process id is needed");
+		cli_usage(state, "a program or a process id is needed");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

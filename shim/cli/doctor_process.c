@@ -3,47 +3,13 @@
 // the shim.
 #include "doctor.h"
 
+#include "proc.h"
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define TEXT_MAX (4u << 20)
-
-/* A file of /proc, NUL-terminated; NULL with errno. */
-static char *
-slurp(unsigned long pid, const char *name, size_t *size)
-{
-	char *path = cli_format("/proc/%lu/%s", pid, name), *text = NULL;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t room = 0;
-
-	free(path);
-	*size = 0;
-	if (fd < 0)
-		return NULL;
-	for (;;) {
-		ssize_t n;
-
-		if (*size + 1 >= room)
-			text = cli_grow(text, room = room != 0 ? room * 2 : 8192, 1);
-		n = read(fd, text + *size, room - *size - 1);
-		if (n < 0 && errno != EINTR) {
-			free(text);
-			text = NULL;
-			break;
-		}
-		*size += n > 0 ? (size_t)n : 0;
-		if (n == 0 || *size > TEXT_MAX)
-			break;
-	}
-	close(fd);
-	if (text != NULL)
-		text[*size] = '\0';
-	return text;
-}
 
 static char *variables;
 static size_t variables_size;
@@ -62,7 +28,7 @@ get_variable(const char *name)
 static void
 look_at_environment(struct patient *p, unsigned long pid)
 {
-	variables = slurp(pid, "environ", &variables_size);
+	variables = proc_read(pid, "environ", &variables_size);
 	if (variables == NULL) {
 		doctor_find(p, LEVEL_WARN, "environment", "its environment cannot be read: %s",
 			    strerror(errno));
@@ -77,7 +43,7 @@ static void
 look_at_status(struct patient *p, unsigned long pid)
 {
 	size_t size;
-	char *text = slurp(pid, "status", &size);
+	char *text = proc_read(pid, "status", &size);
 	const char *line = text != NULL ? strstr(text, "\nSeccomp:\t") : NULL;
 	int mode = line != NULL ? atoi(line + strlen("\nSeccomp:\t")) : 0;
 
@@ -106,7 +72,7 @@ look_at_label(struct patient *p, unsigned long pid)
 	if (read(fd, &enforce, 1) != 1)
 		enforce = '0';
 	close(fd);
-	label = slurp(pid, "attr/current", &size);
+	label = proc_read(pid, "attr/current", &size);
 	doctor_find(
 		p, enforce == '1' ? LEVEL_WARN : LEVEL_NOTE, "selinux",
 		"SELinux is %s, label %s: its domain must be allowed to map the library's file; "
@@ -120,7 +86,7 @@ static void
 look_at_auxv(struct patient *p, unsigned long pid)
 {
 	size_t size;
-	char *text = slurp(pid, "auxv", &size);
+	char *text = proc_read(pid, "auxv", &size);
 
 	for (size_t at = 0; text != NULL && at + 16 <= size; at += 16) {
 		uint64_t pair[2];
@@ -137,7 +103,7 @@ static void
 look_at_maps(struct patient *p, unsigned long pid)
 {
 	size_t size;
-	char *text = slurp(pid, "maps", &size);
+	char *text = proc_read(pid, "maps", &size);
 
 	if (text == NULL)
 		doctor_find(p, LEVEL_WARN, "maps", "its memory map cannot be read: %s",

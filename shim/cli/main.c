@@ -12,13 +12,13 @@ static const struct {
 	{"run", "run a command with the shim preloaded", cli_run},
 	{"ab", "compare a command with and without the shim", cli_ab},
 	{"doctor", "say what the shim would do for a program or process", cli_doctor},
-	//{"list", "list the processes that have the shim", cli_list},
-	//{"stat", "show the counters of one process", cli_stat},
-	//{"top", "show rates of all processes, live", cli_top},
-	//{"ctl", "change the mode of a live process", cli_ctl},
-	//{"metrics", "write counters as OpenMetrics text", cli_metrics},
-	//{"sites", "show which callers look up what", cli_sites},
-	//{"report", "write a page of tables and curves", cli_report},
+	{"list", "list the processes that have the shim", cli_list},
+	{"stat", "show the counters of one process", cli_stat},
+	{"top", "show rates of all processes, live", cli_top},
+	{"ctl", "change the mode of a live process", cli_ctl},
+	{"metrics", "write counters as OpenMetrics text", cli_metrics},
+	{"sites", "show which callers look up what", cli_sites},
+	{"report", "write a page of tables and curves", cli_report},
 };
 
 #define COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -53,14 +53,14 @@ parse(int key, char *arg, struct argp_state *state)
 	struct chosen *c = state->input;
 
 	if (key == ARGP_KEY_NO_ARGS)
-		argp_error(state, "a subcommand is needed");
+		cli_usage(state, "a subcommand is needed");
 	if (key != ARGP_KEY_ARG)
 		return ARGP_ERR_UNKNOWN;
 	for (c->command = 0; c->command < COUNT; c->command++)
 		if (strcmp(arg, commands[c->command].name) == 0)
 			break;
 	if (c->command == COUNT)
-		argp_error(state, "no such subcommand: %s", arg);
+		cli_usage(state, "no such subcommand: %s", arg);
 	c->at = (size_t)state->next - 1;
 	state->next = state->argc; /* the rest is the subcommand's */
 	return 0;

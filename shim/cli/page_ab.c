@@ -156,9 +156,3 @@ page_ab(FILE *out, const json_t *document)
 	if (json_is_object(json_object_get(document, "stat")))
 		page_stat(out, json_object_get(document, "stat"));
 }
-void
-page_stat(FILE *out, const json_t *document)
-{
-	(void)out;
-	(void)document;
-}

@@ -39,7 +39,7 @@ const char page_style[] =
 	"svg .symfast{stroke:var(--symfast);fill:var(--symfast)}\n"
 	"svg text.stock,svg text.symfast{stroke:none;font-weight:600}\n"
 	"svg circle{fill-opacity:.45;stroke:none}\n"
-	"svg polyline{fill:none;stroke-width:2}\n"
+	"svg polyline.stock,svg polyline.symfast{fill:none;stroke-width:2}\n"
 	"svg .median{stroke-width:2.5}\n"
 	".bar{display:flex;width:10rem;height:.8rem;background:var(--line)}\n"
 	".bar i{background:var(--symfast)}.bar b{background:var(--stock)}\n";

@@ -36,7 +36,7 @@ parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'm':
 		if (!preload_mode_known(arg))
-			argp_error(state, "no such mode: %s", arg);
+			cli_usage(state, "no such mode: %s", arg);
 		r->mode = arg;
 		return 0;
 	case 'l':
@@ -53,9 +53,9 @@ parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (r->command == NULL && !r->dry)
-			argp_error(state, "a command is needed");
+			cli_usage(state, "a command is needed");
 		if (r->json && !r->dry)
-			argp_error(state, "--json needs --dry-run: a command prints for itself");
+			cli_usage(state, "--json needs --dry-run: a command prints for itself");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

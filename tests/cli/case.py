@@ -67,6 +67,40 @@ def document(done, kind):
     return made
 
 
+class Made:
+    """A process with a segment of known numbers (made.c), in a directory of its own."""
+
+    def __init__(self, folder, *words):
+        self.folder = folder
+        self.child = subprocess.Popen([os.environ['SYMFAST_MADE'], folder, *map(str, words)],
+                                      stdout=subprocess.PIPE, text=True, env=clean_env())
+        wanted = 1 + (int(words[0]) if words and str(words[0]).isdigit() else 0)
+        lines = [self.child.stdout.readline() for _ in range(wanted)]
+        self.children = lines.count('child\n')
+        self.pid = self.child.pid
+        self.path = f'{folder}/symfast.{os.geteuid()}.{self.pid}'
+
+    def run(self, *words, **extra):
+        return run(*words, SYMFAST_SHM_DIR=self.folder, **extra)
+
+    def end(self):
+        self.child.kill()
+        self.child.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *why):
+        self.end()
+
+
+def fields():
+    """Where each field of a segment lies: name -> (offset, size)."""
+    done = subprocess.run([os.environ['SYMFAST_MADE'], '--fields'], capture_output=True, text=True)
+    rows = (line.split() for line in done.stdout.splitlines())
+    return {name: (int(offset), int(size)) for name, offset, size in rows}
+
+
 def compile_c(folder, name, text, *flags):
     source = os.path.join(folder, name + '.c')
     with open(source, 'w') as f:

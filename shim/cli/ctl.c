@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// ctl.c: `symfast ctl`: the mode of a live process, from outside.
+#include "cli.h"
+
+#include "proc.h"
+#include "segment.h"
+#include "snapshot.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct ctl {
+	unsigned long pid;
+	uint32_t word;
+	bool json, have_word;
+};
+
+static const struct argp_option options[] = {{"json", 'j', NULL, 0, "print JSON", 0}, {0}};
+
+static void
+parse_mode(struct ctl *c, const char *arg, struct argp_state *state)
+{
+	for (c->word = 0; c->word <= SYMFAST_SHM_VERIFY; c->word++)
+		if (strcmp(arg, segment_word_name(c->word)) == 0)
+			break;
+	if (c->word > SYMFAST_SHM_VERIFY)
+		cli_usage(state, "a mode is off, observe, verify or on: %s", arg);
+	c->have_word = true;
+}
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+	struct ctl *c = state->input;
+
+	switch (key) {
+	case 'j':
+		c->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (c->pid == 0)
+			c->pid = cli_pid(state, arg);
+		else if (!c->have_word)
+			parse_mode(c, arg, state);
+		else
+			cli_usage(state, "too many arguments");
+		return 0;
+	case ARGP_KEY_END:
+		if (!c->have_word)
+			cli_usage(state, "a process id and a mode are needed");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* Why it would be in vain; NULL if it would not. */
+static const char *
+refusal(const struct segment *s)
+{
+	if (s->life == SEGMENT_ENDED)
+		return "has ended";
+	if (s->life == SEGMENT_REPLACED)
+		return "runs another program by now";
+	if (s->control.phase != SYMFAST_SHM_PHASE_LIVE)
+		return "passes everything to libc for good";
+	return NULL;
+}
+
+static int
+print(const struct ctl *c, const char *before, bool json)
+{
+	const char *now = segment_word_name(c->word);
+	json_t *document;
+
+	if (!json) {
+		printf("process %lu: %s, was %s\n", c->pid, now, before);
+		return CLI_OK;
+	}
+	document = cli_document("ctl");
+	json_object_update_new(document, json_pack("{s:I,s:s,s:s}", "pid", (json_int_t)c->pid,
+						   "mode", now, "before", before));
+	return cli_print(document);
+}
+
+int
+cli_ctl(int argc, char **argv)
+{
+	static const struct argp argp = {options,
+					 parse,
+					 "PID off|observe|verify|on",
+					 "Change the mode of a live process.",
+					 NULL,
+					 NULL,
+					 NULL};
+	struct ctl c = {0};
+	struct segment s;
+	const char *why, *before;
+	char *path;
+	int error;
+
+	cli_parse(&argp, argc, argv, 0, &c);
+	error = segment_of(&s, c.pid);
+	if (error != CLI_OK)
+		return error;
+	segment_close(&s);
+	before = snapshot_mode(&s);
+	why = refusal(&s);
+	if (why != NULL) {
+		cli_error("process %lu %s%s%s", c.pid, why, *s.control.why != '\0' ? ": " : "",
+			  s.control.why);
+		return CLI_TARGET;
+	}
+	path = segment_path(s.head.uid, c.pid);
+	errno = segment_set(path, c.word);
+	free(path);
+	if (errno != 0)
+		return cli_error_errno(CLI_TARGET, "process %lu", c.pid);
+	return print(&c, before, c.json);
+}

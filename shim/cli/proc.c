@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// proc.c: see proc.h.
+#include "proc.h"
+
+#include "cli.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TEXT_MAX (4u << 20)
+
+static char *
+read_all(int fd, size_t *size)
+{
+	size_t room = 4096;
+	char *text = cli_alloc(room, 1);
+
+	for (*size = 0; *size < TEXT_MAX;) {
+		ssize_t n;
+
+		if (*size + 1 >= room)
+			text = cli_grow(text, room *= 2, 1);
+		n = read(fd, text + *size, room - *size - 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			free(text);
+			return NULL;
+		}
+		if (n == 0)
+			break;
+		*size += (size_t)n;
+	}
+	text[*size] = '\0';
+	return text;
+}
+
+char *
+proc_read(unsigned long pid, const char *name, size_t *size)
+{
+	char *path = cli_format("/proc/%lu/%s", pid, name), *text;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), error;
+
+	free(path);
+	*size = 0;
+	if (fd < 0)
+		return NULL;
+	text = read_all(fd, size);
+	error = errno;
+	close(fd);
+	errno = error;
+	return text;
+}
+
+uint64_t
+proc_start_time(unsigned long pid)
+{
+	size_t size;
+	char *text = proc_read(pid, "stat", &size), state = 0;
+	/* The name in parentheses may hold anything; nothing after its last ')' does. */
+	char *at = text != NULL ? strrchr(text, ')') : NULL;
+	unsigned long long start = 0;
+
+	if (at != NULL && sscanf(at + 1,
+				 " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
+				 "%*d %*d %*d %llu",
+				 &state, &start) != 2)
+		start = 0;
+	free(text);
+	return state == 'Z' || state == 'X' ? 0 : start;
+}
+
+bool
+proc_owner(unsigned long pid, unsigned long *uid)
+{
+	char *path = cli_format("/proc/%lu", pid);
+	struct stat st;
+	bool found = stat(path, &st) == 0;
+
+	free(path);
+	*uid = found ? st.st_uid : 0;
+	return found;
+}
+
+void
+proc_strip_deleted(char *path)
+{
+	static const char gone[] = " (deleted)";
+	size_t len = strlen(path);
+
+	if (len > strlen(gone) && strcmp(path + len - strlen(gone), gone) == 0)
+		path[len - strlen(gone)] = '\0';
+}
+
+bool
+proc_exe(unsigned long pid, char *path, size_t size)
+{
+	char *link = cli_format("/proc/%lu/exe", pid);
+	ssize_t n = readlink(link, path, size - 1);
+
+	free(link);
+	if (n < 0)
+		return false;
+	path[n] = '\0';
+	proc_strip_deleted(path);
+	return true;
+}
+
+bool
+proc_maps(unsigned long pid, const char *text)
+{
+	size_t size;
+	char *maps = proc_read(pid, "maps", &size);
+	bool found = maps != NULL && strstr(maps, text) != NULL;
+
+	free(maps);
+	return found;
+}
+
+uint64_t
+proc_pid_space(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0;
+}

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// segment.c: see segment.h: finding, opening, checking.
+#include "segment.h"
+
+#include "proc.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SIZE_MAX_FILE (16u << 20)
+#define COUNTERS_MAX  4096
+#define STRIDE_MAX    65536
+
+static bool
+fits(const struct segment *s, uint64_t offset, uint64_t size)
+{
+	return offset <= s->size && size <= s->size - offset;
+}
+
+static bool
+group_fits(const struct segment *s, const struct symfast_shm_group *g)
+{
+	return fits(s, g->names_offset, g->names_bytes) && g->names_count <= COUNTERS_MAX &&
+	       g->names_count <= g->names_bytes && g->block_stride <= STRIDE_MAX &&
+	       (g->block_capacity == 0 || g->block_stride >= g->names_count * 8ull) &&
+	       fits(s, g->blocks_offset, (uint64_t)g->block_capacity * g->block_stride) &&
+	       g->blocks_used <= g->block_capacity;
+}
+
+static bool
+section_fits(const struct segment *s, const struct symfast_shm_section *t, size_t row)
+{
+	return (t->capacity == 0 || t->stride >= row) && t->stride <= STRIDE_MAX &&
+	       fits(s, t->offset, (uint64_t)t->capacity * t->stride) && t->used <= t->capacity;
+}
+
+static const char *
+check(struct segment *s, uint64_t file_size, uid_t owner)
+{
+	struct symfast_shm_header *h = &s->head;
+
+	if (memcmp(h->magic, SYMFAST_SHM_MAGIC, sizeof(h->magic)) != 0)
+		return "is no statistics segment";
+	if (h->version != SYMFAST_SHM_VERSION)
+		return "is a segment of another format's version";
+	if (h->size > file_size || h->size > SIZE_MAX_FILE)
+		return "is truncated";
+	s->size = h->size;
+	if (h->header_size < SYMFAST_SHM_CONTROL + sizeof(struct symfast_shm_control) ||
+	    h->header_size > h->size)
+		return "is damaged: its header has an impossible size";
+	if (h->uid != owner)
+		return "is damaged: it names another owner";
+	if (!group_fits(s, &h->counters) || !group_fits(s, &h->go) || !group_fits(s, &h->go_fill) ||
+	    !section_fits(s, &h->histograms, sizeof(struct symfast_shm_histogram)) ||
+	    !section_fits(s, &h->objects, sizeof(struct symfast_shm_object)) ||
+	    !section_fits(s, &h->sites, sizeof(struct symfast_shm_site)) ||
+	    !fits(s, h->functions_offset, h->functions_bytes) ||
+	    h->functions_count > h->functions_bytes || h->functions_count > COUNTERS_MAX)
+		return "is damaged: a table lies outside the file";
+	return NULL;
+}
+
+/* Each text of the header ends, and holds nothing that would move a terminal's cursor. */
+static void
+clean_texts(struct segment *s)
+{
+	struct {
+		char *text;
+		size_t size;
+	} texts[] = {{s->head.library, sizeof(s->head.library)},
+		     {s->head.exe, sizeof(s->head.exe)},
+		     {s->control.mismatch_function, sizeof(s->control.mismatch_function)},
+		     {s->control.doubt, sizeof(s->control.doubt)},
+		     {s->control.canary_key, sizeof(s->control.canary_key)},
+		     {s->control.why, sizeof(s->control.why)},
+		     {s->control.kill_file, sizeof(s->control.kill_file)},
+		     {s->control.go_state, sizeof(s->control.go_state)},
+		     {s->control.go_refusal, sizeof(s->control.go_refusal)}};
+	char copy[512];
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		texts[i].text[texts[i].size - 1] = '\0';
+		memcpy(copy, texts[i].text, texts[i].size);
+		cli_clean(texts[i].text, texts[i].size, copy);
+	}
+}
+
+static enum segment_life
+life_of(const struct segment *s)
+{
+	uint64_t own = proc_pid_space(), start;
+	char exe[PATH_MAX], clean[PATH_MAX];
+
+	if (s->head.pid_space != 0 && own != 0 && s->head.pid_space != own)
+		return SEGMENT_ELSEWHERE;
+	start = proc_start_time(s->head.pid);
+	if (start == 0 || start != s->head.start_time)
+		return SEGMENT_ENDED;
+	/* What may not be read cannot contradict. */
+	if (!proc_exe(s->head.pid, exe, sizeof(exe)))
+		return SEGMENT_LIVE;
+	cli_clean(clean, sizeof(clean), exe);
+	return strncmp(clean, s->head.exe, strlen(s->head.exe)) == 0 ? SEGMENT_LIVE
+								     : SEGMENT_REPLACED;
+}
+
+static const char *
+check_file(int fd, struct stat *st)
+{
+	if (fstat(fd, st) != 0)
+		return "cannot be looked at";
+	if (!S_ISREG(st->st_mode))
+		return "is no regular file";
+	if (st->st_uid != geteuid() && geteuid() != 0)
+		return "belongs to another user";
+	if (st->st_mode & (S_IRWXG | S_IRWXO))
+		return "is open to other users: not written by the shim";
+	if (st->st_size < (off_t)(SYMFAST_SHM_CONTROL + sizeof(struct symfast_shm_control)))
+		return "is truncated";
+	return NULL;
+}
+
+const char *
+segment_open(struct segment *s, const char *path)
+{
+	const char *why;
+	struct stat st;
+
+	*s = (struct segment){.fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
+	if (s->fd < 0)
+		return errno == ENOENT   ? "does not exist"
+		       : errno == EACCES ? "belongs to another user"
+		       : errno == ELOOP  ? "is a symbolic link"
+					 : "cannot be opened";
+	why = check_file(s->fd, &st);
+	if (why == NULL && (pread(s->fd, &s->head, sizeof(s->head), 0) != sizeof(s->head) ||
+			    pread(s->fd, &s->control, sizeof(s->control), SYMFAST_SHM_CONTROL) !=
+				    sizeof(s->control)))
+		why = "is truncated";
+	if (why == NULL)
+		why = check(s, (uint64_t)st.st_size, st.st_uid);
+	if (why != NULL) {
+		segment_close(s);
+		return why;
+	}
+	clean_texts(s);
+	proc_strip_deleted(s->head.exe);
+	s->life = life_of(s);
+	return NULL;
+}
+
+void
+segment_close(struct segment *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+}
+
+const char *
+segment_directory(void)
+{
+	const char *dir = getenv("SYMFAST_SHM_DIR");
+
+	return dir != NULL && *dir != '\0' ? dir : SYMFAST_SHM_DIR;
+}
+
+char *
+segment_path(unsigned long uid, unsigned long pid)
+{
+	return cli_format("%s/" SYMFAST_SHM_PREFIX "%lu.%lu", segment_directory(), uid, pid);
+}
+
+bool
+segment_name(const char *name, unsigned long *uid, unsigned long *pid)
+{
+	char number[16];
+	size_t len;
+
+	if (strncmp(name, SYMFAST_SHM_PREFIX, strlen(SYMFAST_SHM_PREFIX)) != 0)
+		return false;
+	name += strlen(SYMFAST_SHM_PREFIX);
+	len = strcspn(name, ".");
+	if (name[len] != '.' || len >= sizeof(number))
+		return false;
+	memcpy(number, name, len);
+	number[len] = '\0';
+	return cli_number(number, 0, UINT32_MAX, uid) &&
+	       cli_number(name + len + 1, 1, 1ul << 22, pid);
+}
+
+/* Without a file: what is the matter with the process? */
+static int
+explain(unsigned long pid)
+{
+	unsigned long owner;
+
+	if (!proc_owner(pid, &owner))
+		cli_error("there is no process %lu", pid);
+	else if (owner != geteuid() && geteuid() != 0)
+		cli_error("process %lu belongs to another user", pid);
+	else if (proc_maps(pid, "/libsymfast.so"))
+		cli_error("process %lu has the shim, but no statistics (yet): it has asked "
+			  "nothing, or "
+			  "they are off",
+			  pid);
+	else
+		cli_error("process %lu does not have the shim", pid);
+	return CLI_TARGET;
+}
+
+int
+segment_of(struct segment *s, unsigned long pid)
+{
+	unsigned long owner;
+	const char *why;
+	char *path;
+
+	/* A dead process's file is looked for under our own name. */
+	if (!proc_owner(pid, &owner))
+		owner = geteuid();
+	path = segment_path(owner, pid);
+	if (access(path, F_OK) != 0) {
+		free(path);
+		return explain(pid);
+	}
+	why = segment_open(s, path);
+	if (why == NULL && s->head.pid != pid) {
+		segment_close(s);
+		why = "is damaged: it names another process";
+	}
+	if (why != NULL)
+		cli_error("%s %s", path, why);
+	free(path);
+	return why == NULL ? CLI_OK : CLI_TARGET;
+}
+
+/* The file was cut while it was mapped: one line, as for any other bad segment. */
+static void
+on_bus_error(int signal)
+{
+	static const char text[] = "symfast: the segment was truncated\n";
+
+	(void)signal;
+	_exit(write(STDERR_FILENO, text, sizeof(text) - 1) > 0 ? CLI_TARGET : CLI_FAILED);
+}
+
+int
+segment_set(const char *path, uint32_t word)
+{
+	const size_t size = SYMFAST_SHM_CONTROL + sizeof(struct symfast_shm_control);
+	int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC), error;
+	volatile struct symfast_shm_control *c;
+	char *map;
+
+	if (fd < 0)
+		return errno;
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	error = errno;
+	close(fd);
+	if (map == MAP_FAILED)
+		return error;
+	signal(SIGBUS, on_bus_error);
+	c = (void *)(map + SYMFAST_SHM_CONTROL);
+	c->ctl_pid = (uint32_t)getpid();
+	symfast_shm_set(c, word, SYMFAST_SHM_BY_CTL);
+	c->ctl_count = c->ctl_count + 1;
+	munmap(map, size);
+	signal(SIGBUS, SIG_DFL);
+	return 0;
+}
+
+const char *
+segment_word_name(uint32_t word)
+{
+	static const char *const names[] = {"off", "on", "observe", "verify"};
+
+	return names[word <= SYMFAST_SHM_VERIFY ? word : SYMFAST_SHM_OFF];
+}
+
+const char *
+segment_life_name(enum segment_life life)
+{
+	static const char *const names[] = {"live", "ended", "replaced", "elsewhere"};
+
+	return names[life];
+}

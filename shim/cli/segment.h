@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// segment.h: reads the statistics segment of a process (symfast_shm.h) as what it is: a file that
+// somebody else writes, perhaps a hostile one.
+//
+// Everything is copied by pread(2) before it is looked at: a file that shrinks under us ends in a
+// short read, not in SIGBUS. Each offset, size and count is checked against the file; text is
+// cleaned. Nothing is written but by segment_set.
+#ifndef SF_CLI_SEGMENT_H
+#define SF_CLI_SEGMENT_H
+
+#include "cli.h"
+#include <symfast_shm.h>
+
+enum segment_life {
+	SEGMENT_LIVE,      /* its process runs */
+	SEGMENT_ENDED,     /* its process is gone: crashed, killed, or a Go program that exited */
+	SEGMENT_REPLACED,  /* the process runs another program now (exec) */
+	SEGMENT_ELSEWHERE, /* of another pid namespace: cannot be told */
+};
+
+struct segment {
+	int fd;
+	uint64_t size;
+	enum segment_life life;
+	struct symfast_shm_header head; /* its texts end within their fields */
+	struct symfast_shm_control control;
+};
+
+/* Opens and checks a file. NULL, or why not (a constant sentence); then there is nothing to close. */
+const char *segment_open(struct segment *s, const char *path);
+void segment_close(struct segment *s);
+
+/* The segment of a process; CLI_OK, or CLI_TARGET after one line. */
+int segment_of(struct segment *s, unsigned long pid);
+/* The directory of all segments. */
+const char *segment_directory(void);
+/* Does a file name of that directory name a segment? Its user and process. */
+bool segment_name(const char *name, unsigned long *uid, unsigned long *pid);
+
+/*
+ * Stores a word, as the format demands of `ctl`; 0, or an errno. The only write; the file is opened
+ * anew for it.
+ */
+int segment_set(const char *path, uint32_t word);
+char *segment_path(unsigned long uid, unsigned long pid);
+
+/* ---- what is in it ---- */
+
+struct counter {
+	char name[48];
+	uint64_t value;
+};
+
+/* All counters, go.* too; to be freed. NULL after one line if the file does not hold them. */
+struct counter *segment_counters(const struct segment *s, size_t *count);
+/* Names of the functions of histograms and sites; to be freed. Their number. */
+struct segment_function {
+	char name[24];
+};
+struct segment_function *segment_functions(const struct segment *s, size_t *count);
+/* Row i, if it is used and can be read. */
+bool segment_histogram(const struct segment *s, uint32_t i, struct symfast_shm_histogram *h);
+bool segment_object(const struct segment *s, uint32_t i, struct symfast_shm_object *o);
+bool segment_site(const struct segment *s, uint32_t i, struct symfast_shm_site *site);
+/* A path at an offset of the file, cleaned; "" for 0 or what is no text. */
+void segment_text(const struct segment *s, uint32_t offset, char *to, size_t size);
+/* Nanoseconds per tick; 0 if it is not known (yet). */
+double segment_ns_per_tick(const struct segment *s);
+
+const char *segment_word_name(uint32_t word);
+const char *segment_life_name(enum segment_life life);
+
+#endif

@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""symfast top: rates of a process that counts, as lines, as JSON, and on a terminal under tmux."""
+import json
+import os
+import re
+import resource
+import subprocess
+import time
+
+import case
+
+
+def rates(made):
+    done = made.run('top', '-j', '-d', '1', '-n', '2')
+    case.status('two readings', done, 0)
+    docs = [json.loads(line) for line in done.stdout.splitlines()]
+    row = next(r for r in docs[1]['rates'] if r['function'] == 'dlsym')
+    # 1000 hits and 10 passes every 10 ms or more: sleeps are late, never early.
+    case.check('the counting function comes first, with its rates', docs[1]['rates'][0] == row and
+               1000 <= row['hits_per_second'] <= 100001 and
+               90 < row['hits_per_second'] / row['passes_per_second'] < 110, docs)
+    still = next(r for r in docs[1]['rates'] if r['function'] == 'dlopen')
+    case.check('what does not count has rate 0', still['hits_per_second'] == 0, still)
+    done = made.run('top', '-d', '0.2', '-n', '1', made.pid)
+    case.check('lines where there is no terminal', re.search(
+        rf'{made.pid} on +dlsym +\d+ +0 +\d+ +99.0 %', done.stdout) and '\x1b' not in done.stdout,
+        repr(done.stdout))
+
+
+def cost(made):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.monotonic()
+    made.run('top', '-d', '2', '-n', '1')
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f'note: {100 * used / (time.monotonic() - start):.2f} % of a CPU, start and end included')
+
+
+class screen:
+    """A terminal of a server of our own."""
+
+    def __init__(self, folder, command, columns, lines):
+        self.socket = f'{folder}/tmux'
+        self.tmux('-f', '/dev/null', 'new-session', '-d', '-x', str(columns), '-y', str(lines),
+                  f'{command}; echo "left $?"; sleep 60')
+
+    def tmux(self, *words):
+        return subprocess.run(['tmux', '-S', self.socket, *words], capture_output=True, text=True,
+                              env=case.clean_env(TERM='xterm-256color', LC_ALL='C.UTF-8'))
+
+    def wait_for(self, pattern, *more):
+        text = ''
+        for _ in range(100):
+            text = self.tmux('capture-pane', '-p', *more).stdout
+            if re.search(pattern, text):
+                break
+            time.sleep(0.1)
+        return text
+
+
+def terminal(made, folder):
+    if not case.needs('tmux', 'tmux'):
+        return
+    command = (f'env SYMFAST_SHM_DIR={made.folder} {case.CLI} top -d 0.2')
+    s = screen(folder, command, 100, 12)
+    try:
+        text = s.wait_for(r'dlsym +\d{3,}')
+        lines = text.splitlines()
+        case.check('the screen: a head, columns, the busiest function first',
+                   re.match(r'symfast top +\d\d:\d\d:\d\d +\d+ processes', lines[0]) and
+                   lines[1].split()[:3] == ['pid', 'mode', 'function'] and
+                   lines[2].split()[:3] == [str(made.pid), 'on', 'dlsym'], text)
+        s.tmux('resize-window', '-x', '60', '-y', '4')
+        time.sleep(0.5)
+        text = s.wait_for(r'dlsym +\d{3,}')
+        rows = [line for line in text.splitlines() if line]
+        case.check('a small window cuts lines and columns', len(rows) == 4 and
+                   all(len(line) <= 60 for line in rows) and rows[0].startswith('symfast top'),
+                   text)
+        s.tmux('resize-window', '-x', '100', '-y', '12')
+        s.tmux('send-keys', 'q')
+        text = s.wait_for('left 0')
+        case.check('q ends it, and the screen before it is back', 'left 0' in text and
+                   'symfast top' not in text, text)
+    finally:
+        s.tmux('kill-server')
+    s = screen(folder, command, 80, 24)
+    try:
+        s.wait_for('dlsym')
+        s.tmux('send-keys', 'C-c')
+        text = s.wait_for('left')
+        case.check('so does an interrupt', 'left' in text and 'symfast top' not in text, text)
+    finally:
+        s.tmux('kill-server')
+
+
+def errors(made):
+    rows = [('a delay of 0', ['-d', '0'], 2), ('no number', ['-d', 'x'], 2),
+            ('no readings', ['-n', '0'], 2), ('two processes', [1, 2], 2),
+            ('nan', ['-d', 'nan'], 2)]
+    for what, words, wanted in rows:
+        case.one_error(what, made.run('top', *words), wanted)
+
+
+with case.workshop() as place:
+    os.mkdir(f'{place}/shm')
+    with case.Made(f'{place}/shm', 1, '--count') as one:
+        rates(one)
+        cost(one)
+        terminal(one, place)
+        errors(one)
+case.end()
