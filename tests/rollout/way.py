@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The whole way of a rollout, on a live C service: way.py SERVICE PLUGIN LIBRARY LIAR [STEP...]
+
+Each step starts the service, does to it what an operator does, and reads the segment. In every step
+the service itself checks each request: none may be lost or wrong.
+"""
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from segment import (BY_BREAKER, BY_CANARY, BY_CTL, BY_FILE, CLOSED, HALF, OBSERVE, OFF, ON, OPEN,
+                     VERIFY, Segment, path_of)
+
+SERVICE, PLUGIN, LIBRARY, LIAR = (os.path.abspath(word) for word in sys.argv[1:5])
+
+
+class Service:
+    """A service under the library; leaving the block ends it and judges its requests."""
+
+    def __init__(self, library=None, threads=3, segment=True, **settings):
+        env = {k: v for k, v in os.environ.items() if not k.startswith(('SYMFAST', 'LD_'))}
+        env.update(LD_PRELOAD=library or LIBRARY, SYMFAST_STATS='1', **settings)
+        self.wants_segment = segment
+        self.directory = settings.get('SYMFAST_SHM_DIR', '/dev/shm')
+        self.process = subprocess.Popen([SERVICE, PLUGIN, str(threads)], env=env, text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE)
+
+    def __enter__(self):
+        if self.wants_segment:
+            self.segment = until(lambda: Segment(self.process.pid, self.directory))
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is not None:
+            self.process.kill()
+            self.process.communicate()
+            return
+        if self.process.poll() is None:
+            self.out, self.err = self.process.communicate(timeout=30)
+        else:
+            self.out, self.err = self.process.communicate()
+        if self.process.returncode == -signal.SIGKILL:
+            return
+        found = re.search(r'^requests (\d+) wrong 0$', self.out, re.M)
+        demand(self.process.returncode == 0 and found and int(found.group(1)) > 100,
+               f'requests: {self.out!r} {self.err[-300:]!r}')
+        demand(not os.path.exists(path_of(self.process.pid, self.directory)), 'the file is still there')
+
+    def grows(self, *names, seconds=0.15):
+        """By how much these counters grow together in that time."""
+        before = sum(self.segment.counter(name) for name in names)
+        time.sleep(seconds)
+        return sum(self.segment.counter(name) for name in names) - before
+
+
+HITS = ('dlsym.hit', 'dlsym.shared', 'dlsym.negative')
+
+
+def demand(fact, text):
+    if not fact:
+        raise AssertionError(text)
+
+
+def until(get, seconds=5):
+    """The first value of get() that is true and no exception."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            value = get()
+            if value:
+                return value
+        except (OSError, ValueError):
+            pass
+        demand(time.monotonic() < end, 'waited in vain')
+        time.sleep(0.005)
+
+
+def observe():
+    with Service(SYMFAST='observe') as s:
+        until(lambda: s.segment.counter('observe.repeat') > 1000)
+        demand(s.grows(*HITS) == 0, 'answered from the map')
+        count, ticks, longest, _, buckets = s.segment.histogram('dlsym', 0)
+        demand(count > 1000 and ticks > count and longest > 0 and sum(buckets) > 1000, 'histogram')
+        demand(s.segment.histogram('dlsym', 1)[0] == 0, 'a histogram of the map')
+        demand(s.segment['word'] == OBSERVE, 'word')
+    demand(re.search(r'^symfast: observed \d+ look-ups, \d+ asked before', s.err, re.M), s.err)
+    demand(re.search(r'^symfast: estimate: would save (nothing|\d+\.\d\d % of \d+ ms)', s.err, re.M),
+           s.err)
+
+
+def verify():
+    with Service(SYMFAST='verify') as s:
+        until(lambda: s.segment.counter('verify.same') > 1000)
+        demand(s.grows(*HITS) == 0, 'answered from the map')
+        demand(s.segment['mismatches'] == 0 and s.segment['breaker'] == CLOSED, 'mismatch')
+
+
+def live():
+    """off, observe, verify, on: each takes effect at once, and back."""
+    with Service(SYMFAST='on') as s:
+        demand(s.grows(*HITS) > 1000, 'no hits')
+        for word, counter in ((OFF, 'bypass.off'), (OBSERVE, 'bypass.observe'),
+                              (VERIFY, 'bypass.verify'), (999, 'bypass.off')):
+            s.segment.set(word)
+            time.sleep(0.01)
+            demand(s.grows(*HITS) == 0, f'word {word}: still answered from the map')
+            demand(s.grows(counter) > 100, f'word {word}: not counted as {counter}')
+            s.segment.set(ON)
+            time.sleep(0.01)
+            demand(s.grows(*HITS) > 1000, f'after word {word}: no hits')
+        demand(s.segment['reason'] == BY_CTL and s.segment['ctl_count'] == 8, 'who')
+
+
+def canary():
+    """The same pods at every start; who is in at 5 % is in at 50 %; 100 % is everybody."""
+    def chosen(share, pod):
+        env = dict(os.environ, LD_PRELOAD=LIBRARY, SYMFAST_CANARY=share, SYMFAST_VERBOSE='1',
+                   SYMFAST_CANARY_KEY='pod', POD_NAME=pod)
+        done = subprocess.run([SERVICE, PLUGIN, '1'], env=env, text=True, input='',
+                              capture_output=True, check=True)
+        if share == '100%':
+            demand('symfast: state on\n' in done.stderr, done.stderr)
+            return True
+        said = re.search(r'canary \S+ by pod, place \d+ of 10000: (not )?chosen', done.stderr)
+        state = 'state pass: canary' if said.group(1) else 'state on: '
+        demand(state in done.stderr or 'state on\n' in done.stderr, done.stderr)
+        return not said.group(1)
+
+    pods = [f'web-{i}' for i in range(24)]
+    sets = {share: {pod for pod in pods if chosen(share, pod)} for share in ('5%', '50%', '100%')}
+    demand(sets['5%'] <= sets['50%'] <= sets['100%'] == set(pods), f'{sets}')
+    demand(6 <= len(sets['50%']) <= 18, f'{sets}')
+    demand({pod for pod in pods[:8] if chosen('50%', pod)} == sets['50%'] & set(pods[:8]), 'again')
+    # Nobody at 0 %: the note says why, and nobody listens to it.
+    with Service(SYMFAST_CANARY='0%') as s:
+        demand(s.segment['phase'] == 2 and s.segment['reason'] == BY_CANARY, 'phase')
+        demand('not chosen' in s.segment['why'], s.segment['why'])
+        s.segment.set(ON)
+        time.sleep(0.05)
+    demand('state pass: canary 0% by host' in s.err, s.err)
+
+
+def breaker():
+    """A map that lies: at the first comparison everything is passed through, and said so once."""
+    for how in ({'SYMFAST': 'verify'}, {'SYMFAST': 'on'}):
+        with Service(LIAR, **how) as s:
+            if how['SYMFAST'] == 'on':
+                demand(s.grows(*HITS) > 1000, 'no hits')
+                s.segment.set(VERIFY)
+            until(lambda: s.segment['breaker'] == OPEN)
+            demand(s.segment['word'] == OFF and s.segment['reason'] == BY_BREAKER, 'word')
+            demand(s.segment['mismatch_function'] == 'dlsym', 'function')
+            demand((s.segment['mismatch_map'], s.segment['mismatch_libc']) == (1, 1), 'kinds')
+            time.sleep(0.01)
+            demand(s.grows(*HITS) == 0 and s.grows('bypass.off') > 100, 'not passed through')
+            s.segment.set(ON)
+            demand(s.grows(*HITS) > 1000, 'ctl could not turn it on again')
+        lines = [line for line in s.err.splitlines() if 'breaker:' in line]
+        demand(len(lines) == 1 and 'lie_value' in lines[0] and '0x' not in lines[0], f'{lines}')
+
+
+def retry():
+    """Half open after its time, and open again at the next lie; without a lie it closes."""
+    with Service(LIAR, SYMFAST='verify', SYMFAST_BREAKER_RETRY_S='1') as s:
+        until(lambda: s.segment['breaker_trips'] == 2)
+        demand(s.segment['word'] == OFF, 'word')
+    with Service(SYMFAST='on', SYMFAST_BREAKER_RETRY_S='1') as s:
+        s.segment['breaker'] = HALF
+        s.segment.set(VERIFY)
+        until(lambda: s.segment['breaker'] == CLOSED)
+
+
+def killfile():
+    """The file puts it out within a second, and its removal on again; what ctl says in between stands."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f'{folder}/off'
+        with Service(SYMFAST='on', SYMFAST_KILL_FILE=path) as s:
+            demand(s.grows(*HITS) > 1000, 'no hits')
+            for _ in range(2):
+                open(path, 'w').close()
+                began = time.monotonic()
+                until(lambda: s.segment['word'] == OFF, 1)
+                demand(s.segment['reason'] == BY_FILE and s.segment['kill_file_seen'], 'reason')
+                print(f'    seen after {time.monotonic() - began:.2f} s')
+                time.sleep(0.01)
+                demand(s.grows(*HITS) == 0, 'still answered from the map')
+                os.unlink(path)
+                until(lambda: s.segment['word'] == ON, 1)
+            s.segment.set(OBSERVE)
+            time.sleep(0.5)
+            demand(s.segment['word'] == OBSERVE, 'the file decided where there was none')
+        open(path, 'w').close()
+        with Service(SYMFAST='on', SYMFAST_KILL_FILE=path) as s:
+            demand(s.segment['word'] == OFF and s.grows(*HITS) == 0, 'on in spite of the file')
+            # A child has no thread that looks: its own calls do.
+            s.process.stdin.write('f')
+            s.process.stdin.flush()
+            child = int(s.process.stdout.readline().split()[1])
+            demand(Segment(child)['word'] == OFF, 'the child is on')
+
+
+def forks():
+    """A child counts for itself, and has a file of its own."""
+    with Service(SYMFAST='on') as s:
+        until(lambda: s.segment.counter('dlsym.hit') > 1000)
+        s.process.stdin.write('f')
+        s.process.stdin.flush()
+        word, pid, requests, wrong = s.process.stdout.readline().split()
+        demand((word, requests, wrong) == ('child', '20000', '0'), f'{requests} {wrong}')
+        child = Segment(int(pid))
+        demand(child.u32(24) == int(pid) and child.u32(56) == s.process.pid, 'pids')
+        looked = sum(child.counter(name) for name in (*HITS, 'dlsym.learn', 'dlsym.pass'))
+        demand(looked <= 20000 * 22 and looked > 20000 * 20, f'{looked} look-ups')
+
+
+def crash():
+    with Service(SYMFAST='on') as s:
+        until(lambda: s.segment.counter('dlsym.hit') > 1000)
+        s.process.send_signal(signal.SIGKILL)
+        s.process.wait()
+        left = Segment(s.process.pid)
+        demand(left.counter('dlsym.hit') > 1000, 'nothing left to read')
+        os.unlink(path_of(s.process.pid))
+
+
+def nowhere():
+    """Without a place for the file everything else works."""
+    for settings in ({'SYMFAST_SHM': 'off'}, {'SYMFAST_SHM_DIR': '/nonexistent'},
+                     {'SYMFAST_SHM_DIR': '/proc'}):
+        with Service(segment=False, **settings) as s:
+            time.sleep(0.2)
+            demand(not os.path.exists(path_of(s.process.pid)), 'a file')
+        demand(re.search(r'dlsym.hit [1-9]', s.err), s.err)
+
+
+STEPS = (observe, verify, live, canary, breaker, retry, killfile, forks, crash, nowhere)
+
+
+def main():
+    bad = 0
+    for step in STEPS:
+        if sys.argv[5:] and step.__name__ not in sys.argv[5:]:
+            continue
+        began = time.monotonic()
+        try:
+            step()
+            verdict = 'ok'
+        except (AssertionError, subprocess.SubprocessError, OSError, ValueError) as error:
+            verdict = f'NOT OK: {type(error).__name__} {error}'
+            bad += 1
+        print(f'{step.__name__}: {verdict} ({time.monotonic() - began:.1f} s)')
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == '__main__':
+    main()
