@@ -4,6 +4,7 @@
 
 #include "../base/ticks.h"
 #include "../libc/facts.h"
+#include "../observe/churn.h"
 
 #define KNOWN_MODES (RTLD_LAZY | RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL | RTLD_NODELETE)
 
@@ -90,6 +91,22 @@ load(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
 	return handle;
 }
 
+/* The file of a handle's record, as long as that is the handle's; "" if there is none. */
+static const char *
+file_of(const void *handle)
+{
+	const struct sf_object *o = sf_object_find(handle);
+
+	return o != NULL && !o->permanent && o->file_len != 0 ? o->file : "";
+}
+
+static void
+note_time(enum sf_timed function, const char *file, uint64_t ticks)
+{
+	sf_histogram_add(function, SF_ARM_LIBC, ticks);
+	sf_churn_add(file, 0, ticks);
+}
+
 /* As the stock arm would have it: one call, timed; the life that may begin is not elided. */
 static void *
 load_stock(struct sf_thread *t, const char *name, int mode)
@@ -100,10 +117,11 @@ load_stock(struct sf_thread *t, const char *name, int mode)
 	t->open_depth++;
 	from = sf_ticks();
 	handle = sf_next.dlopen(name, mode);
-	sf_histogram_add(SF_TIMED_DLOPEN, SF_ARM_LIBC, sf_ticks_since(from));
+	from = sf_ticks_since(from);
 	t->open_depth--;
 	if (handle != NULL)
 		sf_object_opened(handle);
+	note_time(SF_TIMED_DLOPEN, file_of(handle), from);
 	return handle;
 }
 
@@ -113,7 +131,7 @@ load_timed(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
 	uint64_t from = sf_ticks();
 	void *handle = load(t, name, mode, sp);
 
-	sf_histogram_add(SF_TIMED_DLOPEN, SF_ARM_LIBC, sf_ticks_since(from));
+	note_time(SF_TIMED_DLOPEN, file_of(handle), sf_ticks_since(from));
 	return handle;
 }
 
@@ -235,20 +253,23 @@ sf_entry_dlmopen(Lmid_t space, const char *name, int mode, const void *caller, u
 }
 
 static int
-close_really(struct sf_thread *t, void *handle, bool twice)
+close_really(struct sf_thread *t, void *handle, enum sf_close how)
 {
+	const char *file = file_of(handle); /* the record outlives the object */
 	enum sf_counter why;
 	uint64_t from = sf_ticks();
 	int result;
 
 	/* dlclose does not look at its caller; destructors must find us aware of the unload. */
 	t->close_depth++;
-	if (twice)
+	if (how == SF_CLOSE_LIBC_TWICE)
 		sf_next.dlclose(handle);
 	result = sf_next.dlclose(handle);
 	t->close_depth--;
+	if (sf_unlikely(result != 0 && how != SF_CLOSE_UNKNOWN))
+		sf_breaker_doubt("libc refused to close what the books say is open");
 	if (!sf_ask_map(t, sf_load_32(&sf_word), &why) && why != SF_BYPASS_OFF)
-		sf_histogram_add(SF_TIMED_DLCLOSE, SF_ARM_LIBC, sf_ticks_since(from));
+		note_time(SF_TIMED_DLCLOSE, file, sf_ticks_since(from));
 	return result;
 }
 
@@ -271,5 +292,5 @@ sf_entry_dlclose(void *handle)
 	}
 	sf_count_for(t, SF_DLCLOSE_REAL);
 	sf_learn_closing(handle);
-	return SF_ANSWER((intptr_t)close_really(t, handle, how == SF_CLOSE_LIBC_TWICE));
+	return SF_ANSWER((intptr_t)close_really(t, handle, how));
 }

@@ -7,6 +7,7 @@
 #include "../libc/changes.h"
 #include "../libc/facts.h"
 #include "../map/snapshot.h"
+#include "../observe/churn.h"
 #include "../observe/histogram.h"
 #include "../map/address.h"
 #include "../observe/settings.h"
@@ -61,6 +62,7 @@ forked_child(void)
 {
 	sf_segment_forked();
 	sf_killfile_forked();
+	sf_churn_forked();
 	sf_table_forked();
 	sf_object_reset_locks();
 	sf_thread_forked();

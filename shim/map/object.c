@@ -6,6 +6,7 @@
 #include "../base/lock.h"
 #include "../base/sys.h"
 #include "../libc/facts.h"
+#include "../observe/churn.h"
 #include "thread.h"
 
 #define HANDLE_NONE 1           /* no link map stands there */
@@ -189,8 +190,12 @@ add_reference(void *handle, uint64_t what, uint32_t *gen)
 			continue;
 		sf_store_32(&o->gen, SF_STATE_GEN(next));
 		*gen = SF_STATE_GEN(next);
-		if (SF_STATE_GEN(next) != SF_STATE_GEN(s))
+		if (SF_STATE_GEN(next) != SF_STATE_GEN(s)) {
 			sf_count(SF_OBJECT_OPEN);
+			/* Not its first life: the address, and most likely the object, comes again. */
+			if (SF_STATE_GEN(next) > 1)
+				sf_churn_add(o->file, 1, 0);
+		}
 		return true;
 	}
 }
@@ -226,11 +231,11 @@ sf_object_close(void *handle)
 	uint64_t s, next;
 
 	if (o == NULL)
-		return SF_CLOSE_LIBC;
+		return SF_CLOSE_UNKNOWN;
 	do {
 		s = sf_load_64(&o->state);
 		if (sf_load_64((uint64_t *)&o->handle) != (uintptr_t)handle || !SF_STATE_OPEN(s))
-			return SF_CLOSE_LIBC;
+			return SF_CLOSE_UNKNOWN;
 		if (SF_STATE_ELIDED(s) > 0)
 			next = s - 1; /* a reference that came without libc goes without libc */
 		else if (SF_STATE_REAL(s) > 1 || (o->permanent && SF_STATE_REAL(s) > 0))

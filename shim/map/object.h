@@ -148,7 +148,8 @@ bool sf_object_adopted(void *handle, uint32_t *gen);
 
 enum sf_close {
 	SF_CLOSE_ELIDED,     /* given back, libc need not know */
-	SF_CLOSE_LIBC,       /* libc must be called once */
+	SF_CLOSE_LIBC,       /* libc must be called once; it has a reference to give back */
+	SF_CLOSE_UNKNOWN,    /* libc must be called once; no books are kept for this handle */
 	SF_CLOSE_LIBC_TWICE, /* the life ended; drop our own reference first, then the host's */
 };
 enum sf_close sf_object_close(void *handle);

@@ -166,7 +166,7 @@ describe(struct symfast_shm_header *h)
 	h->histograms.capacity = h->histograms.used = texts[SF_TEXT_FUNCTIONS].count * 2;
 	h->objects.offset = SF_SEGMENT_OBJECTS;
 	h->objects.stride = sizeof(struct symfast_shm_object);
-	h->objects.capacity = SF_SEGMENT_OBJECT_ROWS;
+	h->objects.capacity = h->objects.used = SF_SEGMENT_OBJECT_ROWS;
 	h->sites.offset = SF_SEGMENT_SITES;
 	h->sites.stride = sizeof(struct symfast_shm_site);
 }

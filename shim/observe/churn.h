@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// churn.h: which objects are loaded again and again, in the statistics segment.
+#ifndef SF_CHURN_H
+#define SF_CHURN_H
+
+#include "../base/attr.h"
+
+/*
+ * Adds to the row of this file; a new one if there is room. Only tries a lock: in a crowd some are
+ * not counted. Called where libc has just loaded or unloaded something.
+ */
+void sf_churn_add(const char *file, uint64_t loads, uint64_t ticks);
+/* In the child after fork: nobody holds the lock. */
+void sf_churn_forked(void);
+
+#endif
