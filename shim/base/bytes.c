@@ -4,15 +4,31 @@
 // The hash is XXH3 (xxHash 0.8, Yann Collet; header only, inlined here): quick on names of 16 to
 // 240 bytes and seeded per process. The functions below are hidden: calls that the compiler or ck
 // emit stay inside this object, where no interposer (an early sanitizer runtime) can catch them.
-#include "bytes.h"
+#include "hash.h"
 
-#define XXH_INLINE_ALL
-#define XXH_NO_STREAM
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wunused-function"
-#include <xxhash.h>
-#pragma GCC diagnostic pop
+uint8_t sf_bytes_careful;
+
+#ifdef __SSE2__
+#define ONES_8 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff
+const uint8_t sf_bytes_edge[2 * SF_SHORT_MAX] = {ONES_8, ONES_8, ONES_8, ONES_8};
+#endif
+
+bool
+sf_bytes_load_short_slow(const char *s, struct sf_short *out)
+{
+	char *to = (char *)out->word;
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < SF_SHORT_MAX / 8; i++)
+		out->word[i] = 0;
+	while (s[n] != '\0') {
+		to[n] = s[n];
+		if (++n == SF_SHORT_MAX)
+			return false;
+	}
+	out->size = n + 1;
+	return true;
+}
 
 uint64_t
 sf_bytes_hash(const char *s, size_t n, uint64_t seed)

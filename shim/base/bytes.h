@@ -9,7 +9,18 @@
 
 #include "attr.h"
 
-#define SF_BYTES_SHORT(host, n) ((n) + ((uintptr_t)(host)&15) <= 32)
+/* A name of up to 31 bytes, padded with zeros: two names are equal if these are. */
+#define SF_SHORT_MAX 32
+struct sf_short {
+	uint64_t word[SF_SHORT_MAX / 8] __attribute__((aligned(16)));
+	uint32_t size; /* with NUL */
+};
+
+/* Set at start under memcheck, which knows how far the host's string goes and no more. */
+extern uint8_t sf_bytes_careful;
+
+/* sf_bytes_load_short without reading past the block that holds the NUL. */
+bool sf_bytes_load_short_slow(const char *s, struct sf_short *out);
 
 #if defined(__SSE2__) && !defined(__SANITIZE_THREAD__) && !defined(SF_BYTES_GENERIC)
 #include "bytes_sse2.h"
@@ -22,8 +33,10 @@
  * `host`? `stored` may be changing under our feet: the answer is then arbitrary (a seqlock outside
  * discards it), but `host` is never read past the block that holds its own NUL.
  *
- * sf_bytes_equal_short: the same where SF_BYTES_SHORT(host, n), that is in at most two blocks; of
- * longer names it may say "no".
+ * sf_bytes_load_short(s, out): reads a name of up to 31 bytes; false if it is longer. Reads 32 bytes
+ * at once unless that could leave the page.
+ *
+ * sf_bytes_short_is(short, stored): does it stand at `stored`, which may be changing? Reads 32 bytes.
  *
  * sf_bytes_length(s, max): strlen, or `max` if there is no NUL before it.
  */

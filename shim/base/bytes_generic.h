@@ -17,7 +17,22 @@ sf_bytes_equal(const char *host, const char *stored, size_t n)
 	return false;
 }
 
-#define sf_bytes_equal_short sf_bytes_equal
+SF_INLINE bool
+sf_bytes_load_short(const char *s, struct sf_short *out)
+{
+	return sf_bytes_load_short_slow(s, out);
+}
+
+SF_INLINE bool
+sf_bytes_short_is(const struct sf_short *s, const char *stored)
+{
+	const char *name = (const char *)s->word;
+
+	for (uint32_t i = 0; i < s->size; i++)
+		if (name[i] != __atomic_load_n(stored + i, __ATOMIC_RELAXED))
+			return false;
+	return true;
+}
 
 SF_INLINE size_t
 sf_bytes_length(const char *s, size_t max)

@@ -17,7 +17,7 @@
  * nothing and never compares equal.
  */
 SF_INLINE bool
-sf_bytes_equal_short(const char *host, const char *stored, size_t n)
+sf_bytes_equal_two(const char *host, const char *stored, size_t n)
 {
 	const size_t m = (uintptr_t)host & 15;
 	const unsigned int left = (unsigned int)(n + m);
@@ -53,7 +53,7 @@ sf_bytes_equal(const char *host, const char *stored, size_t n)
 		if (((unsigned int)_mm_movemask_epi8(same) ^ 0xffffu) >> skip != 0)
 			return false;
 	}
-	return sf_bytes_equal_short(host, stored, n);
+	return sf_bytes_equal_two(host, stored, n);
 }
 
 SF_INLINE size_t
@@ -74,6 +74,47 @@ sf_bytes_length(const char *s, size_t max)
 			return n + (size_t)__builtin_ctz(hit);
 	}
 	return max;
+}
+
+/* 32 bytes of ones, then as many zeros: read at 32 - n it keeps n bytes. */
+extern const uint8_t sf_bytes_edge[2 * SF_SHORT_MAX];
+
+SF_INLINE bool
+sf_bytes_load_short(const char *s, struct sf_short *out)
+{
+	const __m128i zero = _mm_setzero_si128();
+	const __m128i *from = (const __m128i *)(const void *)s;
+	const __m128i *edge;
+	__m128i a, b;
+	unsigned int ends;
+
+	if (sf_unlikely(((uintptr_t)s & 4095) > 4096 - SF_SHORT_MAX || sf_bytes_careful))
+		return sf_bytes_load_short_slow(s, out);
+	a = _mm_loadu_si128(from);
+	b = _mm_loadu_si128(from + 1);
+	ends = (unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi8(a, zero)) |
+	       (unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi8(b, zero)) << 16;
+	if (ends == 0)
+		return false;
+	out->size = (uint32_t)__builtin_ctz(ends) + 1;
+	edge = (const __m128i *)(const void *)(sf_bytes_edge + SF_SHORT_MAX + 1 - out->size);
+	_mm_store_si128((__m128i *)(void *)out->word, _mm_and_si128(a, _mm_loadu_si128(edge)));
+	_mm_store_si128((__m128i *)(void *)out->word + 1,
+			_mm_and_si128(b, _mm_loadu_si128(edge + 1)));
+	return true;
+}
+
+SF_INLINE bool
+sf_bytes_short_is(const struct sf_short *s, const char *stored)
+{
+	const __m128i *a = (const __m128i *)(const void *)s->word;
+	const __m128i *b = (const __m128i *)(const void *)stored;
+	unsigned int same =
+		(unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi8(a[0], _mm_loadu_si128(b))) |
+		(unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi8(a[1], _mm_loadu_si128(b + 1))) << 16;
+
+	/* Up to and with the NUL, which is the last of `size`. */
+	return ~same << (32 - s->size) == 0;
 }
 
 #endif

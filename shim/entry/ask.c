@@ -65,7 +65,7 @@ passed(struct sf_thread *t, const struct sf_question *q, enum sf_counter reason)
 static void
 note_repeat(struct sf_thread *t, struct sf_question *q)
 {
-	if (sf_table_hash(q) && sf_table_seen(q))
+	if (sf_table_hash(q) && sf_table_seen(q->hash))
 		sf_count_for(t, SF_OBSERVE_REPEAT);
 }
 
@@ -101,7 +101,7 @@ verified(struct sf_thread *t, struct sf_question *q)
 	if (!sf_table_hash(q))
 		return passed(t, q, SF_BYPASS_LONG);
 	if (!sf_table_find(q, &r)) {
-		if (sf_table_seen(q))
+		if (sf_table_seen(q->hash))
 			sf_learn(t, q, &lesson);
 		return passed(t, q, SF_BYPASS_VERIFY);
 	}

@@ -48,17 +48,16 @@ caller_matters(const char *name, const void *caller)
 static void
 keep_open(struct sf_thread *t, struct sf_question *q, void *handle)
 {
-	uint64_t key = sf_hint_key(q->handle, q->name, NULL, SF_KIND_OPEN);
 	struct sf_reply r = {.value = handle, .verdict = SF_VALUE}, known;
 
 	r.object = sf_object_find(handle);
 	if (r.object == NULL || !sf_load_8(&r.object->elidable) ||
 	    !sf_object_life_of(r.object, handle, &r.gen) || t->block == NULL)
 		return;
-	if (!sf_table_hash(q) || sf_table_find(q, &known) || !sf_table_seen(q) ||
+	if (!sf_table_hash(q) || sf_table_find(q, &known) || !sf_table_seen(q->hash) ||
 	    !sf_table_keep(q, &r))
 		return;
-	sf_hint_keep(t->hints, key, r.entry);
+	sf_note_hint(q, r.entry);
 }
 
 /*
@@ -198,7 +197,7 @@ elide_by_content(struct sf_thread *t, struct sf_question *q, struct sf_reply *r)
 		return false;
 	if (sf_facts_error_pending())
 		sf_facts_error_clear();
-	sf_note_content_hit(t, sf_hint_key(q->handle, q->name, NULL, SF_KIND_OPEN), r->entry);
+	sf_note_content_hit(t, q, r->entry);
 	sf_count_for(t, SF_DLOPEN_HIT);
 	return true;
 }

@@ -74,14 +74,35 @@ give(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
 	return SF_ANSWER(r->value);
 }
 
+/*
+ * libc is asked with a copy of the names, and they are kept from there: a host that changes its
+ * string meanwhile harms nobody else's answers.
+ */
+static enum sf_learnt
+learn_copy(struct sf_thread *t, const struct sf_question *q, struct sf_lesson *lesson)
+{
+	char copy[q->name_len + q->version_len];
+	struct sf_question own = *q;
+	char *end = sf_bytes_put(copy, q->name, q->name_len - 1);
+
+	*end++ = '\0';
+	own.name = copy;
+	if (q->version != NULL) {
+		own.version = end;
+		*sf_bytes_put(end, q->version, q->version_len - 1) = '\0';
+	}
+	sf_table_hash(&own);
+	return sf_learn(t, &own, lesson);
+}
+
 static struct sf_answer
-learn(struct sf_thread *t, const struct sf_question *q, uint64_t key)
+learn(struct sf_thread *t, const struct sf_question *q)
 {
 	struct sf_lesson lesson;
-	enum sf_learnt learnt = sf_learn(t, q, &lesson);
+	enum sf_learnt learnt = learn_copy(t, q, &lesson);
 
 	if (lesson.kept)
-		sf_hint_keep(t->hints, key, lesson.reply.entry);
+		sf_note_hint(q, lesson.reply.entry);
 	if (learnt == SF_LEARNT_REPLAY)
 		return decline(t, q, lesson.why);
 	if (lesson.kept && lesson.reply.verdict == SF_NEGATIVE)
@@ -112,7 +133,6 @@ wrapped_name(struct sf_thread *t, const struct sf_question *q, const void *calle
 static struct sf_answer
 by_content(struct sf_thread *t, struct sf_question *q)
 {
-	uint64_t key = sf_hint_key(q->handle, q->name, q->version, q->kind);
 	struct sf_reply r;
 
 	if (sf_flood_sample(t))
@@ -120,15 +140,15 @@ by_content(struct sf_thread *t, struct sf_question *q)
 	if (!sf_table_hash(q))
 		return decline(t, q, SF_BYPASS_LONG);
 	if (sf_table_find(q, &r)) {
-		sf_note_content_hit(t, key, r.entry);
+		sf_note_content_hit(t, q, r.entry);
 		return give(t, q, &r, SF_OUTCOME_SHARED);
 	}
-	if (!sf_table_seen(q)) {
+	if (!sf_table_seen(q->hash)) {
 		t->firsts++;
 		return decline(t, q, SF_BYPASS_FIRST);
 	}
 	t->firsts = 0;
-	return learn(t, q, key);
+	return learn(t, q);
 }
 
 /* What the fast path left: hint misses, negative answers, first callers, everything unusual. */

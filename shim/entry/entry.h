@@ -8,6 +8,7 @@
 #define SF_ENTRY_H
 
 #include "../map/learn.h"
+#include "../map/cell.h"
 #include "../rollout/breaker.h"
 #include "../rollout/killfile.h"
 
@@ -70,15 +71,22 @@ sf_flood_sample(struct sf_thread *t)
 	return t->firsts >= SF_FIRSTS_FLOOD && (++t->firsts & 7) != 0;
 }
 
-/* After an answer by content: the thread grows hot, and the name's address may become a hint. */
+/* Remembers where the answer to a question is, under the address of its name. */
+static inline void
+sf_note_hint(const struct sf_question *q, uint32_t entry)
+{
+	if (q->kind != SF_KIND_SYM || !sf_cell_keep(sf_table.cells, q->name, entry))
+		sf_hint_keep(sf_table.hints, sf_hint_key(q->handle, q->name, q->version, q->kind),
+			     entry);
+}
+
+/* After an answer by content: the name's address may become a hint. */
 SF_INLINE void
-sf_note_content_hit(struct sf_thread *t, uint64_t key, uint32_t entry)
+sf_note_content_hit(struct sf_thread *t, const struct sf_question *q, uint32_t entry)
 {
 	t->firsts = 0;
-	if (t->hints == sf_table.hints)
-		sf_thread_promote(t);
 	if (sf_thread_wants_hint(t))
-		sf_hint_keep(t->hints, key, entry);
+		sf_note_hint(q, entry);
 }
 
 /*

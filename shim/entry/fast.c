@@ -5,8 +5,8 @@
 // libc still see the host's return address on top of the stack. tests/asm checks the built object:
 // no call instruction reaches sf_full_* or sf_next.
 //
-// Budget of a dlsym hit with a name within two aligned blocks: 68 instructions, no store but the
-// thread's own counter and flag, no atomic; lines read: thread record, hint slot, entry, generation.
+// Budget of a dlsym hit with a name within two aligned blocks: 60 instructions, no store but the
+// thread's own counter and flag, no atomic; lines read: thread record, hint cell, generation.
 #include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
@@ -24,181 +24,229 @@ void *sf_full_dlopen(const char *name, int mode);
 int sf_full_dlclose(void *handle);
 char *sf_full_dlerror(void);
 
+/* Every so many hits: apart, so that the wrapper stays a leaf. */
+static SF_NOINLINE void *
+beat(void *value)
+{
+	sf_thread_beat(&sf_thread);
+	return value;
+}
+
+/* What to do after one of the steps below; the value travels in the other register. */
+enum { FOUND, ASK_FULL, ASK_LIBC, GO_ON };
+
+#define STEP(value, next) ((struct sf_answer){(value), (next)})
+
+/* Declined here and now: counted, and libc is to be asked. */
+SF_INLINE struct sf_answer
+passed(struct sf_thread *t, const void *handle, enum sf_counter reason)
+{
+	t->n[handle == RTLD_DEFAULT ? SF_DEFAULT_PASS : SF_DLSYM_PASS]++;
+	t->n[reason]++;
+	t->pending = 0;
+	return STEP(NULL, ASK_LIBC);
+}
+
+SF_INLINE struct sf_answer
+found_hit(struct sf_thread *t, const void *handle, void *value)
+{
+	if (sf_thread_hit(t, handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT))
+		sf_thread_beat(t);
+	return STEP(value, FOUND);
+}
+
+SF_INLINE struct sf_answer
+found_shared(struct sf_thread *t, const void *handle, void *value)
+{
+	t->n[handle == RTLD_DEFAULT ? SF_DEFAULT_SHARED : SF_DLSYM_SHARED]++;
+	t->pending = 0;
+	return STEP(value, FOUND);
+}
+
 /*
  * A negative hit: libc's error text, from our own copies of the names. They are used only if the
- * entry and the life they belong to are still the ones that answered.
+ * cell and the life they belong to are still the ones that answered.
  */
-static SF_NOINLINE void *
-negative_dlsym(void *handle, const char *name, const struct sf_entry *e, uint32_t seq,
-	       const struct sf_object *object, uint32_t gen)
+SF_INLINE struct sf_answer
+negative(struct sf_thread *t, const void *handle, const char *name, const struct sf_cell_other *o)
 {
-	struct sf_thread *t = &sf_thread;
-	size_t len = sf_load_8(&object->file_len);
-
+	size_t len = sf_load_8(&o->life->file_len), name_len;
+	const char *kept = sf_cell_name(o->cell, name, &name_len);
 	uint32_t turn;
 
 	/* RTLD_DEFAULT names its caller: the full wrapper knows it. */
 	if (len == 0 || handle == RTLD_DEFAULT || sf_learn_errors_raw())
-		return sf_full_dlsym(handle, name);
+		return STEP(NULL, ASK_FULL);
 	do {
-		turn = sf_negative_write_stored(t, object->file, len, e->name,
-						sf_load_16_wide(&e->name_len) - 1u);
-		sf_fence_load();
-		if (turn == 0 || !sf_holds_32(&e->seq, seq) || !sf_holds_32(&object->gen, gen)) {
+		turn = sf_negative_write_stored(t, o->life->file, len, kept, name_len);
+		if (turn == 0 || !sf_cell_valid(o)) {
 			t->pending = 0;
-			return sf_full_dlsym(handle, name);
+			return STEP(NULL, ASK_FULL);
 		}
 		t->pending = 1;
 	} while (!sf_negative_whole(t, turn));
-	t->block->counters.n[SF_DLSYM_NEGATIVE]++;
-	return NULL;
+	t->n[SF_DLSYM_NEGATIVE]++;
+	return STEP(NULL, FOUND);
 }
 
-/* Declined here and now: counted, and libc is jumped to. */
-SF_INLINE void
-count_pass(struct sf_thread *t, const void *handle, enum sf_counter reason)
-{
-	t->block->counters.n[handle == RTLD_DEFAULT ? SF_DEFAULT_PASS : SF_DLSYM_PASS]++;
-	t->block->counters.n[reason]++;
-	t->pending = 0;
-}
-
-/* What to do after the look-up by content; the value travels in the other register. */
-enum { FOUND, ASK_FULL, ASK_LIBC };
-
+/* Cells that hold no value, and those of the shared table that the thread's own has not. */
 static SF_NOINLINE struct sf_answer
-find_content(void *handle, const char *name, bool unstable)
+find_cell(struct sf_thread *t, void *handle, const char *name)
 {
-	struct sf_thread *t = &sf_thread;
+	struct sf_cell *set = sf_cell_set(sf_table.cells, (uintptr_t)handle, name);
+	const struct sf_cell *c = sf_cell_tagged(set, sf_cell_tag(name));
+	struct sf_cell_other o;
+	void *value;
+
+	if (c == NULL)
+		return STEP(NULL, GO_ON);
+	if (sf_cell_find_other(c, (uintptr_t)handle, name, &o))
+		return o.why == SF_CELL_NEGATIVE ? negative(t, handle, name, &o)
+						 : passed(t, handle, (enum sf_counter)o.why);
+	if (t->cells == sf_table.cells || !sf_cell_value(c, (uintptr_t)handle, name, &value))
+		return STEP(NULL, GO_ON);
+	sf_cell_copy(t->cells, (uintptr_t)handle, name, c);
+	sf_thread_own_miss(t);
+	return found_hit(t, handle, value);
+}
+
+/* Not found: a first sighting goes on to libc at once. */
+SF_INLINE struct sf_answer
+missed(struct sf_thread *t, const void *handle, uint64_t hash)
+{
+	if (sf_table_seen(hash))
+		return STEP(NULL, ASK_FULL);
+	t->firsts++;
+	return passed(t, handle, SF_BYPASS_FIRST);
+}
+
+/* A long name: its slot, then its content. */
+static SF_NOINLINE struct sf_answer
+find_long(struct sf_thread *t, void *handle, const char *name)
+{
 	struct sf_question q = {.handle = (uintptr_t)handle, .name = name, .kind = SF_KIND_SYM};
+	uint64_t key = sf_hint_key(q.handle, name, NULL, SF_KIND_SYM);
 	struct sf_reply r;
 
+	if (sf_hint_find(sf_table.hints, key, q.handle, name, NULL, SF_KIND_SYM, &r))
+		return r.verdict == SF_VALUE ? found_hit(t, handle, r.value) : STEP(NULL, ASK_FULL);
 	if (!sf_table_hash(&q))
-		return (struct sf_answer){NULL, ASK_FULL};
-	if (!sf_table_find(&q, &r)) {
-		if (sf_table_seen(&q))
-			return (struct sf_answer){NULL, ASK_FULL};
-		t->firsts++;
-		count_pass(t, handle, SF_BYPASS_FIRST);
-		return (struct sf_answer){NULL, ASK_LIBC};
-	}
-	if (r.verdict != SF_VALUE || sf_facts_error_pending())
-		return (struct sf_answer){NULL, ASK_FULL};
-	if (unstable)
-		t->firsts = 0;
-	else
-		sf_note_content_hit(t, sf_hint_key(q.handle, name, NULL, SF_KIND_SYM), r.entry);
-	t->block->counters.n[handle == RTLD_DEFAULT ? SF_DEFAULT_SHARED : SF_DLSYM_SHARED]++;
-	t->pending = 0;
-	return (struct sf_answer){r.value, FOUND};
+		return STEP(NULL, ASK_FULL);
+	if (!sf_table_find(&q, &r))
+		return missed(t, handle, q.hash);
+	if (r.verdict != SF_VALUE)
+		return STEP(NULL, ASK_FULL);
+	sf_note_content_hit(t, &q, r.entry);
+	return found_shared(t, handle, r.value);
+}
+
+static SF_NOINLINE void
+note_short(void *handle, const char *name, uint32_t entry)
+{
+	struct sf_question q = {.handle = (uintptr_t)handle, .name = name, .kind = SF_KIND_SYM};
+
+	if (sf_thread_wants_hint_slow(&sf_thread))
+		sf_note_hint(&q, entry);
 }
 
 /*
- * No hint: names in a fresh buffer, more names than hints, first sightings. What is neither found
- * as a value nor new goes to the full wrapper.
+ * By content: the name is in a fresh buffer, too long for a cell, or one of more names than there are
+ * cells.
  */
+static SF_NOINLINE struct sf_answer
+find_content(struct sf_thread *t, void *handle, const char *name)
+{
+	struct sf_short s;
+	uint32_t entry;
+	uint64_t hash;
+	void *value;
+
+	if (!sf_bytes_load_short(name, &s) || !sf_cell_fits(name, s.size))
+		return find_long(t, handle, name);
+	hash = sf_table_hash_short(&s, (uintptr_t)handle, SF_KIND_SYM);
+	entry = sf_table_value_short((uintptr_t)handle, &s, hash, &value);
+	if (entry == 0)
+		return missed(t, handle, hash);
+	t->firsts = 0;
+	if (t->keep_credit != 0 || (++t->keep_skips & (SF_KEEP_SAMPLE - 1)) == 0)
+		note_short(handle, name, entry);
+	return found_shared(t, handle, value);
+}
+
+/* No cell of the thread's table has a value for this question. */
 static SF_NOINLINE void *
-content_dlsym(void *handle, const char *name, bool unstable)
+miss_dlsym(void *handle, const char *name)
 {
 	struct sf_thread *t = &sf_thread;
 	struct sf_answer a;
 
-	if (t->block == NULL || sf_unreadable(name) || name[0] == 'd' || t->close_depth > 0)
+	if (t->block == NULL || sf_unreadable(name) || t->close_depth > 0 ||
+	    sf_facts_error_pending())
 		return sf_full_dlsym(handle, name);
-	if (sf_flood_sample(t)) {
-		count_pass(t, handle, SF_BYPASS_FLOOD);
-		return sf_next.dlsym(handle, name);
-	}
-	a = find_content(handle, name, unstable);
-	if (a.pass == FOUND)
+	a = find_cell(t, handle, name);
+	/* The wrapped names, which all begin so, are in no cell. */
+	if (a.pass == GO_ON && name[0] == 'd')
+		return sf_full_dlsym(handle, name);
+	if (a.pass == GO_ON && sf_flood_sample(t))
+		a = passed(t, handle, SF_BYPASS_FLOOD);
+	if (a.pass == GO_ON)
+		a = find_content(t, handle, name);
+	if (sf_likely(a.pass == FOUND))
 		return a.value;
 	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
 }
 
-/* Declined by verdict or handle: one jump away from libc. */
+/* Nothing under this address in the thread's table: its content, if nothing is unusual. */
 static SF_NOINLINE void *
-pass_dlsym(void *handle, const char *name, enum sf_counter why)
-{
-	count_pass(&sf_thread, handle, why);
-	return sf_next.dlsym(handle, name);
-}
-
-/* The hint is no value under a short name: a long name, a negative answer, one out of date. */
-static SF_NOINLINE void *
-other_dlsym(void *handle, const char *name, const struct sf_entry *e)
+strange_dlsym(void *handle, const char *name)
 {
 	struct sf_thread *t = &sf_thread;
-	struct sf_reply r;
+	struct sf_answer a;
 
-	if (!sf_entry_answers(e, (uintptr_t)handle, name, NULL, SF_KIND_SYM, SF_NAMES_ANY, &r))
-		return content_dlsym(handle, name, e == sf_table_entry(0));
-	if (r.verdict == SF_PASS)
-		return pass_dlsym(handle, name, (enum sf_counter)(uintptr_t)r.value);
-	if (sf_unlikely(sf_facts_error_pending()))
-		return sf_full_dlsym(handle, name);
-	if (r.verdict == SF_NEGATIVE)
-		return negative_dlsym(handle, name, e, r.seq, r.object, r.gen);
-	t->block->counters.n[handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT]++;
-	t->pending = 0;
-	return r.value;
+	if (t->block == NULL || sf_unreadable(name) || name[0] == 'd')
+		return miss_dlsym(handle, name);
+	if (handle == RTLD_NEXT) {
+		passed(t, handle, SF_BYPASS_NEXT);
+		return sf_next.dlsym(handle, name);
+	}
+	if (t->cells != sf_table.cells || t->close_depth > 0 || t->firsts >= SF_FIRSTS_FLOOD ||
+	    sf_facts_error_pending())
+		return miss_dlsym(handle, name);
+	a = find_content(t, handle, name);
+	if (sf_likely(a.pass == FOUND))
+		return a.value;
+	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
 }
 
 SF_INLINE void *
 probe(struct sf_thread *t, void *handle, const char *name, enum sf_counter hit)
 {
-	uint64_t key = sf_hint_key((uintptr_t)handle, name, NULL, SF_KIND_SYM);
-	const struct sf_entry *e;
+	const struct sf_cell *c =
+		sf_cell_tagged(sf_cell_set(t->cells, (uintptr_t)handle, name), sf_cell_tag(name));
 	void *value;
 
-	if (!sf_hint_entry(t->hints, key, &e))
-		return content_dlsym(handle, name, false);
-	if (!sf_entry_value(e, (uintptr_t)handle, name, NULL, SF_KIND_SYM, &value) ||
+	if (c == NULL)
+		return strange_dlsym(handle, name);
+	if (!sf_cell_value(c, (uintptr_t)handle, name, &value) ||
 	    sf_unlikely(sf_facts_error_pending()))
-		return other_dlsym(handle, name, e);
-	t->block->counters.n[hit]++;
-	t->pending = 0;
+		return miss_dlsym(handle, name);
+	if (sf_unlikely(sf_thread_hit(t, hit)))
+		return beat(value);
 	return value;
-}
-
-/* RTLD_NEXT and RTLD_DEFAULT, and all calls while the shim is not on. */
-static SF_NOINLINE void *
-special_dlsym(void *handle, const char *name)
-{
-	struct sf_thread *t = &sf_thread;
-
-	if (sf_unlikely(sf_word != SF_WORD_ON))
-		return sf_full_dlsym(handle, name);
-	if (handle == RTLD_DEFAULT)
-		return sf_object_is_caller(t->caller, __builtin_return_address(0))
-			       ? probe(t, RTLD_DEFAULT, name, SF_DEFAULT_HIT)
-			       : sf_full_dlsym(handle, name);
-	if (t->block == NULL || sf_unreadable(name) || name[0] == 'd')
-		return sf_full_dlsym(handle, name);
-	return pass_dlsym(handle, name, SF_BYPASS_NEXT);
 }
 
 SF_EXPORT void *
 dlsym(void *restrict handle, const char *restrict name)
 {
-	if (sf_unlikely(sf_word != SF_WORD_ON || (uintptr_t)handle + 1 <= 1))
-		return special_dlsym(handle, name);
-	return probe(&sf_thread, handle, name, SF_DLSYM_HIT);
-}
-
-/* As other_dlsym; negative answers and those that libc must give are left to the full wrapper. */
-static SF_NOINLINE void *
-other_dlvsym(void *handle, const char *name, const char *version, const struct sf_entry *e)
-{
 	struct sf_thread *t = &sf_thread;
-	struct sf_reply r;
 
-	if (!sf_entry_answers(e, (uintptr_t)handle, name, version, SF_KIND_VSYM, SF_NAMES_ANY,
-			      &r) ||
-	    r.verdict != SF_VALUE || sf_facts_error_pending())
-		return sf_full_dlvsym(handle, name, version);
-	t->block->counters.n[SF_DLVSYM_HIT]++;
-	t->pending = 0;
-	return r.value;
+	if (sf_unlikely(sf_word != SF_WORD_ON))
+		return sf_full_dlsym(handle, name);
+	if (sf_likely(handle != RTLD_DEFAULT))
+		return probe(t, handle, name, SF_DLSYM_HIT);
+	if (!sf_object_is_caller(t->caller, __builtin_return_address(0)))
+		return sf_full_dlsym(handle, name);
+	return probe(t, RTLD_DEFAULT, name, SF_DEFAULT_HIT);
 }
 
 SF_EXPORT void *
@@ -206,18 +254,16 @@ dlvsym(void *restrict handle, const char *restrict name, const char *restrict ve
 {
 	struct sf_thread *t = &sf_thread;
 	uint64_t key = sf_hint_key((uintptr_t)handle, name, version, SF_KIND_VSYM);
-	const struct sf_entry *e;
-	void *value;
+	struct sf_reply r;
 
-	if (sf_unlikely(sf_word != SF_WORD_ON) || handle == RTLD_DEFAULT ||
-	    !sf_hint_entry(t->hints, key, &e))
+	if (sf_unlikely(sf_word != SF_WORD_ON) || handle == RTLD_DEFAULT || t->block == NULL ||
+	    !sf_hint_find(sf_table.hints, key, (uintptr_t)handle, name, version, SF_KIND_VSYM,
+			  &r) ||
+	    r.verdict != SF_VALUE || sf_facts_error_pending())
 		return sf_full_dlvsym(handle, name, version);
-	if (!sf_entry_value(e, (uintptr_t)handle, name, version, SF_KIND_VSYM, &value) ||
-	    sf_unlikely(sf_facts_error_pending()))
-		return other_dlvsym(handle, name, version, e);
-	t->block->counters.n[SF_DLVSYM_HIT]++;
-	t->pending = 0;
-	return value;
+	if (sf_unlikely(sf_thread_hit(t, SF_DLVSYM_HIT)))
+		return beat(r.value);
+	return r.value;
 }
 
 SF_EXPORT void *
@@ -228,13 +274,12 @@ dlopen(const char *name, int mode)
 	uint64_t key = sf_hint_key((unsigned int)mode, file, NULL, SF_KIND_OPEN);
 	struct sf_reply r;
 
-	if (sf_unlikely(sf_word != SF_WORD_ON) || t->close_depth > 0)
+	if (sf_unlikely(sf_word != SF_WORD_ON) || t->close_depth > 0 || t->block == NULL)
 		return sf_full_dlopen(name, mode);
-	if (!sf_hint_find(t->hints, key, (unsigned int)mode, file, NULL, SF_KIND_OPEN, SF_NAMES_ANY,
-			  &r) ||
+	if (!sf_hint_find(sf_table.hints, key, (unsigned int)mode, file, NULL, SF_KIND_OPEN, &r) ||
 	    sf_facts_error_pending() || !sf_object_elide(r.object, r.gen))
 		return sf_full_dlopen(name, mode);
-	t->block->counters.n[SF_DLOPEN_HIT]++;
+	t->n[SF_DLOPEN_HIT]++;
 	t->pending = 0;
 	return r.value;
 }
@@ -247,7 +292,7 @@ dlclose(void *handle)
 	if (sf_unlikely(sf_word != SF_WORD_ON) || sf_facts_error_pending() || t->block == NULL ||
 	    !sf_object_give_back(handle))
 		return sf_full_dlclose(handle);
-	t->block->counters.n[SF_DLCLOSE_HIT]++;
+	t->n[SF_DLCLOSE_HIT]++;
 	t->pending = 0;
 	return 0;
 }
@@ -260,7 +305,7 @@ dlerror(void)
 	if (sf_unlikely(sf_word != SF_WORD_ON) || t->pending != 1 || sf_facts_error_pending())
 		return sf_full_dlerror();
 	t->pending = 0;
-	t->block->counters.n[SF_DLERROR_OWN]++;
+	t->n[SF_DLERROR_OWN]++;
 	return t->block->text;
 }
 #pragma GCC visibility pop

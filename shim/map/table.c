@@ -4,9 +4,9 @@
 
 #include "../base/lock.h"
 #include "../base/sys.h"
+#include "cell.h"
 #include "thread.h"
 
-#define WAYS        8
 #define SLAB        16384u
 #define PAGE        4096u
 #define PAD_SLABS   5 /* a torn length reads up to 64 KiB past an entry */
@@ -38,11 +38,13 @@ sf_table_init(unsigned int kib)
 {
 	size_t total = (size_t)kib * 1024;
 	size_t index = power_below(total / 16), door = power_below(total / 256);
-	size_t hints = power_below(total / 128), sets = index / (WAYS * sizeof(uint64_t));
-	size_t used = (sets / 8 + 4095) & ~4095u, entries, map;
+	size_t hints = power_below(total / 128), sets = index / (SF_TABLE_WAYS * sizeof(uint64_t));
+	size_t entries, map;
+	size_t cells = power_below(total / 64) / (SF_CELL_WAYS * sizeof(struct sf_cell));
+	size_t cell_bytes = (SF_CELL_BYTES(cells) + 4095) & ~4095u;
 	char *p;
 
-	entries = total - index - door - hints - PAGE - used;
+	entries = total - index - door - hints - PAGE - cell_bytes;
 	map = (entries / SLAB + 4095) & ~4095u;
 	slabs = (uint32_t)((entries - map) / SLAB) - PAD_SLABS;
 	p = sf_sys_map(total);
@@ -51,11 +53,11 @@ sf_table_init(unsigned int kib)
 	sf_table.index = (uint64_t *)(void *)p;
 	sf_table.index_mask = sets - 1;
 	p += index;
-	sf_table.used = (uint64_t *)(void *)p;
-	p += used;
 	sf_table.hint_sets = (uint32_t)(hints / (SF_HINT_WAYS * sizeof(uint64_t)));
 	sf_table.hints = sf_hint_table((uint64_t *)(void *)p, sf_table.hint_sets);
 	p += hints + PAGE;
+	sf_table.cells = sf_cell_table(p, (uint32_t)cells);
+	p += cell_bytes;
 	sf_table.door = (uint64_t *)(void *)p;
 	sf_table.door_mask = door / sizeof(uint64_t) - 1;
 	p += door;
@@ -71,6 +73,7 @@ sf_table_init(unsigned int kib)
 void
 sf_table_forked(void)
 {
+	sf_cell_forked();
 	sf_lock_reset(&lock);
 	if (writing != NULL) {
 		/* Half written: matches nothing, found by nobody, evicted in its turn. */
@@ -83,6 +86,7 @@ sf_table_forked(void)
 bool
 sf_table_hash(struct sf_question *q)
 {
+	struct sf_short name;
 	uint64_t h;
 
 	q->name_len = (uint32_t)sf_bytes_length(q->name, SF_NAME_MAX) + 1;
@@ -91,6 +95,10 @@ sf_table_hash(struct sf_question *q)
 		q->version_len = (uint32_t)sf_bytes_length(q->version, SF_NAME_MAX) + 1;
 	if (q->name_len + q->version_len > SF_NAME_MAX)
 		return false;
+	if (q->kind != SF_KIND_VSYM && sf_bytes_load_short(q->name, &name)) {
+		q->hash = sf_table_hash_short(&name, q->handle, q->kind);
+		return true;
+	}
 	h = sf_bytes_hash(q->name, q->name_len - 1, sf_table.seed);
 	h ^= (q->handle + q->kind) * 0x9e3779b97f4a7c15ull;
 	if (q->kind == SF_KIND_VSYM)
@@ -100,28 +108,19 @@ sf_table_hash(struct sf_question *q)
 	return true;
 }
 
-static uint64_t *
-index_set(uint64_t hash)
-{
-	return sf_table.index + (hash & sf_table.index_mask) * WAYS;
-}
-
 bool
 sf_table_find(const struct sf_question *q, struct sf_reply *r)
 {
-	const uint64_t *set = index_set(q->hash);
-	uint64_t number = q->hash & sf_table.index_mask;
+	const uint64_t *set = sf_table_set(q->hash);
 
-	if (!(sf_load_64(&sf_table.used[number / 64]) >> number % 64 & 1))
-		return false;
-	for (int i = 0; i < WAYS; i++) {
+	for (int i = 0; i < SF_TABLE_WAYS; i++) {
 		uint64_t slot = sf_load_64(&set[i]);
 		struct sf_entry *e;
 
 		if ((slot ^ q->hash) >> 32 != 0 || (uint32_t)slot == 0)
 			continue;
 		e = sf_table_entry((uint32_t)slot);
-		if (!sf_entry_answers(e, q->handle, q->name, q->version, q->kind, SF_NAMES_ANY, r))
+		if (!sf_entry_answers(e, q->handle, q->name, q->version, q->kind, r))
 			continue;
 		if (!sf_load_8(&e->ref))
 			sf_store_8(&e->ref, 1);
@@ -136,11 +135,11 @@ sf_table_find(const struct sf_question *q, struct sf_reply *r)
  * not push each other out for ever. The test for a zero lane is Mycroft's.
  */
 bool
-sf_table_seen(const struct sf_question *q)
+sf_table_seen(uint64_t hash)
 {
 	const uint64_t ones = 0x0001000100010001ull, tops = ones << 15;
-	uint64_t *bucket = &sf_table.door[(q->hash >> 8) & sf_table.door_mask];
-	uint64_t print = q->hash >> 48 | 1, prints = sf_load_64(bucket);
+	uint64_t *bucket = &sf_table.door[(hash >> 8) & sf_table.door_mask];
+	uint64_t print = hash >> 48 | 1, prints = sf_load_64(bucket);
 	uint64_t differ = prints ^ print * ones;
 
 	if ((differ - ones) & ~differ & tops)
@@ -206,10 +205,10 @@ hash_of(const struct sf_entry *e)
 static void
 unlink_locked(const struct sf_entry *e)
 {
-	uint64_t *set = index_set(hash_of(e));
+	uint64_t *set = sf_table_set(hash_of(e));
 	uint32_t n = number_of(e);
 
-	for (int i = 0; i < WAYS; i++)
+	for (int i = 0; i < SF_TABLE_WAYS; i++)
 		if ((uint32_t)set[i] == n)
 			sf_store_64(&set[i], 0);
 }
@@ -292,10 +291,10 @@ slot_locked(uint64_t *set, uint64_t hash)
 {
 	uint64_t *oldest = NULL;
 
-	for (int i = 0; i < WAYS; i++)
+	for (int i = 0; i < SF_TABLE_WAYS; i++)
 		if ((uint32_t)set[i] == 0)
 			return &set[i];
-	for (int i = 0; i < WAYS && oldest == NULL; i++) {
+	for (int i = 0; i < SF_TABLE_WAYS && oldest == NULL; i++) {
 		struct sf_entry *e = sf_table_entry((uint32_t)set[i]);
 
 		if (!e->ref || is_stale(e))
@@ -312,7 +311,7 @@ slot_locked(uint64_t *set, uint64_t hash)
 static struct sf_entry *
 same_question_locked(const struct sf_question *q, uint64_t *set)
 {
-	for (int i = 0; i < WAYS; i++) {
+	for (int i = 0; i < SF_TABLE_WAYS; i++) {
 		struct sf_entry *e = sf_table_entry((uint32_t)set[i]);
 
 		if ((set[i] ^ q->hash) >> 32 != 0 || (uint32_t)set[i] == 0)
@@ -344,19 +343,11 @@ write_locked(struct sf_entry *e, const struct sf_question *q, const struct sf_re
 	end_write_locked(e);
 }
 
-static void
-mark_used_locked(uint64_t number)
-{
-	uint64_t *word = &sf_table.used[number / 64];
-
-	sf_store_64(word, *word | 1ull << number % 64);
-}
-
 bool
 sf_table_keep(const struct sf_question *q, struct sf_reply *r)
 {
 	size_t size = offsetof(struct sf_entry, name) + q->name_len + q->version_len;
-	uint64_t *set = index_set(q->hash), *slot;
+	uint64_t *set = sf_table_set(q->hash), *slot;
 	struct sf_entry *e;
 
 	if (!sf_lock_try(&lock))
@@ -373,7 +364,6 @@ sf_table_keep(const struct sf_question *q, struct sf_reply *r)
 		slot = slot_locked(set, q->hash);
 		write_locked(e, q, r);
 		sf_store_64(slot, (q->hash >> 32) << 32 | number_of(e));
-		mark_used_locked(q->hash & sf_table.index_mask);
 	}
 	r->entry = number_of(e);
 	sf_lock_release(&lock);

@@ -4,26 +4,27 @@
 
 #include "../base/lock.h"
 #include "../base/sys.h"
-#include "table.h"
+#include "cell.h"
 #include <pthread.h>
 
-#define SLOW_CALLS_HOT     64
+#define OWN_MISSES_MAX     (SF_BEAT / 8)
+#define OWN_AGAIN          64 /* beats after an own table was given up */
 #define TSD_KEYS_INLINE    32
 #define KEEP_CREDIT        1024
-#define KEEP_SAMPLE        16
 #define KEEP_PROOF         64
 #define STACK_SPAN         (8u << 20)
 #define BLOCKS_PER_CHUNK   16
 #define COMPILER_BARRIER() __asm__ volatile("" ::: "memory")
 
-/* Header and one empty set, of size word zero. */
-static uint64_t empty_hints[SF_HINT_HEADER + SF_HINT_WAYS];
+/* One empty set, of mask zero. */
+static char empty[SF_CELL_BYTES(1)] __attribute__((aligned(64)));
+#define EMPTY ((struct sf_cell *)(void *)(empty + SF_CELL_HEADER))
 
 /* Where a thread without a block would count; the ones say "not the time for a sample". */
 static uint64_t nowhere[SF_COUNTER_COUNT] = {[0 ... SF_COUNTER_COUNT - 1] = 1};
 
 __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec"))) = {
-	.hints = empty_hints + SF_HINT_HEADER,
+	.cells = EMPTY,
 	.n = nowhere,
 	.caller = &sf_object_permanent, /* of no size: nobody's caller */
 	.keep_credit = KEEP_CREDIT,
@@ -96,7 +97,7 @@ thread_died(void *arg)
 	(void)arg;
 	t->dead = 1;
 	t->pending = 0;
-	t->hints = empty_hints + SF_HINT_HEADER;
+	t->cells = EMPTY;
 	t->n = nowhere;
 	t->block = NULL;
 	COMPILER_BARRIER(); /* a signal from here on finds no block */
@@ -107,15 +108,15 @@ thread_died(void *arg)
 void
 sf_thread_init(unsigned int limit_kib)
 {
-	size_t table = 0;
+	uint32_t sets = 32;
 
 	if (pthread_key_create(&key, thread_died) != 0)
 		return;
 	have_key = key < TSD_KEYS_INLINE;
-	if (limit_kib >= 8)
-		for (table = 4096; table * 2 + sizeof(struct sf_block) <= limit_kib * 1024u;)
-			table *= 2;
-	own_sets = (uint32_t)(table / (SF_HINT_WAYS * sizeof(uint64_t)));
+	while (SF_CELL_BYTES(sets * 2) + sizeof(struct sf_block) <= limit_kib * 1024u)
+		sets *= 2;
+	if (SF_CELL_BYTES(sets) + sizeof(struct sf_block) <= limit_kib * 1024u)
+		own_sets = sets;
 }
 
 bool
@@ -137,33 +138,23 @@ sf_thread_attach(struct sf_thread *t)
 	if (b != NULL) {
 		t->n = b->n;
 		t->block = b;
-		t->hints = sf_table.hints;
+		t->cells = sf_table.cells;
 		sf_count_for(t, SF_THREAD_BLOCK);
 	}
 	t->starting = 0;
 	return b != NULL;
 }
 
-static uint64_t *
-map_own_table(void)
-{
-	uint64_t *area = sf_sys_map((SF_HINT_HEADER + own_sets * SF_HINT_WAYS) * sizeof(uint64_t));
-
-	return area != NULL ? sf_hint_table(area, own_sets) : NULL;
-}
-
 bool
-sf_thread_wants_hint(struct sf_thread *t)
+sf_thread_wants_hint_slow(struct sf_thread *t)
 {
-	const uint64_t *n = t->block->counters.n;
+	const uint64_t *n = t->n;
 	uint64_t hits;
 
 	if (t->keep_credit > 0) {
 		t->keep_credit--;
 		return true;
 	}
-	if ((++t->keep_skips & (KEEP_SAMPLE - 1)) != 0)
-		return false;
 	hits = n[SF_DLSYM_HIT] + n[SF_DEFAULT_HIT] + n[SF_DLVSYM_HIT];
 	if (hits - t->keep_hits >= KEEP_PROOF)
 		t->keep_credit = KEEP_CREDIT;
@@ -172,19 +163,30 @@ sf_thread_wants_hint(struct sf_thread *t)
 }
 
 void
-sf_thread_promote(struct sf_thread *t)
+sf_thread_beat(struct sf_thread *t)
 {
-	if (own_sets == 0 || ++t->slow_calls < SLOW_CALLS_HOT || t->starting)
+	t->own_misses = 0;
+	t->beats++;
+	if (own_sets == 0 || t->cells != sf_table.cells || (int32_t)t->beats < 1 || t->starting)
 		return;
 	t->starting = 1;
 	if (t->block->table == NULL)
-		t->block->table = map_own_table();
+		t->block->table = sf_sys_map(SF_CELL_BYTES(own_sets));
 	if (t->block->table != NULL) {
-		t->hints = t->block->table;
+		t->cells = sf_cell_table(t->block->table, own_sets);
 		sf_count_for(t, SF_THREAD_TABLE);
 	}
-	t->slow_calls = 0; /* without memory: again after as many more */
 	t->starting = 0;
+}
+
+void
+sf_thread_own_miss(struct sf_thread *t)
+{
+	if (++t->own_misses <= OWN_MISSES_MAX)
+		return;
+	t->cells = sf_table.cells;
+	t->beats = (uint32_t)-OWN_AGAIN;
+	sf_count_for(t, SF_THREAD_SHARED);
 }
 
 void
@@ -204,7 +206,7 @@ sf_thread_first(void)
 	struct sf_thread *t = &sf_thread;
 
 	if (sf_thread_attach(t) && own_sets != 0)
-		t->block->table = map_own_table();
+		t->block->table = sf_sys_map(SF_CELL_BYTES(own_sets));
 }
 
 /*

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // thread.h: what one thread owns: the TLS record, its block (counters, error text), its hint table.
 //
-// The TLS record is small (CONTRACT 53) and its initial value is complete: an empty hint table, so
+// The TLS record is small (CONTRACT 53) and its initial value is complete: an empty table, so
 // the hot path has no "initialised?" test. Block and table come from an arena of type-stable memory
 // and go back at thread death by a TSD destructor; a thread that lives on after that (later
 // destructors) gets the empty table for good. Nothing here calls malloc: the TSD key is used only if
@@ -9,7 +9,7 @@
 #ifndef SF_THREAD_H
 #define SF_THREAD_H
 
-#include "../base/atomic.h"
+#include "../base/compare.h"
 #include "../observe/counters.h"
 
 #define SF_TEXT_MAX 3072
@@ -25,20 +25,21 @@ struct sf_walk {
 };
 
 struct sf_object;
+struct sf_cell;
 
 struct sf_block {
 	uint64_t *n;                 /* counters, in the statistics segment as a rule */
 	struct sf_counters counters; /* else these */
 	struct sf_block *next_free;
 	struct sf_block *next_all;
-	uint64_t *table;        /* own hint table, NULL until the thread proves hot */
+	void *table;            /* memory of an own hint table, NULL until the thread proves hot */
 	uint32_t text_turn;     /* writings of `text` begun */
 	char text[SF_TEXT_MAX]; /* the pending error of a negative answer */
 };
 
 struct sf_thread {
 	/* Read at every hit. */
-	uint64_t *hints;        /* never NULL; its size stands before it (sf_hint_mask) */
+	struct sf_cell *cells;  /* never NULL; its size stands before it (sf_cell_mask) */
 	uint64_t *n;            /* counters of `block`; without one a place that nobody reads */
 	uint8_t pending;        /* 0 no error of ours, 1 to be told, 2 told */
 	uint8_t dead;           /* the TSD destructor has run */
@@ -51,7 +52,8 @@ struct sf_thread {
 	 */
 	const struct sf_object *caller;
 	/* Cold. */
-	uint32_t slow_calls;  /* second-level hits so far: proves hot */
+	uint32_t beats;       /* times SF_BEAT hits were made; below 1: no own table for now */
+	uint32_t own_misses;  /* of the own table since the last beat */
 	uint32_t firsts;      /* first sightings since the last hit by content */
 	uint32_t keep_credit; /* hints that may still be written without proof of use */
 	uint32_t keep_skips;
@@ -78,11 +80,37 @@ void sf_thread_first(void);
 bool sf_thread_attach(struct sf_thread *t);
 /*
  * Is it worth writing a hint after a second-level hit? Not for a caller whose names stand in a fresh
- * buffer at each call: its hints are never used again, and it would write at every look-up.
+ * buffer at each call: its hints are never used again, and it would write at every look-up. Without
+ * credit one in so many is written, and looked at whether such are of use.
  */
-bool sf_thread_wants_hint(struct sf_thread *t);
-/* A hint table of its own for a thread with many second-level hits. */
-void sf_thread_promote(struct sf_thread *t);
+#define SF_KEEP_SAMPLE 16
+bool sf_thread_wants_hint_slow(struct sf_thread *t);
+
+SF_INLINE bool
+sf_thread_wants_hint(struct sf_thread *t)
+{
+	if (t->keep_credit == 0 && (++t->keep_skips & (SF_KEEP_SAMPLE - 1)) != 0)
+		return false;
+	return sf_thread_wants_hint_slow(t);
+}
+
+/* Every so many hits a thread comes by here: it is hot, and may get a table of its own. */
+#define SF_BEAT 4096
+void sf_thread_beat(struct sf_thread *t);
+/* The own table did not have what the shared one has. Too often: back to the shared one. */
+void sf_thread_own_miss(struct sf_thread *t);
+
+/* Counts a hit and says whether it is time for sf_thread_beat. Two instructions more than the count. */
+SF_INLINE bool
+sf_thread_hit(struct sf_thread *t, enum sf_counter id)
+{
+	uint64_t *n = &t->n[id];
+
+	++*n;
+	t->pending = 0;
+	return sf_clear_32((const uint32_t *)(const void *)n, SF_BEAT - 1);
+}
+
 /* In the child after fork: locks are free, only the calling thread's block is in use. */
 void sf_thread_forked(void);
 

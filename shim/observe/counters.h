@@ -100,7 +100,8 @@
 	X(SCOPE_CHANGE, "scope.change", "RTLD_GLOBAL loads: global negatives are void")            \
 	X(RAW_HANDOUT, "raw.handout", "libc's own functions handed to the host")                   \
 	X(THREAD_BLOCK, "thread.block", "thread blocks handed out")                                \
-	X(THREAD_TABLE, "thread.table", "hint tables given to threads that proved hot")
+	X(THREAD_TABLE, "thread.table", "hint tables given to threads that proved hot")            \
+	X(THREAD_SHARED, "thread.shared", "own hint tables given up: they held too little")
 
 enum sf_counter {
 #define X(id, name, text) SF_##id,

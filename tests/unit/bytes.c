@@ -7,14 +7,15 @@
 
 /* The plain C forms beside the ones that bytes.h chose. */
 #undef SF_BYTES_GENERIC_H
-#define sf_bytes_equal  plain_equal
-#define sf_bytes_length plain_length
-#pragma push_macro("sf_bytes_equal_short")
-#undef sf_bytes_equal_short
+#define sf_bytes_equal      plain_equal
+#define sf_bytes_length     plain_length
+#define sf_bytes_load_short plain_load_short
+#define sf_bytes_short_is   plain_short_is
 #include "base/bytes_generic.h"
-#pragma pop_macro("sf_bytes_equal_short")
 #undef sf_bytes_equal
 #undef sf_bytes_length
+#undef sf_bytes_load_short
+#undef sf_bytes_short_is
 
 #define ALIGNS  32
 #define LENGTHS 300
@@ -39,9 +40,6 @@ check_equal(const char *host, const char *stored, size_t n)
 
 	ck_assert_msg(sf_bytes_equal(host, stored, n) == want, "equal(%s, n %zu)", host, n);
 	ck_assert_msg(plain_equal(host, stored, n) == want, "plain(%s, n %zu)", host, n);
-	if (SF_BYTES_SHORT(host, n))
-		ck_assert_msg(sf_bytes_equal_short(host, stored, n) == want, "short(%s, n %zu)",
-			      host, n);
 }
 
 START_TEST(equal_at_every_alignment)
@@ -106,8 +104,57 @@ START_TEST(torn_copy_reads_nothing_past_the_host)
 		if (sf_bytes_equal(host, copy + 64, n) && n > 0)
 			ck_assert_int_eq(memcmp(host, copy + 64, n < len + 1 ? n : len + 1), 0);
 		plain_equal(host, copy + 64, n);
-		if (SF_BYTES_SHORT(host, n))
-			sf_bytes_equal_short(host, copy + 64, n);
+	}
+}
+END_TEST
+
+static void
+check_short(const char *name, size_t len)
+{
+	struct sf_short s, slow;
+	char want[SF_SHORT_MAX] = {0};
+	char kept[2 * SF_SHORT_MAX];
+
+	ck_assert_int_eq(sf_bytes_load_short(name, &s), len < SF_SHORT_MAX);
+	ck_assert_int_eq(sf_bytes_load_short_slow(name, &slow), len < SF_SHORT_MAX);
+	ck_assert_int_eq(plain_load_short(name, &slow), len < SF_SHORT_MAX);
+	if (len >= SF_SHORT_MAX)
+		return;
+	memcpy(want, name, len);
+	ck_assert_uint_eq(s.size, len + 1);
+	ck_assert_uint_eq(slow.size, len + 1);
+	ck_assert_int_eq(memcmp(s.word, want, sizeof(want)), 0);
+	ck_assert_int_eq(memcmp(slow.word, want, sizeof(want)), 0);
+	memset(kept, '#', sizeof(kept));
+	memcpy(kept + 1, name, len + 1);
+	for (size_t i = 0; i <= len + 1; i++) {
+		bool same = i == len + 1; /* the byte behind the NUL does not count */
+
+		kept[1 + i] ^= 1;
+		ck_assert_msg(sf_bytes_short_is(&s, kept + 1) == same, "%zu of %zu", i, len);
+		ck_assert_int_eq(plain_short_is(&s, kept + 1), same);
+		kept[1 + i] ^= 1;
+	}
+	ck_assert(sf_bytes_short_is(&s, kept + 1) && plain_short_is(&s, kept + 1));
+}
+
+START_TEST(short_names_are_padded)
+{
+	char *edge = unit_edge(2);
+
+	for (size_t len = 0; len < 70; len++) {
+		for (size_t a = 0; a < ALIGNS; a++) {
+			char *s = host_room + 64 + a;
+
+			memset(host_room, 'x', sizeof(host_room));
+			fill(s, len);
+			check_short(s, len);
+		}
+		fill(edge - len - 1, len);
+		check_short(edge - len - 1, len);
+		sf_bytes_careful = 1;
+		check_short(edge - len - 1, len);
+		sf_bytes_careful = 0;
 	}
 }
 END_TEST
@@ -236,6 +283,7 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, equal_at_every_alignment);
 	tcase_add_test(tests, equal_at_a_page_end);
 	tcase_add_test(tests, torn_copy_reads_nothing_past_the_host);
+	tcase_add_test(tests, short_names_are_padded);
 	tcase_add_test(tests, length_is_strlen);
 	tcase_add_test(tests, length_stops_at_the_limit);
 	tcase_add_test(tests, put_copies_and_touches_nothing_else);

@@ -2,7 +2,7 @@
 // thread.c: what a thread owns: attach, promotion, death, reuse, fork, and when it is in a dlopen.
 #include "unit.h"
 
-#include "map/table.h"
+#include "map/cell.h"
 #include "map/thread.h"
 #include <pthread.h>
 #include <string.h>
@@ -20,26 +20,28 @@ start(unsigned int limit_kib)
 
 START_TEST(a_new_thread_has_an_empty_table)
 {
-	struct sf_reply r;
+	const struct sf_cell *c;
+	void *value;
 
-	ck_assert_ptr_nonnull(sf_thread.hints);
-	ck_assert_uint_eq(sf_hint_mask(sf_thread.hints), 0);
+	ck_assert_ptr_nonnull(sf_thread.cells);
+	ck_assert_uint_eq(sf_cell_mask(sf_thread.cells), 0);
 	ck_assert_ptr_null(sf_thread.block);
 	/* Before anything was set up, and before the TSD key exists. */
-	ck_assert(!sf_hint_find(sf_thread.hints, sf_hint_key(8, "f", NULL, SF_KIND_SYM), 8, "f",
-				NULL, SF_KIND_SYM, SF_NAMES_ANY, &r));
+	c = sf_cell_set(sf_thread.cells, 8, "f");
+	ck_assert(!sf_cell_value(c, 8, "f", &value) && !sf_cell_value(c + 1, 8, "f", &value));
+	ck_assert_ptr_null(sf_cell_tagged(c, sf_cell_tag("f")));
 	ck_assert(!sf_thread_attach(&sf_thread));
 	ck_assert(sizeof(struct sf_thread) < 1024);
 }
 END_TEST
 
-START_TEST(attach_gives_a_block_and_the_shared_hints)
+START_TEST(attach_gives_a_block_and_the_shared_table)
 {
 	start(64);
 	ck_assert(sf_thread_attach(&sf_thread));
 	ck_assert_ptr_nonnull(sf_thread.block);
-	ck_assert_ptr_eq(sf_thread.hints, sf_table.hints);
-	ck_assert_uint_eq(sf_hint_mask(sf_thread.hints), sf_table.hint_sets - 1);
+	ck_assert_ptr_eq(sf_thread.cells, sf_table.cells);
+	ck_assert_uint_gt(sf_cell_mask(sf_thread.cells), 0);
 	ck_assert_uint_eq(sf_counters_sum(SF_THREAD_BLOCK), 1);
 	sf_count(SF_DLSYM_HIT);
 	ck_assert_uint_eq(sf_thread.block->counters.n[SF_DLSYM_HIT], 1);
@@ -57,11 +59,12 @@ START_TEST(a_signal_in_the_middle_of_attach_does_without)
 END_TEST
 
 static unsigned int
-calls_until_promoted(void)
+hits_until_promoted(void)
 {
-	for (unsigned int n = 1; n <= 1000; n++) {
-		sf_thread_promote(&sf_thread);
-		if (sf_thread.hints != sf_table.hints)
+	for (unsigned int n = 1; n <= 3 * SF_BEAT; n++) {
+		if (sf_thread_hit(&sf_thread, SF_DLSYM_HIT))
+			sf_thread_beat(&sf_thread);
+		if (sf_thread.cells != sf_table.cells)
 			return n;
 	}
 	return 0;
@@ -72,7 +75,7 @@ START_TEST(hot_threads_get_a_table_within_the_limit)
 	static const struct {
 		unsigned int kib;
 		size_t most; /* bytes of the own table */
-	} rows[] = {{64, 61440}, {63, 61440}, {32, 28672}, {8, 4096}};
+	} rows[] = {{64, 61440}, {63, 61440}, {32, 28672}, {8, 4200}};
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		pid_t child = fork();
@@ -83,9 +86,9 @@ START_TEST(hot_threads_get_a_table_within_the_limit)
 
 			start(rows[i].kib);
 			ck_assert(sf_thread_attach(&sf_thread));
-			ck_assert(calls_until_promoted() > 8);
-			bytes = ((size_t)sf_hint_mask(sf_thread.hints) + 1) * SF_HINT_WAYS *
-				sizeof(uint64_t);
+			ck_assert_uint_eq(hits_until_promoted(), SF_BEAT);
+			bytes = sf_cell_mask(sf_thread.cells) +
+				SF_CELL_WAYS * sizeof(struct sf_cell);
 			_exit(bytes >= 4096 && bytes <= rows[i].most &&
 					      bytes + sizeof(struct sf_block) <=
 						      rows[i].kib * 1024 &&
@@ -99,18 +102,48 @@ START_TEST(hot_threads_get_a_table_within_the_limit)
 }
 END_TEST
 
+START_TEST(a_table_that_holds_too_little_is_given_up)
+{
+	unsigned int misses = 0;
+
+	start(64);
+	ck_assert(sf_thread_attach(&sf_thread));
+	ck_assert_uint_eq(hits_until_promoted(), SF_BEAT);
+	/* Some misses between two beats are how a table is filled. */
+	for (int i = 0; i < 10; i++) {
+		for (int k = 0; k < 400; k++)
+			sf_thread_own_miss(&sf_thread);
+		sf_thread_beat(&sf_thread);
+		ck_assert_ptr_ne(sf_thread.cells, sf_table.cells);
+	}
+	while (sf_thread.cells != sf_table.cells && misses < SF_BEAT) {
+		sf_thread_own_miss(&sf_thread);
+		misses++;
+	}
+	ck_assert_uint_lt(misses, SF_BEAT);
+	ck_assert_uint_eq(sf_counters_sum(SF_THREAD_SHARED), 1);
+	/* And not taken up again at once. */
+	for (int i = 0; i < 60; i++)
+		sf_thread_beat(&sf_thread);
+	ck_assert_ptr_eq(sf_thread.cells, sf_table.cells);
+	for (int i = 0; i < 10; i++)
+		sf_thread_beat(&sf_thread);
+	ck_assert_ptr_ne(sf_thread.cells, sf_table.cells);
+}
+END_TEST
+
 START_TEST(a_small_limit_means_no_table)
 {
 	start(7);
 	ck_assert(sf_thread_attach(&sf_thread));
-	ck_assert_uint_eq(calls_until_promoted(), 0);
+	ck_assert_uint_eq(hits_until_promoted(), 0);
 	ck_assert_uint_eq(sf_counters_sum(SF_THREAD_TABLE), 0);
 }
 END_TEST
 
 struct visit {
 	struct sf_block *block;
-	uint64_t *table;
+	struct sf_cell *table;
 	struct sf_thread *thread;
 };
 
@@ -120,10 +153,10 @@ attach_and_die(void *arg)
 	struct visit *v = arg;
 
 	ck_assert(sf_thread_attach(&sf_thread));
-	ck_assert(calls_until_promoted() > 0);
+	ck_assert(hits_until_promoted() > 0);
 	sf_count(SF_DLSYM_HIT);
 	v->block = sf_thread.block;
-	v->table = sf_thread.hints;
+	v->table = sf_thread.cells;
 	return NULL;
 }
 
@@ -144,7 +177,7 @@ START_TEST(a_dead_threads_block_and_table_serve_the_next)
 		ck_assert_ptr_eq(v.table, first.table);
 	}
 	/* What the dead counted stays counted. */
-	ck_assert_uint_eq(sf_counters_sum(SF_DLSYM_HIT), 100);
+	ck_assert_uint_ge(sf_counters_sum(SF_DLSYM_HIT), 100 * SF_BEAT);
 }
 END_TEST
 
@@ -160,8 +193,8 @@ later_destructor(void *arg)
 		return;
 	}
 	late_calls = sf_thread.dead && sf_thread.block == NULL && sf_thread.pending == 0 &&
-				     sf_thread.hints != sf_table.hints &&
-				     sf_hint_mask(sf_thread.hints) == 0 &&
+				     sf_thread.cells != sf_table.cells &&
+				     sf_cell_mask(sf_thread.cells) == 0 &&
 				     !sf_thread_attach(&sf_thread)
 			     ? -1
 			     : 100;
@@ -286,9 +319,10 @@ void
 unit_tests(TCase *tests)
 {
 	tcase_add_test(tests, a_new_thread_has_an_empty_table);
-	tcase_add_test(tests, attach_gives_a_block_and_the_shared_hints);
+	tcase_add_test(tests, attach_gives_a_block_and_the_shared_table);
 	tcase_add_test(tests, a_signal_in_the_middle_of_attach_does_without);
 	tcase_add_test(tests, hot_threads_get_a_table_within_the_limit);
+	tcase_add_test(tests, a_table_that_holds_too_little_is_given_up);
 	tcase_add_test(tests, a_small_limit_means_no_table);
 	tcase_add_test(tests, a_dead_threads_block_and_table_serve_the_next);
 	tcase_add_test(tests, destructors_that_run_after_ours_find_a_thread_without_memory);

@@ -4,7 +4,7 @@
 // A hit is checked against what its question and its generation imply, so the program also finds
 // wrong answers without a sanitizer. Without libcheck: forks and TSan do not go together.
 #include "libc/next.h"
-#include "map/table.h"
+#include "map/cell.h"
 #include "map/thread.h"
 
 #include <pthread.h>
@@ -41,34 +41,52 @@ check(const struct sf_reply *r, unsigned int handle, unsigned int name, uint32_t
 }
 
 static void
+note(const struct sf_question *q, uint32_t entry)
+{
+	struct sf_thread *t = &sf_thread;
+
+	if (!sf_cell_keep(t->cells, q->name, entry))
+		sf_hint_keep(sf_table.hints, sf_hint_key(q->handle, q->name, NULL, q->kind), entry);
+}
+
+static void
 look_up(unsigned int h, unsigned int n, uint64_t *count)
 {
 	struct sf_thread *t = &sf_thread;
 	struct sf_question q = {
 		.handle = (uintptr_t)&maps[h], .name = names[n], .kind = SF_KIND_SYM};
-	uint64_t key = sf_hint_key(q.handle, q.name, NULL, q.kind);
+	const struct sf_cell *c =
+		sf_cell_tagged(sf_cell_set(t->cells, q.handle, q.name), sf_cell_tag(q.name));
 	struct sf_object *o = sf_object_find(&maps[h]);
 	uint32_t since = o != NULL ? sf_load_32(&o->gen) : 0;
 	struct sf_reply r;
 
-	if (sf_hint_find(t->hints, key, q.handle, q.name, NULL, q.kind, SF_NAMES_ANY, &r)) {
+	/* A cell tells the value only; the generation that it belongs to is in the value. */
+	if (c != NULL && sf_cell_value(c, q.handle, q.name, &r.value)) {
+		r.gen = (uint32_t)((uintptr_t)r.value >> 16);
+		check(&r, h, n, since, count);
+		if (t->block != NULL && sf_thread_hit(t, SF_DLSYM_HIT))
+			sf_thread_beat(t);
+		return;
+	}
+	if (sf_hint_find(sf_table.hints, sf_hint_key(q.handle, q.name, NULL, q.kind), q.handle,
+			 q.name, NULL, q.kind, &r)) {
 		check(&r, h, n, since, count);
 		return;
 	}
 	sf_table_hash(&q);
 	if (sf_table_find(&q, &r)) {
 		check(&r, h, n, since, count);
-		sf_thread_promote(t);
-		sf_hint_keep(t->hints, key, r.entry);
+		note(&q, r.entry);
 		return;
 	}
 	r.object = o;
-	if (!sf_table_seen(&q) || o == NULL || !sf_object_life(r.object, &r.gen))
+	if (!sf_table_seen(q.hash) || o == NULL || !sf_object_life(r.object, &r.gen))
 		return;
 	r.value = answer(h, n, r.gen);
 	r.verdict = SF_VALUE;
 	if (sf_table_keep(&q, &r))
-		sf_hint_keep(t->hints, key, r.entry);
+		note(&q, r.entry);
 }
 
 static void *

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// cell.c: see cell.h: how cells are written.
+#include "cell.h"
+
+#include "../base/lock.h"
+#include "thread.h"
+
+const struct sf_object sf_cell_no_value = {.handle = 1};
+
+static struct sf_lock lock = SF_LOCK_INIT;
+static struct sf_cell *writing; /* the cell the lock's holder has made odd */
+
+#define WHY_SHIFT 56
+_Static_assert(SF_COUNTER_COUNT < SF_CELL_NEGATIVE, "a reason fits a byte");
+
+static const struct sf_object *
+packed_life(uint64_t packed)
+{
+	return (const struct sf_object *)(uintptr_t)(packed & ~(0xffull << WHY_SHIFT));
+}
+
+/* ---- reading ---- */
+
+bool
+sf_cell_find_other(const struct sf_cell *c, uintptr_t handle, const char *name,
+		   struct sf_cell_other *out)
+{
+	uint64_t packed;
+
+	out->cell = c;
+	out->seq = sf_cell_seq(c);
+	if (sf_load_ptr(&c->life) != &sf_cell_no_value || !sf_cell_same(c, out->seq, name))
+		return false;
+	out->gen = sf_load_32(&c->gen);
+	packed = (uint64_t)(uintptr_t)sf_load_ptr(&c->value);
+	out->why = (uint8_t)(packed >> WHY_SHIFT);
+	out->life = packed_life(packed);
+	/* Whole until here: the pointer is one that was written as such. */
+	return sf_cell_whole(c, out->seq) && sf_holds_64(&out->life->handle, handle) &&
+	       sf_cell_valid(out);
+}
+
+/* ---- writing ---- */
+
+static bool
+is_stale_locked(const struct sf_cell *c)
+{
+	const struct sf_object *life = c->life;
+
+	if (life == &sf_cell_no_value)
+		life = packed_life((uintptr_t)c->value);
+	return life == NULL || sf_load_32(&life->gen) != c->gen;
+}
+
+/* Where a cell goes: its own address's place, an unused or outdated one, the rarely written one. */
+static struct sf_cell *
+place_locked(struct sf_cell *set, uint32_t tag)
+{
+	struct sf_cell *free = NULL;
+
+	for (int i = 0; i < SF_CELL_WAYS; i++) {
+		if (set[i].tag == tag && set[i].seq != 0)
+			return &set[i];
+		if (free == NULL && is_stale_locked(&set[i]))
+			free = &set[i];
+	}
+	return free != NULL ? free : &set[set[0].seq > set[1].seq];
+}
+
+static void
+write_locked(struct sf_cell *c, const struct sf_cell *from)
+{
+	writing = c;
+	sf_store_32(&c->seq, c->seq | 1);
+	sf_fence_store(); /* readers that see new bytes see the odd number first */
+	sf_store_ptr(&c->life, from->life);
+	sf_fence_store(); /* a reader that sees the bytes below finds a life */
+	sf_store_ptr(&c->value, from->value);
+	sf_store_32(&c->gen, from->gen);
+	sf_store_16(&c->care, from->care);
+	sf_store_16(&c->skip, from->skip);
+	for (int i = 0; i < SF_CELL_ROOM; i += 8)
+		sf_store_64((uint64_t *)(void *)&c->blocks[i],
+			    *(const uint64_t *)(const void *)&from->blocks[i]);
+	sf_store_32(&c->tag, from->tag);
+	sf_fence_store();
+	sf_store_32(&c->seq, c->seq + 1);
+	writing = NULL;
+}
+
+/* Two writers of one set would leave a life and a value that do not belong together. */
+static void
+store(struct sf_cell *set, const struct sf_cell *from)
+{
+	if (!sf_lock_try(&lock))
+		return;
+	write_locked(place_locked(set, from->tag), from);
+	sf_lock_release(&lock);
+}
+
+static uint16_t
+bits(size_t from, size_t to)
+{
+	return (uint16_t)((1u << to) - (1u << from));
+}
+
+static void
+put_name(struct sf_cell *c, size_t at, const char *name, size_t n)
+{
+	size_t end = at + n;
+
+	for (size_t i = 0; i < n; i++)
+		c->blocks[at + i] = (unsigned char)sf_load_8((const uint8_t *)&name[i]);
+	c->care = bits(at, end < SF_CELL_BLOCK ? end : SF_CELL_BLOCK);
+	c->skip = end > SF_CELL_BLOCK ? (uint16_t)~bits(0, end - SF_CELL_BLOCK) : 0xffff;
+}
+
+/*
+ * A cell's life is a record that has the question's handle; the answers of the executable's handle
+ * share one that has not, so they take its own, which is as permanent.
+ */
+static const struct sf_object *
+life_of(const struct sf_object *o, uintptr_t handle)
+{
+	if (o == &sf_object_permanent && handle != 0)
+		o = sf_object_find((const void *)handle);
+	return o != NULL && sf_load_64((const uint64_t *)&o->handle) == handle ? o : NULL;
+}
+
+/* Makes a cell of an entry's answer. False: it does not fit, or the entry has changed. */
+static bool
+from_entry(struct sf_cell *c, const char *name, const struct sf_entry *e)
+{
+	uint32_t seq = sf_load_32(&e->seq);
+	size_t at = (uintptr_t)name % SF_CELL_BLOCK, n;
+	uint8_t what;
+
+	sf_fence_load(); /* pairs with the writer's, as in sf_entry_answers */
+	what = sf_load_8(&e->what);
+	n = sf_load_16(&e->name_len);
+	if ((seq & 1) || SF_WHAT_KIND(what) != SF_KIND_SYM || !sf_cell_fits(name, n))
+		return false;
+	c->tag = sf_cell_tag(name);
+	c->gen = sf_load_32(&e->gen);
+	c->value = sf_load_ptr(&e->value);
+	c->life = life_of(sf_load_ptr(&e->object), sf_load_64((const uint64_t *)&e->handle));
+	put_name(c, at, e->name, n);
+	sf_fence_load();
+	if (!sf_holds_32(&e->seq, seq) || c->life == NULL)
+		return false;
+	if (SF_WHAT_VERDICT(what) != SF_VALUE) {
+		uint64_t why = SF_WHAT_VERDICT(what) == SF_NEGATIVE ? SF_CELL_NEGATIVE
+								    : (uint64_t)(uintptr_t)c->value;
+
+		c->value = (void *)(uintptr_t)((uint64_t)(uintptr_t)c->life | why << WHY_SHIFT);
+		c->life = &sf_cell_no_value;
+	}
+	return true;
+}
+
+bool
+sf_cell_keep(struct sf_cell *cells, const char *name, uint32_t entry)
+{
+	const struct sf_entry *e = sf_table_entry(entry);
+	struct sf_cell c = {.seq = 0};
+
+	if (!from_entry(&c, name, e))
+		return false;
+	store(sf_cell_set(cells, sf_load_64((const uint64_t *)&e->handle), name), &c);
+	return true;
+}
+
+void
+sf_cell_copy(struct sf_cell *cells, uintptr_t handle, const char *name, const struct sf_cell *from)
+{
+	uint32_t seq = sf_cell_seq(from);
+	struct sf_cell c;
+
+	c.gen = sf_load_32(&from->gen);
+	c.tag = sf_load_32(&from->tag);
+	c.care = sf_load_16(&from->care);
+	c.skip = sf_load_16(&from->skip);
+	c.value = sf_load_ptr(&from->value);
+	c.life = sf_load_ptr(&from->life);
+	for (int i = 0; i < SF_CELL_ROOM; i += 8)
+		*(uint64_t *)(void *)&c.blocks[i] =
+			sf_load_64((const uint64_t *)(const void *)&from->blocks[i]);
+	if (sf_cell_whole(from, seq) && c.tag == sf_cell_tag(name))
+		store(sf_cell_set(cells, handle, name), &c);
+}
+
+void
+sf_cell_forked(void)
+{
+	sf_lock_reset(&lock);
+	if (writing != NULL) {
+		/* Half written: of no life, so it matches nothing and is replaced first. */
+		sf_store_ptr(&writing->life, &sf_cell_no_value);
+		sf_store_ptr(&writing->value, (void *)(uintptr_t)&sf_cell_no_value);
+		sf_store_32(&writing->gen, 1);
+		sf_store_32(&writing->seq, (writing->seq | 1) + 1);
+		writing = NULL;
+	}
+}

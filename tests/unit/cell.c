@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// cell.c: the hint table: every alignment and length, neighbours of a name, lives, torn cells, fork.
+//
+// The source is included, not linked, for the tests that stop a writer half way.
+#include "unit.h"
+
+#include "libc/next.h"
+#include "map/cell.c"
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const char unit_name[] = "cell";
+
+static struct sf_object lives[2] = {{.gen = 1, .handle = 8, .file = "/lib/a.so", .file_len = 9},
+				    {.gen = 1, .handle = 16}};
+static char room[256] __attribute__((aligned(64)));
+
+static uint32_t
+entry_of(uintptr_t handle, const char *name, struct sf_reply *r)
+{
+	struct sf_question q = {.handle = handle, .name = name, .kind = SF_KIND_SYM};
+
+	ck_assert(sf_table_hash(&q));
+	ck_assert(sf_table_keep(&q, r));
+	return r->entry;
+}
+
+static bool
+keep(struct sf_object *life, const char *name, uintptr_t value, enum sf_verdict verdict)
+{
+	struct sf_reply r = {.value = (void *)value,
+			     .object = life,
+			     .gen = life->gen,
+			     .verdict = (uint8_t)verdict};
+
+	return sf_cell_keep(sf_table.cells, name, entry_of(life->handle, name, &r));
+}
+
+static uintptr_t
+find(uintptr_t handle, const char *name)
+{
+	const struct sf_cell *c =
+		sf_cell_tagged(sf_cell_set(sf_table.cells, handle, name), sf_cell_tag(name));
+	void *value;
+
+	return c != NULL && sf_cell_value(c, handle, name, &value) ? (uintptr_t)value : 0;
+}
+
+static bool
+find_other(uintptr_t handle, const char *name, struct sf_cell_other *o)
+{
+	const struct sf_cell *c =
+		sf_cell_tagged(sf_cell_set(sf_table.cells, handle, name), sf_cell_tag(name));
+
+	return c != NULL && sf_cell_find_other(c, handle, name, o);
+}
+
+static char *
+name_at(size_t at, size_t len)
+{
+	memset(room, 'x', sizeof(room));
+	for (size_t i = 0; i < len; i++)
+		room[64 + at + i] = (char)('a' + (i * 7 + len) % 26);
+	room[64 + at + len] = '\0';
+	return room + 64 + at;
+}
+
+START_TEST(every_alignment_and_length)
+{
+	ck_assert(sf_table_init(1024));
+	for (size_t at = 0; at < SF_CELL_BLOCK; at++) {
+		for (size_t len = 0; len < 40; len++) {
+			char *name = name_at(at, len);
+			bool fits = at + len + 1 <= SF_CELL_ROOM;
+
+			ck_assert_int_eq(sf_cell_fits(name, len + 1), fits);
+			ck_assert_int_eq(keep(&lives[0], name, 1000 + len, SF_VALUE), fits);
+			ck_assert_uint_eq(find(8, name), fits ? 1000 + len : 0);
+			if (!fits)
+				continue;
+			/* What stands before and behind the name does not count. */
+			memset(room, 'y', 64 + at);
+			memset(name + len + 1, 'y', 64);
+			ck_assert_uint_eq(find(8, name), 1000 + len);
+			for (size_t i = 0; i <= len; i++) {
+				name[i] ^= 1;
+				ck_assert_uint_eq(find(8, name), 0);
+				name[i] ^= 1;
+			}
+			ck_assert_uint_eq(find(8, name), 1000 + len);
+			ck_assert_uint_eq(find(16, name), 0);
+			lives[0].gen++;
+			ck_assert_uint_eq(find(8, name), 0);
+		}
+	}
+}
+END_TEST
+
+START_TEST(a_name_at_a_page_end_is_not_read_past)
+{
+	char *edge = unit_edge(1);
+
+	ck_assert(sf_table_init(1024));
+	for (size_t len = 1; len < 30; len++) {
+		char *name = edge - len - 1;
+
+		for (size_t i = 0; i < len; i++)
+			name[i] = (char)('a' + i % 26);
+		name[len] = '\0';
+		if (keep(&lives[0], name, 7, SF_VALUE))
+			ck_assert_uint_eq(find(8, name), 7);
+		/* The cell knows a longer name; the host's ends at the page end. */
+		for (size_t cut = 1; cut < len; cut++) {
+			char *shorter = edge - cut;
+			uint32_t tag = sf_cell_tag(shorter);
+			struct sf_cell *c = sf_cell_set(sf_table.cells, 8, shorter);
+
+			memset(shorter, 'q', cut - 1);
+			shorter[cut - 1] = '\0';
+			*c = (struct sf_cell){.seq = 2,
+					      .tag = tag,
+					      .care = 0xffff,
+					      .skip = 0,
+					      .life = &lives[0],
+					      .gen = lives[0].gen};
+			memset(c->blocks, 'q', sizeof(c->blocks));
+			ck_assert_uint_eq(find(8, shorter), 0);
+		}
+	}
+}
+END_TEST
+
+/* Tag and name agree, but the answer belongs to another handle, or is none. */
+START_TEST(a_cell_of_another_handle_does_not_answer)
+{
+	struct sf_cell_other o;
+	char *name = name_at(3, 5);
+	struct sf_cell *mine, *theirs;
+
+	ck_assert(sf_table_init(1024));
+	ck_assert(keep(&lives[0], name, 7, SF_VALUE));
+	mine = sf_cell_set(sf_table.cells, 8, name);
+	theirs = sf_cell_set(sf_table.cells, 16, name);
+	*theirs = *mine;
+	ck_assert_uint_eq(find(16, name), 0);
+	ck_assert_uint_eq(find(8, name), 7);
+	ck_assert(keep(&lives[0], name, 0, SF_NEGATIVE));
+	ck_assert(!find(8, name) && find_other(8, name, &o));
+	*theirs = *mine;
+	ck_assert(!find_other(16, name, &o));
+	/* The handle that the marker itself has. */
+	*sf_cell_set(sf_table.cells, 1, name) = *mine;
+	ck_assert(!find(1, name) && !find_other(1, name, &o));
+}
+END_TEST
+
+START_TEST(answers_that_are_no_value)
+{
+	char *name = name_at(9, 12);
+	struct sf_cell_other o;
+	const char *kept;
+	size_t len;
+
+	ck_assert(sf_table_init(1024));
+	ck_assert(keep(&lives[0], name, 0, SF_NEGATIVE));
+	ck_assert_uint_eq(find(8, name), 0);
+	ck_assert(find_other(8, name, &o));
+	ck_assert_uint_eq(o.why, SF_CELL_NEGATIVE);
+	ck_assert_ptr_eq(o.life, &lives[0]);
+	kept = sf_cell_name(o.cell, name, &len);
+	ck_assert_uint_eq(len, 12);
+	ck_assert_int_eq(memcmp(kept, name, 13), 0);
+	ck_assert(sf_cell_valid(&o));
+	lives[0].gen++;
+	ck_assert(!sf_cell_valid(&o));
+	ck_assert(!find_other(8, name, &o));
+	ck_assert(keep(&lives[0], name, SF_BYPASS_UNPROVEN, SF_PASS));
+	ck_assert(find_other(8, name, &o));
+	ck_assert_uint_eq(o.why, SF_BYPASS_UNPROVEN);
+	ck_assert(keep(&lives[0], name, 9, SF_VALUE));
+	ck_assert(!find_other(8, name, &o));
+	ck_assert_uint_eq(find(8, name), 9);
+}
+END_TEST
+
+START_TEST(the_kept_name_has_its_length)
+{
+	ck_assert(sf_table_init(1024));
+	for (size_t at = 0; at < SF_CELL_BLOCK; at++) {
+		for (size_t size = 1; at + size <= SF_CELL_ROOM; size++) {
+			char *name = name_at(at, size - 1);
+			struct sf_cell_other o;
+			size_t len;
+
+			ck_assert(keep(&lives[0], name, 0, SF_NEGATIVE));
+			ck_assert(find_other(8, name, &o));
+			ck_assert_int_eq(memcmp(sf_cell_name(o.cell, name, &len), name, size), 0);
+			ck_assert_uint_eq(len, size - 1);
+		}
+	}
+}
+END_TEST
+
+START_TEST(a_cell_that_is_being_written_does_not_answer)
+{
+	char *name = name_at(0, 20);
+	struct sf_cell *c;
+
+	ck_assert(sf_table_init(1024));
+	ck_assert(keep(&lives[0], name, 7, SF_VALUE));
+	c = sf_cell_set(sf_table.cells, 8, name);
+	c->seq++;
+	ck_assert_uint_eq(find(8, name), 0);
+	c->seq++;
+	ck_assert_uint_eq(find(8, name), 7);
+	ck_assert(sf_lock_try(&lock));
+	ck_assert(keep(&lives[0], name, 8, SF_VALUE));
+	ck_assert_uint_eq(find(8, name), 7);
+	sf_lock_release(&lock);
+}
+END_TEST
+
+START_TEST(a_child_whose_writer_is_gone)
+{
+	char *name = name_at(0, 20);
+	struct sf_cell_other o;
+	struct sf_cell *c;
+	int status;
+
+	ck_assert(sf_table_init(1024));
+	ck_assert(keep(&lives[0], name, 7, SF_VALUE));
+	c = sf_cell_set(sf_table.cells, 8, name);
+	ck_assert(sf_lock_try(&lock));
+	writing = c;
+	c->seq |= 1;
+	if (fork() == 0) {
+		sf_cell_forked();
+		if (writing != NULL || (c->seq & 1) || find(8, name) || find_other(8, name, &o))
+			_exit(1);
+		_exit(keep(&lives[0], name, 9, SF_VALUE) && find(8, name) == 9 ? 0 : 2);
+	}
+	ck_assert(wait(&status) > 0);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+START_TEST(copies_to_a_smaller_table_answer_the_same)
+{
+	static char area[SF_CELL_BYTES(4)] __attribute__((aligned(64)));
+	struct sf_cell *own = sf_cell_table(area, 4);
+	unsigned int found = 0;
+
+	ck_assert(sf_table_init(1024));
+	for (size_t at = 0; at < 16; at++) {
+		char *name = name_at(at, 6);
+		const struct sf_cell *c = sf_cell_set(sf_table.cells, 8, name);
+		void *value;
+
+		ck_assert(keep(&lives[0], name, 100 + at, SF_VALUE));
+		c = sf_cell_tagged(c, sf_cell_tag(name));
+		ck_assert_ptr_nonnull(c);
+		sf_cell_copy(own, 8, name, c);
+		c = sf_cell_tagged(sf_cell_set(own, 8, name), sf_cell_tag(name));
+		ck_assert_ptr_nonnull(c);
+		ck_assert(sf_cell_value(c, 8, name, &value));
+		ck_assert_uint_eq((uintptr_t)value, 100 + at);
+		found++;
+	}
+	ck_assert_uint_eq(found, 16);
+}
+END_TEST
+
+/* The executable's handle shares its answers' life with others; its cells have its own record. */
+START_TEST(answers_of_the_initial_set)
+{
+	static struct link_map map = {.l_name = (char *)""};
+	char *name = name_at(2, 6);
+	struct sf_reply r = {.value = &r, .object = &sf_object_permanent, .gen = 1};
+
+	ck_assert(sf_table_init(1024) && sf_next_boot() && sf_object_init(&map, &map));
+	ck_assert(sf_cell_keep(sf_table.cells, name, entry_of((uintptr_t)&map, name, &r)));
+	ck_assert_uint_eq(find((uintptr_t)&map, name), (uintptr_t)&r);
+	ck_assert(sf_cell_keep(sf_table.cells, name, entry_of(0, name, &r)));
+	ck_assert_uint_eq(find(0, name), (uintptr_t)&r);
+	r.object = &sf_object_global;
+	r.verdict = SF_NEGATIVE;
+	ck_assert(!sf_cell_keep(sf_table.cells, name, entry_of((uintptr_t)&map, name, &r)));
+}
+END_TEST
+
+void
+unit_tests(TCase *tests)
+{
+	tcase_add_test(tests, every_alignment_and_length);
+	tcase_add_test(tests, a_name_at_a_page_end_is_not_read_past);
+	tcase_add_test(tests, a_cell_of_another_handle_does_not_answer);
+	tcase_add_test(tests, answers_that_are_no_value);
+	tcase_add_test(tests, the_kept_name_has_its_length);
+	tcase_add_test(tests, a_cell_that_is_being_written_does_not_answer);
+	tcase_add_test(tests, a_child_whose_writer_is_gone);
+	tcase_add_test(tests, copies_to_a_smaller_table_answer_the_same);
+	tcase_add_test(tests, answers_of_the_initial_set);
+}
