@@ -194,14 +194,12 @@ def check_format(root, sources, say):
     if f'version {FORMAT_RELEASE}.' not in version:
         say(f'note: not clang-format {FORMAT_RELEASE}, form not checked: {version.strip()}')
         return
-    for path in sources:
-        if not path.endswith(('.c', '.h')):
-            continue
-        done = subprocess.run([program, '--dry-run', '-Werror', '--style=file', path], cwd=root,
-                              capture_output=True, text=True)
-        if done.returncode:
-            where = re.findall(r':(\d+):\d+: error', done.stderr)
-            yield f'{path}: not as clang-format would have it, {len(where)} places'
+    formed = [path for path in sources if path.endswith(('.c', '.h'))]
+    done = subprocess.run([program, '--dry-run', '-Werror', '--style=file', *formed], cwd=root,
+                          capture_output=True, text=True)
+    where = re.findall(r'^(\S+?):\d+:\d+: error', done.stderr, re.M)
+    for path in sorted(set(where)):
+        yield f'{path}: not as clang-format would have it, {where.count(path)} places'
 
 
 def faults(root, build, say=print, formatted=False):

@@ -89,22 +89,32 @@ negative(struct sf_thread *t, const void *handle, const char *name, const struct
 	return STEP(NULL, FOUND);
 }
 
-/* Cells that hold no value, and those of the shared table that the thread's own has not. */
+/* What a cell says that holds no value. */
 static SF_NOINLINE struct sf_answer
-find_cell(struct sf_thread *t, void *handle, const char *name)
+read_other(void *handle, const char *name, const struct sf_cell *c)
+{
+	struct sf_thread *t = &sf_thread;
+	struct sf_cell_other o;
+
+	if (sf_facts_error_pending() || !sf_cell_find_other(c, (uintptr_t)handle, name, &o))
+		return STEP(NULL, GO_ON);
+	if (o.why != SF_CELL_NEGATIVE)
+		return passed(t, handle, (enum sf_counter)o.why);
+	return negative(t, handle, name, &o);
+}
+
+/* What the shared table has and the thread's own has not; from now on its own has it, too. */
+static SF_NOINLINE struct sf_answer
+find_shared(struct sf_thread *t, void *handle, const char *name)
 {
 	struct sf_cell *set = sf_cell_set(sf_table.cells, (uintptr_t)handle, name);
 	const struct sf_cell *c = sf_cell_tagged(set, sf_cell_tag(name));
-	struct sf_cell_other o;
 	void *value;
 
 	if (c == NULL)
 		return STEP(NULL, GO_ON);
-	if (sf_cell_find_other(c, (uintptr_t)handle, name, &o))
-		return o.why == SF_CELL_NEGATIVE ? negative(t, handle, name, &o)
-						 : passed(t, handle, (enum sf_counter)o.why);
-	if (t->cells == sf_table.cells || !sf_cell_value(c, (uintptr_t)handle, name, &value))
-		return STEP(NULL, GO_ON);
+	if (!sf_cell_value(c, (uintptr_t)handle, name, &value))
+		return read_other(handle, name, c);
 	sf_cell_copy(t->cells, (uintptr_t)handle, name, c);
 	sf_thread_own_miss(t);
 	return found_hit(t, handle, value);
@@ -173,17 +183,18 @@ find_content(struct sf_thread *t, void *handle, const char *name)
 	return found_shared(t, handle, value);
 }
 
-/* No cell of the thread's table has a value for this question. */
+/* No cell of the thread's table answers this question. */
 static SF_NOINLINE void *
 miss_dlsym(void *handle, const char *name)
 {
 	struct sf_thread *t = &sf_thread;
-	struct sf_answer a;
+	struct sf_answer a = STEP(NULL, GO_ON);
 
 	if (t->block == NULL || sf_unreadable(name) || t->close_depth > 0 ||
 	    sf_facts_error_pending())
 		return sf_full_dlsym(handle, name);
-	a = find_cell(t, handle, name);
+	if (t->cells != sf_table.cells)
+		a = find_shared(t, handle, name);
 	/* The wrapped names, which all begin so, are in no cell. */
 	if (a.pass == GO_ON && name[0] == 'd')
 		return sf_full_dlsym(handle, name);
@@ -194,6 +205,19 @@ miss_dlsym(void *handle, const char *name)
 	if (sf_likely(a.pass == FOUND))
 		return a.value;
 	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
+}
+
+/* The name's cell, but not a value for this question. */
+static SF_NOINLINE void *
+other_dlsym(void *handle, const char *name, const struct sf_cell *c)
+{
+	struct sf_answer a = read_other(handle, name, c);
+
+	if (sf_likely(a.pass == FOUND))
+		return a.value;
+	if (a.pass == ASK_LIBC)
+		return sf_next.dlsym(handle, name);
+	return a.pass == ASK_FULL ? sf_full_dlsym(handle, name) : miss_dlsym(handle, name);
 }
 
 /* Nothing under this address in the thread's table: its content, if nothing is unusual. */
@@ -229,7 +253,7 @@ probe(struct sf_thread *t, void *handle, const char *name, enum sf_counter hit)
 		return strange_dlsym(handle, name);
 	if (!sf_cell_value(c, (uintptr_t)handle, name, &value) ||
 	    sf_unlikely(sf_facts_error_pending()))
-		return miss_dlsym(handle, name);
+		return other_dlsym(handle, name, c);
 	if (sf_unlikely(sf_thread_hit(t, hit)))
 		return beat(value);
 	return value;

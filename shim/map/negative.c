@@ -48,13 +48,11 @@ sf_negative_write_stored(struct sf_thread *t, const char *file, size_t file_len,
 
 	if (file_len + name_len + 20 + 1 + TEXT_SLACK > SF_TEXT_MAX)
 		return 0;
-	do {
-		turn = begin_text(t);
-		p = put_blocks(t->block->text, file, file_len);
-		__builtin_memcpy(p, undefined, sizeof(undefined));
-		p = put_blocks(p + 20, name, name_len);
-		*p = '\0';
-	} while (!sf_negative_whole(t, turn));
+	turn = begin_text(t);
+	p = put_blocks(t->block->text, file, file_len);
+	__builtin_memcpy(p, undefined, sizeof(undefined));
+	p = put_blocks(p + 20, name, name_len);
+	*p = '\0';
 	return turn;
 }
 

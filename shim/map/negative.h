@@ -19,7 +19,8 @@ uint32_t sf_negative_write(struct sf_thread *t, const char *file, size_t file_le
 
 /*
  * The same without a version, in a third of the time, from what our own tables hold: `file` of an
- * object's record, `name` of an entry. `t` has a block.
+ * object's record, `name` of an entry or cell. `t` has a block. The text is still to be looked at
+ * (sf_negative_whole): a signal handler may have come in between.
  */
 uint32_t sf_negative_write_stored(struct sf_thread *t, const char *file, size_t file_len,
 				  const char *name, size_t name_len);
