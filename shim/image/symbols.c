@@ -87,6 +87,14 @@ static const ElfW(Phdr) * program_headers(const void *header, unsigned int *n)
 	return (const ElfW(Phdr) *)((const char *)header + e->e_phoff);
 }
 
+bool
+sf_elf_is_header(const void *header)
+{
+	unsigned int n = 0;
+
+	return program_headers(header, &n) != NULL;
+}
+
 unsigned int
 sf_elf_segments(const void *header, uintptr_t bias, struct sf_segment *out, unsigned int max)
 {

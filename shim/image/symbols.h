@@ -34,6 +34,9 @@ enum sf_symbols_step { SF_SYMBOLS_END, SF_SYMBOLS_SKIP, SF_SYMBOLS_ONE };
 enum sf_symbols_step sf_symbols_step(const struct sf_symbols *s, struct sf_symbols_walk *w,
 				     uint32_t *index);
 
+/* Does an object's header stand there, with its program headers on the same page? */
+bool sf_elf_is_header(const void *header);
+
 /* One loaded segment: addresses from start to end (not included). */
 struct sf_segment {
 	uintptr_t start, end;

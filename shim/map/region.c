@@ -147,6 +147,10 @@ free_place_locked(const struct link_map *map)
 	return free;
 }
 
+/*
+ * Of an executable with holes _dl_find_object gives one segment at a time: the region is then the one
+ * that has the header, and no other is made.
+ */
 static bool
 read_segments(struct sf_region *r, const struct dl_find_object *found)
 {
@@ -154,19 +158,20 @@ read_segments(struct sf_region *r, const struct dl_find_object *found)
 	uintptr_t start = (uintptr_t)found->dlfo_map_start, end = (uintptr_t)found->dlfo_map_end;
 	unsigned int n = sf_elf_segments((void *)start, found->dlfo_link_map->l_addr, segments,
 					 SF_REGION_SEGMENTS);
+	unsigned int kept = 0;
 
 	if (end - start >= UINT32_MAX)
 		return false;
 	for (unsigned int i = 0; i < n; i++) {
 		if (segments[i].start < start || segments[i].end > end ||
 		    segments[i].end < segments[i].start)
-			return false;
-		r->segments[i].start = (uint32_t)(segments[i].start - start);
-		r->segments[i].size = (uint32_t)(segments[i].end - segments[i].start);
+			continue;
+		r->segments[kept].start = (uint32_t)(segments[i].start - start);
+		r->segments[kept++].size = (uint32_t)(segments[i].end - segments[i].start);
 	}
-	r->nsegments = (uint8_t)n;
+	r->nsegments = (uint8_t)kept;
 	r->size = (uint32_t)(end - start);
-	return n > 0;
+	return kept > 0;
 }
 
 static void
@@ -301,6 +306,8 @@ work_locked(const struct dl_find_object *found, bool permanent)
 	struct sf_region *r = sf_region_find(found->dlfo_link_map);
 
 	if (r == NULL || !SF_REGION_ALIVE(r->life)) {
+		if (!sf_elf_is_header(found->dlfo_map_start))
+			return;
 		r = free_place_locked(found->dlfo_link_map);
 		if (r != NULL)
 			begin_life_locked(r, found, permanent);
@@ -359,7 +366,8 @@ sf_region_miss(const void *address)
 	if (!permanent && !unloads_seen)
 		return SF_MISS_UNSEEN;
 	r = sf_region_find(found.dlfo_link_map);
-	if (r != NULL && sf_load_8(&r->refused) && SF_REGION_ALIVE(sf_load_32(&r->life)))
+	if (r != NULL && SF_REGION_ALIVE(sf_load_32(&r->life)) &&
+	    (sf_load_8(&r->refused) || (uintptr_t)address - r->start >= r->size))
 		return SF_MISS_REFUSED;
 	if (!is_due(r))
 		return SF_MISS_COLD;

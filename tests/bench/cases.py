@@ -36,6 +36,7 @@ class Place:
         pam = glob.glob('/lib/*/security/pam_unix.so')
         self.churned = pam[0] if pam else self.other
         self.llvm = bool(glob.glob('/usr/lib/*/libLLVM-14.so.1'))
+        self.gtk = bool(glob.glob('/usr/lib/*/libgtk-3.so.0'))
         self.start = os.path.exists(os.path.join(self.bench, 'start'))
         self.two_cpus = {0, 1} <= os.sched_getaffinity(0)
 
@@ -106,6 +107,29 @@ def loads(place):
                        ('p50', 'p99', 'p99.9', 'max', 'loads'))
 
 
+def addresses(place):
+    """dladdr: 1024 addresses again and again, a quarter of a million once each, stack traces."""
+    objects = {
+        'libc': ('address', 'libc.so.6', ''),
+        'gtk': ('address', 'libgtk-3.so.0', '' if place.gtk else 'libgtk-3.so.0 is not installed'),
+        'llvm': ('address', 'libLLVM-14.so.1',
+                 '' if place.llvm else 'libLLVM-14.so.1 is not installed'),
+        'functions': ('address_functions', 'self', ''),
+    }
+    for name, (program, object_, skip) in objects.items():
+        def case(kind, names, threads, shown, program=program, object_=object_, skip=skip):
+            return Case(f'{kind}/{name}/{threads}', program,
+                        ['--kind', kind, '--set', object_, '--names', names, *crowd(threads)],
+                        shown, skip=skip)
+        yield case('dladdr', 1024, 1, CALL + FINE)
+        yield case('once', 262144, 1, CALL)
+        yield case('first', 64, 1, ('scan', 'worst', 'sum'))
+        if name in ('libc', 'llvm'):
+            yield case('trace', 1024, 1, CALL)
+        if name == 'libc':
+            yield case('dladdr', 1024, 64, CROWD)
+
+
 def controls(place):
     for kind in ('empty', 'copy'):
         yield Case(f'{kind}/64/1', 'lookup',
@@ -116,7 +140,7 @@ def controls(place):
 
 
 def all_cases(place):
-    for group in (controls, hits, other_lookups, failures, loads):
+    for group in (controls, hits, other_lookups, failures, loads, addresses):
         yield from group(place)
 
 
