@@ -119,6 +119,7 @@ start_go(void)
 		.libc = sf_next.libc,
 		.mode = (enum sf_go_mode)sf_settings.go,
 		.ttl_ms = sf_settings.go_ttl_ms,
+		.modules = sf_settings.go_modules,
 		.verbose = sf_settings.verbose,
 		.log = log_line,
 		.realpath = sf_next.realpath_is_libc ? sf_next.realpath : NULL,

@@ -21,6 +21,7 @@ struct sf_go_env {
 	const struct link_map *libc;   // where clock_gettime is taken from
 	enum sf_go_mode mode;          // SYMFAST_GO
 	unsigned int ttl_ms;           // SYMFAST_GO_TTL_MS
+	bool modules;                  // SYMFAST_GO_MODULES
 	bool verbose;                  // one line on patch or refusal
 	void (*log)(const char *line); // may be NULL; the line has no newline
 	char *(*realpath)(const char *name, char *out); // next definition; NULL: no C level

@@ -12,9 +12,11 @@
 #include "detour.h"
 #include "leaf.h"
 #include "level.h"
+#include "modules.h"
 
 bool sf_go_serves_realpath;
-enum sf_go_refusal sf_go_refused;
+enum sf_go_refusal sf_go_refused, sf_go_modules_refused;
+bool sf_go_modules_shortened;
 
 struct host {
 	struct sf_elf elf;
@@ -165,6 +167,45 @@ install(const struct sf_go_env *env, struct host *h)
 				    sf_go_fill);
 }
 
+static enum sf_go_refusal
+find_walk(const struct host *h, const char *name, enum sf_go_walk_kind kind,
+	  struct sf_go_walk_site *site)
+{
+	const ElfW(Sym) *first = symbol(h, "runtime.firstmoduledata", STT_OBJECT);
+	const ElfW(Sym) *s = symbol(h, name, STT_FUNC);
+
+	if (!s || !first || !h->code.version)
+		return SF_GO_REFUSE_SYMBOLS;
+	struct sf_go_walk_code code = {
+		.bytes = (const uint8_t *)(h->elf.bias + s->st_value),
+		.size = s->st_size,
+		.addr = h->elf.bias + s->st_value,
+		.first = h->elf.bias + first->st_value,
+		.version = h->code.version,
+		.version_len = h->code.version_len,
+	};
+	if (!in_segment(h, code.addr, code.size, PF_R | PF_X))
+		return SF_GO_REFUSE_SYMBOLS;
+	site->entry = (uint8_t *)(uintptr_t)code.addr;
+	site->first = (const uint8_t *)(uintptr_t)code.first;
+	return sf_go_parse_walk(&code, kind, &site->walk);
+}
+
+// Only where the detour is: a host that was refused for its plugin.open is not trusted here either.
+static void
+shorten_walks(const struct host *h)
+{
+	struct sf_go_walk_site sites[2];
+	enum sf_go_refusal why = find_walk(h, "runtime.findfunc", SF_GO_WALK_FUNC, &sites[0]);
+
+	if (!why)
+		why = find_walk(h, "runtime.resolveNameOff", SF_GO_WALK_NAME, &sites[1]);
+	if (!why)
+		why = sf_go_modules_install(sites, 2, &sf_go_table.era);
+	sf_go_modules_refused = why;
+	sf_go_modules_shortened = !why;
+}
+
 struct line {
 	size_t len;
 	char text[256];
@@ -201,6 +242,12 @@ report(const struct sf_go_env *env, const struct host *h, enum sf_go_state state
 		}
 		say(&l, sf_go_serves_realpath ? ": C level" : ": untouched", 64);
 	}
+	if (sf_go_modules_shortened)
+		say(&l, ", walks over modules shortened", 64);
+	if (sf_go_modules_refused) {
+		say(&l, ", walks over modules refused, ", 64);
+		say(&l, sf_go_refusal_word(sf_go_modules_refused), 64);
+	}
 	env->log(l.text);
 }
 
@@ -220,6 +267,8 @@ sf_go_init(const struct sf_go_env *env)
 		if (!sf_go_refused)
 			state = SF_GO_STATE_DETOUR;
 	}
+	if (env->modules && state == SF_GO_STATE_DETOUR)
+		shorten_walks(&h);
 	if (state == SF_GO_STATE_LIBC)
 		sf_go_serves_realpath =
 			(sf_go_table.slots || prepare_table(env, 0)) && sf_go_level_init(env);

@@ -8,6 +8,9 @@
 
 // Why the detour was refused; SF_GO_REFUSE_NONE if it was not, or was not asked for.
 extern enum sf_go_refusal sf_go_refused;
+// Were the walks over modules shortened, and if asked for and not, why not?
+extern bool sf_go_modules_shortened;
+extern enum sf_go_refusal sf_go_modules_refused;
 
 // Readies sf_go_realpath; false if the environment lacks a pointer that it needs or memory is
 // short.

@@ -20,7 +20,7 @@
 // by all this: therefore the list of versions.
 #include "go_plugin.h"
 
-#include <string.h>
+#include "go_cursor.h"
 
 #define CHECK_LEN     18
 #define SIZE_MIN      512
@@ -28,75 +28,6 @@
 #define FRAME_MAX     4096
 // StackSmall: what the check may leave below the frame without asking.
 #define STACK_SMALL 128
-
-// A reader that becomes and stays bad at the first byte that is not as demanded.
-struct cursor {
-	const uint8_t *at, *end;
-	bool ok;
-};
-
-#define EAT(c, ...) eat(c, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
-
-static bool
-room(struct cursor *c, size_t n)
-{
-	if ((size_t)(c->end - c->at) < n)
-		c->ok = false;
-	return c->ok;
-}
-
-static bool
-eat(struct cursor *c, const uint8_t *want, size_t n)
-{
-	if (!room(c, n) || memcmp(c->at, want, n))
-		return c->ok = false;
-	c->at += n;
-	return true;
-}
-
-static int32_t
-eat_i32(struct cursor *c)
-{
-	int32_t v = 0;
-
-	if (!room(c, 4))
-		return 0;
-	memcpy(&v, c->at, 4);
-	c->at += 4;
-	return v;
-}
-
-// At most two of the assembler's alignment nops.
-static void
-skip_nops(struct cursor *c)
-{
-	static const struct {
-		uint8_t len, bytes[9];
-	} nops[] = {
-		{1, {0x90}},
-		{2, {0x66, 0x90}},
-		{3, {0x0f, 0x1f, 0x00}},
-		{4, {0x0f, 0x1f, 0x40, 0x00}},
-		{5, {0x0f, 0x1f, 0x44, 0x00, 0x00}},
-		{6, {0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00}},
-		{7, {0x0f, 0x1f, 0x80, 0, 0, 0, 0}},
-		{8, {0x0f, 0x1f, 0x84, 0x00, 0, 0, 0, 0}},
-		{9, {0x66, 0x0f, 0x1f, 0x84, 0x00, 0, 0, 0, 0}},
-	};
-
-	for (int turn = 0; turn < 2; turn++) {
-		size_t n = 0;
-
-		for (size_t i = 0; c->ok && i < sizeof(nops) / sizeof(nops[0]); i++) {
-			if ((size_t)(c->end - c->at) >= nops[i].len &&
-			    !memcmp(c->at, nops[i].bytes, nops[i].len))
-				n = nops[i].len;
-		}
-		if (!n)
-			return;
-		c->at += n;
-	}
-}
 
 // `mov %REG,d(%rsp)` (op 0x89) or `mov d(%rsp),%REG` (op 0x8b); returns d, or -1 and a bad cursor.
 static int32_t
@@ -125,13 +56,7 @@ enum { RAX, RCX, RDX, RBX };
 static struct cursor
 cursor_at(const struct sf_go_code *code, size_t off)
 {
-	struct cursor c = {code->bytes + code->size, code->bytes + code->size, false};
-
-	if (off <= code->size) {
-		c.at = code->bytes + off;
-		c.ok = true;
-	}
-	return c;
+	return cursor_in(code->bytes, code->size, off);
 }
 
 static size_t

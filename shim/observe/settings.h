@@ -61,7 +61,9 @@ enum sf_shm { SF_SHM_OFF, SF_SHM_ON, SF_SHM_START, SF_SHM_KEEP };
 	W(go, "SYMFAST_GO", SF_GO_ON, "off|libc|strict|on",                                        \
 	  "Go hosts: off, only the C level, a stat at every plugin.Open, or the full detour")      \
 	N(go_ttl_ms, "SYMFAST_GO_TTL_MS", 100, 0, 3600000,                                         \
-	  "Go hosts: how long a canonical plugin path is trusted, milliseconds")
+	  "Go hosts: how long a canonical plugin path is trusted, milliseconds")                   \
+	W(go_modules, "SYMFAST_GO_MODULES", 0, "0|1",                                              \
+	  "Go hosts with many plugins: 1: shorten the runtime's walks over its modules")
 
 struct sf_settings {
 #define W(name, variable, def, words, text)    unsigned int name;

@@ -107,10 +107,12 @@ __attribute__((constructor)) static void
 start(void)
 {
 	const char *ttl = getenv("SYMFAST_GO_TTL_MS"), *verbose = getenv("SYMFAST_VERBOSE");
+	const char *modules = getenv("SYMFAST_GO_MODULES");
 	struct sf_go_env env = {
 		.main = _r_debug.r_map,
 		.mode = mode_from(getenv("SYMFAST_GO")),
 		.ttl_ms = ttl ? (unsigned int)atoi(ttl) : 100,
+		.modules = modules && *modules == '1',
 		.verbose = verbose && *verbose == '1',
 		.log = to_stderr,
 		.realpath = (char *(*)(const char *, char *))dlsym(RTLD_NEXT, "realpath"),

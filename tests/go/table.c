@@ -177,7 +177,7 @@ test_counters(void)
 	sf_go_refused = SF_GO_REFUSE_RACE;
 	sf_go_counters(see, &s);
 	CHECK(s.hit == 5 && s.refused == 1 && s.race == 1);
-	CHECK(s.names == SF_GO_STRIPE_COUNT + SF_GO_FILL_COUNT + SF_GO_REFUSAL_COUNT - 1);
+	CHECK(s.names == SF_GO_STRIPE_COUNT + SF_GO_FILL_COUNT + 2 + SF_GO_REFUSAL_COUNT - 1);
 	sf_go_refused = SF_GO_REFUSE_NONE;
 	t->filling = 1;
 	sf_go_forked();

@@ -14,7 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum sf_go_refusal sf_go_refused; // host.c's, which is not part of this program
+// host.c's, which is not part of this program
+enum sf_go_refusal sf_go_refused, sf_go_modules_refused;
+bool sf_go_modules_shortened;
 
 static int failures;
 static uint64_t fake_ns;

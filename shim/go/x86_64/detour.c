@@ -12,16 +12,7 @@
 //   4. back to read and execute.
 #include "../detour.h"
 
-#include "../../base/sys.h"
-#include <sys/mman.h>
-
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
-#define PAGE     4096u
-#define STEP     0x10000u // distance between two tries
-#define TRIES    4096     // 256 MiB downwards: well within a jump's reach
-#define JUMP_LEN 5
+#include "patch.h"
 
 extern const uint8_t sf_go_stubs_begin[], sf_go_stubs_fill[], sf_go_stubs_moved[];
 extern const uint8_t sf_go_stubs_targets[], sf_go_stubs_end[];
@@ -29,42 +20,6 @@ extern const uint8_t sf_go_stubs_targets[], sf_go_stubs_end[];
 struct targets {
 	uint64_t lookup_leaf, lookup_resume, fill_leaf, fill_resume;
 };
-
-static uint8_t *
-map_near(uintptr_t code)
-{
-	uintptr_t at = code & ~(uintptr_t)(STEP - 1);
-
-	for (int i = 0; i < TRIES && at > STEP; i++) {
-		at -= STEP;
-		long p = sf_syscall6(SYS_mmap, (long)at, PAGE, PROT_READ | PROT_WRITE,
-				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-		if (p == (long)at)
-			return (uint8_t *)at;
-		// A kernel before 4.17 takes the address as a hint.
-		if (p > 0 || p < -4095)
-			sf_syscall6(SYS_munmap, p, PAGE, 0, 0, 0, 0);
-	}
-	return NULL;
-}
-
-static bool
-protect(const uint8_t *at, size_t len, long prot)
-{
-	uintptr_t first = (uintptr_t)at & ~(uintptr_t)(PAGE - 1);
-	uintptr_t end = ((uintptr_t)at + len + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
-
-	return sf_syscall6(SYS_mprotect, (long)first, (long)(end - first), prot, 0, 0, 0) == 0;
-}
-
-static void
-write_jump(uint8_t *at, const uint8_t *to)
-{
-	int32_t rel = (int32_t)(to - (at + JUMP_LEN));
-
-	at[0] = 0xe9;
-	__builtin_memcpy(at + 1, &rel, 4);
-}
 
 static bool
 write_stubs(uint8_t *page, const struct sf_go_shape *shape, const struct targets *to)

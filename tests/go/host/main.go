@@ -84,6 +84,18 @@ func openAgain(name string) {
 		}
 	}
 	fmt.Println(id, err)
+	if n, _ := counter("go.modules"); n == 1 {
+		f := &field{}
+		p, err := plugin.Open(name)
+		must(err)
+		for i := 0; i < 100; i++ {
+			f.checkModule(newModule(p, "alpha", "AlphaThing"), i)
+		}
+		if f.wrong > 0 {
+			os.Exit(1)
+		}
+		fmt.Fprintln(os.Stderr, "walks checked")
+	}
 	for _, why := range refusals {
 		if n, _ := counter("go.refused." + why); n == 1 {
 			fmt.Fprintln(os.Stderr, "counted go.refused."+why)

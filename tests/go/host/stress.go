@@ -37,6 +37,7 @@ type field struct {
 	wrong, ops  int64
 	switched    int64
 	stop        int32
+	modules     []*module
 }
 
 func (f *field) complain(format string, v ...any) {
@@ -124,6 +125,8 @@ func (f *field) opener(seed int64) {
 			// What follows is dlerror's text, which Go copies after another goroutine may have
 			// freed it by a dl* call on the same thread: stock prints garbage there, too.
 			f.openBad(f.broken, `plugin.Open("`+f.broken+`"): `)
+		case k < 94:
+			f.checkModule(f.modules[r.Intn(len(f.modules))], r.Intn(40))
 		default:
 			floats += floats*0.5 + 1
 			runtime.Gosched()
@@ -224,6 +227,9 @@ func stress(dir string, args []string) {
 		work + "/fixed.so", "fixed.so", abs + "//alpha.so"}
 	f.alpha, f.beta = open(abs+"/alpha.so"), open(abs+"/beta.so")
 
+	f.modules = []*module{newModule(f.alpha.plugin, "alpha", "AlphaThing"),
+		newModule(f.beta.plugin, "beta", "BetaThing")}
+
 	os.Setenv("SYMFASTGO_INNER", abs+"/alpha.so")
 	runtime.SetCPUProfileRate(1000)
 	var profile, traced bytes.Buffer
@@ -269,7 +275,7 @@ func stress(dir string, args []string) {
 	fmt.Printf("%d goroutines, GOMAXPROCS %d: %d opens, %d of a switching link at rest, %d wrong\n",
 		goroutines, runtime.GOMAXPROCS(0), f.ops, f.switched, f.wrong)
 	for _, name := range []string{"go.hit", "go.checked", "go.refresh", "go.miss", "go.stale",
-		"go.bypass.off", "go.fill"} {
+		"go.bypass.off", "go.fill", "go.modules"} {
 		if n, ok := counter(name); ok {
 			fmt.Printf("%s %d\n", name, n)
 		}
