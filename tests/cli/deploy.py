@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""docs/deploy: every recipe is checked by whoever would read it, and run as far as one machine can."""
+import copy
+import os
+import re
+import shutil
+import subprocess
+
+import case
+
+ROOT = os.environ['SYMFAST_ROOT']
+DEPLOY = f'{ROOT}/docs/deploy'
+# Debian's modules belong to Debian's interpreter.
+PYTHON = '/usr/bin/python3'
+MODELS = '''
+import json, sys, yaml
+from kubernetes import client
+api = client.ApiClient()
+class Reply:
+    def __init__(self, text):
+        self.data = text
+out = []
+for manifest in yaml.safe_load_all(sys.stdin):
+    kind = {'Deployment': 'V1Deployment'}[manifest['kind']]
+    # Unknown names are dropped by the model, missing ones and wrong types raise.
+    read = api.deserialize(Reply(json.dumps(manifest)), kind)
+    out.append([manifest, api.sanitize_for_serialization(read)])
+print(json.dumps(out))
+'''
+
+
+def read(name):
+    with open(f'{DEPLOY}/{name}', encoding='utf-8') as f:
+        return f.read()
+
+
+def load(name):
+    done = subprocess.run([PYTHON, '-c', 'import json, sys, yaml; '
+                           'print(json.dumps(yaml.safe_load(sys.stdin)))'], input=read(name),
+                          capture_output=True, text=True)
+    return __import__('json').loads(done.stdout)
+
+
+def settings():
+    with open(f'{ROOT}/docs/settings.md', encoding='utf-8') as f:
+        return set(re.findall(r'^\| `(SYMFAST\w*)`', f.read(), re.M))
+
+
+# ---- systemd ----
+
+def verify(folder, text, name='service.service'):
+    os.makedirs(f'{folder}/{name}.d', exist_ok=True)
+    with open(f'{folder}/{name}', 'w') as f:
+        f.write('[Service]\nExecStart=/bin/sleep 1\n')
+    with open(f'{folder}/{name}.d/symfast.conf', 'w') as f:
+        f.write(text)
+    return subprocess.run(['systemd-analyze', 'verify', '--man=no', f'{folder}/{name}'],
+                          capture_output=True, text=True, env=case.clean_env())
+
+
+def drop_in(folder):
+    text = read('systemd/symfast.conf')
+    env = dict(re.findall(r'^Environment=(\w+)=(.*)$', text, re.M))
+    case.check('the drop-in sets the preload by bare name', env['LD_PRELOAD'] == 'libsymfast.so')
+    case.check('and only settings that there are', set(env) - {'LD_PRELOAD'} <= settings(), env)
+    # As the service would be started, but for the folder, which ldconfig would know.
+    env.update(LD_LIBRARY_PATH=os.path.dirname(case.LIB), SYMFAST_CANARY='100%',
+               SYMFAST_VERBOSE='1', SYMFAST_SHM_DIR=folder)
+    done = subprocess.run(['/bin/grep', '-c', 'libsymfast.so', '/proc/self/maps'],
+                          env=case.clean_env(**env), capture_output=True, text=True)
+    bad = [line for line in done.stderr.splitlines() if 'is not' in line]
+    case.check('a program starts with it, is served, and no setting is refused', done.returncode
+               == 0 and 'state on' in done.stderr and not bad, done.stderr)
+    if not case.needs('systemd-analyze', 'systemd'):
+        return
+    done = verify(folder, text)
+    case.check('systemd-analyze verify', done.returncode == 0 and 'symfast' not in done.stderr,
+               done.stderr)
+    done = verify(folder, text.replace('Environment=SYMFAST=', 'Enviroment=SYMFAST='))
+    case.check('and it would find a wrong key', 'Enviroment' in done.stderr, done.stderr)
+
+
+def metrics_units(folder):
+    if not shutil.which('systemd-analyze'):
+        return
+    for name in ('symfast-metrics.service', 'symfast-metrics.timer'):
+        text = read(f'systemd/{name}').replace('/usr/bin/symfast', case.CLI)
+        with open(f'{folder}/{name}', 'w') as f:
+            f.write(text)
+    done = subprocess.run(['systemd-analyze', 'verify', '--man=no',
+                           f'{folder}/symfast-metrics.service', f'{folder}/symfast-metrics.timer'],
+                          capture_output=True, text=True, env=case.clean_env())
+    case.check('the service and timer for metrics', done.returncode == 0 and
+               'symfast-metrics' not in done.stderr, done.stderr)
+    command = re.search(r'^ExecStart=/usr/bin/symfast (.*)$', read(
+        'systemd/symfast-metrics.service'), re.M).group(1)
+    words = command.replace('/var/lib/prometheus/node-exporter', folder).split()
+    done = case.run(*words, SYMFAST_SHM_DIR=folder)
+    case.check('its command writes the file', done.returncode == 0 and
+               os.path.exists(f'{folder}/symfast.prom'), done)
+
+
+def real_systemd():
+    if subprocess.run(['systemctl', 'is-system-running'], capture_output=True,
+                      text=True).stdout.strip() in ('', 'offline', 'unknown'):
+        print('SKIP: no systemd runs here: nothing was started by systemd-run')
+        return
+    done = subprocess.run(['systemd-run', '--wait', '--pipe', '--quiet', '-p',
+                           f'Environment=LD_PRELOAD={case.LIB}', '/bin/grep', '-c', 'libsymfast',
+                           '/proc/self/maps'], capture_output=True, text=True)
+    case.check('systemd-run starts a service with the shim', done.returncode == 0, done)
+
+
+# ---- Kubernetes ----
+
+def models(text):
+    return subprocess.run([PYTHON, '-c', MODELS], input=text, capture_output=True, text=True)
+
+
+def manifests():
+    if subprocess.run([PYTHON, '-c', 'import kubernetes, yaml'], capture_output=True).returncode:
+        print('SKIP: no models of the API (Debian: python3-kubernetes, python3-yaml)')
+        return
+    for name in ('deployment', 'canary'):
+        text = read(f'kubernetes/{name}.yaml')
+        done = models(text)
+        pairs = __import__('json').loads(done.stdout) if done.returncode == 0 else []
+        case.check(f'{name}.yaml: the API knows every name and type in it',
+                   pairs and all(a == b for a, b in pairs), done.stderr[-800:])
+    good = read('kubernetes/deployment.yaml')
+    for wrong in (('volumeMounts', 'volumeMount'), ('shareProcess', 'sharePid'),
+                  ('containerPort: 9405', 'hostPort: 9405'), ('    matchLabels', '    Labels')):
+        done = models(good.replace(*wrong))
+        pairs = __import__('json').loads(done.stdout) if done.returncode == 0 else []
+        case.check(f'and would find {wrong[1]}', not pairs or any(a != b for a, b in pairs))
+
+
+def pod_of(manifest):
+    return manifest['spec']['template']['spec']
+
+
+def canary():
+    stable, other = load('kubernetes/deployment.yaml'), load('kubernetes/canary.yaml')
+    same = copy.deepcopy(other)
+    same['metadata']['name'] = 'service'
+    same['spec']['replicas'] = stable['spec']['replicas']
+    for labels in (same['metadata']['labels'], same['spec']['selector']['matchLabels'],
+                   same['spec']['template']['metadata']['labels']):
+        case.check('the canary has a track of its own', labels['track'] == 'canary')
+        labels['track'] = 'stable'
+    for one in pod_of(same)['containers'][0]['env']:
+        if one['name'] == 'SYMFAST':
+            case.check('and the next mode', one['value'] == 'on')
+            one['value'] = 'observe'
+    case.check('in all else it is the stable one', same == stable)
+
+
+def pod():
+    spec = pod_of(load('kubernetes/deployment.yaml'))
+    service, sidecar = spec['containers']
+    env = {one['name']: one.get('value') for one in service['env']}
+    case.check('the service gets only settings that there are',
+               set(env) - {'LD_PRELOAD', 'POD_NAME'} <= settings(), env)
+    volumes = {volume['name'] for volume in spec['volumes']}
+    for container in spec['initContainers'] + spec['containers']:
+        mounts = {mount['name']: mount['mountPath'] for mount in container['volumeMounts']}
+        case.check(f'{container["name"]}: its mounts are volumes', set(mounts) <= volumes, mounts)
+    mounts = {mount['mountPath'] for mount in service['volumeMounts']}
+    case.check('the library and the segments lie on mounts of the service',
+               os.path.dirname(env['LD_PRELOAD']) in mounts and env['SYMFAST_SHM_DIR'] in mounts)
+    case.check('the sidecar reads where the service writes', {'name': 'SYMFAST_SHM_DIR', 'value':
+               env['SYMFAST_SHM_DIR']} in sidecar['env'] and spec['shareProcessNamespace'])
+    return spec
+
+
+def commands(spec, folder):
+    """The init container's command, with its two folders here."""
+    os.makedirs(f'{folder}/symfast')
+    command = spec['initContainers'][0]['command']
+    script = command[2].replace('/usr/lib/libsymfast.so', case.LIB).replace(
+        '/symfast/', f'{folder}/symfast/')
+    done = subprocess.run(command[:2] + [script], capture_output=True, text=True)
+    copied = f'{folder}/symfast/libsymfast.so'
+    case.check('the init container copies the library, and nothing else', done.returncode == 0 and
+               os.listdir(f'{folder}/symfast') == ['libsymfast.so'], done)
+    os.makedirs(f'{folder}/run')
+    env = {one['name']: one['value'] for one in spec['containers'][0]['env'] if 'value' in one}
+    env.update(LD_PRELOAD=copied, SYMFAST_SHM_DIR=f'{folder}/run', SYMFAST_VERBOSE='1')
+    child = subprocess.Popen(['/bin/sleep', '60'], env=case.clean_env(**env),
+                             stderr=subprocess.PIPE, text=True)
+    try:
+        lines = [child.stderr.readline()]
+        while lines[-1] and 'state' not in lines[-1]:
+            lines.append(child.stderr.readline())
+        script = spec['containers'][1]['command'][2]
+        loop = re.search(r'symfast (metrics [^;]*);', script).group(1).replace('/metrics', folder)
+        done = case.run(*loop.split(), SYMFAST_SHM_DIR=f'{folder}/run')
+        with open(f'{folder}/symfast.prom') as f:
+            text = f.read()
+        case.check('what the sidecar writes tells of the service, in its mode', re.search(
+            rf'symfast_mode{{pid="{child.pid}",.*mode="observe"}} 1', text), f'{done}{lines}')
+    finally:
+        child.kill()
+        child.wait()
+
+
+# ---- Prometheus ----
+
+def rules(folder):
+    if not case.needs('promtool', 'prometheus'):
+        return
+    groups = {'groups': load('kubernetes/rules.yaml')['spec']['groups']}
+    path = f'{folder}/rules.yaml'
+    with open(path, 'w') as f:
+        __import__('json').dump(groups, f)  # JSON is YAML
+    done = subprocess.run(['promtool', 'check', 'rules', path], capture_output=True, text=True)
+    case.check('promtool check rules', done.returncode == 0, done.stdout + done.stderr)
+    shutil.copy(f'{DEPLOY}/kubernetes/rules-test.yaml', folder)
+    done = subprocess.run(['promtool', 'test', 'rules', f'{folder}/rules-test.yaml'],
+                          capture_output=True, text=True, cwd=folder)
+    case.check('promtool test rules: every alert fires where it must, and only there',
+               done.returncode == 0, done.stdout + done.stderr)
+    analysis = load('kubernetes/analysis.yaml')
+    queries = [{'record': 'x:y', 'expr': metric['provider']['prometheus']['query'].replace(
+        '{{args.track}}', 'canary')} for metric in analysis['spec']['metrics']]
+    with open(path, 'w') as f:
+        __import__('json').dump({'groups': [{'name': 'x', 'rules': queries[i:i + 1]} | {
+            'name': f'g{i}'} for i in range(len(queries))]}, f)
+    done = subprocess.run(['promtool', 'check', 'rules', path], capture_output=True, text=True)
+    case.check('the queries of the analysis are PromQL', done.returncode == 0, done.stdout)
+    case.check('each of its metrics has what Argo asks for', all(
+        {'name', 'provider', 'successCondition'} <= set(m) for m in analysis['spec']['metrics']))
+
+
+def names_of_metrics():
+    """Every metric that a rule names is one that the program writes."""
+    with open(f'{ROOT}/shim/cli/metrics.c') as f:
+        source = f.read()
+    for name in ('rules.yaml', 'analysis.yaml'):
+        for metric in sorted(set(re.findall(r'symfast_(\w+?)(?:_total)?[{\[ ]', read(
+                f'kubernetes/{name}')))):
+            case.check(f'{name}: symfast_{metric} is written', f'"{metric}"' in source)
+
+
+def rollback():
+    text = read('rollback.md')
+    case.check('the rollback page has five lines', len(re.findall(r'^\d\. ', text, re.M)) == 5)
+    kill = dict(re.findall(r'^Environment=(\w+)=(.*)$', read('systemd/symfast.conf'), re.M))
+    case.check('and names the kill file of the drop-in', kill['SYMFAST_KILL_FILE'] in text)
+
+
+with case.workshop() as place:
+    for part in ('systemd', 'units', 'pod', 'rules'):
+        os.mkdir(f'{place}/{part}')
+    drop_in(f'{place}/systemd')
+    metrics_units(f'{place}/units')
+    real_systemd()
+    manifests()
+    if subprocess.run([PYTHON, '-c', 'import yaml'], capture_output=True).returncode:
+        print('SKIP: no YAML (Debian: python3-yaml)')
+    else:
+        canary()
+        commands(pod(), f'{place}/pod')
+        rules(f'{place}/rules')
+    names_of_metrics()
+    rollback()
+case.end()
