@@ -1,0 +1,317 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The whole way of a rollout, by the program, on a live service under load: doctor, observe, verify,
+5 %, 50 %, 100 %, off and on again, a mismatch, the breaker, the kill file, recovery. No request is
+lost on the way.
+
+way.py C SERVICE PLUGIN [LIAR]    LIAR: a library whose map lies, for the mismatch
+way.py go WORK                    builds the Go service and its plugin there first
+"""
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import case
+
+CLIENTS = 3
+# Keys of the fleet; their places are told by the segments. The last one is in at 5 %.
+KEYS = [*(f'web-{n}' for n in range(9)), 'web-23']
+
+
+class Client(threading.Thread):
+    """Asks without a pause over one connection, and holds each answer against what it must be."""
+
+    def __init__(self, path, questions):
+        super().__init__()
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(10)
+        self.socket.connect(path)
+        self.stream = self.socket.makefile('rw')
+        self.questions = questions
+        self.asked = self.right = 0
+        self.wrong = []
+        self.over = False
+
+    def run(self):
+        while not self.over:
+            for name, pattern in self.questions:
+                self.asked += 1
+                try:
+                    self.stream.write(name + '\n')
+                    self.stream.flush()
+                    line = self.stream.readline()
+                except OSError as error:
+                    line = str(error)
+                if re.fullmatch(pattern, line):
+                    self.right += 1
+                else:
+                    self.wrong.append((name, line))
+                    return
+
+    def end(self):
+        self.over = True
+        self.join()
+        self.socket.close()
+
+
+class Load:
+    """The service under `symfast run`, with clients; what they asked is added up over the way."""
+    asked = right = 0
+    wrong = []
+
+    def __init__(self, way, *words, clients=CLIENTS, **extra):
+        self.way = way
+        self.folder = way.folder
+        way.number += 1
+        self.path = f'{self.folder}/s{way.number}'
+        self.err = open(f'{self.path}.err', 'w+')
+        env = case.clean_env(SYMFAST_SHM_DIR=f'{self.folder}/shm', SYMFAST_SHM='start', **extra)
+        self.child = subprocess.Popen([case.CLI, 'run', *words, '--', way.service, self.path,
+                                       way.plugin], env=env, stderr=self.err)
+        self.pid = self.child.pid
+        until(lambda: os.path.exists(self.path))
+        self.clients = []
+        for _ in range(clients):
+            self.clients.append(until(lambda: Client(self.path, way.questions)))
+        for client in self.clients:
+            client.start()
+
+    def run(self, *words):
+        return case.run(*words, SYMFAST_SHM_DIR=f'{self.folder}/shm')
+
+    def stat(self):
+        return json.loads(self.run('stat', '-j', self.pid).stdout or '{}')
+
+    def counter(self, *names):
+        counters = self.stat().get('counters', {})
+        return sum(counters.get(name, 0) for name in names)
+
+    def grows(self, *names, seconds=0.3):
+        before, asked = self.counter(*names), sum(c.asked for c in self.clients)
+        time.sleep(seconds)
+        # Only a service that is asked can stand still for a reason.
+        assert sum(c.asked for c in self.clients) > asked, 'no request in the meantime'
+        return self.counter(*names) - before
+
+    def end(self):
+        for client in self.clients:
+            client.end()
+            Load.asked += client.asked
+            Load.right += client.right
+            Load.wrong += client.wrong
+        self.child.terminate()
+        self.child.wait()
+        self.err.seek(0)
+        self.errors = self.err.read()
+        self.err.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *why):
+        self.end()
+
+
+def until(get, seconds=10):
+    """The first value of get() that is true and no exception."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            value = get()
+            if value:
+                return value
+        except (OSError, ValueError):
+            pass
+        if time.monotonic() > end:
+            raise AssertionError('waited in vain')
+        time.sleep(0.01)
+
+
+class Way:
+    """What the two services differ in: who they are, and which counters tell that they are served."""
+
+    def __init__(self, folder, service, plugin, questions, hits):
+        self.folder, self.service, self.plugin = folder, service, plugin
+        self.questions, self.hits = questions, hits
+        self.number = 0
+        os.makedirs(f'{folder}/shm', exist_ok=True)
+
+
+def look(way):
+    done = case.run('doctor', '-j', way.service)
+    made = case.document(done, 'doctor')
+    case.check('doctor: it can be served', done.returncode == 0 and made['can_serve'], done)
+
+
+def observe(way):
+    with Load(way, '-m', 'observe') as s:
+        case.check('observe: libc answers', s.grows(*way.hits) == 0 and
+                   s.stat()['mode'] == 'observe')
+        if 'go.hit' not in way.hits:
+            case.check('observe: what repeats is counted', s.grows('observe.repeat') > 100)
+
+
+def verify(way):
+    with Load(way, '-m', 'verify') as s:
+        case.check('verify: libc answers', s.grows(*way.hits) == 0)
+        if 'go.hit' not in way.hits:
+            case.check('verify: answers are compared', s.grows('verify.same') > 100)
+        d = s.stat()
+        case.check('verify: no mismatch, the breaker is closed', (d['mismatches'], d['breaker']) ==
+                   (0, 'closed'), d)
+
+
+def fleet(way, share):
+    """Starts one service per key with one client each; who was chosen, and where each key lies."""
+    started = [(key, Load(way, '-m', 'on', clients=1, SYMFAST_CANARY=share, WAY_KEY=key,
+                          SYMFAST_CANARY_KEY='env:WAY_KEY')) for key in KEYS]
+    try:
+        listed = {p['pid']: p for p in json.loads(started[0][1].run('list', '-j').stdout)[
+            'processes']}
+        stats = {key: s.stat() for key, s in started}
+        chosen = {key for key, s in started if stats[key]['control']['canary']['chosen']}
+        case.check(f'{share}: list shows who is on', {key for key, s in started if
+                   listed[s.pid]['mode'] == 'on'} == chosen, listed)
+        served = {key for key, s in started if s.counter(*way.hits) > 0}
+        case.check(f'{share}: nobody else is served', served <= chosen, served)
+        return chosen, {key: d['control']['canary']['bucket'] for key, d in stats.items()}
+    finally:
+        for _, s in started:
+            s.end()
+
+
+def canary(way):
+    last, places = set(), None
+    for share in (5, 50, 100):
+        chosen, seen = fleet(way, f'{share}%')
+        places = places or seen
+        wanted = {key for key in KEYS if places[key] < share * 100}
+        case.check(f'{share} %: those whose place is below it, {len(wanted)} of {len(KEYS)}',
+                   chosen == wanted, f'{chosen} {places}')
+        case.check(f'{share} %: whoever was in stays in, and there is somebody',
+                   last <= chosen and len(chosen) > 0, f'{last} {chosen}')
+        # All are in at 100 %: their places are not asked for.
+        case.check(f'{share} %: the same places as before', share == 100 or seen == places, seen)
+        last = chosen
+
+
+def switch(way):
+    with Load(way, '-m', 'on') as s:
+        case.check('on: the shim answers', s.grows(*way.hits) > 100)
+        for _ in range(3):
+            case.status('ctl off', s.run('ctl', s.pid, 'off'), 0)
+            time.sleep(0.05)
+            case.check('off: it does not', s.grows(*way.hits) == 0)
+            case.status('ctl on', s.run('ctl', s.pid, 'on'), 0)
+            case.check('on again: it does', s.grows(*way.hits) > 100)
+        kind = 'go' if 'go.hit' in way.hits else 'dlsym'
+        rows = [json.loads(line) for line in s.run('top', '-j', '-n', '2', '-d', '0.5',
+                                                   s.pid).stdout.splitlines()]
+        case.check('top sees the rate', any(r['function'] == kind and r['hits_per_second'] > 100
+                                            for r in rows[-1]['rates']), rows)
+        text = s.run('metrics', s.pid).stdout
+        case.check('metrics tell of it', re.search(rf'symfast_hits_total{{.*fn="{kind}"}} [1-9]',
+                                                   text), text)
+        case.status('a page of it', s.run('report', '-h', f'{s.folder}/page.html', s.pid), 0)
+
+
+def lie(way, liar):
+    with Load(way, '-m', 'verify', '-l', liar) as s:
+        until(lambda: s.stat()['breaker'] == 'open')
+        d = s.stat()
+        case.check('a mismatch opens the breaker: off, counted, its function told',
+                   (d['mode'], d['set_by'], d['control']['mismatch']['function']) ==
+                   ('off', 'breaker', 'dlsym') and d['mismatches'] >= 1 and
+                   d['control']['breaker']['trips'] == 1, d)
+        text = s.run('metrics', s.pid).stdout
+        case.check('the alert would fire', re.search(r'symfast_mismatch_total{[^}]*} [1-9]', text)
+                   and re.search(r'symfast_breaker_trips_total{[^}]*} 1\n', text), text)
+        case.check('the map no longer answers', s.grows(*way.hits) == 0)
+        case.status('ctl may put it on again', s.run('ctl', s.pid, 'on'), 0)
+        case.check('and then it answers', s.grows(*way.hits) > 100)
+    case.check('one line in the log', len([line for line in s.errors.splitlines()
+                                           if 'breaker' in line]) == 1, s.errors)
+    verify(way)  # recovery: the right library, started anew
+
+
+def kill_file(way):
+    off = f'{way.folder}/off'
+    with Load(way, '-m', 'on', SYMFAST_KILL_FILE=off) as s:
+        case.check('on until the kill file is there', s.grows(*way.hits) > 100)
+        open(off, 'w').close()
+        until(lambda: s.stat()['mode'] == 'off', 1)
+        case.check('off within a second, by the kill file', s.stat()['set_by'] == 'kill file')
+        time.sleep(0.05)
+        case.check('the shim does not answer', s.grows(*way.hits) == 0)
+        os.unlink(off)
+        until(lambda: s.stat()['mode'] == 'on', 1)
+        case.check('on again when it is gone', s.grows(*way.hits) > 100)
+
+
+def crash(way):
+    s = Load(way, '-m', 'on')
+    s.grows(*way.hits)
+    for client in s.clients:
+        client.end()
+    s.child.kill()
+    s.end()
+    d = s.stat()
+    case.check('what a killed service left is read', d['state'] == 'ended' and
+               sum(d['counters'].get(name, 0) for name in way.hits) > 100, d)
+    done = s.run('list', '-c')
+    case.check('and cleaned away', 'removed' in done.stdout and not [
+        name for name in os.listdir(f'{way.folder}/shm') if name.endswith(f'.{s.pid}')], done)
+
+
+def build_go(work):
+    """The Go service and its plugin, by the go command of this machine."""
+    here = os.path.join(os.environ['SYMFAST_ROOT'], 'tests/cli/way/live')
+    os.makedirs(work, exist_ok=True)
+    env = case.clean_env(GOTOOLCHAIN='local', GOPROXY='off', GO111MODULE='on', GOFLAGS='-mod=mod',
+                         GOCACHE=f'{work}/cache')
+    for words in (['-o', f'{work}/service', '.'], ['-buildmode=plugin', '-o', f'{work}/plug.so',
+                                                   './plug']):
+        done = subprocess.run(['go', 'build', *words], cwd=here, env=env, capture_output=True,
+                              text=True)
+        if done.returncode:
+            print(f'SKIP: the Go service does not build here: {done.stderr[-300:]}')
+            sys.exit(case.SKIP)
+
+
+def main():
+    liar = None
+    with case.workshop() as folder:
+        if sys.argv[1] == 'C':
+            service, plugin = sys.argv[2:4]
+            liar = sys.argv[4] if len(sys.argv) > 4 else None
+            questions = [('truth_value', '41\n'), ('lie_value', '42\n'), ('truth_value', '41\n'),
+                         ('no_value', r'none: .*undefined symbol: no_value\n')]
+            hits = ('dlsym.hit', 'dlsym.shared', 'dlsym.negative')
+        else:
+            if not case.needs('go', 'golang-go'):
+                sys.exit(case.SKIP)
+            work = os.path.abspath(sys.argv[2])
+            build_go(work)
+            service, plugin = f'{work}/service', f'{work}/plug.so'
+            questions = [('TruthValue', '41\n'), ('LieValue', '42\n'),
+                         ('NoValue', r'none: plugin: symbol NoValue not found in plugin .*\n')]
+            hits = ('go.hit', 'go.checked')
+        way = Way(folder, service, plugin, questions, hits)
+        for step in (look, observe, verify, canary, switch, kill_file, crash):
+            step(way)
+        if liar:
+            lie(way, liar)
+        case.check(f'{Load.asked} requests: none lost, none answered wrongly', Load.asked > 1000 and
+                   Load.asked == Load.right and not Load.wrong, Load.wrong)
+        shutil.rmtree(folder)
+        os.mkdir(folder)
+    case.end()
+
+
+main()

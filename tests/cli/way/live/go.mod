@@ -1,0 +1,3 @@
+module symfastway
+
+go 1.19
