@@ -18,6 +18,7 @@ struct sf_changes sf_changes = {.count = 1};
 
 static const struct debug_chain *debug; /* ld.so's own, not the copy of an executable */
 static const char *refusal = "not asked for";
+static uint32_t process; /* whose holders are counted */
 #define HOOKS 2
 static void (*on_move[HOOKS])(bool settled);
 
@@ -48,6 +49,19 @@ under_way(void)
 	return false;
 }
 
+/* In the child of a fork that ran no handlers (_Fork, raw clone): the holders are not here. */
+static bool
+is_other_process(void)
+{
+	uint32_t pid = (uint32_t)sf_syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0);
+
+	if (pid == process)
+		return false;
+	process = pid;
+	sf_changes.holders = 0;
+	return true;
+}
+
 static void
 wait_for_holders(void)
 {
@@ -56,7 +70,7 @@ wait_for_holders(void)
 
 	sf_store_32(&sf_changes.waiting, 1);
 	sf_fence_full(); /* pairs with the one in drop(): either it sees us waiting, or we see it gone */
-	while ((left = sf_load_32(&sf_changes.holders)) != 0)
+	while ((left = sf_load_32(&sf_changes.holders)) != 0 && !is_other_process())
 		sf_syscall6(SYS_futex, (long)&sf_changes.holders, FUTEX_WAIT_PRIVATE, left,
 			    (long)&tick, 0, 0);
 	sf_store_32(&sf_changes.waiting, 0);
@@ -151,6 +165,7 @@ sf_changes_forked(void)
 {
 	sf_changes.holders = 0;
 	sf_changes.waiting = 0;
+	process = (uint32_t)sf_syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0);
 }
 
 /* ---- start ---- */
@@ -193,6 +208,7 @@ sf_changes_init(void)
 	uint8_t undo[SF_BREAK_ROOM];
 	uint8_t *breakpoint;
 
+	sf_changes_forked();
 	refusal = find_loader(&breakpoint);
 	if (refusal == NULL)
 		refusal = sf_break_write(breakpoint, seen, undo);

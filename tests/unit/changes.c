@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -230,6 +231,26 @@ START_TEST(holders_of_other_threads_end_with_fork)
 }
 END_TEST
 
+START_TEST(a_fork_without_handlers_does_not_wait_for_them)
+{
+	struct sf_hold hold;
+	int status;
+	long child;
+
+	start();
+	open_object();
+	ck_assert(sf_changes_hold(&hold, sf_changes_count()));
+	child = syscall(SYS_fork);
+	if (child == 0) {
+		close_once();
+		_exit(sf_changes_settled(sf_changes_count()) ? 0 : 1);
+	}
+	sf_changes_release(&hold);
+	waitpid((pid_t)child, &status, 0);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+END_TEST
+
 /* ---- shapes ---- */
 
 static void
@@ -359,6 +380,7 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, an_unload_waits_for_a_holder);
 	tcase_add_test(tests, a_holder_is_not_interrupted);
 	tcase_add_test(tests, holders_of_other_threads_end_with_fork);
+	tcase_add_test(tests, a_fork_without_handlers_does_not_wait_for_them);
 	tcase_add_test(tests, only_known_shapes_are_changed);
 	tcase_add_test(tests, a_far_target_takes_the_long_jump);
 	tcase_add_test(tests, a_debugger_that_was_there_first_keeps_its_breakpoint);
