@@ -34,6 +34,7 @@
 #define sf_fence_acquire()      __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define sf_fence_release()      __atomic_thread_fence(__ATOMIC_RELEASE)
 #define sf_fence_full()         __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define sf_fence_atomic_load()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #else
 #define sf_load_ptr(p)          ((__typeof__(*(p)))ck_pr_load_ptr(p))
 #define sf_load_64(p)           ck_pr_load_64((const uint64_t *)(p))
@@ -57,6 +58,8 @@
 #define sf_fence_acquire()      ck_pr_fence_acquire()
 #define sf_fence_release()      ck_pr_fence_release()
 #define sf_fence_full()         ck_pr_fence_memory()
+/* Between an atomic read-modify-write and a later load: free where the former is a barrier (x86). */
+#define sf_fence_atomic_load()  ck_pr_fence_atomic_load()
 #endif
 
 /* Between two looks at a word that another CPU is about to change. */

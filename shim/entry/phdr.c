@@ -86,13 +86,16 @@ place_of(const struct sf_view *v, const struct link_map *map)
 }
 
 /*
- * The callback has loaded or unloaded something: goes on as libc would, with what follows in the new
- * list (CONTRACT 44). An object that closed itself is followed by its former neighbour.
+ * The callback of `seen` has loaded or unloaded something: goes on as libc would, with what follows in
+ * the new list (CONTRACT 44). An object that closed itself is followed by its former neighbour.
  */
-static bool
-follow(struct sf_thread *t, unsigned int walk, struct sf_view *v, const struct link_map *self,
-       const struct link_map *next, uint32_t *at)
+static SF_NOINLINE bool
+follow(struct sf_thread *t, unsigned int walk, struct sf_view *v, uint32_t *at)
 {
+	/* Read while the old view still stands. */
+	const struct link_map *self = v->objects[*at].map;
+	const struct link_map *next = *at + 1 < v->count ? v->objects[*at + 1].map : NULL;
+
 	for (;;) {
 		uint32_t place;
 
@@ -111,12 +114,37 @@ follow(struct sf_thread *t, unsigned int walk, struct sf_view *v, const struct l
 	return true;
 }
 
-static bool
+/* The end of what could be told at once: true if there is more by now. */
+static SF_NOINLINE bool
 more(struct sf_thread *t, unsigned int walk, struct sf_view *v)
 {
 	sf_count_for(t, SF_PHDR_WAIT);
 	sf_walk_wait(t, walk);
 	return sf_walk_view(t, walk, v) == SF_VIEW_DONE;
+}
+
+/* Tells the objects from `at` on, up to the end of the view; leaves in `at` where it stopped. */
+SF_INLINE int
+tell(struct sf_thread *t, const struct sf_view *v, struct dl_phdr_info *info, uint64_t adds,
+     uint64_t subs, callback_fn *callback, void *arg, uint32_t *at)
+{
+	const struct sf_listed *o = v->objects + *at, *end = v->objects + v->count;
+	const uint32_t changes = t->changes;
+	int result = 0;
+
+	while (o != end) {
+		__builtin_memcpy(info, o, SF_LISTED_HEAD);
+		info->dlpi_adds = adds;
+		info->dlpi_subs = subs;
+		info->dlpi_tls_modid = o->module;
+		info->dlpi_tls_data = sf_listed_block(o);
+		result = callback(info, sizeof(*info), arg);
+		if (sf_unlikely(result != 0 || t->changes != changes))
+			break;
+		o++;
+	}
+	*at = (uint32_t)(o - v->objects);
+	return result;
 }
 
 /*
@@ -132,38 +160,19 @@ through(struct sf_thread *t, unsigned int walk, struct sf_view *v, callback_fn *
 	uint32_t at = 0;
 
 	for (;;) {
-		const struct link_map *self, *next;
-		const struct sf_listed *o;
-		uint32_t changes = t->changes;
-		int result;
+		int result = tell(t, v, &info, adds, adds - loaded, callback, arg, &at);
 
-		if (at == v->count) {
-			if (!v->partial)
-				return 0;
-			if (!more(t, walk, v))
-				return rest_by_libc(callback, arg, &info);
-			continue;
-		}
-		o = &v->objects[at];
-		self = o->map;
-		next = at + 1 < v->count ? o[1].map : NULL;
-		info = (struct dl_phdr_info){.dlpi_addr = o->addr,
-					     .dlpi_name = o->name,
-					     .dlpi_phdr = o->phdr,
-					     .dlpi_phnum = o->count,
-					     .dlpi_adds = adds,
-					     .dlpi_subs = adds - loaded,
-					     .dlpi_tls_modid = o->module,
-					     .dlpi_tls_data = sf_listed_block(o)};
-		result = callback(&info, sizeof(info), arg);
 		if (result != 0)
 			return result;
-		at++;
-		if (sf_likely(t->changes == changes))
-			continue;
-		if (!follow(t, walk, v, self, next, &at))
+		if (at < v->count) {
+			if (!follow(t, walk, v, &at))
+				return rest_by_libc(callback, arg, &info);
+			adds = v->adds;
+		} else if (!v->partial) {
+			return 0;
+		} else if (!more(t, walk, v)) {
 			return rest_by_libc(callback, arg, &info);
-		adds = v->adds;
+		}
 	}
 }
 

@@ -54,7 +54,7 @@ static intptr_t
 block_rule(const struct dl_phdr_info *info, uint32_t place)
 {
 	if (info->dlpi_tls_modid == 0)
-		return SF_TLS_NONE;
+		return 0;
 	if (initial != NULL && place < initial_count)
 		return initial[place].block;
 	return SF_TLS_ASK;
@@ -270,7 +270,7 @@ read_current(struct sf_walk *w)
 		}
 		w->snapshot = (uint8_t)(place + 1);
 		sf_add_32(&snapshots[place].readers, 1);
-		sf_fence_full(); /* pairs with the one in unused(), and with the one in open_window() */
+		sf_fence_atomic_load(); /* pairs with those in unused() and open_window() */
 		if (sf_likely(sf_load_32(&current) == place))
 			return &snapshots[place];
 		stop_reading(w);

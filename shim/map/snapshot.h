@@ -18,18 +18,26 @@
 #include "thread.h"
 #include <link.h>
 
-#define SF_TLS_NONE INTPTR_MIN       /* no thread-local block */
-#define SF_TLS_ASK  (INTPTR_MIN + 1) /* this thread may have one: libc knows */
+#define SF_TLS_ASK INTPTR_MIN /* this thread may have a block: libc knows */
 
 struct sf_listed {
+	/* As struct dl_phdr_info begins: copied in one go. */
 	ElfW(Addr) addr;
 	const char *name;
 	const ElfW(Phdr) * phdr;
-	struct link_map *map;
+	size_t count;
+
 	size_t module;
-	intptr_t block; /* of each thread, from its thread pointer, or SF_TLS_* */
-	ElfW(Half) count;
+	intptr_t block; /* of each thread, from its thread pointer, or SF_TLS_ASK */
+	struct link_map *map;
 };
+
+#define SF_LISTED_HEAD offsetof(struct sf_listed, module)
+_Static_assert(offsetof(struct dl_phdr_info, dlpi_adds) == SF_LISTED_HEAD &&
+		       offsetof(struct dl_phdr_info, dlpi_phnum) ==
+			       offsetof(struct sf_listed, count) &&
+		       __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	       "the head of dl_phdr_info");
 
 /* What one walk goes through: a snapshot, or the initial part of it while something is unmapped. */
 struct sf_view {
@@ -74,7 +82,7 @@ void *sf_listed_block_slow(const struct sf_listed *o);
 SF_INLINE void *
 sf_listed_block(const struct sf_listed *o)
 {
-	if (o->block == SF_TLS_NONE)
+	if (o->module == 0)
 		return NULL;
 	if (sf_unlikely(o->block == SF_TLS_ASK))
 		return sf_listed_block_slow(o);

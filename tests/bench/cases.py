@@ -10,6 +10,7 @@ FINE = ('g99', 'g99.9')
 STARTS = 200
 NAMES = (1, 64, 1024, 16384)
 THREADS = (1, 2, '2pin', 8, 64, 1000)
+WALKING = ('serial', 'free')
 INSTEAD = ('mutex', 'rwlock', 'own', 'ck')
 
 
@@ -130,6 +131,23 @@ def addresses(place):
             yield case('dladdr', 1024, 64, CROWD)
 
 
+def walks(place):
+    """The list is as long as the name says in the stock arm; the shim itself is one object more."""
+    for objects in (5, 46, 296):
+        for kind in ('walk', 'find'):
+            yield Case(f'phdr/{kind}/{objects}', 'phdr',
+                       ['--kind', kind, '--names', objects,
+                        *(['--others', os.path.join(place.others, 'plain')] if objects > 5 else []),
+                        *crowd(1)], CALL, ['stock', 'symfast', *WALKING])
+    for kind in ('walk', 'find'):
+        for threads in (1, 2):
+            yield Case(f'phdr/beside/{kind}/{threads}', 'phdr',
+                       ['--kind', kind, '--names', 46, '--object', place.churned,
+                        '--others', os.path.join(place.others, 'plain'), '--threads', threads,
+                        '--ms', 1000], ('p50', 'p99', 'p99.9', 'max', 'loads'),
+                       ['stock', 'symfast', *WALKING])
+
+
 def controls(place):
     for kind in ('empty', 'copy'):
         yield Case(f'{kind}/64/1', 'lookup',
@@ -140,13 +158,13 @@ def controls(place):
 
 
 def all_cases(place):
-    for group in (controls, hits, other_lookups, failures, loads, addresses):
+    for group in (controls, hits, other_lookups, failures, loads, addresses, walks):
         yield from group(place)
 
 
 def command(case, arm, place, library, quick):
     """The environment to add and the command line of one arm of a case."""
-    preloaded = arm in ('symfast', 'off')
+    preloaded = arm in ('symfast', 'off', *WALKING)
     mode = 'off' if arm == 'off' else 'on'
     lib = library if preloaded else 'none'
     if case.program == 'start':
@@ -160,4 +178,6 @@ def command(case, arm, place, library, quick):
         program = 'instead'
         args[args.index('--kind') + 1] = arm
     env = {'LD_PRELOAD': library, 'SYMFAST': mode} if preloaded else {}
+    if arm in WALKING:
+        env['SYMFAST_PHDR'] = arm
     return env, [os.path.join(place.bench, program), *map(str, args), '--preload', lib]
