@@ -28,8 +28,11 @@ sf_ask_map(const struct sf_thread *t, uint32_t word, enum sf_counter *reason)
 /* dlsym and dlvsym: everything but names that are wrapped or cannot be read. */
 struct sf_answer sf_ask_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
 			       enum sf_counter reason);
-/* One hit is compared with libc's answer to the same question; returns libc's. */
-void *sf_ask_again(const struct sf_question *q, const struct sf_reply *r);
+/*
+ * A hit of dlsym that was made and counted: its duration is recorded, and it is compared with libc's
+ * answer, as `due` says. Returns the host's answer: libc's, if it was asked.
+ */
+void *sf_ask_sampled(void *handle, const char *name, void *value, unsigned int due, uint64_t ticks);
 
 /* What the map would answer to this dlopen. */
 struct sf_claim {

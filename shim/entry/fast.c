@@ -13,8 +13,9 @@
 
 /* Everything declared from here on is this library's own: no way round by the GOT. */
 #pragma GCC visibility push(hidden)
-#include "entry.h"
+#include "ask.h"
 
+#include "../base/ticks.h"
 #include "../libc/facts.h"
 
 /* The full wrappers (stubs.S): C half, then answer or tail jump to the next definition. */
@@ -26,9 +27,10 @@ char *sf_full_dlerror(void);
 
 /* Every so many hits: apart, so that the wrapper stays a leaf. */
 static SF_NOINLINE void *
-beat(void *value)
+beat(void *value, enum sf_counter hit)
 {
-	sf_thread_beat(&sf_thread);
+	SF_ENTRY_CHORES();
+	sf_thread_beat(&sf_thread, sf_thread.n[hit]);
 	return value;
 }
 
@@ -50,8 +52,10 @@ passed(struct sf_thread *t, const void *handle, enum sf_counter reason)
 SF_INLINE struct sf_answer
 found_hit(struct sf_thread *t, const void *handle, void *value)
 {
-	if (sf_thread_hit(t, handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT))
-		sf_thread_beat(t);
+	enum sf_counter hit = handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT;
+
+	if (sf_thread_hit(t, hit))
+		sf_thread_beat(t, t->n[hit]);
 	return STEP(value, FOUND);
 }
 
@@ -220,6 +224,8 @@ other_dlsym(void *handle, const char *name, const struct sf_cell *c)
 	return a.pass == ASK_FULL ? sf_full_dlsym(handle, name) : miss_dlsym(handle, name);
 }
 
+static void *sampled_dlsym(void *handle, const char *name);
+
 /* Nothing under this address in the thread's table: its content, if nothing is unusual. */
 static SF_NOINLINE void *
 strange_dlsym(void *handle, const char *name)
@@ -227,6 +233,10 @@ strange_dlsym(void *handle, const char *name)
 	struct sf_thread *t = &sf_thread;
 	struct sf_answer a;
 
+	if (sf_unlikely(t->due != SF_DUE_NOTHING))
+		return sampled_dlsym(handle, name);
+	if (sf_unlikely(t->stock))
+		return sf_full_dlsym(handle, name);
 	if (t->block == NULL || sf_unreadable(name) || name[0] == 'd')
 		return miss_dlsym(handle, name);
 	if (handle == RTLD_NEXT) {
@@ -255,8 +265,32 @@ probe(struct sf_thread *t, void *handle, const char *name, enum sf_counter hit)
 	    sf_unlikely(sf_facts_error_pending()))
 		return other_dlsym(handle, name, c);
 	if (sf_unlikely(sf_thread_hit(t, hit)))
-		return beat(value);
+		return beat(value, hit);
 	return value;
+}
+
+/*
+ * This look-up is the one in so many: timed, if it is a hit, and perhaps compared. What is timed is the
+ * hit's own work, with the caches as the host has left them.
+ */
+static SF_NOINLINE void *
+sampled_dlsym(void *handle, const char *name)
+{
+	struct sf_thread *t = &sf_thread;
+	enum sf_counter hit = handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT;
+	unsigned int due = sf_thread_due(t);
+	uint64_t from = sf_ticks();
+	const struct sf_cell *c =
+		sf_cell_tagged(sf_cell_set(t->cells, (uintptr_t)handle, name), sf_cell_tag(name));
+	void *value;
+
+	if (c == NULL || !sf_cell_value(c, (uintptr_t)handle, name, &value) ||
+	    sf_facts_error_pending())
+		return probe(t, handle, name, hit);
+	from = sf_ticks_since(from);
+	if (sf_thread_hit(t, hit))
+		sf_thread_beat(t, t->n[hit]);
+	return sf_ask_sampled(handle, name, value, due, from);
 }
 
 SF_EXPORT void *
@@ -281,31 +315,63 @@ dlvsym(void *restrict handle, const char *restrict name, const char *restrict ve
 	struct sf_reply r;
 
 	if (sf_unlikely(sf_word != SF_WORD_ON) || handle == RTLD_DEFAULT || t->block == NULL ||
+	    t->stock ||
 	    !sf_hint_find(sf_table.hints, key, (uintptr_t)handle, name, version, SF_KIND_VSYM,
 			  &r) ||
 	    r.verdict != SF_VALUE || sf_facts_error_pending())
 		return sf_full_dlvsym(handle, name, version);
 	if (sf_unlikely(sf_thread_hit(t, SF_DLVSYM_HIT)))
-		return beat(r.value);
+		return beat(r.value, SF_DLVSYM_HIT);
 	return r.value;
+}
+
+SF_INLINE bool
+elided(const char *file, int mode, void **handle)
+{
+	uint64_t key = sf_hint_key((unsigned int)mode, file, NULL, SF_KIND_OPEN);
+	struct sf_reply r;
+
+	if (!sf_hint_find(sf_table.hints, key, (unsigned int)mode, file, NULL, SF_KIND_OPEN, &r) ||
+	    sf_facts_error_pending() || !sf_object_elide(r.object, r.gen))
+		return false;
+	*handle = r.value;
+	return true;
+}
+
+/* One hit in so many, as it is for dlsym. */
+static SF_NOINLINE void *
+sampled_dlopen(const char *name, int mode)
+{
+	struct sf_thread *t = &sf_thread;
+	uint64_t from = sf_ticks();
+	void *handle;
+
+	if (!elided(name != NULL ? name : "", mode, &handle))
+		return sf_full_dlopen(name, mode);
+	from = sf_ticks_since(from);
+	t->n[SF_DLOPEN_HIT]++;
+	t->pending = 0;
+	sf_histogram_add(SF_TIMED_DLOPEN, SF_ARM_MAP, from);
+	return handle;
 }
 
 SF_EXPORT void *
 dlopen(const char *name, int mode)
 {
 	struct sf_thread *t = &sf_thread;
-	const char *file = name != NULL ? name : "";
-	uint64_t key = sf_hint_key((unsigned int)mode, file, NULL, SF_KIND_OPEN);
-	struct sf_reply r;
+	void *handle;
 
-	if (sf_unlikely(sf_word != SF_WORD_ON) || t->close_depth > 0 || t->block == NULL)
+	if (sf_unlikely(sf_word != SF_WORD_ON) || t->close_depth > 0 || t->block == NULL ||
+	    t->stock)
 		return sf_full_dlopen(name, mode);
-	if (!sf_hint_find(sf_table.hints, key, (unsigned int)mode, file, NULL, SF_KIND_OPEN, &r) ||
-	    sf_facts_error_pending() || !sf_object_elide(r.object, r.gen))
+	if (sf_unlikely(
+		    sf_clear_32((const uint32_t *)(const void *)&t->n[SF_DLOPEN_HIT], t->hit_mask)))
+		return sampled_dlopen(name, mode);
+	if (!elided(name != NULL ? name : "", mode, &handle))
 		return sf_full_dlopen(name, mode);
 	t->n[SF_DLOPEN_HIT]++;
 	t->pending = 0;
-	return r.value;
+	return handle;
 }
 
 SF_EXPORT int

@@ -16,6 +16,8 @@
 #include <pthread.h>
 #include <sys/auxv.h>
 
+#define AB_SAMPLE 16
+
 /* Set before the constructor, where nothing else can be touched; applied by it. */
 static uint8_t early_raw_errors, early_raw_loads;
 
@@ -159,7 +161,7 @@ show_go(enum sf_go_state state)
 
 /* Where statistics go, and who may be timed. */
 static void
-start_segment(void)
+start_segment(const struct sf_decision *m)
 {
 	bool may = sf_settings.shm != SF_SHM_OFF && getauxval(AT_PAGESZ) <= SF_PAGE;
 
@@ -167,6 +169,8 @@ start_segment(void)
 	sf_counters_init();
 	sf_histogram_init();
 	sf_control.breaker_limit = sf_settings.breaker;
+	/* A/B compares distributions: their ends need more than one hit in thousands. */
+	sf_thread_sampling(m->ab_share != 0 ? AB_SAMPLE : sf_settings.sample.n, m->check_every);
 }
 
 /* Why dl_iterate_phdr is libc's; NULL if it is not. */
@@ -231,7 +235,7 @@ start(int argc, char **argv, char **envp)
 	chosen = sf_canary_decide(envp);
 	m = sf_mode_decide(refused, chosen);
 	if (m.phase == SF_PHASE_LIVE)
-		start_segment();
+		start_segment(&m);
 	if (m.phase == SF_PHASE_LIVE && !start_map(&m)) {
 		refused = "no memory for the map";
 		m = sf_mode_decide(refused, chosen);

@@ -4,6 +4,7 @@
 
 #include "../base/lock.h"
 #include "../base/sys.h"
+#include "../observe/forms.h"
 #include "cell.h"
 #include <pthread.h>
 
@@ -26,11 +27,16 @@ static uint64_t nowhere[SF_COUNTER_COUNT] = {[0 ... SF_COUNTER_COUNT - 1] = 1};
 __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec"))) = {
 	.cells = EMPTY,
 	.n = nowhere,
+	.hit_mask = SF_BEAT - 1,
 	.caller = &sf_object_permanent, /* of no size: nobody's caller */
 	.keep_credit = KEEP_CREDIT,
 };
 
 uint8_t sf_thread_is_child;
+
+#define NEVER 0xffffffffu
+static uint32_t time_mask = NEVER, check_mask = NEVER, hit_mask = SF_BEAT - 1;
+static uint32_t attached; /* threads so far, under lock */
 
 static pthread_key_t key;
 static uint8_t have_key;
@@ -97,6 +103,7 @@ thread_died(void *arg)
 	(void)arg;
 	t->dead = 1;
 	t->pending = 0;
+	t->due = SF_DUE_NOTHING;
 	t->cells = EMPTY;
 	t->n = nowhere;
 	t->block = NULL;
@@ -119,10 +126,20 @@ sf_thread_init(unsigned int limit_kib)
 		own_sets = sets;
 }
 
+/* One in `share` of 10000, spread evenly over the order in which threads come. */
+static bool
+is_stock(uint32_t ordinal)
+{
+	uint32_t share = sf_load_32(&sf_control.ab_share);
+
+	return share != 0 && (((uint64_t)(ordinal * 2654435769u) * 10000) >> 32) >= share;
+}
+
 bool
 sf_thread_attach(struct sf_thread *t)
 {
 	struct sf_block *b = NULL;
+	uint32_t ordinal;
 
 	if (!have_key || t->dead || t->starting || !sf_lock_try(&lock))
 		return false;
@@ -130,6 +147,7 @@ sf_thread_attach(struct sf_thread *t)
 	b = take_free_locked();
 	if (b == NULL)
 		b = take_new_locked();
+	ordinal = attached++;
 	sf_lock_release(&lock);
 	if (b != NULL && pthread_setspecific(key, t) != 0) {
 		give_back(b);
@@ -138,7 +156,10 @@ sf_thread_attach(struct sf_thread *t)
 	if (b != NULL) {
 		t->n = b->n;
 		t->block = b;
-		t->cells = sf_table.cells;
+		t->stock = is_stock(ordinal);
+		t->hit_mask = hit_mask;
+		if (!t->stock)
+			t->cells = sf_table.cells;
 		sf_count_for(t, SF_THREAD_BLOCK);
 	}
 	t->starting = 0;
@@ -163,7 +184,51 @@ sf_thread_wants_hint_slow(struct sf_thread *t)
 }
 
 void
-sf_thread_beat(struct sf_thread *t)
+sf_thread_come_by(uint32_t mask)
+{
+	if (mask < hit_mask)
+		hit_mask = mask;
+	sf_thread.hit_mask = hit_mask;
+}
+
+void
+sf_thread_sampling(unsigned int time_every, unsigned int check_every)
+{
+	time_mask = time_every != 0 ? sf_form_mask(time_every) : NEVER;
+	check_mask = check_every != 0 ? sf_form_mask(check_every) : NEVER;
+	sf_control.sample_mask = time_mask;
+	sf_control.check_every = check_every != 0 ? check_mask + 1 : 0;
+	sf_thread_come_by(time_mask);
+	sf_thread_come_by(check_mask);
+}
+
+/* Who interrupts a thread that has the empty table must not make that its own. */
+static void
+make_due(struct sf_thread *t, unsigned int due)
+{
+	if (due == SF_DUE_NOTHING || t->cells == EMPTY)
+		return;
+	t->cells_due = t->cells;
+	t->due = (uint8_t)due;
+	COMPILER_BARRIER();
+	t->cells = EMPTY;
+}
+
+unsigned int
+sf_thread_due(struct sf_thread *t)
+{
+	unsigned int due = t->due;
+
+	if (due == SF_DUE_NOTHING)
+		return due;
+	t->cells = t->cells_due;
+	COMPILER_BARRIER();
+	t->due = SF_DUE_NOTHING;
+	return due;
+}
+
+static void
+beat(struct sf_thread *t)
 {
 	t->own_misses = 0;
 	t->beats++;
@@ -177,6 +242,20 @@ sf_thread_beat(struct sf_thread *t)
 		sf_count_for(t, SF_THREAD_TABLE);
 	}
 	t->starting = 0;
+}
+
+void
+sf_thread_beat(struct sf_thread *t, uint64_t n)
+{
+	unsigned int due = SF_DUE_NOTHING;
+
+	if ((n & (SF_BEAT - 1)) == 0)
+		beat(t);
+	if (time_mask != NEVER && (n & time_mask) == 0)
+		due |= SF_DUE_TIME;
+	if (check_mask != NEVER && (n & check_mask) == 0)
+		due |= SF_DUE_CHECK;
+	make_due(t, due);
 }
 
 void

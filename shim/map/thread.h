@@ -11,6 +11,7 @@
 
 #include "../base/compare.h"
 #include "../observe/counters.h"
+#include "../observe/segment.h"
 
 #define SF_TEXT_MAX 3072
 
@@ -44,7 +45,9 @@ struct sf_thread {
 	uint8_t pending;        /* 0 no error of ours, 1 to be told, 2 told */
 	uint8_t dead;           /* the TSD destructor has run */
 	uint8_t starting;       /* attach or promotion under way: a signal must not nest it */
-	uint8_t stock;          /* A/B: this thread is answered by libc */
+	uint8_t stock;          /* A/B: this thread is answered by libc, and has the empty table */
+	uint8_t due;            /* enum sf_due; the thread has the empty table meanwhile */
+	uint32_t hit_mask;      /* see sf_thread_hit */
 	struct sf_block *block; /* NULL until the first call that misses */
 	/*
 	 * Last plain caller of RTLD_DEFAULT: the record of an object of the initial set, never NULL.
@@ -52,10 +55,11 @@ struct sf_thread {
 	 */
 	const struct sf_object *caller;
 	/* Cold. */
-	uint32_t beats;       /* times SF_BEAT hits were made; below 1: no own table for now */
-	uint32_t own_misses;  /* of the own table since the last beat */
-	uint32_t firsts;      /* first sightings since the last hit by content */
-	uint32_t keep_credit; /* hints that may still be written without proof of use */
+	struct sf_cell *cells_due; /* what the thread gets back */
+	uint32_t beats;            /* times SF_BEAT hits were made; below 1: no own table for now */
+	uint32_t own_misses;       /* of the own table since the last beat */
+	uint32_t firsts;           /* first sightings since the last hit by content */
+	uint32_t keep_credit;      /* hints that may still be written without proof of use */
 	uint32_t keep_skips;
 	uint64_t keep_hits;   /* hint hits when credit was last given */
 	uint32_t close_depth; /* libc dlclose calls on this stack */
@@ -94,13 +98,28 @@ sf_thread_wants_hint(struct sf_thread *t)
 	return sf_thread_wants_hint_slow(t);
 }
 
-/* Every so many hits a thread comes by here: it is hot, and may get a table of its own. */
+/*
+ * Every so many hits a thread comes by here: it is hot, and may get a table of its own. `n` is the
+ * counter that stands at a multiple of the mask; what it says is due (a sample, a check) is done with
+ * the next look-up: until then the thread has the empty table, and so goes a way that nobody else
+ * pays for.
+ */
 #define SF_BEAT 4096
-void sf_thread_beat(struct sf_thread *t);
+void sf_thread_beat(struct sf_thread *t, uint64_t n);
+/* What is due for this look-up; gives the thread its table back. */
+enum sf_due { SF_DUE_NOTHING, SF_DUE_TIME = 1, SF_DUE_CHECK = 2 };
+unsigned int sf_thread_due(struct sf_thread *t);
+/* One hit in so many is timed, compared; 0: none. Once, in the constructor. */
+void sf_thread_sampling(unsigned int time_every, unsigned int check_every);
+/* From now on this thread, and new ones, come by at least once in `mask` + 1 hits. */
+void sf_thread_come_by(uint32_t mask);
 /* The own table did not have what the shared one has. Too often: back to the shared one. */
 void sf_thread_own_miss(struct sf_thread *t);
 
-/* Counts a hit and says whether it is time for sf_thread_beat. Two instructions more than the count. */
+/*
+ * Counts a hit and says whether it is time for sf_thread_beat: a beat, a sample, a check. Three
+ * instructions more than the count. The mask is SF_BEAT - 1 at most.
+ */
 SF_INLINE bool
 sf_thread_hit(struct sf_thread *t, enum sf_counter id)
 {
@@ -108,7 +127,7 @@ sf_thread_hit(struct sf_thread *t, enum sf_counter id)
 
 	++*n;
 	t->pending = 0;
-	return sf_clear_32((const uint32_t *)(const void *)n, SF_BEAT - 1);
+	return sf_clear_32((const uint32_t *)(const void *)n, t->hit_mask);
 }
 
 /* In the child after fork: locks are free, only the calling thread's block is in use. */

@@ -44,8 +44,10 @@ sf_counters_take(struct sf_counters *own)
 {
 	uint64_t *block = sf_segment_block();
 
+	if (block != NULL)
+		return block;
 	join(own);
-	return block != NULL ? block : own->n;
+	return own->n;
 }
 
 void

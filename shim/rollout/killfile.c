@@ -4,6 +4,7 @@
 
 #include "../base/bytes.h"
 #include "../base/sys.h"
+#include "../map/thread.h"
 #include "../observe/settings.h"
 #include <fcntl.h>
 #include <pthread.h>
@@ -91,8 +92,7 @@ static void
 poll_instead(void)
 {
 	sf_killfile_waiting = 1;
-	if (sf_control.sample_mask > CHILD_SAMPLES)
-		sf_store_32(&sf_control.sample_mask, CHILD_SAMPLES);
+	sf_thread_come_by(CHILD_SAMPLES);
 }
 
 void

@@ -46,7 +46,6 @@ sf_mode_start(const struct sf_decision *m, const char *why)
 	struct symfast_shm_control *c = &sf_control;
 
 	c->setting_word = m->word;
-	c->check_every = m->check_every;
 	c->ab_share = m->ab_share;
 	c->phase = m->phase == SF_PHASE_LIVE ? SYMFAST_SHM_PHASE_LIVE : SYMFAST_SHM_PHASE_PASS;
 	sf_bytes_cut(c->why, why, sizeof(c->why));

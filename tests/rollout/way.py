@@ -117,6 +117,42 @@ def live():
         demand(s.segment['reason'] == BY_CTL and s.segment['ctl_count'] == 8, 'who')
 
 
+def sampled():
+    """One hit in so many is timed in each thread, and nothing else is different."""
+    with Service(SYMFAST='on', SYMFAST_SAMPLE='1/64') as s:
+        until(lambda: s.segment.counter('sample.hit') > 200)
+        hits, samples = (s.segment.counter(name) for name in ('dlsym.hit', 'sample.hit'))
+        demand(hits / 100 < samples < hits / 40, f'{samples} of {hits}')
+        count, ticks, _, _, buckets = s.segment.histogram('dlsym', 1)
+        demand(abs(count - sum(buckets)) < 10 and count >= samples and ticks > count, 'histogram')
+        demand(s.segment.histogram('dlopen', 1)[0] > 0, 'no dlopen was timed')
+        demand(s.segment.histogram('dlsym', 0)[0] == 0, 'libc was timed')
+    with Service(SYMFAST='on', SYMFAST_SAMPLE='0') as s:
+        demand(s.grows('dlsym.hit') > 10000 and s.segment.counter('sample.hit') == 0, 'samples')
+
+
+def checked():
+    """Serving, and one hit in sixteen compared: fine, until the map lies."""
+    with Service(SYMFAST='verify:1/16') as s:
+        until(lambda: s.segment.counter('verify.same') > 1000)
+        hits, same = (s.segment.counter(name) for name in ('dlsym.hit', 'verify.same'))
+        demand(hits / 40 < same < hits / 8, f'{same} of {hits}')
+        demand(s.segment['mismatches'] == 0 and s.segment['check_every'] == 16, 'mismatch')
+    with Service(LIAR, SYMFAST='verify:1/16') as s:
+        until(lambda: s.segment['breaker'] == OPEN)
+        demand(s.segment['word'] == OFF, 'word')
+
+
+def arms():
+    """A/B: some threads are libc's, some the map's; both have durations."""
+    with Service(threads=4, SYMFAST='ab:50') as s:
+        until(lambda: s.segment.histogram('dlsym', 0)[0] > 1000 and
+              s.segment.histogram('dlsym', 1)[0] > 1000)
+        demand(s.grows('dlsym.hit') > 100 and s.grows('bypass.stock') > 100, 'an arm is idle')
+        demand(s.segment.histogram('dlopen', 0)[0] > 100, 'no dlopen of the stock arm')
+    demand('symfast: state ab\n' in s.err, s.err)
+
+
 def canary():
     """The same pods at every start; who is in at 5 % is in at 50 %; 100 % is everybody."""
     def chosen(share, pod):
@@ -239,7 +275,7 @@ def nowhere():
         demand(re.search(r'dlsym.hit [1-9]', s.err), s.err)
 
 
-STEPS = (observe, verify, live, canary, breaker, retry, killfile, forks, crash, nowhere)
+STEPS = (observe, verify, live, sampled, checked, arms, canary, breaker, retry, killfile, forks, crash, nowhere)
 
 
 def main():

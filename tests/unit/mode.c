@@ -83,7 +83,6 @@ START_TEST(what_is_started_is_what_readers_see)
 	ck_assert_uint_eq(sf_phase, SF_PHASE_LIVE);
 	ck_assert_uint_eq(sf_control.phase, SYMFAST_SHM_PHASE_LIVE);
 	ck_assert_uint_eq(sf_control.word, SF_WORD_ON);
-	ck_assert_uint_eq(sf_control.check_every, 8);
 	ck_assert_uint_eq(sf_control.ab_share, 77);
 	ck_assert_str_eq(sf_control.why, "because");
 	ck_assert_uint_ne(sf_control.go_era, 0);

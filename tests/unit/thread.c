@@ -63,7 +63,7 @@ hits_until_promoted(void)
 {
 	for (unsigned int n = 1; n <= 3 * SF_BEAT; n++) {
 		if (sf_thread_hit(&sf_thread, SF_DLSYM_HIT))
-			sf_thread_beat(&sf_thread);
+			sf_thread_beat(&sf_thread, SF_BEAT);
 		if (sf_thread.cells != sf_table.cells)
 			return n;
 	}
@@ -113,7 +113,7 @@ START_TEST(a_table_that_holds_too_little_is_given_up)
 	for (int i = 0; i < 10; i++) {
 		for (int k = 0; k < 400; k++)
 			sf_thread_own_miss(&sf_thread);
-		sf_thread_beat(&sf_thread);
+		sf_thread_beat(&sf_thread, SF_BEAT);
 		ck_assert_ptr_ne(sf_thread.cells, sf_table.cells);
 	}
 	while (sf_thread.cells != sf_table.cells && misses < SF_BEAT) {
@@ -124,10 +124,10 @@ START_TEST(a_table_that_holds_too_little_is_given_up)
 	ck_assert_uint_eq(sf_counters_sum(SF_THREAD_SHARED), 1);
 	/* And not taken up again at once. */
 	for (int i = 0; i < 60; i++)
-		sf_thread_beat(&sf_thread);
+		sf_thread_beat(&sf_thread, SF_BEAT);
 	ck_assert_ptr_eq(sf_thread.cells, sf_table.cells);
 	for (int i = 0; i < 10; i++)
-		sf_thread_beat(&sf_thread);
+		sf_thread_beat(&sf_thread, SF_BEAT);
 	ck_assert_ptr_ne(sf_thread.cells, sf_table.cells);
 }
 END_TEST

@@ -66,7 +66,7 @@ look_up(unsigned int h, unsigned int n, uint64_t *count)
 		r.gen = (uint32_t)((uintptr_t)r.value >> 16);
 		check(&r, h, n, since, count);
 		if (t->block != NULL && sf_thread_hit(t, SF_DLSYM_HIT))
-			sf_thread_beat(t);
+			sf_thread_beat(t, t->n[SF_DLSYM_HIT]);
 		return;
 	}
 	if (sf_hint_find(sf_table.hints, sf_hint_key(q.handle, q.name, NULL, q.kind), q.handle,
