@@ -6,6 +6,7 @@
 static const char *const stripe_names[] = {
 #define SF_GO_NAME(id, name, text) name,
 	SF_GO_STRIPE_COUNTERS(SF_GO_NAME)};
+static const char *const module_names[] = {SF_GO_MODULE_COUNTERS(SF_GO_NAME)};
 static const char *const fill_names[] = {SF_GO_FILL_COUNTERS(SF_GO_NAME)
 #undef SF_GO_NAME
 #define SF_GO_NAME(id, word, text) "go.refused." word,
@@ -30,8 +31,8 @@ sf_go_counters(void (*each)(void *arg, const char *name, uint64_t value), void *
 	}
 	for (int id = 0; id < SF_GO_FILL_COUNT; id++)
 		each(arg, fill_names[id], __atomic_load_n(&t->fills[id], __ATOMIC_RELAXED));
-	each(arg, "go.modules", sf_go_modules_shortened);
-	each(arg, "go.modules.refused", sf_go_modules_refused != SF_GO_REFUSE_NONE);
+	each(arg, module_names[0], sf_go_modules_shortened);
+	each(arg, module_names[1], sf_go_modules_refused != SF_GO_REFUSE_NONE);
 	for (int why = SF_GO_REFUSE_NONE + 1; why < SF_GO_REFUSAL_COUNT; why++)
 		each(arg, fill_names[SF_GO_FILL_COUNT + why],
 		     sf_go_refused == (enum sf_go_refusal)why);
