@@ -3,6 +3,7 @@
 #include "report.h"
 
 #include "../base/log.h"
+#include "../base/memcheck.h"
 #include "../go/go.h"
 #include "../libc/changes.h"
 #include "../libc/facts.h"
@@ -86,6 +87,7 @@ start_map(const struct sf_decision *m)
 
 	/* Before the first thread gets its block, and with it its arm. */
 	sf_control.ab_share = m->ab_share;
+	sf_bytes_careful = sf_memcheck_runs();
 	if (!sf_table_init(sf_settings.map_kib) || !sf_object_init(sf_next.main, sf_next.tail))
 		return false;
 	sf_thread_init(sf_settings.thread_kib);
