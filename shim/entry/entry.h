@@ -75,9 +75,12 @@ sf_flood_sample(struct sf_thread *t)
 static inline void
 sf_note_hint(const struct sf_question *q, uint32_t entry)
 {
-	if (q->kind != SF_KIND_SYM || !sf_cell_keep(sf_table.cells, q->name, entry))
-		sf_hint_keep(sf_table.hints, sf_hint_key(q->handle, q->name, q->version, q->kind),
-			     entry);
+	if (q->kind == SF_KIND_SYM && sf_cell_keep(sf_table.cells, q->name, entry))
+		return;
+	/* Pairs have one place each: who loses it still has the slot. */
+	if (q->kind == SF_KIND_VSYM)
+		sf_cell_keep_pair(sf_table.pairs, q->name, q->version, entry);
+	sf_hint_keep(sf_table.hints, sf_hint_key(q->handle, q->name, q->version, q->kind), entry);
 }
 
 /* After an answer by content: the name's address may become a hint. */

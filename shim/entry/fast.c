@@ -307,15 +307,15 @@ dlsym(void *restrict handle, const char *restrict name)
 	return probe(t, RTLD_DEFAULT, name, SF_DEFAULT_HIT);
 }
 
-SF_EXPORT void *
-dlvsym(void *restrict handle, const char *restrict name, const char *restrict version)
+/* Names or versions that do not fit a pair. */
+static SF_NOINLINE void *
+long_dlvsym(void *handle, const char *name, const char *version)
 {
 	struct sf_thread *t = &sf_thread;
 	uint64_t key = sf_hint_key((uintptr_t)handle, name, version, SF_KIND_VSYM);
 	struct sf_reply r;
 
-	if (sf_unlikely(sf_word != SF_WORD_ON) || handle == RTLD_DEFAULT || t->block == NULL ||
-	    t->stock ||
+	if (handle == RTLD_DEFAULT || t->block == NULL || t->stock ||
 	    !sf_hint_find(sf_table.hints, key, (uintptr_t)handle, name, version, SF_KIND_VSYM,
 			  &r) ||
 	    r.verdict != SF_VALUE || sf_facts_error_pending())
@@ -353,6 +353,25 @@ sampled_dlopen(const char *name, int mode)
 	t->pending = 0;
 	sf_histogram_add(SF_TIMED_DLOPEN, SF_ARM_MAP, from);
 	return handle;
+}
+
+SF_EXPORT void *
+dlvsym(void *restrict handle, const char *restrict name, const char *restrict version)
+{
+	struct sf_thread *t = &sf_thread;
+	const struct sf_cell *pair;
+	void *value;
+
+	if (sf_unlikely(sf_word != SF_WORD_ON || handle == RTLD_DEFAULT || t->block == NULL ||
+			t->stock))
+		return sf_full_dlvsym(handle, name, version);
+	pair = sf_cell_pair(sf_table.pairs, (uintptr_t)handle, name, version);
+	if (!sf_cell_pair_value(pair, (uintptr_t)handle, name, version, &value) ||
+	    sf_unlikely(sf_facts_error_pending()))
+		return long_dlvsym(handle, name, version);
+	if (sf_unlikely(sf_thread_hit(t, SF_DLVSYM_HIT)))
+		return beat(value);
+	return value;
 }
 
 SF_EXPORT void *

@@ -127,46 +127,86 @@ life_of(const struct sf_object *o, uintptr_t handle)
 	return o != NULL && sf_load_64((const uint64_t *)&o->handle) == handle ? o : NULL;
 }
 
-/* Makes a cell of an entry's answer. False: it does not fit, or the entry has changed. */
+/* What an entry says, as it was at one time. */
+struct copy {
+	uintptr_t handle;
+	struct sf_cell name, version;
+	uint8_t verdict;
+};
+
+/* False: it is of another kind, does not fit, or has changed meanwhile. */
 static bool
-from_entry(struct sf_cell *c, const char *name, const struct sf_entry *e)
+copy_entry(struct copy *to, const struct sf_entry *e, enum sf_kind kind, const char *name,
+	   const char *version)
 {
 	uint32_t seq = sf_load_32(&e->seq);
-	size_t at = (uintptr_t)name % SF_CELL_BLOCK, n;
+	size_t n, m;
 	uint8_t what;
 
 	sf_fence_load(); /* pairs with the writer's, as in sf_entry_answers */
 	what = sf_load_8(&e->what);
 	n = sf_load_16(&e->name_len);
-	if ((seq & 1) || SF_WHAT_KIND(what) != SF_KIND_SYM || !sf_cell_fits(name, n))
+	m = sf_load_16(&e->version_len);
+	if ((seq & 1) || SF_WHAT_KIND(what) != kind || !sf_cell_fits(name, n) ||
+	    (version != NULL && !sf_cell_fits(version, m)))
 		return false;
-	c->tag = sf_cell_tag(name);
-	c->gen = sf_load_32(&e->gen);
-	c->value = sf_load_ptr(&e->value);
-	c->life = life_of(sf_load_ptr(&e->object), sf_load_64((const uint64_t *)&e->handle));
-	put_name(c, at, e->name, n);
-	sf_fence_load();
-	if (!sf_holds_32(&e->seq, seq) || c->life == NULL)
-		return false;
-	if (SF_WHAT_VERDICT(what) != SF_VALUE) {
-		uint64_t why = SF_WHAT_VERDICT(what) == SF_NEGATIVE ? SF_CELL_NEGATIVE
-								    : (uint64_t)(uintptr_t)c->value;
-
-		c->value = (void *)(uintptr_t)((uint64_t)(uintptr_t)c->life | why << WHY_SHIFT);
-		c->life = &sf_cell_no_value;
+	to->handle = sf_load_64((const uint64_t *)&e->handle);
+	to->verdict = SF_WHAT_VERDICT(what);
+	to->name.tag = sf_cell_tag(name);
+	to->name.gen = sf_load_32(&e->gen);
+	to->name.value = sf_load_ptr(&e->value);
+	to->name.life = life_of(sf_load_ptr(&e->object), to->handle);
+	put_name(&to->name, (uintptr_t)name % SF_CELL_BLOCK, e->name, n);
+	if (version != NULL) {
+		to->version.tag = sf_cell_tag(version);
+		put_name(&to->version, (uintptr_t)version % SF_CELL_BLOCK, e->name + n, m);
 	}
-	return true;
+	sf_fence_load();
+	return sf_holds_32(&e->seq, seq) && to->name.life != NULL;
 }
 
 bool
 sf_cell_keep(struct sf_cell *cells, const char *name, uint32_t entry)
 {
-	const struct sf_entry *e = sf_table_entry(entry);
-	struct sf_cell c = {.seq = 0};
+	struct copy c = {.handle = 0};
 
-	if (!from_entry(&c, name, e))
+	if (!copy_entry(&c, sf_table_entry(entry), SF_KIND_SYM, name, NULL))
 		return false;
-	store(sf_cell_set(cells, sf_load_64((const uint64_t *)&e->handle), name), &c);
+	if (c.verdict != SF_VALUE) {
+		uint64_t why = c.verdict == SF_NEGATIVE ? SF_CELL_NEGATIVE
+							: (uint64_t)(uintptr_t)c.name.value;
+
+		c.name.value = (void *)((uintptr_t)c.name.life | why << WHY_SHIFT);
+		c.name.life = &sf_cell_no_value;
+	}
+	store(sf_cell_set(cells, c.handle, name), &c.name);
+	return true;
+}
+
+static const struct sf_cell nothing = {.tag = 0,
+				       .care = 1,
+				       .skip = 0xffff,
+				       .gen = 1,
+				       .life = &sf_cell_no_value,
+				       .value = (void *)(uintptr_t)&sf_cell_no_value};
+
+bool
+sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *version, uint32_t entry)
+{
+	struct copy c = {.version = {.life = &sf_cell_no_value,
+				     .value = (void *)(uintptr_t)&sf_cell_no_value}};
+	struct sf_cell *pair;
+
+	if (!copy_entry(&c, sf_table_entry(entry), SF_KIND_VSYM, name, version) ||
+	    c.verdict != SF_VALUE)
+		return false;
+	pair = sf_cell_pair(pairs, c.handle, name, version);
+	if (!sf_lock_try(&lock))
+		return true;
+	write_locked(&pair[0], &nothing);
+	write_locked(&pair[1], &c.version);
+	write_locked(&pair[0], &c.name);
+	sf_lock_release(&lock);
 	return true;
 }
 

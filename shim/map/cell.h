@@ -144,14 +144,15 @@ sf_cell_same(const struct sf_cell *c, uint32_t seq, const char *name)
 #endif
 
 /*
- * A value for this question, from a cell that has its tag. "No" says nothing.
- * Budget: 28 instructions; two cache lines, the cell itself and the life.
+ * A value for this question, from a cell that has its tag and was seen with this number. "No" says
+ * nothing. Budget: 28 instructions; two cache lines, the cell itself and the life.
  */
 SF_INLINE bool
-sf_cell_value(const struct sf_cell *c, uintptr_t handle, const char *name, void **value)
+sf_cell_value_since(const struct sf_cell *c, uint32_t seq, uintptr_t handle, const char *name,
+		    void **value)
 {
-	uint32_t seq = sf_cell_seq(c), gen;
 	const struct sf_object *life;
+	uint32_t gen;
 
 	if (!sf_cell_same(c, seq, name))
 		return false;
@@ -164,6 +165,34 @@ sf_cell_value(const struct sf_cell *c, uintptr_t handle, const char *name, void 
 		return false;
 	sf_fence_load(); /* pairs with the full fences of object.c between handle and gen */
 	return sf_holds_32(&life->gen, gen) && sf_cell_whole(c, seq);
+}
+
+SF_INLINE bool
+sf_cell_value(const struct sf_cell *c, uintptr_t handle, const char *name, void **value)
+{
+	return sf_cell_value_since(c, sf_cell_seq(c), handle, name, value);
+}
+
+/*
+ * dlvsym: a pair of cells, the name's with the answer and the version's. The second is written only
+ * while the first holds no value, so a first cell that is whole at the end vouches for both.
+ */
+SF_INLINE struct sf_cell *
+sf_cell_pair(struct sf_cell *pairs, uintptr_t handle, const char *name, const char *version)
+{
+	return sf_cell_set(pairs, handle + (uintptr_t)version, name);
+}
+
+SF_INLINE bool
+sf_cell_pair_value(const struct sf_cell *pair, uintptr_t handle, const char *name,
+		   const char *version, void **value)
+{
+	uint32_t seq = sf_cell_seq(pair);
+
+	return sf_holds_32(&pair[0].tag, sf_cell_tag(name)) &&
+	       sf_holds_32(&pair[1].tag, sf_cell_tag(version)) &&
+	       sf_cell_same(&pair[1], sf_cell_seq(&pair[1]), version) &&
+	       sf_cell_value_since(pair, seq, handle, name, value);
 }
 
 /* The life of cells that hold no value: no handle matches it in any generation. */
@@ -217,6 +246,10 @@ sf_cell_name(const struct sf_cell *c, const char *name, size_t *len)
  * from the entry: the host's string may have changed since. False: it does not fit a cell.
  */
 bool sf_cell_keep(struct sf_cell *cells, const char *name, uint32_t entry);
+
+/* The same for an answer of dlvsym, in a pair. Only values are kept. */
+bool sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *version,
+		       uint32_t entry);
 
 /* Copies a cell of the shared table to where it belongs in another one. */
 void sf_cell_copy(struct sf_cell *cells, uintptr_t handle, const char *name,

@@ -271,6 +271,82 @@ START_TEST(copies_to_a_smaller_table_answer_the_same)
 }
 END_TEST
 
+static char versions[256] __attribute__((aligned(64)));
+
+static bool
+keep_pair(const char *name, const char *version, uintptr_t value)
+{
+	struct sf_question q = {
+		.handle = 8, .name = name, .version = version, .kind = SF_KIND_VSYM};
+	struct sf_reply r = {.value = (void *)value,
+			     .object = &lives[0],
+			     .gen = lives[0].gen,
+			     .verdict = SF_VALUE};
+
+	ck_assert(sf_table_hash(&q) && sf_table_keep(&q, &r));
+	return sf_cell_keep_pair(sf_table.pairs, name, version, r.entry);
+}
+
+static uintptr_t
+find_pair(uintptr_t handle, const char *name, const char *version)
+{
+	const struct sf_cell *pair = sf_cell_pair(sf_table.pairs, handle, name, version);
+	void *value;
+
+	return sf_cell_pair_value(pair, handle, name, version, &value) ? (uintptr_t)value : 0;
+}
+
+START_TEST(pairs_of_name_and_version)
+{
+	ck_assert(sf_table_init(1024));
+	for (size_t at = 0; at < 16; at++) {
+		for (size_t len = 0; len < 34; len += 3) {
+			char *name = name_at(at, 7), *version = versions + 64 + (at * 5 + len) % 16;
+			bool fits = sf_cell_fits(version, len + 1);
+
+			memset(version, 'V', len);
+			version[len] = '\0';
+			ck_assert_int_eq(keep_pair(name, version, 100 + len), fits);
+			ck_assert_uint_eq(find_pair(8, name, version), fits ? 100 + len : 0);
+			ck_assert_uint_eq(find_pair(16, name, version), 0);
+			for (size_t i = 0; i <= len; i++) {
+				version[i] ^= 1;
+				ck_assert_uint_eq(find_pair(8, name, version), 0);
+				version[i] ^= 1;
+			}
+			name[3] ^= 1;
+			ck_assert_uint_eq(find_pair(8, name, version), 0);
+			name[3] ^= 1;
+			ck_assert_uint_eq(find_pair(8, name, version), fits ? 100 + len : 0);
+			lives[0].gen++;
+			ck_assert_uint_eq(find_pair(8, name, version), 0);
+		}
+	}
+}
+END_TEST
+
+/* A reader that began with another version's pair must not take the new version for its own. */
+START_TEST(a_pair_is_of_one_question)
+{
+	char *name = name_at(2, 7), *version = versions + 64;
+	struct sf_cell *pair, before[2];
+
+	ck_assert(sf_table_init(1024));
+	strcpy(version, "VER_1");
+	ck_assert(keep_pair(name, version, 1));
+	pair = sf_cell_pair(sf_table.pairs, 8, name, version);
+	memcpy(before, pair, sizeof(before));
+	strcpy(version, "VER_2");
+	ck_assert(keep_pair(name, version, 2));
+	ck_assert_uint_eq(find_pair(8, name, version), 2);
+	/* Each of the three steps of writing leaves a pair that answers right or not at all. */
+	pair[0] = before[0];
+	pair[0].life = &sf_cell_no_value;
+	ck_assert_uint_eq(find_pair(8, name, version), 0);
+	ck_assert_uint_ne(pair[1].seq, before[1].seq);
+}
+END_TEST
+
 /* The executable's handle shares its answers' life with others; its cells have its own record. */
 START_TEST(answers_of_the_initial_set)
 {
@@ -300,5 +376,7 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, a_cell_that_is_being_written_does_not_answer);
 	tcase_add_test(tests, a_child_whose_writer_is_gone);
 	tcase_add_test(tests, copies_to_a_smaller_table_answer_the_same);
+	tcase_add_test(tests, pairs_of_name_and_version);
+	tcase_add_test(tests, a_pair_is_of_one_question);
 	tcase_add_test(tests, answers_of_the_initial_set);
 }
