@@ -370,7 +370,7 @@ dlvsym(void *restrict handle, const char *restrict name, const char *restrict ve
 	    sf_unlikely(sf_facts_error_pending()))
 		return long_dlvsym(handle, name, version);
 	if (sf_unlikely(sf_thread_hit(t, SF_DLVSYM_HIT)))
-		return beat(value);
+		return beat(value, SF_DLVSYM_HIT);
 	return value;
 }
 
