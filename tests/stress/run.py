@@ -10,6 +10,7 @@ run.py live PROGRAM ARGS...       good while the mode is switched all the time, 
 run.py phdr PROGRAM ARGS...       good bare, and with SYMFAST_PHDR=serial and free under signals, too
 run.py unstuck PROGRAM ARGS...    a line says "stuck" bare, and "free" with SYMFAST_PHDR=serial and free
 run.py walks PROGRAM ARGS...      good with SYMFAST_PHDR=serial and free; stock is not asked
+run.py breaks PROGRAM ARGS...     a line says "whole" bare and in serial, and "broken" in free
 run.py valgrind PROGRAM ARGS...   preloaded under memcheck, which must find nothing
 """
 import math
@@ -109,6 +110,12 @@ def unstuck(command, library):
     return bad
 
 
+def breaks(command, library):
+    done = [run(command)] + [walking(command, library, how) for how in ('off', 'serial', 'free')]
+    return any(d.returncode for d in done) or 'broken' not in done.pop().stdout or \
+        any('whole' not in d.stdout for d in done)
+
+
 def walks(command, library):
     return any(walking(command, library, how).returncode for how in ('serial', 'free'))
 
@@ -130,7 +137,8 @@ def live(command, library):
 
 def main():
     check = {'same': same, 'notworse': notworse, 'free': free, 'on': on, 'live': live,
-             'phdr': phdr, 'unstuck': unstuck, 'walks': walks, 'valgrind': valgrind}[sys.argv[1]]
+             'phdr': phdr, 'unstuck': unstuck, 'walks': walks, 'breaks': breaks,
+             'valgrind': valgrind}[sys.argv[1]]
     library = os.path.abspath(os.environ['SYMFAST_LIB'])
     if not os.path.exists(library):
         sys.exit(f'{library}: no such library')
