@@ -45,6 +45,19 @@ def open_metrics(made):
                strict.stderr)
 
 
+def escapes(made):
+    """A text from the segment becomes a label's value, whatever is in it."""
+    offset, size = case.fields()['header.library']
+    with open(made.path, 'r+b') as f:
+        f.seek(offset)
+        f.write(b'1"2\\3}'.ljust(size, b'\0'))
+    text = made.run('metrics', made.pid).stdout
+    case.check('quotes and backslashes are escaped', r'version="1\"2\\3}"} 1' in text, text[-300:])
+    with open(made.path, 'r+b') as f:
+        f.seek(offset)
+        f.write(b'0.1.0'.ljust(size, b'\0'))
+
+
 def textfile(made, folder):
     done = made.run('metrics', '-t', folder, made.pid)
     case.check('--textfile prints nothing', (done.returncode, done.stdout, done.stderr) ==
@@ -108,6 +121,7 @@ with case.workshop() as place:
         os.mkdir(f'{place}/{name}')
     with case.Made(f'{place}/shm') as one:
         open_metrics(one)
+        escapes(one)
         textfile(one, f'{place}/out')
     shutil.rmtree(f'{place}/shm')
     os.mkdir(f'{place}/shm')

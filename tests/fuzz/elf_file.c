@@ -109,6 +109,72 @@ ask(const struct sf_elf_file *f, unsigned long round)
 	FUZZ_DEMAND(strlen(go.version) < sizeof(go.version), "version", round);
 }
 
+/* A file made by hand: one writable segment that is all of it, and a dynamic section at 0x200. */
+static void
+make(unsigned char *at, size_t bytes, int64_t tag, uint64_t value)
+{
+	Elf64_Ehdr e = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+			.e_type = ET_DYN,
+			.e_phoff = sizeof(e),
+			.e_phentsize = sizeof(Elf64_Phdr),
+			.e_phnum = 2};
+	Elf64_Phdr p[2] = {{.p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_filesz = bytes},
+			   {.p_type = PT_DYNAMIC, .p_offset = 0x200, .p_filesz = 32}};
+	Elf64_Dyn d[2] = {{.d_tag = tag, .d_un.d_val = value}};
+
+	memcpy(at, &e, sizeof(e));
+	memcpy(at + sizeof(e), p, sizeof(p));
+	memcpy(at + 0x200, d, sizeof(d));
+}
+
+/* Needed versions whose chains all run through the rest of the file: a walk of its square. */
+static void
+walk_far(void)
+{
+	size_t bytes = 1u << 20;
+	unsigned char *at = calloc(1, bytes);
+	struct sf_elf_file_versions walk = {0};
+	struct sf_elf_file f;
+
+	for (size_t i = 0x400; i + 4 < bytes; i += 4)
+		at[i] = 4;
+	make(at, bytes, DT_VERNEED, 0x400);
+	FUZZ_DEMAND(sf_elf_file_open(&f, at, bytes) == SF_ELF_FILE_NONE, "not opened", 0);
+	while (!walk.ended)
+		sf_elf_file_needed_version(&f, &walk);
+	FUZZ_DEMAND(walk.steps > 1000 && walk.steps <= SF_ELF_FILE_VERSIONS + 1, "too far", 0);
+	free(at);
+}
+
+/* Go's build information with lengths of all kinds, at the very end of what may be read. */
+static void
+read_go(void)
+{
+	static const unsigned char magic[] = "\xff Go buildinf:\x08\x02";
+	unsigned long versions_read = 0;
+
+	for (unsigned long round = 0; round < 20000; round++) {
+		size_t tail = 16 + fuzz_below(120), bytes = 0x300 + tail;
+		unsigned char *at = copy + size - bytes;
+		struct sf_elf_file f;
+		struct sf_go_file go;
+
+		memset(at, 0, bytes);
+		for (size_t i = 0x300; i < bytes; i++)
+			at[i] = (unsigned char)fuzz_next();
+		memcpy(at + 0x300, magic, sizeof(magic) - 1 < tail ? sizeof(magic) - 1 : tail);
+		if (tail > 34 && fuzz_below(2))
+			at[0x320] = (unsigned char)fuzz_below(40);
+		make(at, bytes, DT_NULL, 0);
+		if (sf_elf_file_open(&f, at, bytes) != SF_ELF_FILE_NONE)
+			continue;
+		sf_go_file_read(&f, &go);
+		FUZZ_DEMAND(go.is_go && strlen(go.version) < sizeof(go.version), "Go", round);
+		versions_read += go.version[0] != '\0';
+	}
+	FUZZ_DEMAND(versions_read > 1000 && versions_read < 19000, "versions", versions_read);
+}
+
 int
 main(void)
 {
@@ -118,6 +184,8 @@ main(void)
 	load();
 	if (sf_elf_file_open(&good, real, size) != SF_ELF_FILE_NONE || good.symbol_count < 4)
 		return EXIT_FAILURE;
+	walk_far();
+	read_go();
 	for (unsigned long round = 0; round < ROUNDS; round++) {
 		/* One in four is also cut: it then begins later, so that it still ends at the page. */
 		size_t cut = fuzz_below(4) == 0 ? fuzz_below(size) : 0;
