@@ -2,6 +2,7 @@
 // page_stat.c: the page of one process: what it is, who answered, how long it took, what it loaded.
 #include "page.h"
 
+#include "savings.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@ head(FILE *out, const json_t *d)
 {
 	const json_t *c = json_object_get(d, "control"), *canary = json_object_get(c, "canary");
 	const json_t *breaker = json_object_get(c, "breaker"), *go = json_object_get(c, "go");
+	char savings[128];
 
 	fputs("<h1>The shim in a process</h1>\n<div class=\"wide\"><table class=\"facts\">\n", out);
 	if (number_in(d, "processes") > 1)
@@ -45,6 +47,8 @@ head(FILE *out, const json_t *d)
 		  json_is_true(json_object_get(canary, "chosen")) ? "chosen" : "not chosen");
 	if (*text_in(go, "state") != '\0')
 		page_fact(out, "Go", "%s %s", text_in(go, "state"), text_in(go, "refusal"));
+	if (*savings_text(d, savings, sizeof(savings)) != '\0')
+		page_fact(out, "estimate", "%s", savings);
 	fputs("</table></div>\n", out);
 }
 

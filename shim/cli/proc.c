@@ -55,22 +55,45 @@ proc_read(unsigned long pid, const char *name, size_t *size)
 	return text;
 }
 
+/* What /proc/PID/stat says after the name; false if there is no such process. */
+struct proc_stat {
+	char state;
+	unsigned long user, system; /* clock ticks */
+	unsigned long long start;
+};
+
+static bool
+read_stat(unsigned long pid, struct proc_stat *p)
+{
+	size_t size;
+	char *text = proc_read(pid, "stat", &size);
+	/* The name in parentheses may hold anything; nothing after its last ')' does. */
+	const char *at = text != NULL ? strrchr(text, ')') : NULL;
+	bool ok = at != NULL &&
+		  sscanf(at + 1,
+			 " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d "
+			 "%*d %*d %*d %llu",
+			 &p->state, &p->user, &p->system, &p->start) == 4;
+
+	free(text);
+	return ok;
+}
+
 uint64_t
 proc_start_time(unsigned long pid)
 {
-	size_t size;
-	char *text = proc_read(pid, "stat", &size), state = 0;
-	/* The name in parentheses may hold anything; nothing after its last ')' does. */
-	char *at = text != NULL ? strrchr(text, ')') : NULL;
-	unsigned long long start = 0;
+	struct proc_stat p;
 
-	if (at != NULL && sscanf(at + 1,
-				 " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
-				 "%*d %*d %*d %llu",
-				 &state, &start) != 2)
-		start = 0;
-	free(text);
-	return state == 'Z' || state == 'X' ? 0 : start;
+	return read_stat(pid, &p) && p.state != 'Z' && p.state != 'X' ? p.start : 0;
+}
+
+double
+proc_cpu_ns(unsigned long pid)
+{
+	struct proc_stat p;
+
+	return read_stat(pid, &p) ? (double)(p.user + p.system) / (double)sysconf(_SC_CLK_TCK) * 1e9
+				  : 0;
 }
 
 bool

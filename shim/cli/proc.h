@@ -9,6 +9,8 @@
 char *proc_read(unsigned long pid, const char *name, size_t *size);
 /* Field 22 of /proc/PID/stat; 0 if there is no such process, or only its remains. */
 uint64_t proc_start_time(unsigned long pid);
+/* CPU time that it has used so far, in nanoseconds; 0 if that cannot be read. */
+double proc_cpu_ns(unsigned long pid);
 /* Whose process it is; false if there is none. */
 bool proc_owner(unsigned long pid, unsigned long *uid);
 /* The program's path, without " (deleted)"; false if it cannot be read. */

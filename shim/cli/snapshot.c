@@ -3,7 +3,9 @@
 #include "snapshot.h"
 
 #include "histogram.h"
+#include "proc.h"
 #include "rollup.h"
+#include "savings.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +92,7 @@ struct snapshot {
 	struct latency *latencies;
 	size_t counter_count, latency_count, processes;
 	double ns; /* per tick; 0: not known */
+	double cpu_ns;
 };
 
 /* "counters" as they are, "functions", "bypasses": the same, added up. */
@@ -317,6 +320,8 @@ snapshot_add(struct snapshot *sum, const struct segment *s)
 		return false;
 	sum->ns = ns > 0 ? ns : sum->ns;
 	sum->processes++;
+	if (s->life == SEGMENT_LIVE)
+		sum->cpu_ns += proc_cpu_ns(s->head.pid);
 	json_object_update_new(d, snapshot_head(s));
 	json_object_set_new(d, "made_ns", count_json(s->head.made_ns));
 	json_object_set_new(d, "parent", count_json(s->head.parent_pid));
@@ -337,6 +342,7 @@ snapshot_document(struct snapshot *sum)
 	json_object_set_new(document, "processes", count_json(sum->processes));
 	put_counters(document, sum->counters, sum->counter_count);
 	put_latencies(document, sum, sum->ns > 0 ? sum->ns : 1);
+	savings_add(document, sum->cpu_ns);
 	free(sum->counters);
 	free(sum->latencies);
 	free(sum);

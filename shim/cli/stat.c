@@ -3,6 +3,7 @@
 #include "stat.h"
 
 #include "page.h"
+#include "savings.h"
 #include "snapshot.h"
 #include <string.h>
 
@@ -79,6 +80,23 @@ print_head(const json_t *d)
 		       json_is_true(json_object_get(canary, "chosen")) ? "chosen" : "not chosen");
 	if (*text_in(go, "state") != '\0' && strcmp(text_in(go, "state"), "none") != 0)
 		printf("Go: %s %s\n", text_in(go, "state"), text_in(go, "refusal"));
+}
+
+static void
+print_savings(const json_t *d)
+{
+	const json_t *s = json_object_get(d, "savings");
+	char text[128], libc[32], waited[32], loading[32];
+	double asked, repeats, t, w, l;
+
+	if (json_unpack((json_t *)(uintptr_t)s, "{s:F,s:F,s:F,s:F,s:F}", "asked", &asked, "repeats",
+			&repeats, "libc", &t, "waited", &w, "loading", &l) != 0)
+		return;
+	printf("observed %.0f look-ups, %.0f asked before; in libc %s, of that waiting %s; loading "
+	       "and unloading %s\nestimate: %s\n",
+	       asked, repeats, draw_value(libc, sizeof(libc), t, "ns"),
+	       draw_value(waited, sizeof(waited), w, "ns"),
+	       draw_value(loading, sizeof(loading), l, "ns"), savings_text(d, text, sizeof(text)));
 }
 
 static void
@@ -176,6 +194,7 @@ void
 stat_print(const json_t *document)
 {
 	print_head(document);
+	print_savings(document);
 	print_functions(document);
 	print_latencies(document);
 	print_rest(document);

@@ -155,6 +155,12 @@ def observe(way):
                    s.stat()['mode'] == 'observe')
         if 'go.hit' not in way.hits:
             case.check('observe: what repeats is counted', s.grows('observe.repeat') > 100)
+            d = s.stat()['savings']
+            case.check('observe: what would be saved', d['asked'] >= d['repeats'] > 100 and
+                       d['libc'] > 0 and d['cpu'] > 0 and 0 <= d['saved'] < d['libc'], d)
+            text = s.run('stat', s.pid).stdout
+            case.check('and said in words', re.search(
+                r'^estimate: would save (nothing|.* % of .* CPU time)$', text, re.M), text)
 
 
 def verify(way):

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// savings.c: see savings.h.
+#include "savings.h"
+
+#include "page.h"
+#include <string.h>
+
+#define HIT_NS      10.0    /* of a hit, generously */
+#define WORTH_SHARE 0.00005 /* of CPU time; less is nothing */
+
+static double
+counter(const json_t *document, const char *name)
+{
+	return json_number_value(json_object_get(json_object_get(document, "counters"), name));
+}
+
+/* A function's calls in libc: their sum of `what`, "time" or "waited". */
+static double
+in_libc(const json_t *document, const char *function, const char *what)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(document, "latencies"), i, row)
+	{
+		const json_t *libc = json_object_get(row, "libc");
+		const char *its = json_string_value(json_object_get(row, "function"));
+
+		if (its == NULL || strcmp(its, function) != 0)
+			continue;
+		if (strcmp(what, "waited") == 0)
+			return json_number_value(json_object_get(libc, what));
+		return json_number_value(json_object_get(libc, "mean")) *
+		       json_number_value(json_object_get(libc, "count"));
+	}
+	return 0;
+}
+
+void
+savings_add(json_t *document, double cpu_ns)
+{
+	const char *unit = json_string_value(json_object_get(document, "unit"));
+	double asked = counter(document, "bypass.observe") + counter(document, "bypass.stock");
+	double repeats = counter(document, "observe.repeat");
+	double libc = in_libc(document, "dlsym", "time") + in_libc(document, "dlvsym", "time");
+	double saved;
+
+	if (!(asked > 0) || unit == NULL || strcmp(unit, "ns") != 0)
+		return;
+	saved = repeats * (libc / asked - HIT_NS);
+	if (!(saved > 0) || (cpu_ns > 0 && saved < cpu_ns * WORTH_SHARE))
+		saved = 0;
+	json_object_set_new(document, "savings",
+			    json_pack("{s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "asked", asked, "repeats",
+				      repeats, "libc", libc, "waited",
+				      in_libc(document, "dlsym", "waited") +
+					      in_libc(document, "dlvsym", "waited"),
+				      "loading",
+				      in_libc(document, "dlopen", "time") +
+					      in_libc(document, "dlclose", "time"),
+				      "saved", saved, "cpu", cpu_ns));
+}
+
+char *
+savings_text(const json_t *document, char *to, size_t size)
+{
+	json_t *s = json_object_get(document, "savings");
+	double saved, cpu;
+	char a[32], b[32];
+
+	*to = '\0';
+	if (json_unpack(s, "{s:F,s:F}", "saved", &saved, "cpu", &cpu) != 0)
+		return to;
+	draw_value(a, sizeof(a), saved, "ns");
+	draw_value(b, sizeof(b), cpu, "ns");
+	if (!(saved > 0))
+		snprintf(to, size, "would save nothing");
+	else if (cpu > 0)
+		snprintf(to, size, "would save %s, %.2f %% of %s CPU time", a, 100 * saved / cpu,
+			 b);
+	else
+		snprintf(to, size, "would save %s", a);
+	return to;
+}
