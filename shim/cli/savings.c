@@ -43,42 +43,42 @@ savings_add(json_t *document, double cpu_ns)
 	double asked = counter(document, "bypass.observe") + counter(document, "bypass.stock");
 	double repeats = counter(document, "observe.repeat");
 	double libc = in_libc(document, "dlsym", "time") + in_libc(document, "dlvsym", "time");
+	double waited =
+		in_libc(document, "dlsym", "waited") + in_libc(document, "dlvsym", "waited");
 	double saved;
 
 	if (!(asked > 0) || unit == NULL || strcmp(unit, "ns") != 0)
 		return;
-	saved = repeats * (libc / asked - HIT_NS);
+	waited = waited < libc ? waited : libc;
+	saved = repeats * ((libc - waited) / asked - HIT_NS);
 	if (!(saved > 0) || (cpu_ns > 0 && saved < cpu_ns * WORTH_SHARE))
 		saved = 0;
 	json_object_set_new(document, "savings",
-			    json_pack("{s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "asked", asked, "repeats",
-				      repeats, "libc", libc, "waited",
-				      in_libc(document, "dlsym", "waited") +
-					      in_libc(document, "dlvsym", "waited"),
-				      "loading",
+			    json_pack("{s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "asked", asked,
+				      "repeats", repeats, "libc", libc, "waited", waited, "loading",
 				      in_libc(document, "dlopen", "time") +
 					      in_libc(document, "dlclose", "time"),
-				      "saved", saved, "cpu", cpu_ns));
+				      "saved", saved, "saved_waiting", repeats * waited / asked,
+				      "cpu", cpu_ns));
 }
 
 char *
 savings_text(const json_t *document, char *to, size_t size)
 {
 	json_t *s = json_object_get(document, "savings");
-	double saved, cpu;
-	char a[32], b[32];
+	double saved, waiting, cpu;
+	char a[32], b[32], c[32], of[64] = "";
 
 	*to = '\0';
-	if (json_unpack(s, "{s:F,s:F}", "saved", &saved, "cpu", &cpu) != 0)
+	if (json_unpack(s, "{s:F,s:F,s:F}", "saved", &saved, "saved_waiting", &waiting, "cpu",
+			&cpu) != 0)
 		return to;
 	draw_value(a, sizeof(a), saved, "ns");
-	draw_value(b, sizeof(b), cpu, "ns");
-	if (!(saved > 0))
-		snprintf(to, size, "would save nothing");
-	else if (cpu > 0)
-		snprintf(to, size, "would save %s, %.2f %% of %s CPU time", a, 100 * saved / cpu,
-			 b);
-	else
-		snprintf(to, size, "would save %s", a);
+	draw_value(b, sizeof(b), waiting, "ns");
+	draw_value(c, sizeof(c), cpu, "ns");
+	if (cpu > 0)
+		snprintf(of, sizeof(of), ", %.2f %% of %s CPU time", 100 * saved / cpu, c);
+	snprintf(to, size, "would save %s%s; of waiting up to %s", saved > 0 ? a : "nothing",
+		 saved > 0 ? of : "", b);
 	return to;
 }

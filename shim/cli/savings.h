@@ -8,10 +8,11 @@
 /*
  * Adds "savings" to a "stat" document whose counters and latencies are in it; nothing if nothing was
  * observed, or durations have no unit. cpu_ns: what the process has used so far, 0: not known.
- * The same sum as the library's own at exit (shim/entry/estimate.c).
+ * Unlike the library's own sum at exit (shim/entry/estimate.c), time that was probably spent waiting
+ * (for the loader's lock, or for a CPU) is no CPU time, and told apart.
  */
 void savings_add(json_t *document, double cpu_ns);
-/* "would save 1.2 ms, 3.4 % of 35 ms CPU time", or "would save nothing"; "" if there is none. */
+/* "would save 1.2 ms, 3.4 % of 35 ms CPU time; of waiting up to 4 ms"; "" if nothing was observed. */
 char *savings_text(const json_t *document, char *to, size_t size);
 
 #endif
