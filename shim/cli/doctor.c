@@ -111,10 +111,13 @@ say_what_to_expect(struct patient *p)
 		       "microseconds, and no mutex. The first Open of each plugin costs what it "
 		       "did.");
 	if (!p->dynamic_calls) {
-		expect(p, "Nothing: neither it nor its libraries look names up or load objects. "
-			  "Libraries "
-			  "that are loaded while it runs were not looked at; if there are any, try "
-			  "SYMFAST=observe.");
+		expect(p,
+		       *p->root != '\0'
+			       ? "Nothing: nothing that it has mapped looks names up or loads "
+				 "objects."
+			       : "Nothing: neither it nor its libraries look names up or load "
+				 "objects. Libraries that are loaded while it runs were not looked "
+				 "at; if there are any, try SYMFAST=observe.");
 		return;
 	}
 	if (imports(p, "dlsym") || imports(p, "dlvsym"))

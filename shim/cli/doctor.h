@@ -47,6 +47,8 @@ void doctor_fact(struct patient *p, const char *name, const char *value);
 /* The program's file: kind, libc, rights, Go, binding; then what it and its libraries import. */
 void doctor_program(struct patient *p, const struct object *program);
 void doctor_dependencies(struct patient *p, const struct object *program);
+/* The same for what a process has mapped, as it lies in its maps: opened at run time, too. */
+void doctor_mapped(struct patient *p, const struct object *program, unsigned long pid);
 /* A running process: environment, rights, filters, what is mapped. CLI_OK, or after one line. */
 int doctor_process(struct patient *p, unsigned long pid);
 /* LD_PRELOAD, LD_AUDIT and the like, of NUL-separated or own variables. */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// doctor_imports.c: the program and all that it needs, level by level as the loader goes: which of
+// doctor_imports.c: the program and all that it needs (or, of a process, all that is mapped): which of
 // them call what the shim wraps, and what among them stands in the way.
 #include "doctor.h"
 
+#include "proc.h"
+#include "wrapped.h"
 #include <stdlib.h>
 #include <string.h>
-#include "wrapped.h"
 
 #define OBJECTS_MAX 512
 #define WRAPPED_ALL (sizeof(wrapped) / sizeof(wrapped[0]))
@@ -157,6 +158,73 @@ visit(struct walk *w, const char *name, const struct object *o, int depth)
 	}
 }
 
+static void
+free_walk(struct walk *w)
+{
+	for (size_t i = 0; i < w->count; i++)
+		free(w->names[i]);
+	free(w);
+}
+
+/* The path at the end of a line of maps, if the line maps a file's code; NULL otherwise. */
+static char *
+mapped_path(char *line)
+{
+	char rights[5] = "";
+	int at = 0;
+
+	if (sscanf(line, "%*x-%*x %4s %*x %*x:%*x %*u %n", rights, &at) != 1 || rights[2] != 'x' ||
+	    at == 0 || line[at] != '/')
+		return NULL;
+	return line + at;
+}
+
+static void
+look_at_mapped(struct walk *w, const char *path, const char *program)
+{
+	const char *base = strrchr(path, '/') + 1;
+	struct object o;
+	char *whole;
+
+	if (is_part_of_libc(base) || strcmp(path, program) == 0 ||
+	    strncmp(base, "libsymfast.so", 13) == 0 || !remember(w, path))
+		return;
+	look_at_sanitizer(w->patient, base, true);
+	whole = cli_format("%s%s", w->patient->root, path);
+	if (!object_read(&o, whole)) {
+		w->missing++;
+	} else {
+		if (o.fault == SF_ELF_FILE_NONE)
+			look_at_symbols(w, base, &o);
+		object_free(&o);
+	}
+	free(whole);
+}
+
+void
+doctor_mapped(struct patient *p, const struct object *program, unsigned long pid)
+{
+	struct walk *w = cli_alloc(1, sizeof(*w));
+	const char *path = program->path + strlen(p->root), *base = strrchr(path, '/');
+	size_t size;
+	char *maps = proc_read(pid, "maps", &size), *rest = maps;
+
+	w->patient = p;
+	look_at_symbols(w, base != NULL ? base + 1 : path, program);
+	for (char *line; rest != NULL && (line = strsep(&rest, "\n")) != NULL;) {
+		char *file = mapped_path(line);
+
+		if (file != NULL)
+			look_at_mapped(w, file, path);
+	}
+	if (w->missing != 0)
+		doctor_find(p, LEVEL_NOTE, "missing",
+			    "%zu mapped files could not be read and were not looked at",
+			    w->missing);
+	free(maps);
+	free_walk(w);
+}
+
 void
 doctor_dependencies(struct patient *p, const struct object *program)
 {
@@ -171,7 +239,5 @@ doctor_dependencies(struct patient *p, const struct object *program)
 			"%zu needed libraries were not found in the usual folders and not looked "
 			"at",
 			w->missing);
-	for (size_t i = 0; i < w->count; i++)
-		free(w->names[i]);
-	free(w);
+	free_walk(w);
 }

@@ -145,7 +145,7 @@ doctor_process(struct patient *p, unsigned long pid)
 	look_at_label(p, pid);
 	look_at_auxv(p, pid);
 	if (program.fault == SF_ELF_FILE_NONE)
-		doctor_dependencies(p, &program);
+		doctor_mapped(p, &program, pid);
 	object_free(&program);
 	return CLI_OK;
 }

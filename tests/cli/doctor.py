@@ -167,6 +167,13 @@ def processes(folder):
                                    'doctor', str(pid)], capture_output=True, text=True,
                                   env=case.clean_env())
             case.one_error("another user's process", done, case.TARGET, f'process {pid}')
+    loads = case.compile_c(folder, 'loads', '#include <dlfcn.h>\n#include <stdio.h>\n' + WAITS.replace(
+        'puts("ready");', f'dlopen("{folder}/deep/libdeep.so.gone", RTLD_NOW); '
+        'puts("ready"); fflush(stdout);'))
+    with process(loads) as pid:
+        made = examine('a process that has opened a library', 0, ['note:loaded'], '', pid)
+        case.check('the opened library is looked at', {'object': 'libdeep.so.gone', 'names':
+                   ['dlopen']} in made.get('imports', []), made.get('imports'))
     with process(waits, LD_PRELOAD=case.LIB, SYMFAST='observe') as pid:
         examine('a process under the shim', 0, ['ok:loaded', 'note:preload', 'note:mode'],
                 'SYMFAST=observe', pid)

@@ -160,7 +160,8 @@ def observe(way):
                        d['libc'] > 0 and d['cpu'] > 0 and 0 <= d['saved'] < d['libc'], d)
             text = s.run('stat', s.pid).stdout
             case.check('and said in words', re.search(
-                r'^estimate: would save (nothing|.* % of .* CPU time); of waiting up to .+$', text, re.M), text)
+                r'^estimate: would save (nothing|.* % of .* CPU time); of waiting up to .+$', text,
+                re.M), text)
 
 
 def verify(way):
