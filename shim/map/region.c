@@ -383,8 +383,12 @@ sf_region_init(unsigned int kib, bool watched)
 
 	if (regions == NULL)
 		return false;
-	for (int i = 0; i <= REGIONS; i++) {
-		regions[i].life = 2; /* an empty entry of the address cache says 0 */
+	/*
+	 * Those that may be looked at before they have lived: an empty entry of the address cache says
+	 * region 0 in life 0. All others stay untouched until an object needs them.
+	 */
+	for (int i = 0; i <= REGIONS; i += REGIONS) {
+		regions[i].life = 2;
 		regions[i].fname = (const char *const *)&regions[i].own_name;
 	}
 	sf_regions = regions;
