@@ -117,6 +117,8 @@ find_shared(struct sf_thread *t, void *handle, const char *name)
 
 	if (c == NULL)
 		return STEP(NULL, GO_ON);
+	if (sf_facts_error_pending())
+		return STEP(NULL, ASK_FULL);
 	if (!sf_cell_value(c, (uintptr_t)handle, name, &value))
 		return read_other(handle, name, c);
 	sf_cell_copy(t->cells, (uintptr_t)handle, name, c);
@@ -143,12 +145,14 @@ find_long(struct sf_thread *t, void *handle, const char *name)
 	struct sf_reply r;
 
 	if (sf_hint_find(sf_table.hints, key, q.handle, name, NULL, SF_KIND_SYM, &r))
-		return r.verdict == SF_VALUE ? found_hit(t, handle, r.value) : STEP(NULL, ASK_FULL);
+		return r.verdict == SF_VALUE && !sf_facts_error_pending()
+			       ? found_hit(t, handle, r.value)
+			       : STEP(NULL, ASK_FULL);
 	if (!sf_table_hash(&q))
 		return STEP(NULL, ASK_FULL);
 	if (!sf_table_find(&q, &r))
 		return missed(t, handle, q.hash);
-	if (r.verdict != SF_VALUE)
+	if (r.verdict != SF_VALUE || sf_facts_error_pending())
 		return STEP(NULL, ASK_FULL);
 	sf_note_content_hit(t, &q, r.entry);
 	return found_shared(t, handle, r.value);
@@ -181,6 +185,8 @@ find_content(struct sf_thread *t, void *handle, const char *name)
 	entry = sf_table_value_short((uintptr_t)handle, &s, hash, &value);
 	if (entry == 0)
 		return missed(t, handle, hash);
+	if (sf_facts_error_pending())
+		return STEP(NULL, ASK_FULL);
 	t->firsts = 0;
 	if (t->keep_credit != 0 || (++t->keep_skips & (SF_KEEP_SAMPLE - 1)) == 0)
 		note_short(handle, name, entry);
@@ -194,8 +200,7 @@ miss_dlsym(void *handle, const char *name)
 	struct sf_thread *t = &sf_thread;
 	struct sf_answer a = STEP(NULL, GO_ON);
 
-	if (t->block == NULL || sf_unreadable(name) || t->close_depth > 0 ||
-	    sf_facts_error_pending())
+	if (t->block == NULL || sf_unreadable(name) || t->close_depth > 0)
 		return sf_full_dlsym(handle, name);
 	if (t->cells != sf_table.cells)
 		a = find_shared(t, handle, name);
@@ -243,9 +248,12 @@ strange_dlsym(void *handle, const char *name)
 		passed(t, handle, SF_BYPASS_NEXT);
 		return sf_next.dlsym(handle, name);
 	}
-	if (t->cells != sf_table.cells || t->close_depth > 0 || t->firsts >= SF_FIRSTS_FLOOD ||
-	    sf_facts_error_pending())
+	if (t->cells != sf_table.cells || t->close_depth > 0)
 		return miss_dlsym(handle, name);
+	if (sf_flood_sample(t)) {
+		passed(t, handle, SF_BYPASS_FLOOD);
+		return sf_next.dlsym(handle, name);
+	}
 	a = find_content(t, handle, name);
 	if (sf_likely(a.pass == FOUND))
 		return a.value;

@@ -141,7 +141,7 @@ sf_table_seen(uint64_t hash)
 {
 	const uint64_t ones = 0x0001000100010001ull, tops = ones << 15;
 	uint64_t *bucket = &sf_table.door[(hash >> 8) & sf_table.door_mask];
-	uint64_t print = hash >> 48 | 1, prints = sf_load_64(bucket);
+	uint64_t print = hash >> 48 != 0 ? hash >> 48 : 1, prints = sf_load_64(bucket);
 	uint64_t differ = prints ^ print * ones;
 
 	if ((differ - ones) & ~differ & tops)
