@@ -5,16 +5,6 @@
 #include "../base/ticks.h"
 #include "../libc/facts.h"
 
-static enum sf_timed
-function_of(const struct sf_question *q)
-{
-	if (q->kind == SF_KIND_OPEN)
-		return SF_TIMED_DLOPEN;
-	if (q->kind == SF_KIND_VSYM)
-		return SF_TIMED_DLVSYM;
-	return q->handle == 0 ? SF_TIMED_DEFAULT : SF_TIMED_DLSYM;
-}
-
 static void *
 libc_says(const struct sf_question *q)
 {
@@ -50,7 +40,7 @@ compare(struct sf_thread *t, const struct sf_question *q, const struct sf_reply 
 		sf_count_for(t, SF_VERIFY_SAME);
 		sf_breaker_same();
 	} else {
-		sf_breaker_mismatch(sf_histogram_name(function_of(q)), q->name, finding(kept),
+		sf_breaker_mismatch(sf_histogram_name(sf_ask_function(q)), q->name, finding(kept),
 				    finding(value));
 	}
 }
@@ -81,7 +71,7 @@ timed(struct sf_thread *t, struct sf_question *q, enum sf_counter reason)
 		return passed(t, q, reason);
 	from = sf_ticks();
 	value = libc_says(q);
-	sf_histogram_add(function_of(q), SF_ARM_LIBC, sf_ticks_since(from));
+	sf_histogram_add(sf_ask_function(q), SF_ARM_LIBC, sf_ticks_since(from));
 	passed(t, q, reason);
 	return SF_ANSWER(value);
 }
@@ -109,7 +99,7 @@ verified(struct sf_thread *t, struct sf_question *q)
 		return passed(t, q, (enum sf_counter)(uintptr_t)r.value);
 	from = sf_ticks();
 	value = libc_says(q);
-	sf_histogram_add(function_of(q), SF_ARM_LIBC, sf_ticks_since(from));
+	sf_histogram_add(sf_ask_function(q), SF_ARM_LIBC, sf_ticks_since(from));
 	compare(t, q, &r, value);
 	passed(t, q, SF_BYPASS_VERIFY);
 	return q->handle == 0 ? SF_DECLINE : SF_ANSWER(value);
@@ -162,7 +152,7 @@ sf_ask_sampled(void *handle, const char *name, void *value, unsigned int due, ui
 	struct sf_thread *t = &sf_thread;
 
 	if (due & SF_DUE_TIME) {
-		sf_histogram_add(function_of(&q), SF_ARM_MAP, ticks);
+		sf_histogram_add(sf_ask_function(&q), SF_ARM_MAP, ticks);
 		sf_count_for(t, SF_SAMPLE_HIT);
 	}
 	/* RTLD_DEFAULT may not be asked for the host: see verified(). */

@@ -25,6 +25,16 @@ sf_ask_map(const struct sf_thread *t, uint32_t word, enum sf_counter *reason)
 	return false;
 }
 
+SF_INLINE enum sf_timed
+sf_ask_function(const struct sf_question *q)
+{
+	if (q->kind == SF_KIND_OPEN)
+		return SF_TIMED_DLOPEN;
+	if (q->kind == SF_KIND_VSYM)
+		return SF_TIMED_DLVSYM;
+	return q->handle == 0 ? SF_TIMED_DEFAULT : SF_TIMED_DLSYM;
+}
+
 /* dlsym and dlvsym: everything but names that are wrapped or cannot be read. */
 struct sf_answer sf_ask_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
 			       enum sf_counter reason);

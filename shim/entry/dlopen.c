@@ -5,6 +5,7 @@
 #include "../base/ticks.h"
 #include "../libc/facts.h"
 #include "../observe/churn.h"
+#include "../observe/sites.h"
 
 #define KNOWN_MODES (RTLD_LAZY | RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL | RTLD_NODELETE)
 
@@ -141,6 +142,8 @@ load_for(enum sf_counter reason, struct sf_thread *t, const char *name, int mode
 	case SF_BYPASS_STOCK:
 		return load_stock(t, name, mode);
 	case SF_COUNTER_COUNT:
+		if (sf_unlikely(sf_sites_every != 0))
+			return load_timed(t, name, mode, sp);
 		return load(t, name, mode, sp);
 	default:
 		return load_timed(t, name, mode, sp);
@@ -267,7 +270,8 @@ close_really(struct sf_thread *t, void *handle, enum sf_close how)
 	t->close_depth--;
 	if (sf_unlikely(result != 0 && how != SF_CLOSE_UNKNOWN))
 		sf_breaker_doubt("libc refused to close what the books say is open");
-	if (!sf_ask_map(t, sf_load_32(&sf_word), &why) && why != SF_BYPASS_OFF)
+	if (sf_sites_every != 0 ||
+	    (!sf_ask_map(t, sf_load_32(&sf_word), &why) && why != SF_BYPASS_OFF))
 		note_time(SF_TIMED_DLCLOSE, file, sf_ticks_since(from));
 	return result;
 }

@@ -2,7 +2,9 @@
 // dlsym.c: dlsym and dlvsym.
 #include "ask.h"
 
+#include "../base/ticks.h"
 #include "../libc/facts.h"
+#include "../observe/sites.h"
 
 static struct sf_answer
 decline(struct sf_thread *t, const struct sf_question *q, enum sf_counter reason)
@@ -99,8 +101,11 @@ static struct sf_answer
 learn(struct sf_thread *t, const struct sf_question *q)
 {
 	struct sf_lesson lesson;
+	uint64_t from = sf_ticks();
 	enum sf_learnt learnt = learn_copy(t, q, &lesson);
 
+	if (sf_unlikely(sf_sites_every != 0))
+		sf_histogram_add(sf_ask_function(q), SF_ARM_LIBC, sf_ticks_since(from));
 	if (lesson.kept)
 		sf_note_hint(q, lesson.reply.entry);
 	if (learnt == SF_LEARNT_REPLAY)

@@ -12,6 +12,7 @@
 #include "../observe/histogram.h"
 #include "../map/address.h"
 #include "../observe/settings.h"
+#include "../observe/sites.h"
 #include "../rollout/canary.h"
 #include <errno.h>
 #include <pthread.h>
@@ -66,6 +67,7 @@ forked_child(void)
 	sf_segment_forked();
 	sf_killfile_forked();
 	sf_churn_forked();
+	sf_sites_forked();
 	sf_table_forked();
 	sf_object_reset_locks();
 	sf_thread_forked();
@@ -170,6 +172,7 @@ start_segment(const struct sf_decision *m)
 	sf_segment_init(may, sf_settings.shm_dir_text);
 	sf_counters_init();
 	sf_histogram_init();
+	sf_sites_start(sf_settings.sites.n);
 	sf_control.breaker_limit = sf_settings.breaker;
 	/* A/B compares distributions: their ends need more than one hit in thousands. */
 	sf_thread_sampling(m->ab_share != 0 ? AB_SAMPLE : sf_settings.sample.n, m->check_every);

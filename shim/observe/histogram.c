@@ -3,6 +3,7 @@
 #include "histogram.h"
 
 #include "segment.h"
+#include "sites.h"
 
 #define UNUSUAL 8 /* times the usual duration: the call has waited for something */
 
@@ -64,6 +65,8 @@ sf_histogram_add(enum sf_timed function, enum sf_arm arm, uint64_t ticks)
 		sf_add_64(&h->waited, waited);
 	if (ticks > sf_load_64(&h->longest))
 		sf_store_64(&h->longest, ticks);
+	if (sf_unlikely(sf_sites_every != 0))
+		sf_sites_add(function, arm, ticks, waited);
 }
 
 uint64_t

@@ -169,6 +169,7 @@ describe(struct symfast_shm_header *h)
 	h->objects.capacity = h->objects.used = SF_SEGMENT_OBJECT_ROWS;
 	h->sites.offset = SF_SEGMENT_SITES;
 	h->sites.stride = sizeof(struct symfast_shm_site);
+	h->sites.capacity = h->sites.used = SF_SEGMENT_SITE_ROWS;
 }
 
 /* Header without magic, and names. */

@@ -31,6 +31,10 @@
 #define SF_SEGMENT_SITES      (SF_PAGE + 0x20000)
 #define SF_SEGMENT_BLOCKS     (SF_PAGE + 0x40000)
 
+#define SF_SEGMENT_SITE_TEXTS (SF_SEGMENT_BLOCKS - 0x8000)
+#define SF_SEGMENT_SITE_ROWS                                                                       \
+	((SF_SEGMENT_SITE_TEXTS - SF_SEGMENT_SITES) / sizeof(struct symfast_shm_site))
+
 #define SF_SEGMENT_OBJECT_ROWS 64
 #define SF_SEGMENT_GO_BLOCK    64
 #define SF_SEGMENT_GO_ROWS     64

@@ -16,7 +16,9 @@ FIELDS = {'word': 0, 'phase': 4, 'reason': 8, 'ctl_count': 12, 'ctl_pid': 16, 's
 TEXTS = {'mismatch_function': (64, 16), 'doubt': (88, 64), 'canary_key': (168, 48), 'why': (216, 96)}
 GROUPS = {'counters': 368, 'go': 400, 'go_fill': 432}
 HISTOGRAMS = 464
+SITES = 496
 FUNCTIONS = 512
+FRAMES = 24
 BUCKETS = 496
 
 
@@ -67,8 +69,26 @@ class Segment:
 
     def histogram(self, function, arm):
         """(count, ticks, longest, waited, buckets)."""
-        at, size, count = struct.unpack_from('<3I', self.map, FUNCTIONS)
-        row = self.map[at:at + size].decode().split('\0')[:count].index(function) * 2 + arm
+        row = self.names_of_functions().index(function) * 2 + arm
         offset, stride = struct.unpack_from('<2I', self.map, HISTOGRAMS)
         words = struct.unpack_from(f'<{4 + BUCKETS}Q', self.map, offset + row * stride)
         return (*words[:4], words[4:])
+
+    def names_of_functions(self):
+        at, size, count = struct.unpack_from('<3I', self.map, FUNCTIONS)
+        return self.map[at:at + size].decode().split('\0')[:count]
+
+    def sites(self):
+        """Rows in use: (function, count, [(path, offset), ...])."""
+        offset, stride, _, used = struct.unpack_from('<4I', self.map, SITES)
+        names = self.names_of_functions()
+        rows = []
+        for at in range(offset, offset + used * stride, stride):
+            hash_, count, _, _, function, _, depth, _ = struct.unpack_from('<4Q4H', self.map, at)
+            if hash_ == 0:
+                continue
+            objects = struct.unpack_from(f'<{depth}I', self.map, at + 40)
+            offsets = struct.unpack_from(f'<{depth}I', self.map, at + 40 + 4 * FRAMES)
+            paths = [self.map[o:self.map.find(b'\0', o)].decode() if o else '' for o in objects]
+            rows.append((names[function], count, list(zip(paths, offsets))))
+        return rows

@@ -153,6 +153,21 @@ def arms():
     demand('symfast: state ab\n' in s.err, s.err)
 
 
+def sites():
+    """Who looks up: the service's own functions, by object and offset."""
+    with Service(SYMFAST='on', SYMFAST_SITES='1/4', SYMFAST_SAMPLE='1/64') as s:
+        until(lambda: sum(row[1] for row in s.segment.sites()) > 500)
+        rows = s.segment.sites()
+        symbols = subprocess.run(['nm', SERVICE], capture_output=True, text=True, check=True).stdout
+        at = {name: (int(start, 16), int(start, 16) + 4096)
+              for start, _, name in re.findall(r'^(\w+) (\w) (\w+)$', symbols, re.M)}
+        low, high = at['request']
+        seen = {function for function, _, frames in rows for path, offset in frames
+                if os.path.basename(path) == os.path.basename(SERVICE) and low <= offset < high}
+        demand({'dlsym', 'dlopen'} <= seen, f'{seen} {rows[:3]}')
+        demand(all(offset < 1 << 26 for _, _, frames in rows for _, offset in frames), 'an address')
+
+
 def canary():
     """The same pods at every start; who is in at 5 % is in at 50 %; 100 % is everybody."""
     def chosen(share, pod):
@@ -275,7 +290,7 @@ def nowhere():
         demand(re.search(r'dlsym.hit [1-9]', s.err), s.err)
 
 
-STEPS = (observe, verify, live, sampled, checked, arms, canary, breaker, retry, killfile, forks, crash, nowhere)
+STEPS = (observe, verify, live, sampled, checked, arms, sites, canary, breaker, retry, killfile, forks, crash, nowhere)
 
 
 def main():

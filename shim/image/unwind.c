@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// unwind.c: see unwind.h. Names as in the LSB's description of .eh_frame and in DWARF 4, 6.4.
+#include "unwind.h"
+
+#define PCREL_SDATA4   0x1b
+#define PCREL_SDATA8   0x1c
+#define UDATA4         0x03
+#define DATAREL_SDATA4 0x3b
+#define STATES         4
+
+struct cursor {
+	const uint8_t *p, *end;
+	bool bad;
+};
+
+struct entry {
+	struct cursor initial, code;
+	uint64_t code_align, pc;
+	int64_t data_align;
+	uint8_t pointer; /* encoding */
+	bool augmented, signal;
+};
+
+struct run {
+	struct sf_unwind *now;
+	struct sf_unwind initial, kept[STATES];
+	unsigned int states;
+	uint64_t loc;
+	bool stop;
+};
+
+static uint64_t
+fixed(struct cursor *c, unsigned int n)
+{
+	uint64_t v = 0;
+
+	if ((size_t)(c->end - c->p) < n) {
+		c->bad = true;
+		return 0;
+	}
+	for (unsigned int i = 0; i < n; i++)
+		v |= (uint64_t)c->p[i] << 8 * i;
+	c->p += n;
+	return v;
+}
+
+static uint64_t
+uleb(struct cursor *c)
+{
+	uint64_t v = 0;
+
+	for (unsigned int shift = 0; !c->bad; shift += 7) {
+		uint64_t byte = fixed(c, 1);
+
+		if (shift < 64)
+			v |= (byte & 127) << shift;
+		if (!(byte & 128))
+			break;
+	}
+	return v;
+}
+
+static int64_t
+sleb(struct cursor *c)
+{
+	uint64_t v = 0, byte = 0;
+	unsigned int shift = 0;
+
+	do {
+		byte = fixed(c, 1);
+		if (shift < 64)
+			v |= (byte & 127) << shift;
+		shift += 7;
+	} while ((byte & 128) && !c->bad);
+	if (shift < 64 && (byte & 64))
+		v |= ~0ull << shift;
+	return (int64_t)v;
+}
+
+static uint64_t
+pointer(struct cursor *c, uint8_t encoding)
+{
+	const uint8_t *at = c->p;
+
+	switch (encoding) {
+	case PCREL_SDATA4:
+		return (uintptr_t)at + (uint64_t)(int64_t)(int32_t)fixed(c, 4);
+	case PCREL_SDATA8:
+		return (uintptr_t)at + fixed(c, 8);
+	default:
+		c->bad = true;
+		return 0;
+	}
+}
+
+/* A length and as many bytes. */
+static struct cursor
+record(const uint8_t *p)
+{
+	struct cursor c = {p, p + 4, false};
+	uint64_t n = fixed(&c, 4);
+
+	c.end = c.p + n;
+	c.bad = n == 0 ||
+		n > 1u << 24; /* the long form, and the end of the table, have no use here */
+	return c;
+}
+
+/* The last entry of the sorted table that begins at or before pc. */
+static const uint8_t *
+find_entry(const uint8_t *hdr, uintptr_t pc)
+{
+	struct cursor c = {hdr + 4, hdr + 12, false};
+	const int32_t *table;
+	uint64_t low = 0, high;
+
+	if (hdr[0] != 1 || hdr[1] != PCREL_SDATA4 || hdr[2] != UDATA4 || hdr[3] != DATAREL_SDATA4)
+		return NULL;
+	fixed(&c, 4);
+	high = fixed(&c, 4);
+	table = (const int32_t *)(const void *)(hdr + 12);
+	if (high == 0 || pc < (uintptr_t)hdr + (uintptr_t)(intptr_t)table[0])
+		return NULL;
+	while (high - low > 1) {
+		uint64_t middle = (low + high) / 2;
+
+		if ((uintptr_t)hdr + (uintptr_t)(intptr_t)table[middle * 2] <= pc)
+			low = middle;
+		else
+			high = middle;
+	}
+	return hdr + table[low * 2 + 1];
+}
+
+static bool
+read_cie(const uint8_t *p, struct entry *e)
+{
+	struct cursor c = record(p);
+	const char *augmentation;
+	uint8_t version;
+
+	fixed(&c, 4);
+	version = (uint8_t)fixed(&c, 1);
+	augmentation = (const char *)c.p;
+	while (!c.bad && fixed(&c, 1) != 0)
+		continue;
+	e->code_align = uleb(&c);
+	e->data_align = sleb(&c);
+	if (version == 1)
+		fixed(&c, 1);
+	else
+		uleb(&c);
+	e->augmented = augmentation[0] == 'z';
+	if (e->augmented)
+		uleb(&c);
+	for (const char *a = augmentation + e->augmented; *a != '\0' && !c.bad; a++) {
+		if (*a == 'R')
+			e->pointer = (uint8_t)fixed(&c, 1);
+		else if (*a == 'L')
+			fixed(&c, 1);
+		else if (*a == 'S')
+			e->signal = true;
+		else if (*a == 'P')
+			fixed(&c, (fixed(&c, 1) & 15) == 12 ? 8 : 4);
+		else
+			return false;
+	}
+	e->initial = c;
+	return !c.bad && (version == 1 || version == 3);
+}
+
+static bool
+read_fde(const uint8_t *p, uintptr_t pc, struct entry *e)
+{
+	struct cursor c = record(p);
+	const uint8_t *at = c.p;
+	uint64_t back = fixed(&c, 4), size;
+
+	if (c.bad || back == 0 || !read_cie(at - back, e))
+		return false;
+	e->pc = pointer(&c, e->pointer);
+	size = fixed(&c, e->pointer == PCREL_SDATA8 ? 8 : 4);
+	if (c.bad || pc - e->pc >= size)
+		return false;
+	if (e->augmented) {
+		uint64_t n = uleb(&c);
+
+		fixed(&c, (unsigned int)n);
+	}
+	e->code = c;
+	return !c.bad;
+}
+
+static void
+set(struct run *r, uint64_t reg, enum sf_saved saved, int64_t offset)
+{
+	if (reg >= SF_UNWIND_REGISTERS)
+		return;
+	r->now->reg[reg].saved = (uint8_t)saved;
+	r->now->reg[reg].offset = (int32_t)offset;
+}
+
+static void
+restore(struct run *r, uint64_t reg)
+{
+	if (reg < SF_UNWIND_REGISTERS)
+		r->now->reg[reg] = r->initial.reg[reg];
+}
+
+struct expression {
+	uint8_t base;
+	int32_t offset;
+	bool known, deref;
+};
+
+/* "register + offset", and perhaps "what stands there"; anything else is skipped. */
+static struct expression
+expression(struct cursor *c)
+{
+	struct expression x = {.known = false};
+	uint64_t n = uleb(c);
+	struct cursor block = {c->p, c->p + n, n == 0 || n > 256};
+	uint8_t op = (uint8_t)fixed(&block, 1);
+
+	fixed(c, n < 256 ? (unsigned int)n : 256);
+	if (op < 0x70 || op > 0x70 + 15) /* DW_OP_breg0 and so on */
+		return x;
+	x.base = (uint8_t)(op - 0x70);
+	x.offset = (int32_t)sleb(&block);
+	if (!block.bad && block.p < block.end)
+		x.deref = fixed(&block, 1) == 0x06;
+	x.known = !block.bad && block.p == block.end;
+	return x;
+}
+
+static void
+set_cfa(struct run *r, struct expression x)
+{
+	r->now->cfa_register = x.known ? x.base : SF_UNWIND_REGISTERS;
+	r->now->cfa_offset = x.offset;
+	r->now->cfa_in_memory = x.deref;
+}
+
+static void
+set_base(struct run *r, uint64_t reg, struct expression x)
+{
+	bool plain = x.known && !x.deref;
+
+	set(r, reg, plain ? SF_SAVED_AT_BASE : SF_SAVED_UNKNOWN, x.offset);
+	if (reg < SF_UNWIND_REGISTERS)
+		r->now->reg[reg].base = x.base;
+}
+
+/* The instructions that define the CFA. */
+static bool
+cfa_instruction(struct run *r, struct cursor *c, const struct entry *e, uint8_t op)
+{
+	switch (op) {
+	case 0x0c: /* def_cfa */
+		r->now->cfa_register = (uint8_t)uleb(c);
+		r->now->cfa_offset = (int32_t)uleb(c);
+		r->now->cfa_in_memory = 0;
+		return true;
+	case 0x0d: /* def_cfa_register */
+		r->now->cfa_register = (uint8_t)uleb(c);
+		return true;
+	case 0x0e: /* def_cfa_offset */
+		r->now->cfa_offset = (int32_t)uleb(c);
+		return true;
+	case 0x12: /* def_cfa_sf */
+		r->now->cfa_register = (uint8_t)uleb(c);
+		r->now->cfa_offset = (int32_t)(sleb(c) * e->data_align);
+		return true;
+	case 0x13: /* def_cfa_offset_sf */
+		r->now->cfa_offset = (int32_t)(sleb(c) * e->data_align);
+		return true;
+	case 0x0f: /* def_cfa_expression */
+		set_cfa(r, expression(c));
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+register_instruction(struct run *r, struct cursor *c, const struct entry *e, uint8_t op)
+{
+	uint64_t reg;
+
+	switch (op) {
+	case 0x05: /* offset_extended */
+		reg = uleb(c);
+		set(r, reg, SF_SAVED_AT_CFA, (int64_t)uleb(c) * e->data_align);
+		return true;
+	case 0x11: /* offset_extended_sf */
+		reg = uleb(c);
+		set(r, reg, SF_SAVED_AT_CFA, sleb(c) * e->data_align);
+		return true;
+	case 0x06: /* restore_extended */
+		restore(r, uleb(c));
+		return true;
+	case 0x07: /* undefined */
+		set(r, uleb(c), SF_SAVED_UNDEFINED, 0);
+		return true;
+	case 0x08: /* same_value */
+		set(r, uleb(c), SF_SAVED_SAME, 0);
+		return true;
+	case 0x09: /* register */
+	case 0x14: /* val_offset */
+		set(r, uleb(c), SF_SAVED_UNKNOWN, 0);
+		uleb(c);
+		return true;
+	case 0x10: /* expression */
+		reg = uleb(c);
+		set_base(r, reg, expression(c));
+		return true;
+	case 0x16: /* val_expression */
+		set(r, uleb(c), SF_SAVED_UNKNOWN, 0);
+		expression(c);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+state_instruction(struct run *r, struct cursor *c, uint8_t op)
+{
+	switch (op) {
+	case 0x00: /* nop */
+		return true;
+	case 0x0a: /* remember_state */
+		if (r->states == STATES)
+			return false;
+		r->kept[r->states++] = *r->now;
+		return true;
+	case 0x0b: /* restore_state */
+		if (r->states == 0)
+			return false;
+		*r->now = r->kept[--r->states];
+		return true;
+	case 0x2e: /* GNU_args_size */
+		uleb(c);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+advance(struct run *r, uint64_t by, const struct entry *e, uintptr_t pc)
+{
+	r->loc += by * e->code_align;
+	r->stop = r->loc > pc;
+	return true;
+}
+
+static bool
+instruction(struct run *r, struct cursor *c, const struct entry *e, uintptr_t pc)
+{
+	uint8_t op = (uint8_t)fixed(c, 1);
+
+	switch (op >> 6) {
+	case 1:
+		return advance(r, op & 63, e, pc);
+	case 2:
+		set(r, op & 63, SF_SAVED_AT_CFA, (int64_t)uleb(c) * e->data_align);
+		return true;
+	case 3:
+		restore(r, op & 63);
+		return true;
+	default:
+		break;
+	}
+	if (op >= 2 && op <= 4)
+		return advance(r, fixed(c, 1u << (op - 2)), e, pc);
+	return cfa_instruction(r, c, e, op) || register_instruction(r, c, e, op) ||
+	       state_instruction(r, c, op);
+}
+
+static bool
+interpret(struct run *r, struct cursor c, const struct entry *e, uintptr_t pc)
+{
+	while (!r->stop && c.p < c.end)
+		if (!instruction(r, &c, e, pc) || c.bad)
+			return false;
+	return true;
+}
+
+bool
+sf_unwind_rules(const void *eh_frame_hdr, uintptr_t pc, struct sf_unwind *u)
+{
+	struct entry e = {.pc = 0};
+	struct run r = {.now = u};
+	const uint8_t *fde = find_entry(eh_frame_hdr, pc);
+
+	if (fde == NULL || !read_fde(fde, pc, &e))
+		return false;
+	*u = (struct sf_unwind){.signal = e.signal};
+	r.loc = e.pc;
+	if (!interpret(&r, e.initial, &e, pc))
+		return false;
+	r.initial = *u;
+	r.stop = false;
+	return interpret(&r, e.code, &e, pc) && u->cfa_register < SF_UNWIND_REGISTERS;
+}
