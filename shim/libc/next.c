@@ -105,6 +105,7 @@ bool
 sf_next_boot(void)
 {
 	struct link_map *owner = NULL;
+	struct sf_elf libc;
 	bool all = true;
 
 	if (sf_next.dlsym != NULL)
@@ -124,6 +125,10 @@ sf_next_boot(void)
 	sf_next.looking_is_libc &= sf_next.name != NULL && is_libc(owner);
 	SF_NEXT_LOOKING(X)
 #undef X
+	if (sf_next.libc != NULL && sf_elf_open(&libc, sf_next.libc->l_addr, sf_next.libc->l_ld))
+		sf_next.writev = (ssize_t(*)(int, const struct iovec *, int))sf_elf_function(
+			&libc, "writev");
+	sf_next.looking_is_libc &= sf_next.writev != NULL;
 	sf_next.realpath = (char *(*)(const char *, char *))definition("realpath", &owner);
 	sf_next.realpath_is_libc = owner == sf_next.libc;
 	sf_next.find_object =

@@ -28,14 +28,14 @@
 	X(dladdr, int, (const void *, Dl_info *))                                                  \
 	X(dladdr1, int, (const void *, Dl_info *, void **, int))                                   \
 	X(backtrace_symbols, char **, (void *const *, int))                                        \
-	X(backtrace_symbols_fd, void, (void *const *, int, int))                                   \
-	X(writev, ssize_t, (int, const struct iovec *, int))
+	X(backtrace_symbols_fd, void, (void *const *, int, int))
 
 struct sf_next {
 #define X(name, ret, params) ret(*name) params;
 	SF_NEXT_LIST(X)
 	SF_NEXT_LOOKING(X)
 #undef X
+	ssize_t (*writev)(int, const struct iovec *, int); /* libc's own: whom its functions call */
 	char *(*realpath)(const char *, char *);
 	int (*find_object)(void *, struct dl_find_object *);
 	int (*iterate_phdr)(int (*)(struct dl_phdr_info *, size_t, void *), void *);
