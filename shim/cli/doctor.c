@@ -137,9 +137,9 @@ say_what_to_expect(struct patient *p)
 			  "object, "
 			  "which is 250 microseconds for the biggest libraries.");
 	if (imports(p, "dl_iterate_phdr"))
-		expect(p, "dl_iterate_phdr is called by unwinders: gcc 12 and newer on this libc "
-			  "no longer "
-			  "do, older ones and LLVM's do at each frame.");
+		expect(p, "dl_iterate_phdr, with SYMFAST_PHDR=serial or free: without the loader's "
+			  "lock. "
+			  "Unwinders call it; those of gcc 12 and newer on this libc no longer do");
 	expect(p, "How often it asks again cannot be seen in a file: SYMFAST=observe counts it.");
 }
 
