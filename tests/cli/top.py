@@ -40,8 +40,8 @@ def cost(made):
 class screen:
     """A terminal of a server of our own."""
 
-    def __init__(self, folder, command, columns, lines):
-        self.socket = f'{folder}/tmux'
+    def __init__(self, socket, command, columns, lines):
+        self.socket = socket
         self.tmux('-f', '/dev/null', 'new-session', '-d', '-x', str(columns), '-y', str(lines),
                   f'{command}; echo "left $?"; sleep 60')
 
@@ -63,7 +63,7 @@ def terminal(made, folder):
     if not case.needs('tmux', 'tmux'):
         return
     command = (f'env SYMFAST_SHM_DIR={made.folder} {case.CLI} top -d 0.2')
-    s = screen(folder, command, 100, 12)
+    s = screen(f'{folder}/tmux1', command, 100, 12)
     try:
         text = s.wait_for(r'dlsym +\d{3,}')
         lines = text.splitlines()
@@ -85,7 +85,7 @@ def terminal(made, folder):
                    'symfast top' not in text, text)
     finally:
         s.tmux('kill-server')
-    s = screen(folder, command, 80, 24)
+    s = screen(f'{folder}/tmux2', command, 80, 24)
     try:
         s.wait_for('dlsym')
         s.tmux('send-keys', 'C-c')
