@@ -98,11 +98,12 @@ sf_note_content_hit(struct sf_thread *t, const struct sf_question *q, uint32_t e
  */
 const struct sf_object *sf_plain_caller(struct sf_thread *t, const void *caller);
 
-/* What waits for a slow call: the segment's file, the breaker's second try, the kill file. */
+/* What waits for a slow call: the segment's file, the breaker's second try, the kill file, a doubt. */
 void sf_entry_chores(void);
 #define SF_ENTRY_CHORES()                                                                          \
 	do {                                                                                       \
-		if (sf_unlikely(sf_segment_due | sf_breaker_waiting | sf_killfile_waiting))        \
+		if (sf_unlikely(sf_segment_due | sf_breaker_waiting | sf_killfile_waiting |        \
+				sf_table_damaged))                                                 \
 			sf_entry_chores();                                                         \
 	} while (0)
 

@@ -273,6 +273,10 @@ sf_entry_chores(void)
 		sf_breaker_poll();
 	if (sf_killfile_waiting)
 		sf_killfile_poll();
+	if (sf_table_damaged) {
+		sf_table_damaged = 0;
+		sf_breaker_doubt("the map is damaged");
+	}
 }
 
 /* ---- while the phase is not LIVE ---- */

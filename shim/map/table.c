@@ -15,6 +15,7 @@
 #define CLOCK_STEPS 64
 
 struct sf_table sf_table;
+uint8_t sf_table_damaged;
 
 static struct sf_lock lock = SF_LOCK_INIT;
 static struct sf_entry *writing; /* the entry the lock's holder has made odd */
@@ -264,6 +265,14 @@ evict_locked(struct sf_entry *e)
 	sf_count(SF_MAP_EVICT);
 }
 
+/* What the free list leads to. Anything else was written by somebody who had no business here. */
+static bool
+is_free(const struct sf_entry *e, unsigned int size_class)
+{
+	return number_of(e) < slabs_used * (SLAB / UNIT) && (e->seq & 1) &&
+	       e->size_class == size_class && SF_WHAT_KIND(e->what) == SF_KIND_NONE;
+}
+
 static struct sf_entry *
 allocate_locked(size_t size)
 {
@@ -283,6 +292,11 @@ allocate_locked(size_t size)
 		evict_locked(e);
 	}
 	e = sf_table_entry(free_head[size_class]);
+	if (sf_unlikely(!is_free(e, size_class))) {
+		sf_store_8(&sf_table_damaged, 1);
+		free_head[size_class] = 0;
+		return NULL;
+	}
 	free_head[size_class] = e->gen;
 	return e;
 }

@@ -95,6 +95,8 @@ struct sf_table {
 };
 
 extern struct sf_table sf_table;
+/* Set when the map finds itself overwritten; who sees it tells the breaker. */
+extern uint8_t sf_table_damaged;
 
 /* Reserves `kib` KiB. False: no memory. */
 bool sf_table_init(unsigned int kib);

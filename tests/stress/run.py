@@ -46,7 +46,7 @@ def preloaded(command, library, mode, timeout=TIMEOUT):
 def same(command, library):
     bare = run(command)
     bad = bare.returncode != 0
-    for mode in ('on', 'observe', 'off'):
+    for mode in ('on', 'observe', 'verify', 'off'):
         other = preloaded(command, library, mode)
         bad |= (bare.stdout, bare.returncode) != (other.stdout, other.returncode)
     return bad

@@ -369,6 +369,34 @@ START_TEST(a_child_whose_writer_is_gone)
 END_TEST
 
 /* The entry's name is a broken one of a dead writer: eviction must cope with it. */
+/* Somebody's stray write to a free entry: noticed before it is used, and nothing else breaks. */
+START_TEST(a_free_list_that_leads_astray)
+{
+	static const struct {
+		size_t at;
+		uint8_t value;
+	} rows[] = {
+		{offsetof(struct sf_entry, size_class), 5},
+		{offsetof(struct sf_entry, what), SF_WHAT(SF_KIND_SYM, SF_VALUE)},
+		{offsetof(struct sf_entry, seq), 2},
+	};
+	struct sf_question q;
+	char *next;
+
+	ck_assert(sf_table_init(1024));
+	q = ask(7, "before", NULL);
+	ck_assert(keep(&q, &lives[0], 1));
+	next = (char *)sf_table_entry(free_head[0]);
+	next[rows[_i].at] = (char)rows[_i].value;
+	ck_assert_uint_eq(sf_table_damaged, 0);
+	q = ask(7, "after", NULL);
+	ck_assert(!keep(&q, &lives[0], 2));
+	ck_assert_uint_eq(sf_table_damaged, 1);
+	q = ask(7, "before", NULL);
+	ck_assert_uint_eq(find(&q), 1);
+}
+END_TEST
+
 START_TEST(a_map_with_a_broken_entry_still_turns_over)
 {
 	struct sf_question q;
@@ -500,6 +528,7 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, a_random_walk_beside_a_dictionary);
 	tcase_add_test(tests, a_taken_lock_means_not_kept);
 	tcase_add_test(tests, a_child_whose_writer_is_gone);
+	tcase_add_loop_test(tests, a_free_list_that_leads_astray, 0, 3);
 	tcase_add_test(tests, a_map_with_a_broken_entry_still_turns_over);
 	tcase_add_test(tests, hints_answer_by_address_and_verify_by_content);
 	tcase_add_test(tests, a_buffer_with_changing_names_is_marked);
