@@ -117,7 +117,7 @@ sf_cell_same(const struct sf_cell *c, uint32_t seq, const char *name)
 		return false;
 	if (!sf_clear_8(&c->skip, 1))
 		return true;
-	if (!sf_cell_whole(c, seq) || seq == 0)
+	if (seq == 0 || !sf_cell_whole(c, seq))
 		return false;
 	differ = 0xffffu ^ (unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi8(
 				   _mm_load_si128(host + 1), _mm_load_si128(kept + 1)));
