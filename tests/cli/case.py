@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 CLI = os.environ.get('SYMFAST_CLI', 'symfast')
 LIB = os.environ.get('SYMFAST_LIB', 'libsymfast.so')
@@ -84,14 +85,27 @@ class Made:
         return run(*words, SYMFAST_SHM_DIR=self.folder, **extra)
 
     def end(self):
+        """Kills it; its children die of that, by and by."""
         self.child.kill()
         self.child.wait()
+        for name in os.listdir(self.folder):
+            while name.startswith('symfast.') and alive(name.split('.')[-1]):
+                time.sleep(0.01)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *why):
         self.end()
+
+
+def alive(pid):
+    """Is there such a process, and more of it than its exit status?"""
+    try:
+        with open(f'/proc/{pid}/stat') as f:
+            return f.read().rsplit(')', 1)[1].split()[0] not in 'ZX' and pid != '1'
+    except OSError:
+        return False
 
 
 def fields():
