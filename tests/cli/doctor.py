@@ -3,6 +3,7 @@
 """symfast doctor: programs of every kind, live processes, files that lie: what must be said."""
 import glob
 import os
+import pty
 import shutil
 import struct
 import subprocess
@@ -225,6 +226,34 @@ def liars(folder):
     case.one_error('two programs', case.run('doctor', 'a', 'b'), 2)
 
 
+def on_terminal(words, **extra):
+    """What the program writes to a terminal, standard error included."""
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen([case.CLI, *words], stdout=theirs, stderr=theirs,
+                             stdin=subprocess.DEVNULL, env=case.clean_env(TERM='xterm', **extra))
+    os.close(theirs)
+    out = b''
+    try:
+        while data := os.read(ours, 65536):
+            out += data
+    except OSError:
+        pass  # the other side is closed
+    child.wait()
+    os.close(ours)
+    return out.decode()
+
+
+def colours(folder):
+    words = ['doctor', f'{folder}/plain']
+    case.check('colours on a terminal', '\x1b[32m' in on_terminal(words))
+    case.check('none with NO_COLOR', '\x1b' not in on_terminal(words, NO_COLOR='1'))
+    case.check('none in a pipe', '\x1b' not in case.run(*words, TERM='xterm').stdout)
+    words = ['ab', '-n', '2', '--', 'true']
+    case.check('ab tells on a terminal how far it is', 'pair 1 of 3' in on_terminal(words))
+    done = case.run(*words, TERM='xterm')
+    case.check('and nowhere else', 'pair' not in done.stderr and done.stderr == '', done)
+
+
 def go_hosts():
     hosts = glob.glob('tests/go/work/1.*/host')
     if not hosts:
@@ -244,5 +273,6 @@ with case.workshop() as place:
     surroundings(place)
     processes(place)
     liars(place)
+    colours(place)
 go_hosts()
 case.end()
