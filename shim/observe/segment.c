@@ -25,7 +25,7 @@ static uint8_t mine;    /* the file, and therefore the header, is this process's
 static uint32_t maker;  /* pid of the process that made it */
 static uint32_t forked_from;
 static uint32_t blocks; /* given out */
-static uint64_t touched[PAGES / 64];
+static uint64_t touched[(PAGES + 63) / 64];
 static struct sf_wordlist texts[4];
 static uint32_t word_turn, last_word, last_reason; /* words set by this process, by any thread */
 static struct overlay {

@@ -23,13 +23,14 @@
 #define SF_PAGE 65536
 #endif
 
-#define SF_SEGMENT_TEXTS      SF_PAGE
-#define SF_SEGMENT_OBJECTS    (SF_PAGE + 0x2000)
-#define SF_SEGMENT_GO         (SF_PAGE + 0x4000)
-#define SF_SEGMENT_GO_FILL    (SF_PAGE + 0x5000)
-#define SF_SEGMENT_HISTOGRAMS (SF_PAGE + 0x6000)
-#define SF_SEGMENT_SITES      (SF_PAGE + 0x20000)
-#define SF_SEGMENT_BLOCKS     (SF_PAGE + 0x40000)
+#define SF_SEGMENT_TEXTS   SF_PAGE
+#define SF_SEGMENT_OBJECTS (SF_PAGE + 0x2000)
+#define SF_SEGMENT_GO                                                                              \
+	((SF_PAGE + 0x4000 + SF_PAGE - 1) & ~(SF_PAGE - 1)) /* laid over: whole pages */
+#define SF_SEGMENT_GO_FILL    (SF_SEGMENT_GO + SF_PAGE)
+#define SF_SEGMENT_HISTOGRAMS (SF_SEGMENT_GO_FILL + SF_PAGE)
+#define SF_SEGMENT_SITES      (SF_SEGMENT_HISTOGRAMS + 0x1a000)
+#define SF_SEGMENT_BLOCKS     (SF_SEGMENT_SITES + 0x20000)
 
 #define SF_SEGMENT_SITE_TEXTS (SF_SEGMENT_BLOCKS - 0x8000)
 #define SF_SEGMENT_SITE_ROWS                                                                       \

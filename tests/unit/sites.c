@@ -242,6 +242,14 @@ START_TEST(one_in_so_many_of_libc)
 	ck_assert_uint_eq(counts, 10);
 }
 END_TEST
+#else
+START_TEST(not_on_this_cpu)
+{
+	uintptr_t pc[4];
+
+	ck_assert_uint_eq(sf_sites_walk(pc, 4), 0);
+}
+END_TEST
 #endif
 
 void
@@ -255,6 +263,6 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, a_site_is_counted_once);
 	tcase_add_test(tests, one_in_so_many_of_libc);
 #else
-	(void)tests;
+	tcase_add_test(tests, not_on_this_cpu);
 #endif
 }

@@ -18,6 +18,7 @@ typedef struct {
 	struct {
 		const char *name;
 		void (*run)(int);
+		int arg;
 	} test[CHECK_LITE_MAX];
 } TCase;
 
@@ -31,14 +32,20 @@ typedef Suite SRunner;
 #define START_TEST(name) static void name(int _i __attribute__((unused)))
 #define END_TEST
 #define CK_NORMAL            0
-#define tcase_add_test(c, f) check_lite_add((c), #f, (f))
+#define tcase_add_test(c, f) check_lite_add((c), #f, (f), 0)
+#define tcase_add_loop_test(c, f, from, to)                                                        \
+	do {                                                                                       \
+		for (int i_ = (from); i_ < (to); i_++)                                             \
+			check_lite_add((c), #f, (f), i_);                                          \
+	} while (0)
 
 static inline void
-check_lite_add(TCase *c, const char *name, void (*run)(int))
+check_lite_add(TCase *c, const char *name, void (*run)(int), int arg)
 {
 	if (c->n == CHECK_LITE_MAX)
 		abort();
 	c->test[c->n].name = name;
+	c->test[c->n].arg = arg;
 	c->test[c->n++].run = run;
 }
 
@@ -87,7 +94,7 @@ srunner_run_all(SRunner *r, int how)
 
 		if (child == 0) {
 			alarm(r->tests->timeout);
-			r->tests->test[i].run(0);
+			r->tests->test[i].run(r->tests->test[i].arg);
 			exit(EXIT_SUCCESS);
 		}
 		waitpid(child, &status, 0);
@@ -131,6 +138,13 @@ srunner_free(SRunner *r)
 	} while (0)
 #define ck_assert(cond)          ck_assert_msg((cond), "false")
 #define ck_assert_int_eq(a, b)   ck_assert_msg((intmax_t)(a) == (intmax_t)(b), "not equal")
+#define ck_assert_int_gt(a, b)   ck_assert_msg((intmax_t)(a) > (intmax_t)(b), "not greater")
+#define ck_assert_int_lt(a, b)   ck_assert_msg((intmax_t)(a) < (intmax_t)(b), "not less")
+#define ck_assert_int_le(a, b)   ck_assert_msg((intmax_t)(a) <= (intmax_t)(b), "greater")
+#define ck_assert_uint_gt(a, b)  ck_assert_msg((uintmax_t)(a) > (uintmax_t)(b), "not greater")
+#define ck_assert_uint_ge(a, b)  ck_assert_msg((uintmax_t)(a) >= (uintmax_t)(b), "less")
+#define ck_assert_uint_lt(a, b)  ck_assert_msg((uintmax_t)(a) < (uintmax_t)(b), "not less")
+#define ck_assert_uint_le(a, b)  ck_assert_msg((uintmax_t)(a) <= (uintmax_t)(b), "greater")
 #define ck_assert_int_ne(a, b)   ck_assert_msg((intmax_t)(a) != (intmax_t)(b), "equal")
 #define ck_assert_uint_eq(a, b)  ck_assert_msg((uintmax_t)(a) == (uintmax_t)(b), "not equal")
 #define ck_assert_uint_ne(a, b)  ck_assert_msg((uintmax_t)(a) != (uintmax_t)(b), "equal")
