@@ -149,6 +149,9 @@ def look(way):
     done = case.run('doctor', '-j', way.service)
     made = case.document(done, 'doctor')
     case.check('doctor: it can be served', done.returncode == 0 and made['can_serve'], done)
+    if 'go.hit' in way.hits:
+        case.check(f'doctor: the detour knows {made["facts"]["go"]}',
+                   made['facts']['go_detour'] == 'known', made['facts'])
 
 
 def observe(way):
