@@ -67,7 +67,7 @@ fill_one(struct dl_phdr_info *info, size_t size, void *arg)
 	struct snapshot *s = f->s;
 	struct link_map *l = f->next;
 
-	if (size < sizeof(*info) || l == NULL || s->count == s->room ||
+	if (size != sizeof(*info) || l == NULL || s->count == s->room ||
 	    l->l_addr != info->dlpi_addr || l->l_name != info->dlpi_name) {
 		f->wrong = true;
 		return 1;
