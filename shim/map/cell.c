@@ -29,7 +29,7 @@ sf_cell_find_other(const struct sf_cell *c, uintptr_t handle, const char *name,
 
 	out->cell = c;
 	out->seq = sf_cell_seq(c);
-	if (sf_load_ptr(&c->life) != &sf_cell_no_value || !sf_cell_same(c, out->seq, name))
+	if (sf_load_ptr(&c->life) != &sf_cell_no_value || !sf_cell_is(c, out->seq, name))
 		return false;
 	out->gen = sf_load_32(&c->gen);
 	packed = (uint64_t)(uintptr_t)sf_load_ptr(&c->value);
@@ -216,6 +216,8 @@ sf_cell_copy(struct sf_cell *cells, uintptr_t handle, const char *name, const st
 	uint32_t seq = sf_cell_seq(from);
 	struct sf_cell c;
 
+	if (sf_cell_mask(cells) == 0)
+		return;
 	c.gen = sf_load_32(&from->gen);
 	c.tag = sf_load_32(&from->tag);
 	c.care = sf_load_16(&from->care);

@@ -144,8 +144,19 @@ sf_cell_same(const struct sf_cell *c, uint32_t seq, const char *name)
 #endif
 
 /*
- * A value for this question, from a cell that has its tag and was seen with this number. "No" says
- * nothing. Budget: 28 instructions; two cache lines, the cell itself and the life.
+ * Is it the cell of this address, and do its bytes stand there? Names of one block that share a set
+ * differ in the tag only: without a look at it, `care` of another name would match its neighbour.
+ */
+SF_INLINE bool
+sf_cell_is(const struct sf_cell *c, uint32_t seq, const char *name)
+{
+	return sf_holds_32(&c->tag, sf_cell_tag(name)) && sf_cell_same(c, seq, name);
+}
+
+/*
+ * A value for this question, from a cell that was seen with this number. The tag is compared after
+ * the number was read: who found the cell by its tag may have found its predecessor. "No" says
+ * nothing. Budget: 30 instructions; two cache lines, the cell itself and the life.
  */
 SF_INLINE bool
 sf_cell_value_since(const struct sf_cell *c, uint32_t seq, uintptr_t handle, const char *name,
@@ -154,7 +165,7 @@ sf_cell_value_since(const struct sf_cell *c, uint32_t seq, uintptr_t handle, con
 	const struct sf_object *life;
 	uint32_t gen;
 
-	if (!sf_cell_same(c, seq, name))
+	if (!sf_cell_is(c, seq, name))
 		return false;
 	sf_fence_load(); /* pairs with the store fence between life and tag: never NULL here */
 	life = sf_load_ptr(&c->life);
@@ -189,9 +200,7 @@ sf_cell_pair_value(const struct sf_cell *pair, uintptr_t handle, const char *nam
 {
 	uint32_t seq = sf_cell_seq(pair);
 
-	return sf_holds_32(&pair[0].tag, sf_cell_tag(name)) &&
-	       sf_holds_32(&pair[1].tag, sf_cell_tag(version)) &&
-	       sf_cell_same(&pair[1], sf_cell_seq(&pair[1]), version) &&
+	return sf_cell_is(&pair[1], sf_cell_seq(&pair[1]), version) &&
 	       sf_cell_value_since(pair, seq, handle, name, value);
 }
 
@@ -209,7 +218,7 @@ struct sf_cell_other {
 #define SF_CELL_NEGATIVE 0xff
 
 /*
- * Is this cell, which has the name's tag, one? What was made of it counts only if it is still valid
+ * Is this cell one, and the name's? What was made of it counts only if it is still valid
  * afterwards.
  */
 bool sf_cell_find_other(const struct sf_cell *c, uintptr_t handle, const char *name,
@@ -251,7 +260,10 @@ bool sf_cell_keep(struct sf_cell *cells, const char *name, uint32_t entry);
 bool sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *version,
 		       uint32_t entry);
 
-/* Copies a cell of the shared table to where it belongs in another one. */
+/*
+ * Copies a cell of the shared table to where it belongs in another one. Never to the empty table, which
+ * all threads share: a signal handler's beat may have put it in the place of the thread's own.
+ */
 void sf_cell_copy(struct sf_cell *cells, uintptr_t handle, const char *name,
 		  const struct sf_cell *from);
 

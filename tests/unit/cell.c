@@ -271,6 +271,40 @@ START_TEST(copies_to_a_smaller_table_answer_the_same)
 }
 END_TEST
 
+START_TEST(the_empty_table_stays_empty)
+{
+	static char area[SF_CELL_BYTES(1)] __attribute__((aligned(64)));
+	struct sf_cell *none = sf_cell_table(area, 1);
+	char *name = name_at(0, 6);
+
+	ck_assert(sf_table_init(1024));
+	ck_assert(keep(&lives[0], name, 7, SF_VALUE));
+	sf_cell_copy(none, 8, name,
+		     sf_cell_tagged(sf_cell_set(sf_table.cells, 8, name), sf_cell_tag(name)));
+	ck_assert_uint_eq(none[0].seq | none[1].seq, 0);
+}
+END_TEST
+
+/* Between the look at a tag and the look at the number a cell may become a neighbour's. */
+START_TEST(a_cell_that_was_found_by_another_name)
+{
+	char *first = name_at(0, 3), *second = first + 4;
+	struct sf_cell_other o;
+	const struct sf_cell *c;
+	void *value;
+
+	ck_assert(sf_table_init(1024));
+	memcpy(first, "cos\0sin", 8);
+	ck_assert(keep(&lives[0], first, 7, SF_VALUE));
+	c = sf_cell_tagged(sf_cell_set(sf_table.cells, 8, first), sf_cell_tag(first));
+	ck_assert(sf_cell_value(c, 8, first, &value));
+	ck_assert(!sf_cell_value(c, 8, second, &value));
+	ck_assert(keep(&lives[0], first, 0, SF_NEGATIVE));
+	ck_assert(sf_cell_find_other(c, 8, first, &o));
+	ck_assert(!sf_cell_find_other(c, 8, second, &o));
+}
+END_TEST
+
 static char versions[256] __attribute__((aligned(64)));
 
 static bool
@@ -376,6 +410,8 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, a_cell_that_is_being_written_does_not_answer);
 	tcase_add_test(tests, a_child_whose_writer_is_gone);
 	tcase_add_test(tests, copies_to_a_smaller_table_answer_the_same);
+	tcase_add_test(tests, the_empty_table_stays_empty);
+	tcase_add_test(tests, a_cell_that_was_found_by_another_name);
 	tcase_add_test(tests, pairs_of_name_and_version);
 	tcase_add_test(tests, a_pair_is_of_one_question);
 	tcase_add_test(tests, answers_of_the_initial_set);
