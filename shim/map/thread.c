@@ -88,9 +88,10 @@ take_new_locked(void)
 		chunk_left = BLOCKS_PER_CHUNK;
 	}
 	b = (struct sf_block *)(void *)chunk + --chunk_left;
-	b->next_all = all_blocks;
-	all_blocks = b;
 	b->n = sf_counters_take(&b->counters);
+	sf_fence_store(); /* a child of fork that finds the block finds its counters */
+	b->next_all = all_blocks;
+	sf_store_ptr(&all_blocks, b);
 	return b;
 }
 
