@@ -92,7 +92,7 @@ verified(struct sf_thread *t, struct sf_question *q)
 		return passed(t, q, SF_BYPASS_LONG);
 	if (!sf_table_find(q, &r)) {
 		if (sf_table_seen(q->hash))
-			sf_learn(t, q, &lesson);
+			sf_ask_copy(t, q, &lesson);
 		return passed(t, q, SF_BYPASS_VERIFY);
 	}
 	if (r.verdict == SF_PASS)

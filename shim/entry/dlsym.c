@@ -76,12 +76,8 @@ give(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
 	return SF_ANSWER(r->value);
 }
 
-/*
- * libc is asked with a copy of the names, and they are kept from there: a host that changes its
- * string meanwhile harms nobody else's answers.
- */
-static enum sf_learnt
-learn_copy(struct sf_thread *t, const struct sf_question *q, struct sf_lesson *lesson)
+enum sf_learnt
+sf_ask_copy(struct sf_thread *t, const struct sf_question *q, struct sf_lesson *lesson)
 {
 	char copy[q->name_len + q->version_len];
 	struct sf_question own = *q;
@@ -102,7 +98,7 @@ learn(struct sf_thread *t, const struct sf_question *q)
 {
 	struct sf_lesson lesson;
 	uint64_t from = sf_ticks();
-	enum sf_learnt learnt = learn_copy(t, q, &lesson);
+	enum sf_learnt learnt = sf_ask_copy(t, q, &lesson);
 
 	if (sf_unlikely(sf_sites_every != 0))
 		sf_histogram_add(sf_ask_function(q), SF_ARM_LIBC, sf_ticks_since(from));

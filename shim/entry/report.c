@@ -2,6 +2,7 @@
 // report.c: see report.h.
 #include "report.h"
 
+#include "../base/bytes.h"
 #include "../base/log.h"
 #include "../go/go.h"
 #include "../libc/changes.h"
@@ -14,9 +15,12 @@ print_state(void)
 {
 	static const char *const reasons[] = {"", "", "ctl", "kill file", "breaker", ""};
 	uint32_t reason = sf_load_32(&sf_control.reason);
-	const char *why = sf_control.why;
+	char copy[sizeof(sf_control.why)];
+	const char *why = copy;
 	struct sf_line l;
 
+	/* Others may write the page: there need be no NUL in it. */
+	sf_bytes_cut(copy, sf_control.why, sizeof(copy));
 	if (why[0] == '\0' && reason < sizeof(reasons) / sizeof(reasons[0]))
 		why = reasons[reason];
 	sf_line_start(&l);
