@@ -132,6 +132,20 @@ id_of_notes(const char *at, const char *end, const uint8_t **id, unsigned int ma
 	return 0;
 }
 
+/* A note may name what was never loaded: libc does not look. */
+static bool
+is_within_load(const ElfW(Phdr) * note, const ElfW(Phdr) * ph, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		uintptr_t into = note->p_vaddr - ph[i].p_vaddr;
+
+		if (ph[i].p_type == PT_LOAD && (ph[i].p_flags & PF_R) && into < ph[i].p_filesz &&
+		    note->p_memsz <= ph[i].p_filesz - into)
+			return true;
+	}
+	return false;
+}
+
 unsigned int
 sf_elf_build_id(const void *header, uintptr_t bias, const uint8_t **id, unsigned int max)
 {
@@ -139,7 +153,7 @@ sf_elf_build_id(const void *header, uintptr_t bias, const uint8_t **id, unsigned
 	const ElfW(Phdr) *ph = program_headers(header, &n);
 
 	for (unsigned int i = 0; ph != NULL && i < n && length == 0; i++)
-		if (ph[i].p_type == PT_NOTE && ph[i].p_align <= 4)
+		if (ph[i].p_type == PT_NOTE && ph[i].p_align <= 4 && is_within_load(&ph[i], ph, n))
 			length = id_of_notes((const char *)(bias + ph[i].p_vaddr),
 					     (const char *)(bias + ph[i].p_vaddr + ph[i].p_memsz),
 					     id, max);

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "image/elf.h"
+#include "image/symbols.h"
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -300,6 +301,44 @@ START_TEST(dynamic_sections_made_by_hand)
 }
 END_TEST
 
+/* A header page with one loaded segment and one note, `size` bytes at `at` from the header. */
+static unsigned int
+id_of_note(uintptr_t at, size_t size, uint32_t flags)
+{
+	static const uint32_t note[] = {4, 4, NT_GNU_BUILD_ID, 0x554e47, 0x12345678};
+	char *page = unit_edge(1) - 4096;
+	ElfW(Phdr) ph[] = {{.p_type = PT_LOAD, .p_flags = flags, .p_filesz = 4096, .p_memsz = 4096},
+			   {.p_type = PT_NOTE, .p_vaddr = at, .p_filesz = size, .p_memsz = size}};
+	ElfW(Ehdr) head = {.e_ident = {0x7f, 'E', 'L', 'F'},
+			   .e_phentsize = sizeof(ph[0]),
+			   .e_phoff = 64,
+			   .e_phnum = COUNT_OF(ph)};
+	const uint8_t *id = NULL;
+
+	memcpy(page, &head, sizeof(head));
+	memcpy(page + 64, ph, sizeof(ph));
+	memcpy(page + 4096 - sizeof(note), note, sizeof(note));
+	return sf_elf_build_id(page, (uintptr_t)page, &id, 32);
+}
+
+START_TEST(notes_are_read_only_where_something_was_loaded)
+{
+	static const struct {
+		uintptr_t at;
+		size_t size;
+		unsigned int length, flags;
+	} rows[] = {
+		{4096 - 20, 20, 4, PF_R}, {4096 - 20, 21, 0, PF_R},  {4096 - 20, SIZE_MAX, 0, PF_R},
+		{4096, 20, 0, PF_R},      {1ull << 40, 20, 0, PF_R}, {0ull - 4096, 20, 0, PF_R},
+		{4096 - 20, 20, 0, PF_X},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		ck_assert_uint_eq(id_of_note(rows[i].at, rows[i].size, rows[i].flags),
+				  rows[i].length);
+}
+END_TEST
+
 START_TEST(objects_without_a_gnu_hash_table_have_no_symbols)
 {
 	static const uint32_t empty[8];
@@ -325,5 +364,6 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, soname_and_flags_of_real_objects);
 	tcase_add_test(tests, needed_objects_in_their_order);
 	tcase_add_test(tests, dynamic_sections_made_by_hand);
+	tcase_add_test(tests, notes_are_read_only_where_something_was_loaded);
 	tcase_add_test(tests, objects_without_a_gnu_hash_table_have_no_symbols);
 }
