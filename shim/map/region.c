@@ -51,17 +51,25 @@ sf_region_find(const struct link_map *map)
 	return NULL;
 }
 
-/* ---- memory of a region ---- */
+/*
+ * ---- memory of a region ----
+ *
+ * Forgotten before it is given back: a fork of another thread may fall between the two, and the child
+ * would give back once more what may be somebody else's by then.
+ */
 
 static void
 drop_building_locked(struct sf_region *r)
 {
+	struct sf_building *building = r->building;
+
 	for (int i = 0; i < BUILDINGS; i++)
 		if (buildings[i] == r)
 			buildings[i] = NULL;
-	if (r->building != NULL)
-		sf_sys_unmap(r->building, r->building_size);
-	r->building = NULL;
+	sf_store_ptr(&r->building, NULL);
+	sf_fence_store(); /* pairs with fork */
+	if (building != NULL)
+		sf_sys_unmap(building, r->building_size);
 	r->misses = 0;
 }
 
@@ -69,14 +77,17 @@ drop_building_locked(struct sf_region *r)
 static void
 clear_locked(struct sf_region *r)
 {
+	void *extent = r->extent;
+
 	drop_building_locked(r);
-	if (r->extent == NULL)
+	if (extent == NULL)
 		return;
 	if (r->ready)
 		sf_count(SF_INDEX_FREE);
 	sf_store_8(&r->ready, 0);
-	sf_arena_give_locked(r->extent, r->extent_size);
-	r->extent = NULL;
+	sf_store_ptr(&r->extent, NULL);
+	sf_fence_store(); /* pairs with fork */
+	sf_arena_give_locked(extent, r->extent_size);
 }
 
 static void
@@ -276,12 +287,15 @@ slice_locked(struct sf_region *r)
 {
 	uint32_t steps = r->nsymbols / 4;
 
-	if (r->building == NULL && !start_building_locked(r))
-		return;
 	steps = steps < STEPS_LEAST ? STEPS_LEAST : steps > STEPS_MOST ? STEPS_MOST : steps;
+	sf_store_ptr(&advancing, r);
+	sf_fence_store(); /* pairs with fork: a child finds no building that is half begun */
+	if (r->building == NULL && !start_building_locked(r)) {
+		sf_store_ptr(&advancing, NULL);
+		return;
+	}
 	r->turn = ++turns;
 	sf_count(SF_INDEX_SLICE);
-	advancing = r;
 	switch (sf_building_slice(r->building, steps)) {
 	case SF_BUILDING_MORE:
 		break;
@@ -295,7 +309,8 @@ slice_locked(struct sf_region *r)
 		refuse_locked(r);
 		break;
 	}
-	advancing = NULL;
+	sf_fence_store(); /* pairs with fork */
+	sf_store_ptr(&advancing, NULL);
 }
 
 /* ---- a miss ---- */

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// region.c: what a child inherits when a fork falls between two steps of another thread's build.
+#include "unit.h"
+
+#include "base/sys.h"
+#include "libc/next.h"
+#include "map/arena.h"
+#include "map/object.h"
+#include "map/spans.h"
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const char unit_name[] = "region";
+
+static void forking_unmap(void *p, size_t size);
+static void forking_give(void *p, size_t size);
+static struct sf_building *forking_start(void *memory, const struct sf_symbols *s, uintptr_t bias,
+					 uintptr_t start, uintptr_t end);
+
+#define sf_sys_unmap         forking_unmap
+#define sf_arena_give_locked forking_give
+#define sf_building_start    forking_start
+#include "map/region.c"
+#undef sf_sys_unmap
+#undef sf_arena_give_locked
+#undef sf_building_start
+
+static struct sf_region *region;
+static const void *gone; /* given back just before the fork */
+static bool is_child;
+static int forks;
+
+/* The child's handler has run: nothing half done is left, nothing is given back twice. */
+static int
+what_is_left(void)
+{
+	if (region->building != NULL && region->building == (const void *)gone)
+		return 1;
+	if (region->extent != NULL && region->extent == gone)
+		return 2;
+	for (int i = 0; i < BUILDINGS; i++)
+		if (buildings[i] == region && region->building == NULL)
+			return 3;
+	return gone == NULL && region->building != NULL ? 4 : 0;
+}
+
+static void
+fork_with(const void *given)
+{
+	pid_t pid;
+	int status;
+
+	gone = given;
+	forks++;
+	pid = fork();
+	if (pid == 0) {
+		is_child = true;
+		sf_region_forked();
+		_exit(what_is_left());
+	}
+	ck_assert(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 0);
+}
+
+static void
+forking_unmap(void *p, size_t size)
+{
+	if (is_child && p == gone)
+		_exit(10);
+	sf_sys_unmap(p, size);
+	if (!is_child)
+		fork_with(p);
+}
+
+static void
+forking_give(void *p, size_t size)
+{
+	if (is_child && p == gone)
+		_exit(11);
+	sf_arena_give_locked(p, size);
+	if (!is_child)
+		fork_with(p);
+}
+
+static struct sf_building *
+forking_start(void *memory, const struct sf_symbols *s, uintptr_t bias, uintptr_t start,
+	      uintptr_t end)
+{
+	fork_with(NULL);
+	return sf_building_start(memory, s, bias, start, end);
+}
+
+START_TEST(a_fork_between_two_steps)
+{
+	struct link_map *libc;
+
+	ck_assert(sf_next_boot() && sf_object_init(sf_next.main, sf_next.tail));
+	ck_assert(sf_region_init(1024, false));
+	libc = sf_next.libc;
+	sf_region_miss((const void *)strtol);
+	region = sf_region_find(libc);
+	ck_assert(region != NULL && region->permanent && !region->refused);
+	for (int i = 0; i < 1000 && !region->ready; i++)
+		ck_assert_int_eq(sf_region_miss((const void *)strtol), SF_MISS_COLD);
+	ck_assert(region->ready);
+	ck_assert_int_eq(forks, 2); /* before its first step, and with its memory given back */
+	ck_assert(region->building == NULL && region->extent != NULL);
+	end_life(region);
+	clear_locked(region);
+	ck_assert_int_eq(forks, 3);
+	ck_assert(region->extent == NULL);
+}
+END_TEST
+
+void
+unit_tests(TCase *tests)
+{
+	tcase_add_test(tests, a_fork_between_two_steps);
+}
