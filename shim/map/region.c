@@ -133,7 +133,8 @@ moved(bool settled)
 				continue;
 			end_life(r);
 			locked = locked || sf_lock_try(&lock);
-			if (locked)
+			/* Whoever had the lock may have begun another life there, of an object that stays. */
+			if (locked && !SF_REGION_ALIVE(r->life))
 				clear_locked(r);
 		}
 	}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// region.c: what a child inherits when a fork falls between two steps of another thread's build.
+// region.c: what comes between two steps of a thread at work: a fork, or another thread's new life.
 #include "unit.h"
 
+#include "base/lock.h"
 #include "base/sys.h"
 #include "libc/next.h"
 #include "map/arena.h"
@@ -18,10 +19,14 @@ static void forking_give(void *p, size_t size);
 static struct sf_building *forking_start(void *memory, const struct sf_symbols *s, uintptr_t bias,
 					 uintptr_t start, uintptr_t end);
 
+static bool slow_try(struct sf_lock *l);
+
+#define sf_lock_try          slow_try
 #define sf_sys_unmap         forking_unmap
 #define sf_arena_give_locked forking_give
 #define sf_building_start    forking_start
 #include "map/region.c"
+#undef sf_lock_try
 #undef sf_sys_unmap
 #undef sf_arena_give_locked
 #undef sf_building_start
@@ -91,6 +96,58 @@ forking_start(void *memory, const struct sf_symbols *s, uintptr_t bias, uintptr_
 	return sf_building_start(memory, s, bias, start, end);
 }
 
+static struct sf_region *given_away; /* before the lock is had */
+
+static bool
+slow_try(struct sf_lock *l)
+{
+	struct dl_find_object found;
+
+	if (given_away != NULL) {
+		ck_assert(sf_lock_try(l));
+		_dl_find_object((void *)(uintptr_t)strtol, &found);
+		begin_life_locked(given_away, &found, true);
+		given_away->extent = sf_arena_take_locked(4096);
+		given_away->extent_size = 4096;
+		given_away->ready = 1;
+		sf_lock_release(l);
+	}
+	return sf_lock_try(l);
+}
+
+static int
+finds_nothing(void *address, struct dl_find_object *found)
+{
+	(void)address;
+	(void)found;
+	return -1;
+}
+
+START_TEST(a_place_given_away_while_its_last_life_ended)
+{
+	uint32_t life;
+
+	ck_assert(sf_next_boot() && sf_object_init(sf_next.main, sf_next.tail));
+	ck_assert(sf_region_init(1024, false));
+	sf_region_miss((const void *)strtol);
+	region = sf_region_find(sf_next.libc);
+	life = region->life; /* 1, or 3 of region 0 */
+	ck_assert(SF_REGION_ALIVE(life));
+	mortal[(region - sf_regions) / 64] |= 1ull << (region - sf_regions) % 64;
+	sf_next.find_object = finds_nothing;
+	is_child = true; /* no forks here */
+	given_away = region;
+	moved(true);
+	ck_assert_uint_eq(region->life, life + 2);
+	ck_assert(region->ready && region->extent != NULL);
+	given_away = NULL;
+	mortal[(region - sf_regions) / 64] |= 1ull << (region - sf_regions) % 64;
+	moved(true);
+	ck_assert_uint_eq(region->life, life + 3);
+	ck_assert(!region->ready && region->extent == NULL);
+}
+END_TEST
+
 START_TEST(a_fork_between_two_steps)
 {
 	struct link_map *libc;
@@ -116,5 +173,6 @@ END_TEST
 void
 unit_tests(TCase *tests)
 {
+	tcase_add_test(tests, a_place_given_away_while_its_last_life_ended);
 	tcase_add_test(tests, a_fork_between_two_steps);
 }
