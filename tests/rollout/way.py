@@ -27,7 +27,7 @@ class Service:
         env.update(LD_PRELOAD=library or LIBRARY, SYMFAST_STATS='1', **settings)
         self.wants_segment = segment
         self.directory = settings.get('SYMFAST_SHM_DIR', '/dev/shm')
-        self.process = subprocess.Popen([SERVICE, PLUGIN, str(threads)], env=env, text=True,
+        self.process = subprocess.Popen([SERVICE, PLUGIN, str(threads)], env=env, text=True, errors='replace',
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE)
 
@@ -227,6 +227,22 @@ def retry():
         until(lambda: s.segment['breaker'] == CLOSED)
 
 
+def scribbled():
+    """Whatever another process of the user writes into the segment, the host goes on and is answered right."""
+    settings = {'SYMFAST_SAMPLE': '1/64', 'SYMFAST_SITES': '1/256', 'SYMFAST_BREAKER_RETRY_S': '1'}
+    for word in (ON, OBSERVE, VERIFY):
+        with Service(SYMFAST='on', **settings) as s:
+            until(lambda: s.segment.counter('dlsym.hit') > 1000)
+            for fill in (b'\xff', b'A', b'\x01', None, b'\0', b'\xff'):
+                for at in range(0, len(s.segment.map), 4096):
+                    s.segment.map[at:at + 4096] = os.urandom(4096) if fill is None else fill * 4096
+                    s.segment['word'] = word
+                time.sleep(0.03)
+            s.process.stdin.write('f')
+            s.process.stdin.flush()
+            demand(s.process.stdout.readline().split()[2:] == ['20000', '0'], 'the child')
+
+
 def killfile():
     """The file puts it out within a second, and its removal on again; what ctl says in between stands."""
     with tempfile.TemporaryDirectory() as folder:
@@ -290,7 +306,7 @@ def nowhere():
         demand(re.search(r'dlsym.hit [1-9]', s.err), s.err)
 
 
-STEPS = (observe, verify, live, sampled, checked, arms, sites, canary, breaker, retry, killfile, forks, crash, nowhere)
+STEPS = (observe, verify, live, sampled, checked, arms, sites, canary, breaker, retry, scribbled, killfile, forks, crash, nowhere)
 
 
 def main():
