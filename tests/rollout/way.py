@@ -109,7 +109,7 @@ def live():
                               (VERIFY, 'bypass.verify'), (999, 'bypass.off')):
             s.segment.set(word)
             time.sleep(0.01)
-            demand(s.grows(*HITS) == 0, f'word {word}: still answered from the map')
+            until(lambda: s.grows(*HITS) == 0)
             demand(s.grows(counter) > 100, f'word {word}: not counted as {counter}')
             s.segment.set(ON)
             time.sleep(0.01)
@@ -252,13 +252,13 @@ def killfile():
             for _ in range(2):
                 open(path, 'w').close()
                 began = time.monotonic()
-                until(lambda: s.segment['word'] == OFF, 1)
+                until(lambda: s.segment['word'] == OFF)
                 demand(s.segment['reason'] == BY_FILE and s.segment['kill_file_seen'], 'reason')
                 print(f'    seen after {time.monotonic() - began:.2f} s')
-                time.sleep(0.01)
-                demand(s.grows(*HITS) == 0, 'still answered from the map')
+                # A thread that lost the processor within a hit may count it yet, once.
+                until(lambda: s.grows(*HITS) == 0)
                 os.unlink(path)
-                until(lambda: s.segment['word'] == ON, 1)
+                until(lambda: s.segment['word'] == ON)
             s.segment.set(OBSERVE)
             time.sleep(0.5)
             demand(s.segment['word'] == OBSERVE, 'the file decided where there was none')
