@@ -9,7 +9,6 @@
 #include <pthread.h>
 
 #define OWN_MISSES_MAX     (SF_BEAT / 8)
-#define OWN_AGAIN          64 /* beats after an own table was given up */
 #define TSD_KEYS_INLINE    32
 #define KEEP_CREDIT        1024
 #define KEEP_PROOF         64
@@ -233,7 +232,8 @@ beat(struct sf_thread *t)
 {
 	t->own_misses = 0;
 	t->beats++;
-	if (own_sets == 0 || t->cells != sf_table.cells || (int32_t)t->beats < 1 || t->starting)
+	if (own_sets == 0 || t->cells != sf_table.cells || (int32_t)t->beats < SF_BEATS_HOT ||
+	    t->starting)
 		return;
 	t->starting = 1;
 	if (t->block->table == NULL)
@@ -265,7 +265,7 @@ sf_thread_own_miss(struct sf_thread *t)
 	if (++t->own_misses <= OWN_MISSES_MAX)
 		return;
 	t->cells = sf_table.cells;
-	t->beats = (uint32_t)-OWN_AGAIN;
+	t->beats = 0;
 	sf_count_for(t, SF_THREAD_SHARED);
 }
 

@@ -56,7 +56,7 @@ struct sf_thread {
 	const struct sf_object *caller;
 	/* Cold. */
 	struct sf_cell *cells_due; /* what the thread gets back */
-	uint32_t beats;            /* times SF_BEAT hits were made; below 1: no own table for now */
+	uint32_t beats;            /* times SF_BEAT hits were made with the shared table */
 	uint32_t own_misses;       /* of the own table since the last beat */
 	uint32_t firsts;           /* first sightings since the last hit by content */
 	uint32_t keep_credit;      /* hints that may still be written without proof of use */
@@ -105,6 +105,11 @@ sf_thread_wants_hint(struct sf_thread *t)
  * pays for.
  */
 #define SF_BEAT 4096
+/*
+ * So many times make it hot. A table of its own costs a mapping and nine page faults, which threads in
+ * their hundreds wait for behind each other: only who lives long may have one.
+ */
+#define SF_BEATS_HOT 64
 void sf_thread_beat(struct sf_thread *t, uint64_t n);
 /* What is due for this look-up; gives the thread its table back. */
 enum sf_due { SF_DUE_NOTHING, SF_DUE_TIME = 1, SF_DUE_CHECK = 2 };

@@ -58,10 +58,12 @@ START_TEST(a_signal_in_the_middle_of_attach_does_without)
 }
 END_TEST
 
+#define HOT (SF_BEATS_HOT * SF_BEAT)
+
 static unsigned int
 hits_until_promoted(void)
 {
-	for (unsigned int n = 1; n <= 3 * SF_BEAT; n++) {
+	for (unsigned int n = 1; n <= 3 * HOT; n++) {
 		if (sf_thread_hit(&sf_thread, SF_DLSYM_HIT))
 			sf_thread_beat(&sf_thread, SF_BEAT);
 		if (sf_thread.cells != sf_table.cells)
@@ -86,7 +88,7 @@ START_TEST(hot_threads_get_a_table_within_the_limit)
 
 			start(rows[i].kib);
 			ck_assert(sf_thread_attach(&sf_thread));
-			ck_assert_uint_eq(hits_until_promoted(), SF_BEAT);
+			ck_assert_uint_eq(hits_until_promoted(), HOT);
 			bytes = sf_cell_mask(sf_thread.cells) +
 				SF_CELL_WAYS * sizeof(struct sf_cell);
 			_exit(bytes >= 4096 && bytes <= rows[i].most &&
@@ -108,7 +110,7 @@ START_TEST(a_table_that_holds_too_little_is_given_up)
 
 	start(64);
 	ck_assert(sf_thread_attach(&sf_thread));
-	ck_assert_uint_eq(hits_until_promoted(), SF_BEAT);
+	ck_assert_uint_eq(hits_until_promoted(), HOT);
 	/* Some misses between two beats are how a table is filled. */
 	for (int i = 0; i < 10; i++) {
 		for (int k = 0; k < 400; k++)
@@ -177,7 +179,7 @@ START_TEST(a_dead_threads_block_and_table_serve_the_next)
 		ck_assert_ptr_eq(v.table, first.table);
 	}
 	/* What the dead counted stays counted. */
-	ck_assert_uint_ge(sf_counters_sum(SF_DLSYM_HIT), 100 * SF_BEAT);
+	ck_assert_uint_ge(sf_counters_sum(SF_DLSYM_HIT), 100 * HOT);
 }
 END_TEST
 

@@ -96,6 +96,7 @@ read_and_learn(void *arg)
 	unsigned int x = (unsigned int)(count - hits) * 7919 + 1;
 
 	sf_thread_attach(&sf_thread);
+	sf_thread.beats = SF_BEATS_HOT; /* a table of its own at the first beat */
 	for (int i = 0; i < ROUNDS; i++) {
 		x = x * 1103515245 + 12345;
 		look_up((x >> 8) % HANDLES, (x >> 16) % NAMES, count);
