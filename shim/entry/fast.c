@@ -244,10 +244,6 @@ strange_dlsym(void *handle, const char *name)
 		return sf_full_dlsym(handle, name);
 	if (t->block == NULL || sf_unreadable(name) || name[0] == 'd')
 		return miss_dlsym(handle, name);
-	if (handle == RTLD_NEXT) {
-		passed(t, handle, SF_BYPASS_NEXT);
-		return sf_next.dlsym(handle, name);
-	}
 	if (t->cells != sf_table.cells || t->close_depth > 0)
 		return miss_dlsym(handle, name);
 	if (sf_flood_sample(t)) {
@@ -301,6 +297,19 @@ sampled_dlsym(void *handle, const char *name)
 	return sf_ask_sampled(handle, name, value, due, from);
 }
 
+/* Depends on the caller, so libc has to be asked: one jump away. */
+static SF_NOINLINE void *
+next_dlsym(void *handle, const char *name)
+{
+	struct sf_thread *t = &sf_thread;
+
+	/* The wrapped names, which all begin so, are looked at more closely. */
+	if (t->block == NULL || t->stock || sf_unreadable(name) || name[0] == 'd')
+		return sf_full_dlsym(handle, name);
+	passed(t, handle, SF_BYPASS_NEXT);
+	return sf_next.dlsym(handle, name);
+}
+
 SF_EXPORT void *
 dlsym(void *restrict handle, const char *restrict name)
 {
@@ -308,8 +317,10 @@ dlsym(void *restrict handle, const char *restrict name)
 
 	if (sf_unlikely(sf_word != SF_WORD_ON))
 		return sf_full_dlsym(handle, name);
-	if (sf_likely(handle != RTLD_DEFAULT))
+	if (sf_likely((uintptr_t)handle + 1 > 1)) /* neither of the two special handles */
 		return probe(t, handle, name, SF_DLSYM_HIT);
+	if (handle == RTLD_NEXT)
+		return next_dlsym(handle, name);
 	if (!sf_object_is_caller(t->caller, __builtin_return_address(0)))
 		return sf_full_dlsym(handle, name);
 	return probe(t, RTLD_DEFAULT, name, SF_DEFAULT_HIT);
