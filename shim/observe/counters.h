@@ -13,17 +13,17 @@
 
 /* X(identifier, "name", "meaning") */
 #define SF_COUNTERS(X)                                                                             \
-	X(DLSYM_HIT, "dlsym.hit", "answered from a hint table")                                    \
+	X(DLSYM_HIT, "dlsym.hit", "answered from a cell or slot")                                  \
 	X(DLSYM_SHARED, "dlsym.shared", "answered from the shared map, by content")                \
 	X(DLSYM_NEGATIVE, "dlsym.negative", "answered NULL, with the error libc would give")       \
 	X(DLSYM_LEARN, "dlsym.learn", "asked of libc by the shim, kept if proved")                 \
 	X(DLSYM_PASS, "dlsym.pass", "passed through to libc")                                      \
-	X(DEFAULT_HIT, "default.hit", "RTLD_DEFAULT answered from a hint table")                   \
+	X(DEFAULT_HIT, "default.hit", "RTLD_DEFAULT answered from a cell or slot")                 \
 	X(DEFAULT_SHARED, "default.shared", "RTLD_DEFAULT answered from the shared map")           \
 	X(DEFAULT_NEGATIVE, "default.negative", "RTLD_DEFAULT answered NULL")                      \
 	X(DEFAULT_LEARN, "default.learn", "RTLD_DEFAULT asked of libc by the shim")                \
 	X(DEFAULT_PASS, "default.pass", "RTLD_DEFAULT passed through to libc")                     \
-	X(DLVSYM_HIT, "dlvsym.hit", "answered from a hint table")                                  \
+	X(DLVSYM_HIT, "dlvsym.hit", "answered from a cell or slot")                                \
 	X(DLVSYM_SHARED, "dlvsym.shared", "answered from the shared map, by content")              \
 	X(DLVSYM_NEGATIVE, "dlvsym.negative", "answered NULL, with the error libc would give")     \
 	X(DLVSYM_LEARN, "dlvsym.learn", "asked of libc by the shim, kept if proved")               \
@@ -100,8 +100,8 @@
 	X(SCOPE_CHANGE, "scope.change", "RTLD_GLOBAL loads: global negatives are void")            \
 	X(RAW_HANDOUT, "raw.handout", "libc's own functions handed to the host")                   \
 	X(THREAD_BLOCK, "thread.block", "thread blocks handed out")                                \
-	X(THREAD_TABLE, "thread.table", "hint tables given to threads that proved hot")            \
-	X(THREAD_SHARED, "thread.shared", "own hint tables given up: they held too little")
+	X(THREAD_TABLE, "thread.table", "tables of cells given to threads that proved hot")        \
+	X(THREAD_SHARED, "thread.shared", "own tables given up: they held too little")
 
 enum sf_counter {
 #define X(id, name, text) SF_##id,
