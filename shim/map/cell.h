@@ -27,7 +27,7 @@ struct sf_cell {
 	uint32_t tag;  /* low half of the name's address: whoever has the same has its alignment */
 	uint16_t care; /* bytes of the first block that belong to the name, its NUL included */
 	uint16_t skip; /* bytes of the second block that do not; bit 0 clear: there is a second */
-	void *value;   /* if it is no value: the life, and in the top byte why (SF_CELL_WHY) */
+	void *value;   /* if it is no value: the life, and in the top byte why */
 	const struct sf_object *life; /* its `handle` is the question's; or &sf_cell_no_value */
 	unsigned char blocks[SF_CELL_ROOM];
 };

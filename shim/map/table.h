@@ -286,7 +286,7 @@ sf_table_value_short(uintptr_t handle, const struct sf_short *name, uint64_t has
 }
 
 /*
- * Answers by the name's address, from any hint table. On a miss r->entry is SF_HINT_UNKNOWN where
+ * Answers by the name's address, from a table of slots. On a miss r->entry is SF_HINT_UNKNOWN where
  * nothing is noted for this address, 0 where it is noted as one whose names change.
  */
 SF_INLINE bool
