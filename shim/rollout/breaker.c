@@ -27,25 +27,26 @@ now_ns(int clock)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* Several threads may find out at once: whoever takes the word away opens it, and counts that. */
 static void
 open_it(void)
 {
 	struct symfast_shm_control *c = &sf_control;
 	uint32_t word = sf_load_32(&c->word);
 
-	if (word == SF_WORD_OFF)
+	if (word == SF_WORD_OFF || !sf_cas_32(&c->word, word, SF_WORD_OFF))
 		return;
 	if (sf_load_32(&c->breaker) != SYMFAST_SHM_BREAKER_HALF)
 		sf_store_32(&before, word);
 	sf_segment_set_word(SF_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
+	if (sf_settings.breaker_retry_s != 0)
+		sf_store_64(&retry_at,
+			    now_ns(CLOCK_MONOTONIC) + sf_settings.breaker_retry_s * 1000000000ull);
 	sf_store_32(&c->breaker, SYMFAST_SHM_BREAKER_OPEN);
 	sf_faa_32(&c->breaker_trips, 1);
 	sf_count(SF_BREAKER_TRIP);
-	if (sf_settings.breaker_retry_s == 0)
-		return;
-	sf_store_64(&retry_at,
-		    now_ns(CLOCK_MONOTONIC) + sf_settings.breaker_retry_s * 1000000000ull);
-	sf_store_8(&sf_breaker_waiting, 1);
+	if (sf_settings.breaker_retry_s != 0)
+		sf_store_8(&sf_breaker_waiting, 1);
 }
 
 /* Where an answer lies, without telling an address: object and offset from its load bias. */
@@ -116,8 +117,10 @@ sf_breaker_same(void)
 	if (sf_faa_32(&trial, 1) + 1 != SF_BREAKER_TRIAL)
 		return;
 	sf_store_32(&in_a_row, 0);
-	sf_store_32(&c->breaker, SYMFAST_SHM_BREAKER_CLOSED);
-	sf_segment_set_word(sf_load_32(&before), SYMFAST_SHM_BY_BREAKER);
+	/* Another thread's mismatch at this moment wins: it takes the word, or has made it open. */
+	if (sf_cas_32(&c->breaker, SYMFAST_SHM_BREAKER_HALF, SYMFAST_SHM_BREAKER_CLOSED) &&
+	    sf_cas_32(&c->word, SF_WORD_VERIFY, sf_load_32(&before)))
+		sf_segment_set_word(sf_load_32(&before), SYMFAST_SHM_BY_BREAKER);
 }
 
 void
@@ -150,7 +153,8 @@ sf_breaker_poll(void)
 	/* Whoever set the word since then knows better. */
 	if (sf_load_32(&c->word) != SF_WORD_OFF || sf_load_32(&c->reason) != SYMFAST_SHM_BY_BREAKER)
 		return;
+	if (!sf_cas_32(&c->breaker, SYMFAST_SHM_BREAKER_OPEN, SYMFAST_SHM_BREAKER_HALF))
+		return;
 	sf_store_32(&trial, 0);
-	sf_store_32(&c->breaker, SYMFAST_SHM_BREAKER_HALF);
 	sf_segment_set_word(SF_WORD_VERIFY, SYMFAST_SHM_BY_BREAKER);
 }

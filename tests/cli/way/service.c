@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // service.c: the C service of the whole way: answers "NAME\n" by what the plugin's function NAME
-// returns, or "none". Each request opens the plugin, looks up, calls, closes.
+// returns, or "none". Each request opens the plugin, looks up, calls, closes; one handle stays open,
+// or how often the plugin goes and what is known of it with it would depend on how requests overlap.
 //
 // service SOCKET PLUGIN      a thread per connection, until it is told to end by SIGTERM
 #include <dlfcn.h>
@@ -61,6 +62,8 @@ main(int argc, char **argv)
 	if (argc != 3)
 		return EXIT_FAILURE;
 	plugin = argv[2];
+	if (dlopen(plugin, RTLD_NOW) == NULL)
+		return EXIT_FAILURE;
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", argv[1]);
 	if (bind(server, (struct sockaddr *)&address, sizeof(address)) != 0 ||
 	    listen(server, 64) != 0)
