@@ -13,6 +13,7 @@
 
 #define REGIONS      (SF_REGION_WAYS * SF_REGION_SETS)
 #define MISSES_COLD  8 /* before the first slice: most objects are asked about once or twice */
+#define SLICE_SHARE  4 /* a slice has this part of the steps of libc's scan */
 #define STEPS_LEAST  64
 #define STEPS_MOST   32768 /* a hold of about a third of a millisecond */
 #define BUILDINGS    4     /* at once */
@@ -233,7 +234,7 @@ begin_life_locked(struct sf_region *r, const struct dl_find_object *found, bool 
 
 /* ---- building ---- */
 
-static bool
+static void
 start_building_locked(struct sf_region *r)
 {
 	struct sf_region **place = NULL;
@@ -244,19 +245,18 @@ start_building_locked(struct sf_region *r)
 		if (buildings[i] == NULL || turns - buildings[i]->turn > TURNS_IDLE)
 			place = &buildings[i];
 	if (place == NULL)
-		return false;
+		return;
 	if (*place != NULL)
 		clear_locked(*place);
 	sf_elf_open(&e, r->bias, r->map->l_ld);
 	if (!sf_symbols_open(&symbols, &e))
-		return false;
+		return;
 	r->building_size = sf_building_size(&symbols);
 	r->building = sf_sys_map(r->building_size);
 	if (r->building == NULL)
-		return false;
+		return;
 	sf_building_start(r->building, &symbols, r->bias, r->start, r->start + r->size);
 	*place = r;
-	return true;
 }
 
 static void
@@ -282,21 +282,12 @@ finish_locked(struct sf_region *r)
 	sf_count(SF_INDEX_BUILD);
 }
 
-/* A quarter of what libc's scan looks at: fresh memory costs as much again. */
 static void
-slice_locked(struct sf_region *r)
+go_on_locked(struct sf_region *r)
 {
-	uint32_t steps = r->nsymbols / 4;
+	uint32_t steps = r->nsymbols / SLICE_SHARE;
 
 	steps = steps < STEPS_LEAST ? STEPS_LEAST : steps > STEPS_MOST ? STEPS_MOST : steps;
-	sf_store_ptr(&advancing, r);
-	sf_fence_store(); /* pairs with fork: a child finds no building that is half begun */
-	if (r->building == NULL && !start_building_locked(r)) {
-		sf_store_ptr(&advancing, NULL);
-		return;
-	}
-	r->turn = ++turns;
-	sf_count(SF_INDEX_SLICE);
 	switch (sf_building_slice(r->building, steps)) {
 	case SF_BUILDING_MORE:
 		break;
@@ -310,6 +301,20 @@ slice_locked(struct sf_region *r)
 		refuse_locked(r);
 		break;
 	}
+}
+
+/* Mapping the working memory is a slice of its own. */
+static void
+slice_locked(struct sf_region *r)
+{
+	sf_store_ptr(&advancing, r);
+	sf_fence_store(); /* pairs with fork: a child finds no building that is half begun */
+	sf_count(SF_INDEX_SLICE);
+	r->turn = ++turns;
+	if (r->building != NULL)
+		go_on_locked(r);
+	else
+		start_building_locked(r);
 	sf_fence_store(); /* pairs with fork */
 	sf_store_ptr(&advancing, NULL);
 }

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // spans.c: see spans.h.
 //
-// Phases: collect (libc's walk), three stable radix passes by start (Knuth 5.2.5; stability keeps
-// libc's order among equal starts), measure and write (the same sweep twice), fill the buckets.
+// Phases: collect (libc's walk), stable radix passes by start (Knuth 5.2.5; stability keeps libc's
+// order among equal starts), measure and write (the same sweep twice), fill the buckets.
+//
+// The first touch of a page of memory costs as much as some 200 steps. So each page is touched where the
+// work on it is sequential, and those steps count for more; the scattering passes meet none.
 #include "spans.h"
 
-#define DIGIT_BITS 11
-#define DIGITS     3
+#define DIGIT_BITS 8
+#define DIGITS     4
 #define RADIX      (1u << DIGIT_BITS)
 #define LINEAR     8 /* spans looked at one by one before halving */
+#define ITEM_NEW   2 /* more steps for an item or span: its share of two new pages */
 
 /* ---- look-up ---- */
 
@@ -116,6 +120,12 @@ sf_building_start(void *memory, const struct sf_symbols *s, uintptr_t bias, uint
 	return b;
 }
 
+static void
+spend(uint32_t *steps, uint32_t n)
+{
+	*steps -= n < *steps ? n : *steps;
+}
+
 /*
  * One symbol: false if it cannot be indexed. Covered are start to start + size, or the start alone;
  * sums that run over the end of the address space are libc's affair.
@@ -138,6 +148,7 @@ add_item(struct sf_building *b, uint32_t number)
 	item->end = (uint32_t)((last < b->end ? last : b->end) - b->start);
 	item->name = sym->st_name;
 	item->symbol = number;
+	b->spare[b->n].symbol = 0; /* where the first pass will scatter to */
 	for (int d = 0; d < DIGITS; d++)
 		b->places[d][item->start >> d * DIGIT_BITS & (RADIX - 1)]++;
 	b->n++;
@@ -149,18 +160,18 @@ collect(struct sf_building *b, uint32_t *steps)
 {
 	uint32_t number;
 
-	while ((*steps)-- > 0) {
+	while (*steps > 0) {
 		enum sf_symbols_step step = sf_symbols_step(&b->symbols, &b->walk, &number);
 
+		if (step == SF_SYMBOLS_END) {
+			b->phase = SORT;
+			b->digit = b->at = 0;
+			break;
+		}
 		if (step == SF_SYMBOLS_ONE && !add_item(b, number))
 			return SF_BUILDING_REFUSED;
-		if (step != SF_SYMBOLS_END)
-			continue;
-		b->phase = SORT;
-		b->digit = b->at = 0;
-		return SF_BUILDING_MORE;
+		spend(steps, step == SF_SYMBOLS_ONE ? 1 + ITEM_NEW : 1);
 	}
-	*steps = 0;
 	return SF_BUILDING_MORE;
 }
 
@@ -302,7 +313,7 @@ sweep(struct sf_building *b, uint32_t *steps)
 
 		sweep_to(b, b->items[b->at].start);
 		done = open_group(b);
-		*steps -= done < *steps ? done : *steps;
+		spend(steps, b->phase == WRITE ? done * (1 + ITEM_NEW) : done);
 	}
 	if (b->at < b->n)
 		return SF_BUILDING_MORE;
@@ -365,7 +376,10 @@ sf_building_place(struct sf_building *b, void *memory)
 	start_sweep(b, WRITE);
 }
 
-/* Bucket by bucket: `cur` is the next to fill, `at` the span it may begin with. */
+/*
+ * Bucket by bucket: `cur` is the next to fill, `at` the span it may begin with. DONE is said by the next
+ * slice, which is left with giving the working memory back.
+ */
 static enum sf_building_state
 fill_buckets(struct sf_building *b, uint32_t *steps)
 {
@@ -382,7 +396,8 @@ fill_buckets(struct sf_building *b, uint32_t *steps)
 		return SF_BUILDING_MORE;
 	b->buckets[b->cur] = b->nspans;
 	b->phase = DONE;
-	return SF_BUILDING_DONE;
+	*steps = 0;
+	return SF_BUILDING_MORE;
 }
 
 enum sf_building_state

@@ -127,8 +127,7 @@ def addresses(place):
         yield case('first', 64, 1, ('scan', 'worst', 'sum'))
         if name in ('libc', 'llvm'):
             yield case('trace', 1024, 1, CALL)
-        if name == 'libc':
-            yield case('dladdr', 1024, 64, CROWD)
+        yield case('dladdr', 1024, 64, CROWD + FINE)
 
 
 def walks(place):

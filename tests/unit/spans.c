@@ -7,15 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 const char unit_name[] = "spans";
 
 #define SYMBOLS 400
+#define MANY    20000
 #define BIAS    0x700000000000ull
 #define RANGE   4096u
 
-static ElfW(Sym) symtab[SYMBOLS];
-static uint32_t gnu[4 + 2 + 64 + SYMBOLS];
+static ElfW(Sym) symtab[MANY];
+static uint32_t gnu[4 + 2 + 64 + MANY];
 static struct sf_symbols symbols;
 static struct sf_elf elf;
 
@@ -259,6 +261,81 @@ START_TEST(memory_per_symbol)
 }
 END_TEST
 
+/* ---- what one slice costs ---- */
+
+static void *
+untouched(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert(p != MAP_FAILED);
+	madvise(p, size, MADV_NOHUGEPAGE);
+	return p;
+}
+
+static unsigned int
+touched(void *p, size_t size)
+{
+	unsigned char there[1024];
+	unsigned int n = 0;
+
+	if (p == NULL)
+		return 0;
+	ck_assert(size <= sizeof(there) * 4096 && mincore(p, size, there) == 0);
+	for (size_t i = 0; i < (size + 4095) / 4096; i++)
+		n += there[i] & 1;
+	return n;
+}
+
+static void
+make_many(void)
+{
+	make_symbols(1, RANGE);
+	for (unsigned int i = 1; i < MANY; i++)
+		symtab[i] = (ElfW(Sym)){.st_name = 1,
+					.st_value = any(1u << 24),
+					.st_size = 100,
+					.st_shndx = 7,
+					.st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC)};
+	make_tables(MANY, 64, true);
+}
+
+/* The first touch of a page costs as much as some 200 steps: it must not come in crowds. */
+START_TEST(no_slice_meets_many_new_pages)
+{
+	enum { STEPS = MANY / 4 };
+	enum sf_building_state state = SF_BUILDING_MORE;
+	struct sf_building *b;
+	size_t size, index_size = 0;
+	unsigned int before = 0, most = 0, slices = 0;
+	void *memory, *index = NULL;
+
+	make_many();
+	size = sf_building_size(&symbols);
+	memory = untouched(size);
+	b = sf_building_start(memory, &symbols, BIAS, BIAS, BIAS + (1u << 25));
+	before = touched(memory, size);
+	for (; state != SF_BUILDING_DONE; slices++) {
+		unsigned int now;
+
+		ck_assert(state == SF_BUILDING_MORE || state == SF_BUILDING_PLACE);
+		if (state == SF_BUILDING_PLACE) {
+			index_size = sf_building_place_size(b);
+			index = untouched(index_size);
+			sf_building_place(b, index);
+		}
+		state = sf_building_slice(b, STEPS);
+		now = touched(memory, size) + touched(index, index_size);
+		most = now - before > most ? now - before : most;
+		before = now;
+	}
+	ck_assert_msg(most <= STEPS / 200, "%u new pages in one slice", most);
+	ck_assert_msg(before > 200 && slices < 60, "%u pages, %u slices", before, slices);
+	munmap(memory, size);
+	munmap(index, index_size);
+}
+END_TEST
+
 START_TEST(an_arena_is_bounded_and_stays_readable)
 {
 	char *taken[64], *again;
@@ -288,5 +365,6 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, what_cannot_be_indexed_is_refused);
 	tcase_add_test(tests, other_bytes_in_an_index_lead_nowhere_else);
 	tcase_add_test(tests, memory_per_symbol);
+	tcase_add_test(tests, no_slice_meets_many_new_pages);
 	tcase_add_test(tests, an_arena_is_bounded_and_stays_readable);
 }
