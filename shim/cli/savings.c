@@ -49,6 +49,8 @@ savings_add(json_t *document, double cpu_ns)
 
 	if (!(asked > 0) || unit == NULL || strcmp(unit, "ns") != 0)
 		return;
+	/* The counters of a live process are not read at one moment. */
+	repeats = repeats < asked ? repeats : asked;
 	waited = waited < libc ? waited : libc;
 	saved = repeats * ((libc - waited) / asked - HIT_NS);
 	if (!(saved > 0) || (cpu_ns > 0 && saved < cpu_ns * WORTH_SHARE))

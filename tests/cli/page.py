@@ -10,7 +10,8 @@ import sys
 
 import case
 
-SHOT = ['--headless=new', '--no-sandbox', '--disable-gpu', '--hide-scrollbars',
+SHOT = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage',
+        '--hide-scrollbars',
         '--force-device-scale-factor=1', '--host-resolver-rules=MAP * ~NOTFOUND']
 # A frame of phone width around the page, and what lies beyond its edge, written into the title.
 PROBE = '''<!doctype html><title>wait</title><body style="margin:0">

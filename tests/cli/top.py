@@ -19,10 +19,10 @@ def rates(made):
     # 1000 hits and 10 passes every 10 ms or more: sleeps are late, never early.
     case.check('the counting function comes first, with its rates', docs[1]['rates'][0] == row and
                1000 <= row['hits_per_second'] <= 100001 and
-               90 < row['hits_per_second'] / row['passes_per_second'] < 110, docs)
+               50 < row['hits_per_second'] / row['passes_per_second'] < 200, docs)
     still = next(r for r in docs[1]['rates'] if r['function'] == 'dlopen')
     case.check('what does not count has rate 0', still['hits_per_second'] == 0, still)
-    done = made.run('top', '-d', '0.2', '-n', '1', made.pid)
+    done = made.run('top', '-d', '1', '-n', '1', made.pid)
     case.check('lines where there is no terminal', re.search(
         rf'{made.pid} on +dlsym +\d+ +0 +\d+ +99.0 %', done.stdout) and '\x1b' not in done.stdout,
         repr(done.stdout))
@@ -43,20 +43,27 @@ class screen:
     def __init__(self, socket, command, columns, lines):
         self.socket = socket
         self.tmux('-f', '/dev/null', 'new-session', '-d', '-x', str(columns), '-y', str(lines),
-                  f'{command}; echo "left $?"; sleep 60')
+                  f'{command}; echo "left $?"; sleep 600')
 
     def tmux(self, *words):
         return subprocess.run(['tmux', '-S', self.socket, *words], capture_output=True, text=True,
                               env=case.clean_env(TERM='xterm-256color', LC_ALL='C.UTF-8'))
 
-    def wait_for(self, pattern, *more):
+    def wait_for(self, pattern, good=lambda text: True):
+        """What stands there once the pattern does and it is good; after a minute whatever it is."""
         text = ''
-        for _ in range(100):
-            text = self.tmux('capture-pane', '-p', *more).stdout
-            if re.search(pattern, text):
+        for _ in range(600):
+            text = self.tmux('capture-pane', '-p').stdout
+            if re.search(pattern, text) and good(text):
                 break
             time.sleep(0.1)
         return text
+
+
+def small(text):
+    rows = [line for line in text.splitlines() if line]
+    return len(rows) == 4 and all(len(line) <= 60 for line in rows) and \
+        rows[0].startswith('symfast top')
 
 
 def terminal(made, folder):
@@ -72,15 +79,11 @@ def terminal(made, folder):
                    lines[1].split()[:3] == ['pid', 'mode', 'function'] and
                    lines[2].split()[:3] == [str(made.pid), 'on', 'dlsym'], text)
         s.tmux('resize-window', '-x', '60', '-y', '4')
-        time.sleep(0.5)
-        text = s.wait_for(r'dlsym +\d{3,}')
-        rows = [line for line in text.splitlines() if line]
-        case.check('a small window cuts lines and columns', len(rows) == 4 and
-                   all(len(line) <= 60 for line in rows) and rows[0].startswith('symfast top'),
-                   text)
+        text = s.wait_for(r'dlsym +\d{3,}', small)
+        case.check('a small window cuts lines and columns', small(text), text)
         s.tmux('resize-window', '-x', '100', '-y', '12')
         s.tmux('send-keys', 'q')
-        text = s.wait_for('left 0')
+        text = s.wait_for('left 0', lambda text: 'symfast top' not in text)
         case.check('q ends it, and the screen before it is back', 'left 0' in text and
                    'symfast top' not in text, text)
     finally:
@@ -89,7 +92,7 @@ def terminal(made, folder):
     try:
         s.wait_for('dlsym')
         s.tmux('send-keys', 'C-c')
-        text = s.wait_for('left')
+        text = s.wait_for('left', lambda text: 'symfast top' not in text)
         case.check('so does an interrupt', 'left' in text and 'symfast top' not in text, text)
     finally:
         s.tmux('kill-server')

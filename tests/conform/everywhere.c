@@ -213,11 +213,12 @@ compare_object(struct link_map *map)
 	warm_up(&o);
 	own = answered();
 	clock_gettime(CLOCK_MONOTONIC, &begin);
-	for (uint32_t i = 0, at = 0, step = coprime(o.count); i < o.count && !is_late(&begin);
+	for (uint32_t i = 0, at = 0, step = coprime(o.count);
+	     i < o.count && (i == 0 || !is_late(&begin));
 	     i++, at = (uint32_t)(((uint64_t)at + step) % o.count), symbols++)
 		compare_symbol(&o, at);
 	clock_gettime(CLOCK_MONOTONIC, &begin);
-	for (unsigned long i = 0; i < randoms && !is_late(&begin); i++)
+	for (unsigned long i = 0; i < randoms && (i == 0 || !is_late(&begin)); i++)
 		compare(o.start - 64 + random_64() % (o.end - o.start + 128));
 	own = answered() - own;
 	printf("%s: %lu of %u symbols, %lu addresses, %lu wrong, answers of our own %lu\n", name,

@@ -3,7 +3,8 @@
 //
 // service PLUGIN THREADS          until standard input ends; then one line: requests, wrong ones
 // A request: open the plugin, look up a function and call it, another one, one that is missing, and
-// its error; close the plugin. One thread in two keeps the plugin open all the time.
+// its error; close the plugin. One thread in two keeps the plugin open all the time. Each thread
+// answers LEAST requests, however early the end comes.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,9 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define LEAST 101
+
 static const char *plugin;
 static atomic_ulong requests, wrong;
 static atomic_int stop;
+static int alive[2]; /* a pipe: its writing end is closed when this process ends */
 
 static void
 call(void *handle, const char *name, int want)
@@ -59,27 +63,33 @@ serve(void *arg)
 {
 	void *kept = arg ? dlopen(plugin, RTLD_NOW) : NULL;
 
-	for (unsigned int i = 0; !atomic_load(&stop); i++)
+	for (unsigned int i = 0; i < LEAST || !atomic_load(&stop); i++)
 		request(i);
 	if (kept)
 		dlclose(kept);
 	return NULL;
 }
 
-/* Commands on standard input: "f" forks a child that serves for a while and says how it went. */
+/*
+ * Commands on standard input: "f" forks a child that serves for a while, says how it went, and stays
+ * as long as its parent, so that its segment can be read.
+ */
 static void
 fork_one(void)
 {
 	pid_t pid = fork();
+	char c;
 
 	if (pid == 0) {
+		close(alive[1]);
 		atomic_store(&requests, 0);
 		for (unsigned int i = 0; i < 20000; i++)
 			request(i | 1);
 		printf("child %d %lu %lu\n", (int)getpid(), atomic_load(&requests),
 		       atomic_load(&wrong));
 		fflush(stdout);
-		sleep(1);
+		while (read(alive[0], &c, 1) > 0)
+			continue;
 		exit(atomic_load(&wrong) != 0);
 	}
 }
@@ -92,6 +102,8 @@ main(int argc, char **argv)
 	void *held;
 	char c;
 
+	if (argc < 2 || pipe(alive) != 0)
+		return EXIT_FAILURE;
 	plugin = argv[1];
 	/* No thread unloads it: a child forked in the middle of that hangs in libc (CONTRACT 46). */
 	held = dlopen(plugin, RTLD_NOW);
@@ -104,6 +116,7 @@ main(int argc, char **argv)
 	for (int i = 0; i < n; i++)
 		pthread_join(threads[i], NULL);
 	dlclose(held);
+	close(alive[1]);
 	while (wait(NULL) > 0)
 		continue;
 	printf("requests %lu wrong %lu\n", atomic_load(&requests), atomic_load(&wrong));

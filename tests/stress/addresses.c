@@ -21,8 +21,8 @@
 #define CHURNERS   2
 #define PLACES     6
 #define WARM_UP    2000
-#define CHILD_MS   3000
-#define FIRST_FILE 10 /* churn10.so to churn41.so, half of them for each churner */
+#define CHILD_MS   30000 /* until a child counts as stuck */
+#define FIRST_FILE 10    /* churn10.so to churn41.so, half of them for each churner */
 #define FILES      32
 
 static const char *const names[PLACES] = {"strtol", "qsort", "getenv", "abort", "bsearch", "atoi"};
@@ -181,6 +181,12 @@ fork_once(void)
 	atomic_fetch_add(&children, 1);
 }
 
+static int
+enough(void)
+{
+	return rounds >= 50 && handled >= 100 && children >= 5;
+}
+
 static void
 learn(void)
 {
@@ -210,7 +216,7 @@ main(int argc, char **argv)
 	for (uintptr_t i = 0; i < CHURNERS; i++)
 		pthread_create(&threads[i], NULL, churner, (void *)i);
 	pthread_create(&threads[CHURNERS], NULL, asker, NULL);
-	while (!stress_over()) {
+	while (stress_goes_on(enough())) {
 		fork_once();
 		usleep(20000);
 	}
@@ -221,7 +227,7 @@ main(int argc, char **argv)
 	setitimer(ITIMER_PROF, &every, NULL);
 	fprintf(stderr, "addresses: %lu rounds, %lu handlers, %lu questions, %lu children\n",
 		rounds, handled, asked, children);
-	if (rounds < 50 || handled < 100 || children < 5)
+	if (!enough())
 		stress_wrong(&wrong, "%s", "no stress");
 	return stress_end(wrong);
 }

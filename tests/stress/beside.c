@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Look-ups beside a constructor that waits for them: under stock libc they block, hits must not.
+//
+// beside [--patience SECONDS]    until a look-up counts as blocked
 #include "stress.h"
 #include <dlfcn.h>
 #include <pthread.h>
@@ -13,7 +15,7 @@
 
 #define WARM_UP  200
 #define LOOKS    500
-#define PATIENCE 3 /* seconds until a look-up counts as blocked */
+#define PATIENCE 1
 
 #ifdef __x86_64__
 #define LIBC_FIRST "GLIBC_2.2.5"
@@ -25,6 +27,7 @@ static sem_t go, done;
 static void *libc, *self, *again;
 static char plain_path[STRESS_PATH], slow_path[STRESS_PATH];
 static atomic_ulong wrong;
+static int patience;
 
 const char *lab_path(const char *file);
 void lab_slow_inside(void);
@@ -123,7 +126,7 @@ lab_slow_inside(void)
 
 	sem_post(&go);
 	clock_gettime(CLOCK_REALTIME, &late);
-	late.tv_sec += PATIENCE;
+	late.tv_sec += patience;
 	if (sem_timedwait(&done, &late))
 		_exit(9);
 }
@@ -145,10 +148,11 @@ one_kind(void)
 
 /* A line for each kind of look-up: run.py demands "free" for each where the shim is on. */
 int
-main(void)
+main(int argc, char **argv)
 {
 	size_t i;
 
+	patience = stress_number(argc, argv, "--patience", PATIENCE);
 	snprintf(slow_path, STRESS_PATH, "%s/slow.so", SF_LAB);
 	snprintf(plain_path, STRESS_PATH, "%s/alpha.so", SF_LAB);
 	libc = dlopen("libc.so.6", RTLD_LAZY);

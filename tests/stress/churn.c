@@ -20,8 +20,10 @@
 #define ELISIONS 6
 
 static atomic_int live[FIRST + OBJECTS];
-static atomic_ulong wrong, looked, opened, reused, flips;
+static atomic_ulong wrong, looked, opened, reused, flips, switches;
 static atomic_int stop;
+static int wants_reuse, is_live;
+static struct symfast_shm_header *segment; /* where it is live */
 
 void churn_event(int id, int step);
 
@@ -210,23 +212,30 @@ switcher(void *argument)
 {
 	static const uint32_t words[] = {SYMFAST_SHM_OFF, SYMFAST_SHM_ON, SYMFAST_SHM_OBSERVE,
 					 SYMFAST_SHM_VERIFY, 77};
-	struct symfast_shm_header *segment = stress_segment(getpid());
-	unsigned long *switches = argument;
 	unsigned int seed = 300;
 
 	while (segment && !atomic_load(&stop)) {
 		stress_set(segment, words[rand_r(&seed) % 5]);
-		++*switches;
+		atomic_fetch_add(&switches, 1);
 		usleep(rand_r(&seed) % 8 ? rand_r(&seed) % 3000 : 30000);
 		/* Half of the time ON: there is more that can go wrong. */
 		stress_set(segment, SYMFAST_SHM_ON);
 		usleep(rand_r(&seed) % 3000);
 	}
 	if (segment)
-		fprintf(stderr, "live: %lu switches, %lu compared, %lu mismatches\n", *switches,
+		fprintf(stderr, "live: %lu switches, %lu compared, %lu mismatches\n", switches,
 			(unsigned long)stress_counter(segment, "verify.same"),
 			(unsigned long)stress_control(segment)->mismatches);
-	return NULL;
+	return argument;
+}
+
+/* Memcheck keeps freed memory back, so there no address comes again. */
+static int
+enough(void)
+{
+	return looked && flips && (reused || !wants_reuse) &&
+	       (segment == NULL ||
+		(switches >= 200 && stress_counter(segment, "verify.same") >= 1000));
 }
 
 static void
@@ -247,18 +256,21 @@ int
 main(int argc, char **argv)
 {
 	pthread_t threads[LOOKERS + OPENERS + 2];
-	unsigned long switches = 0;
 	int i, n = 0;
 
 	stress_begin(argc, argv, 2);
+	wants_reuse = !stress_has(argc, argv, "--no-reuse");
+	is_live = stress_has(argc, argv, "--live");
+	segment = is_live ? stress_segment(getpid()) : NULL;
 	for (i = 0; i < LOOKERS; i++)
 		pthread_create(&threads[n++], NULL, looker, (void *)(intptr_t)i);
 	for (i = 0; i < OPENERS; i++)
 		pthread_create(&threads[n++], NULL, opener, (void *)(intptr_t)i);
 	pthread_create(&threads[n++], NULL, flipper, NULL);
-	if (stress_has(argc, argv, "--live"))
-		pthread_create(&threads[n++], NULL, switcher, &switches);
-	stress_wait();
+	if (is_live)
+		pthread_create(&threads[n++], NULL, switcher, NULL);
+	while (stress_goes_on(enough()))
+		usleep(10000);
 	atomic_store(&stop, 1);
 	while (n)
 		pthread_join(threads[--n], NULL);
@@ -267,8 +279,7 @@ main(int argc, char **argv)
 		"churn: %lu look-ups, %lu opens, %lu times another object at one address, "
 		"%lu flips\n",
 		looked, opened, reused, flips);
-	/* Memcheck keeps freed memory back, so there no address comes again. */
-	if (!looked || !flips || (!reused && !stress_has(argc, argv, "--no-reuse")))
+	if (!enough())
 		stress_wrong(&wrong, "%s", "nothing was put under stress");
 	return stress_end(wrong);
 }

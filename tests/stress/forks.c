@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 #define CHILDREN 150
-#define PATIENCE 4 /* seconds for all of them */
+#define PATIENCE 4  /* seconds without an end of any of them until the others count as stuck */
+#define TRUST    60 /* the same where none may be stuck */
 
 /* What becomes of the children: a fork beside loads may cost one its life under stock as well. */
 struct fates {
@@ -108,7 +109,7 @@ nap(void)
 }
 
 static struct fates
-fork_many(int (*child_does)(void))
+fork_many(int (*child_does)(void), int patience)
 {
 	struct fates fates = {0, 0};
 	pid_t children[CHILDREN];
@@ -121,7 +122,7 @@ fork_many(int (*child_does)(void))
 			_exit(child_does());
 		nap();
 	}
-	late = time(NULL) + PATIENCE;
+	late = time(NULL) + patience;
 	for (left = CHILDREN; left && time(NULL) < late; nap())
 		for (i = 0; i < CHILDREN; i++) {
 			int status;
@@ -135,6 +136,7 @@ fork_many(int (*child_does)(void))
 					     (unsigned int)status);
 			children[i] = 0;
 			left--;
+			late = time(NULL) + patience;
 		}
 	for (i = 0; i < CHILDREN; i++)
 		if (children[i]) {
@@ -146,7 +148,7 @@ fork_many(int (*child_does)(void))
 }
 
 static struct fates
-beside(void *(*body)(void *), int (*child_does)(void))
+beside(void *(*body)(void *), int (*child_does)(void), int patience)
 {
 	pthread_t threads[2];
 	struct fates fates;
@@ -155,7 +157,7 @@ beside(void *(*body)(void *), int (*child_does)(void))
 	atomic_store(&stop, 0);
 	for (i = 0; i < 2; i++)
 		pthread_create(&threads[i], NULL, body, (void *)(intptr_t)(20 + i));
-	fates = fork_many(child_does);
+	fates = fork_many(child_does, patience);
 	atomic_store(&stop, 1);
 	for (i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
@@ -178,12 +180,12 @@ main(void)
 	libc = dlopen("libc.so.6", RTLD_LAZY);
 	truth = dlsym(libc, "strtol");
 	child_looks();
-	looking = beside(look, child_looks);
+	looking = beside(look, child_looks, TRUST);
 	if (looking.hang || looking.die)
 		stress_wrong(&wrong, "%d children hang, %d die although nobody loads", looking.hang,
 			     looking.die);
 	fprintf(stderr, "forks: of %d children each\n", CHILDREN);
-	tell("beside loads, look-ups", beside(load, child_looks));
-	tell("beside loads, loads", beside(load, child_loads));
+	tell("beside loads, look-ups", beside(load, child_looks, PATIENCE));
+	tell("beside loads, loads", beside(load, child_loads, PATIENCE));
 	return stress_end(wrong);
 }

@@ -6,6 +6,8 @@
 // objects found last, the latest first, started anew when dlpi_adds or dlpi_subs have moved. In mode
 // free two threads turn the list at once; here the turn takes a moment longer than theirs, so that
 // seconds show what would take them days. Broken: an entry is lost or found twice.
+//
+// phdr_cache [--broken]    goes on until it is
 #include "stress.h"
 #include <link.h>
 #include <pthread.h>
@@ -24,6 +26,7 @@ struct entry {
 static struct entry entries[ENTRIES], *latest;
 static unsigned long long last_adds, last_subs;
 static atomic_ulong broken, walks;
+static int wants_broken;
 
 static void
 start_anew(const struct dl_phdr_info *info)
@@ -89,7 +92,7 @@ walker(void *unused)
 {
 	int turn = 0;
 
-	while (!stress_over()) {
+	while (stress_goes_on(!wants_broken || broken)) {
 		int objects = 1 + turn++ % ENTRIES;
 
 		dl_iterate_phdr(look, &objects);
@@ -105,6 +108,7 @@ main(int argc, char **argv)
 	int i;
 
 	stress_begin(argc, argv, 1);
+	wants_broken = stress_has(argc, argv, "--broken");
 	for (i = 0; i < THREADS; i++)
 		pthread_create(&threads[i], NULL, walker, NULL);
 	for (i = 0; i < THREADS; i++)

@@ -20,7 +20,7 @@
 #include <libunwind.h>
 
 #define HEAP     (64u << 20)
-#define PATIENCE 3 /* seconds until the sample counts as stuck */
+#define PATIENCE 3 /* seconds until the sample counts as stuck; --patience where it must not be */
 
 static pthread_mutex_t heap_lock = PTHREAD_MUTEX_INITIALIZER;
 static char *heap;
@@ -152,7 +152,7 @@ say(const char *line)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	char path[STRESS_PATH];
 	pthread_t threads[2];
@@ -168,7 +168,7 @@ main(void)
 	pthread_create(&threads[0], NULL, unloads, dlopen(path, RTLD_NOW));
 	pthread_create(&threads[1], NULL, sampled, NULL);
 	clock_gettime(CLOCK_REALTIME, &late);
-	late.tv_sec += PATIENCE;
+	late.tv_sec += stress_number(argc, argv, "--patience", PATIENCE);
 	stuck = sem_timedwait(&done, &late) != 0;
 	say(stuck ? "sample beside an unload: stuck\n" : "sample beside an unload: free\n");
 	if (stuck)

@@ -74,19 +74,19 @@ def notworse(command, library):
 
 def free(command, library):
     bare = run(command)
-    other = preloaded(command, library, 'on')
+    other = preloaded(command + ['--patience', '60'], library, 'on')
     bad = bare.returncode != 0 or other.returncode != 0
     bad |= 'blocked' not in bare.stdout  # else the test no longer shows anything
     return bad or 'blocked' in other.stdout or 'free' not in other.stdout
 
 
 def on(command, library):
-    run(command, timeout=20)
-    return preloaded(command, library, 'on', timeout=60).returncode != 0
+    run(command, timeout=8)
+    return preloaded(command, library, 'on', timeout=150).returncode != 0
 
 
 def walking(command, library, how):
-    return run(command, timeout=60, LD_PRELOAD=library, SYMFAST_PHDR=how, SYMFAST_STATS='1')
+    return run(command, timeout=100, LD_PRELOAD=library, SYMFAST_PHDR=how, SYMFAST_STATS='1')
 
 
 def phdr(command, library):
@@ -105,13 +105,14 @@ def unstuck(command, library):
         sys.exit(SKIPPED)
     bad = bare.returncode != 0 or 'stuck' not in bare.stdout
     for how in ('serial', 'free'):
-        other = walking(command, library, how)
+        other = walking(command + ['--patience', '60'], library, how)
         bad |= other.returncode != 0 or 'stuck' in other.stdout or 'free' not in other.stdout
     return bad
 
 
 def breaks(command, library):
-    done = [run(command)] + [walking(command, library, how) for how in ('off', 'serial', 'free')]
+    done = [run(command)] + [walking(command, library, how) for how in ('off', 'serial')]
+    done.append(walking(command + ['--broken'], library, 'free'))
     return any(d.returncode for d in done) or 'broken' not in done.pop().stdout or \
         any('whole' not in d.stdout for d in done)
 

@@ -84,7 +84,7 @@ storm(pthread_t *threads)
 	sigaction(SIGUSR1, &action, NULL);
 	sigaction(SIGPROF, &action, NULL);
 	setitimer(ITIMER_PROF, &every, NULL);
-	while (!stress_over()) {
+	while (stress_goes_on(looked && handled >= 100)) {
 		for (i = 0; i < THREADS; i++)
 			pthread_kill(threads[i], SIGUSR1);
 		usleep(100);

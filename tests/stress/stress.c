@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LATE 60 /* seconds that a busy machine is given to bring about what must have happened */
+
 static struct timespec end;
 
 static void
@@ -17,15 +19,21 @@ later_by(int seconds)
 	end.tv_sec += seconds;
 }
 
-void
-stress_begin(int argc, char **argv, int seconds)
+int
+stress_number(int argc, char **argv, const char *option, int otherwise)
 {
 	int i;
 
 	for (i = 1; i + 1 < argc; i++)
-		if (strcmp(argv[i], "--seconds") == 0)
-			seconds = atoi(argv[i + 1]);
-	later_by(seconds);
+		if (strcmp(argv[i], option) == 0)
+			return atoi(argv[i + 1]);
+	return otherwise;
+}
+
+void
+stress_begin(int argc, char **argv, int seconds)
+{
+	later_by(stress_number(argc, argv, "--seconds", seconds));
 }
 
 int
@@ -39,19 +47,26 @@ stress_has(int argc, char **argv, const char *option)
 	return 0;
 }
 
-void
-stress_wait(void)
+static int
+over_by(int seconds)
 {
-	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	now.tv_sec -= seconds;
+	return now.tv_sec > end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec >= end.tv_nsec);
 }
 
 int
 stress_over(void)
 {
-	struct timespec now;
+	return over_by(0);
+}
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec > end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec >= end.tv_nsec);
+int
+stress_goes_on(int enough)
+{
+	return !over_by(0) || (!enough && !over_by(LATE));
 }
 
 void

@@ -12,9 +12,11 @@
 void stress_begin(int argc, char **argv, int seconds);
 /* Is the option among the arguments? */
 int stress_has(int argc, char **argv, const char *option);
-/* Sleeps until the time is over. */
-void stress_wait(void);
+/* The number after that option. */
+int stress_number(int argc, char **argv, const char *option, int otherwise);
 int stress_over(void);
+/* Not over, or not enough has happened yet and a busy machine may still bring it about. */
+int stress_goes_on(int enough);
 /* Counts a wrong answer and prints the first few to stderr. */
 void stress_wrong(atomic_ulong *counter, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

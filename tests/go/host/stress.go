@@ -7,6 +7,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand"
 	"os"
 	"path/filepath"
@@ -265,6 +266,9 @@ func stress(dir string, args []string) {
 	time.Sleep(time.Duration(seconds / 3 * float64(time.Second)))
 	trace.Stop() // its buffer grows with time
 	time.Sleep(time.Duration(seconds * 2 / 3 * float64(time.Second)))
+	if seconds == 0 { // as long as whoever started it wants
+		io.Copy(io.Discard, os.Stdin)
+	}
 	atomic.StoreInt32(&f.stop, 1)
 	wg.Wait()
 	pprof.StopCPUProfile()
