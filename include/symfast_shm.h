@@ -141,7 +141,7 @@ struct symfast_shm_control {
 	uint32_t setting_word;      /* what the settings and the canary came to at start */
 	uint32_t sample_mask;       /* a power of two minus 1: one hit in (mask + 1) is timed */
 	uint32_t check_every;       /* word ON: one hit in so many is compared with libc; 0: none */
-	uint32_t ab_share;          /* A/B: threads in the symfast arm, in 1/10000; 0: no A/B */
+	uint32_t ab_share;          /* A/B: share of symfast's arm in 1/10000; 0: no A/B */
 	uint32_t breaker;           /* enum symfast_shm_breaker */
 	uint32_t breaker_limit;     /* mismatches that open it, 0: never */
 	uint32_t breaker_trips;     /* times it opened */
@@ -181,7 +181,8 @@ symfast_shm_set(volatile struct symfast_shm_control *c, uint32_t word, uint32_t 
  * last bucket takes everything from 2^34 up. So bucket b >= 16 begins at
  * (16 + b % 16) << (b / 16 - 1), and is a sixteenth of its power of two wide.
  * Arm 0: libc was asked. Arm 1: the map answered. Arm 1 is a sample of 1 in (sample_mask + 1) hits;
- * arm 0 holds every timed call of the modes OBSERVE, VERIFY and A/B (threads of the stock arm).
+ * arm 0 holds every timed call of the modes OBSERVE, VERIFY and A/B (threads of the stock arm). Of
+ * plugin.Open and realpath both arms are samples of A/B, and arm 1 holds the misses of its calls, too.
  */
 #define SYMFAST_SHM_BUCKETS 496
 struct symfast_shm_histogram {

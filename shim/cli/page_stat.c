@@ -141,6 +141,20 @@ latency_row(FILE *out, const char *function, const char *arm, const json_t *h, c
 	fputs("\n", out);
 }
 
+/* What stands in no row of the table. */
+static void
+unseen_row(FILE *out, const json_t *row)
+{
+	if (number_in(row, "unseen") == 0)
+		return;
+	fputs("<tr><td>", out);
+	page_text(out, text_in(row, "function"));
+	fprintf(out,
+		"<td class=\"text\" colspan=\"8\">%lld more were timed, and their end not seen: "
+		"errors, first loads, or under way\n",
+		number_in(row, "unseen"));
+}
+
 static void
 ratio_rows(FILE *out, const json_t *row)
 {
@@ -183,14 +197,16 @@ latencies(FILE *out, const json_t *d)
 			    text_in(d, "unit"));
 		latency_row(out, text_in(row, "function"), "map", json_object_get(row, "map"),
 			    text_in(d, "unit"));
+		unseen_row(out, row);
 	}
 	fputs("</table></div>\n<div class=\"wide\"><table>\n<tr><th>function<th>at<th>map to libc"
 	      "<th>interval (95&nbsp;% or more)<th>verdict\n",
 	      out);
 	json_array_foreach(list, i, row) ratio_rows(out, row);
 	fputs("</table></div>\n<p class=\"soft\">Calls that the map answered are a sample; calls "
-	      "that "
-	      "libc answered are those that were timed. Intervals by order statistics, for "
+	      "that libc answered are those that were timed. Of plugin.Open both arms are samples, "
+	      "and "
+	      "the map's holds its misses, too. Intervals by order statistics, for "
 	      "independent calls.</p>\n",
 	      out);
 }

@@ -172,6 +172,26 @@ ratios_json(const struct symfast_shm_histogram *libc, const struct symfast_shm_h
 	return out;
 }
 
+static uint64_t
+counted(const struct snapshot *sum, const char *name)
+{
+	for (size_t i = 0; i < sum->counter_count; i++)
+		if (strcmp(sum->counters[i].name, name) == 0)
+			return sum->counters[i].value;
+	return 0;
+}
+
+/* Timed calls of A/B that are in neither arm: sent Go's way, and not seen to come back. */
+static uint64_t
+unseen(const struct snapshot *sum, const char *function)
+{
+	uint64_t sent = counted(sum, "go.ab.sent"), ended = counted(sum, "go.ab.ended");
+
+	if (strcmp(function, "plugin.Open") != 0)
+		return 0;
+	return (sent > ended ? sent - ended : 0) + counted(sum, "go.ab.lost");
+}
+
 static void
 put_latencies(json_t *document, const struct snapshot *sum, double ns)
 {
@@ -188,6 +208,7 @@ put_latencies(json_t *document, const struct snapshot *sum, double ns)
 		json_object_set_new(row, "ratios",
 				    libc && map ? ratios_json(&l->arm[0], &l->arm[1])
 						: json_null());
+		json_object_set_new(row, "unseen", count_json(unseen(sum, l->function)));
 		json_array_append_new(list, row);
 	}
 	json_object_set_new(document, "latencies", list);

@@ -162,6 +162,10 @@ print_latencies(const json_t *d)
 				       json_number_value(json_object_get(ratio, "high")));
 			printf("  %s\n", text_in(ratio, "verdict"));
 		}
+		if (number_in(row, "unseen") != 0)
+			printf("%-16s %lld more were timed, and their end not seen: errors, first "
+			       "loads, or under way\n",
+			       "", number_in(row, "unseen"));
 	}
 }
 

@@ -118,9 +118,9 @@ log_line(const char *text)
 }
 
 static enum sf_go_state
-start_go(void)
+start_go(const struct sf_decision *m)
 {
-	const struct sf_go_env env = {
+	struct sf_go_env env = {
 		.main = sf_next.main,
 		.libc = sf_next.libc,
 		.mode = (enum sf_go_mode)sf_settings.go,
@@ -130,8 +130,14 @@ start_go(void)
 		.log = log_line,
 		.realpath = sf_next.realpath_is_libc ? sf_next.realpath : NULL,
 		.errno_location = __errno_location,
+		.ab_share = m->ab_share,
+		.ab_mask = AB_SAMPLE - 1,
 	};
 
+	for (int arm = 0; m->ab_share != 0 && arm < 2; arm++) {
+		env.ab_open[arm] = sf_histogram_ready(SF_TIMED_GO_OPEN, (enum sf_arm)arm);
+		env.ab_realpath[arm] = sf_histogram_ready(SF_TIMED_REALPATH, (enum sf_arm)arm);
+	}
 	return sf_go_init(&env);
 }
 
@@ -203,7 +209,7 @@ start_live(const struct sf_decision *m)
 	sf_killfile_start();
 	/* Where plugin.Open is served at all, its code is changed: not for those who only look on. */
 	if (m->word == SF_WORD_ON)
-		go = start_go();
+		go = start_go(m);
 	show_go(go);
 	if (sf_settings.shm >= SF_SHM_START || go >= SF_GO_STATE_LIBC ||
 	    m->reason != SYMFAST_SHM_BY_SETTING || sf_control.canary_share < 10000 ||

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Sums the counters of the Go room and names them.
-#include "leaf.h"
+#include "arms.h"
 #include "level.h"
 
 static const char *const stripe_names[] = {
@@ -69,5 +69,7 @@ sf_go_forked(void)
 		t->fills[i] = 0;
 	for (int i = 0; i < SF_GO_STRIPES; i++)
 		t->stripe[i] = (struct sf_go_stripe){{0}};
+	if (sf_go_arms.marks) // of goroutines that are not there
+		__builtin_memset(sf_go_arms.marks, 0, SF_GO_MARKS);
 	sf_go_level_forked();
 }

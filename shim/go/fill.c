@@ -5,6 +5,7 @@
 // realpath was called before the mutex was taken, which may be long ago. What is kept is therefore
 // looked at again: the file's identity is taken at the end of a way that follows no symlink, so that
 // it belongs to the canonical path and to nothing that has been put in its place meanwhile.
+#include "arms.h"
 #include "names.h"
 
 #include <sys/vfs.h>
@@ -233,13 +234,16 @@ is_complete(const char *plugin)
 }
 
 void
-sf_go_fill(const char *frame, const char *plugin)
+sf_go_fill(const char *frame, const char *plugin, uint64_t g)
 {
 	struct sf_go_table *t = &sf_go_table;
 	const char *name, *path;
 	uint64_t len, path_len;
 
 	if (!plugin || !LOAD(&t->era))
+		return;
+	// The stock arm is as slow as Go, not slower: it keeps nothing.
+	if (sf_go_arms.share && !is_marked_fast(&sf_go_arms, g))
 		return;
 	if (!is_complete(plugin)) {
 		__atomic_fetch_add(&t->fills[SF_GO_SKIP_STATE], 1, __ATOMIC_RELAXED);

@@ -13,17 +13,24 @@
 
 #include "../base/attr.h"
 #include "../observe/settings.h"
+
 #include <link.h>
+
+struct symfast_shm_histogram;
 
 // What the constructor hands in. Nothing of it is kept but the three pointers at the end.
 struct sf_go_env {
-	const struct link_map *main;   // the executable; its l_next chain is the initial set
-	const struct link_map *libc;   // where clock_gettime is taken from
-	enum sf_go_mode mode;          // SYMFAST_GO
-	unsigned int ttl_ms;           // SYMFAST_GO_TTL_MS
-	bool modules;                  // SYMFAST_GO_MODULES
-	bool verbose;                  // one line on patch or refusal
-	void (*log)(const char *line); // may be NULL; the line has no newline
+	const struct link_map *main; // the executable; its l_next chain is the initial set
+	const struct link_map *libc; // where clock_gettime is taken from
+	enum sf_go_mode mode;        // SYMFAST_GO
+	unsigned int ttl_ms;         // SYMFAST_GO_TTL_MS
+	bool modules;                // SYMFAST_GO_MODULES
+	bool verbose;                // one line on patch or refusal
+	// A/B: of 10000 calls so many are answered here, 0: all of them, untimed; one in mask + 1 is
+	// timed. Rows by arm (observe/histogram.h), all four there, or there is no A/B.
+	uint32_t ab_share, ab_mask;
+	struct symfast_shm_histogram *ab_open[2], *ab_realpath[2];
+	void (*log)(const char *line);                  // may be NULL; the line has no newline
 	char *(*realpath)(const char *name, char *out); // next definition; NULL: no C level
 	int *(*errno_location)(void);                   // __errno_location; NULL: no C level
 };

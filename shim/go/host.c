@@ -9,6 +9,7 @@
 #include "../base/sys.h"
 #include "../image/elf.h"
 #include "../image/go_plugin.h"
+#include "arms.h"
 #include "detour.h"
 #include "leaf.h"
 #include "level.h"
@@ -150,6 +151,34 @@ prepare_table(const struct sf_go_env *env, uint64_t ttl_ns)
 	return t->era != 0;
 }
 
+static bool
+has_arms(const struct sf_go_env *env)
+{
+	for (int i = 0; i < 2; i++) {
+		if (!env->ab_open[i] || !env->ab_realpath[i])
+			return false;
+	}
+	return env->ab_share != 0;
+}
+
+// The C level needs no marks: its arms begin and end in one function.
+static bool
+prepare_arms(const struct sf_go_env *env, bool detour)
+{
+	struct sf_go_arms *a = &sf_go_arms;
+
+	if (!has_arms(env))
+		return true;
+	a->marks = detour ? sf_sys_map(SF_GO_MARKS) : NULL;
+	if (detour && !a->marks)
+		return false;
+	for (int i = 0; i < 2; i++)
+		a->row[i] = detour ? env->ab_open[i] : env->ab_realpath[i];
+	a->mask = env->ab_mask;
+	a->share = env->ab_share;
+	return true;
+}
+
 static enum sf_go_refusal
 install(const struct sf_go_env *env, struct host *h)
 {
@@ -161,10 +190,18 @@ install(const struct sf_go_env *env, struct host *h)
 		return why;
 	if (!prepare_table(env, strict ? 0 : (uint64_t)env->ttl_ms * 1000000))
 		return SF_GO_REFUSE_CLOCK;
+	if (!prepare_arms(env, true))
+		return SF_GO_REFUSE_ROOM;
 	sf_go_slots =
 		(struct sf_go_slots){shape.name_slot, shape.path_ptr_slot, shape.path_len_slot};
-	return sf_go_detour_install((uint8_t *)(uintptr_t)h->code.addr, &shape, sf_go_lookup,
-				    sf_go_fill);
+	bool split = sf_go_arms.share != 0;
+	const struct sf_go_leaves leaves = {
+		.lookup = sf_go_lookup,
+		.fill = sf_go_fill,
+		.split = split ? sf_go_lookup_split : NULL,
+		.end = split ? sf_go_end : NULL,
+	};
+	return sf_go_detour_install((uint8_t *)(uintptr_t)h->code.addr, &shape, &leaves);
 }
 
 static enum sf_go_refusal
@@ -270,8 +307,8 @@ sf_go_init(const struct sf_go_env *env)
 	if (env->modules && state == SF_GO_STATE_DETOUR)
 		shorten_walks(&h);
 	if (state == SF_GO_STATE_LIBC)
-		sf_go_serves_realpath =
-			(sf_go_table.slots || prepare_table(env, 0)) && sf_go_level_init(env);
+		sf_go_serves_realpath = (sf_go_table.slots || prepare_table(env, 0)) &&
+					sf_go_level_init(env) && prepare_arms(env, false);
 	report(env, &h, state);
 	return state;
 }

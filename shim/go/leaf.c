@@ -10,25 +10,10 @@
 //     realpath would give, and Go's map of plugins by path never forgets or changes a plugin.
 // Never while the switch is off (go.h, sf_go_serve); what was timed before it was switched off and
 // on again is proved by a stat until it has been renewed.
+#include "arms.h"
 #include "names.h"
 
 struct sf_go_table sf_go_table;
-
-// One instruction without a lock prefix: on this CPU's own line nothing else writes, short of a
-// migration between the two instructions, which may lose one count and nothing more.
-SF_INLINE void
-count(struct sf_go_table *t, enum sf_go_stripe_counter id)
-{
-	uint32_t cpu = (uint32_t)((uintptr_t)__builtin_frame_address(0) >> 13);
-
-#ifdef __x86_64__
-	if (sf_likely(t->rseq))
-		__asm__("movl %%fs:(%1), %0" : "=r"(cpu) : "r"(t->rseq));
-	__asm__("incq %0" : "+m"(t->stripe[cpu % SF_GO_STRIPES].n[id]));
-#else
-	__atomic_fetch_add(&t->stripe[cpu % SF_GO_STRIPES].n[id], 1, __ATOMIC_RELAXED);
-#endif
-}
 
 static SF_NOINLINE uint64_t
 check_slow(struct sf_go_table *t, struct sf_go_entry *e)
@@ -134,6 +119,36 @@ uint64_t
 sf_go_lookup(const char *name, size_t len)
 {
 	return get(&sf_go_table, name, len);
+}
+
+// The arm is drawn before anything is known of the name, so that both get the same mixture of calls.
+// The symfast arm's durations hold its misses, too: what is compared is what the host waits for.
+uint64_t
+sf_go_lookup_split(const char *name, size_t len, uint64_t g)
+{
+	struct sf_go_table *t = &sf_go_table;
+	struct sf_go_arms *a = &sf_go_arms;
+	uint64_t drawn = draw(a, t), value = 0, what;
+	bool fast = in_fast_arm(a, drawn), timed = (drawn & a->mask) == 0;
+
+	if (sf_unlikely(!LOAD(&t->era))) {
+		count(t, SF_GO_BYPASS_OFF);
+		unmark(a, g, &what);
+		return 0;
+	}
+	uint64_t from = timed ? sf_ticks() : 0;
+	if (fast)
+		value = get(t, name, len);
+	else
+		count(t, SF_GO_BYPASS_STOCK);
+	if (!value) {
+		sent(a, t, g,
+		     (from & ~MARK_BITS) | (fast ? MARK_FAST : 0) | (timed ? MARK_TIMED : 0));
+		return 0;
+	}
+	if (timed)
+		record(a, SF_ARM_MAP, sf_ticks_since(from));
+	return value;
 }
 
 uint64_t

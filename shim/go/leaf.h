@@ -39,7 +39,8 @@
 	X(MISS, "go.miss", "name not in the table")                                                \
 	X(STALE, "go.stale", "name known, but its file is another one now, or gone")               \
 	X(BYPASS_NAME, "go.bypass.name", "empty, too long or unreadable name")                     \
-	X(BYPASS_OFF, "go.bypass.off", "asked while the live switch was off")
+	X(BYPASS_OFF, "go.bypass.off", "asked while the live switch was off")                      \
+	X(BYPASS_STOCK, "go.bypass.stock", "A/B: a look-up of the stock arm")
 
 // The same, counted by the one writer.
 #define SF_GO_FILL_COUNTERS(X)                                                                     \
@@ -50,7 +51,10 @@
 	X(SKIP_FILE, "go.skip.file",                                                               \
 	  "not kept: linked twice, remote, just changed, no plain file")                           \
 	X(SKIP_FULL, "go.skip.full", "not kept: the table is full")                                \
-	X(SKIP_BUSY, "go.skip.busy", "not kept: another fill was under way")
+	X(SKIP_BUSY, "go.skip.busy", "not kept: another fill was under way")                       \
+	X(AB_SENT, "go.ab.sent", "A/B: timed look-ups that went Go's own way")                     \
+	X(AB_ENDED, "go.ab.ended", "of them: those whose end was seen, and so their duration")     \
+	X(AB_LOST, "go.ab.lost", "A/B: not timed, for want of a place for the start")
 
 enum sf_go_stripe_counter {
 #define SF_GO_ENUM(id, name, text) SF_GO_##id,
@@ -127,8 +131,12 @@ extern struct sf_go_slots sf_go_slots __attribute__((visibility("hidden")));
 // A *Plugin for the name, or 0: go Go's own way. Called by the look-up stub.
 uint64_t sf_go_lookup(const char *name, size_t len);
 
-// Keeps `plugin` if it is complete. Called by the fill stub with pluginsMu held.
-void sf_go_fill(const char *frame, const char *plugin);
+// The same with A/B (arms.h): deals the call to an arm. `g` is the goroutine.
+uint64_t sf_go_lookup_split(const char *name, size_t len, uint64_t g);
+
+// Keeps `plugin` if it is complete, and no call of A/B's stock arm has found it. Called by the fill
+// stub with pluginsMu held.
+void sf_go_fill(const char *frame, const char *plugin, uint64_t g);
 
 // The parts that the C level uses with its own values, on an ordinary stack.
 uint64_t sf_go_table_get(struct sf_go_table *t, const char *name, size_t len);

@@ -275,7 +275,7 @@ parse_site(const struct sf_go_code *code, struct sf_go_shape *shape, size_t mapa
 }
 
 static enum sf_go_refusal
-parse_success(const struct sf_go_code *code, const struct sf_go_shape *shape, size_t chanrecv,
+parse_success(const struct sf_go_code *code, struct sf_go_shape *shape, size_t chanrecv,
 	      int32_t slot)
 {
 	bool receives = false;
@@ -288,8 +288,11 @@ parse_success(const struct sf_go_code *code, const struct sf_go_shape *shape, si
 		receives = c.ok && offset_of(code, &c) == chanrecv;
 	}
 	struct cursor c = cursor_at(code, chanrecv + 5);
+	shape->end = (uint32_t)offset_of(code, &c);
 	if (!receives || eat_slot(&c, 0x8b, RAX) != slot)
 		return SF_GO_REFUSE_SLOT;
+	shape->end_len = (uint32_t)offset_of(code, &c) - shape->end;
+	memcpy(shape->end_moved, code->bytes + shape->end, shape->end_len);
 
 	EAT(&c, 0x31, 0xdb, 0x31, 0xc9);
 	if (is_go_1_19(code)) {

@@ -53,6 +53,7 @@ struct sf_go_code {
 };
 
 #define SF_GO_MOVED_MAX 11
+#define SF_GO_END_MAX   8
 
 // What the installer needs. Offsets of code count from the entry of plugin.open; slots are offsets
 // from RSP as it stands at `site`.
@@ -66,6 +67,9 @@ struct sf_go_shape {
 	uint32_t name_slot; // pointer; the length is beside it
 	uint32_t path_ptr_slot;
 	uint32_t path_len_slot;
+	uint32_t end;     // load of *Plugin after the receive: what is left is to return it
+	uint32_t end_len; // of that instruction
+	uint8_t end_moved[SF_GO_END_MAX];
 };
 
 // Fills *shape and returns SF_GO_REFUSE_NONE, or returns the reason and leaves *shape zeroed. Reads

@@ -5,8 +5,6 @@
 #include "segment.h"
 #include "sites.h"
 
-#define UNUSUAL 8 /* times the usual duration: the call has waited for something */
-
 static const char *const names[] = {
 #define X(id, name) name,
 	SF_TIMED(X)
@@ -23,23 +21,7 @@ sf_histogram_init(void)
 	sf_segment_names(SF_TEXT_FUNCTIONS, (struct sf_wordlist){names, SF_TIMED_COUNT});
 }
 
-/* Running mean of each function's calls, outliers cut off; written by whoever comes, unlocked. */
 static uint64_t usual[SF_TIMED_COUNT][2];
-
-/* What of this duration was waiting; moves the running mean by one sixteenth. */
-static uint64_t
-waiting(uint64_t *mean, uint64_t ticks)
-{
-	uint64_t m = sf_load_64(mean), cut;
-
-	if (m == 0) {
-		sf_store_64(mean, ticks);
-		return 0;
-	}
-	cut = ticks < m * 4 ? ticks : m * 4;
-	sf_store_64(mean, m + cut / 16 - m / 16);
-	return ticks > m * UNUSUAL ? ticks - m : 0;
-}
 
 struct symfast_shm_histogram *
 sf_histogram_row(enum sf_timed function, enum sf_arm arm)
@@ -48,23 +30,24 @@ sf_histogram_row(enum sf_timed function, enum sf_arm arm)
 	       arm;
 }
 
+struct symfast_shm_histogram *
+sf_histogram_ready(enum sf_timed function, enum sf_arm arm)
+{
+	struct symfast_shm_histogram *h = sf_histogram_row(function, arm);
+
+	/* A row is shorter than a page: its ends lie in all the pages that it touches. */
+	return sf_segment_touch(h) && sf_segment_touch((const char *)(h + 1) - 1) ? h : NULL;
+}
+
 void
 sf_histogram_add(enum sf_timed function, enum sf_arm arm, uint64_t ticks)
 {
 	struct symfast_shm_histogram *h = sf_histogram_row(function, arm);
-	uint64_t *bucket = &h->bucket[sf_histogram_bucket(ticks)];
 	uint64_t waited;
 
-	if (!sf_segment_touch(h) || !sf_segment_touch(bucket))
+	if (!sf_segment_touch(h) || !sf_segment_touch(&h->bucket[sf_histogram_bucket(ticks)]))
 		return;
-	waited = waiting(&usual[function][arm], ticks);
-	sf_add_64(&h->count, 1);
-	sf_add_64(&h->ticks, ticks);
-	sf_add_64(bucket, 1);
-	if (waited != 0)
-		sf_add_64(&h->waited, waited);
-	if (ticks > sf_load_64(&h->longest))
-		sf_store_64(&h->longest, ticks);
+	waited = sf_histogram_note(h, &usual[function][arm], ticks);
 	if (sf_unlikely(sf_sites_every != 0))
 		sf_sites_add(function, arm, ticks, waited);
 }

@@ -16,7 +16,8 @@
 	X(DLVSYM, "dlvsym")                                                                        \
 	X(DLOPEN, "dlopen")                                                                        \
 	X(DLCLOSE, "dlclose")                                                                      \
-	X(GO_OPEN, "plugin.Open")
+	X(GO_OPEN, "plugin.Open")                                                                  \
+	X(REALPATH, "realpath")
 
 enum sf_timed {
 #define X(id, name) SF_TIMED_##id,
@@ -48,12 +49,42 @@ sf_histogram_start(unsigned int bucket)
 	return bucket < 16 ? bucket : (uint64_t)(16 + bucket % 16) << (bucket / 16 - 1);
 }
 
+/* A call that took so many times the usual has waited for something. */
+#define SF_HISTOGRAM_UNUSUAL 8
+
+/*
+ * Adds one call to a row whose pages may be written. `usual`: running mean of such calls, outliers cut
+ * off; written by whoever comes, unlocked. Returns what of the duration was waiting.
+ */
+SF_INLINE uint64_t
+sf_histogram_note(struct symfast_shm_histogram *h, uint64_t *usual, uint64_t ticks)
+{
+	uint64_t m = sf_load_64(usual), waited = 0;
+
+	if (m == 0) {
+		sf_store_64(usual, ticks);
+	} else {
+		sf_store_64(usual, m + (ticks < m * 4 ? ticks : m * 4) / 16 - m / 16);
+		waited = ticks > m * SF_HISTOGRAM_UNUSUAL ? ticks - m : 0;
+	}
+	sf_add_64(&h->count, 1);
+	sf_add_64(&h->ticks, ticks);
+	sf_add_64(&h->bucket[sf_histogram_bucket(ticks)], 1);
+	if (waited != 0)
+		sf_add_64(&h->waited, waited);
+	if (ticks > sf_load_64(&h->longest))
+		sf_store_64(&h->longest, ticks);
+	return waited;
+}
+
 /* Names the rows for readers of the segment. Once, in the constructor. */
 void sf_histogram_init(void);
 /* Records one call; `waited` of the row grows by what exceeds this function's usual duration. */
 void sf_histogram_add(enum sf_timed function, enum sf_arm arm, uint64_t ticks);
 /* The duration that `per_10000` of the recorded calls do not exceed, in ticks; 0 if there are none. */
 uint64_t sf_histogram_quantile(const struct symfast_shm_histogram *h, unsigned int per_10000);
+/* A row whose pages may be written, NULL: they may not. */
+struct symfast_shm_histogram *sf_histogram_ready(enum sf_timed function, enum sf_arm arm);
 /* A row; never NULL once the segment's area is there. */
 struct symfast_shm_histogram *sf_histogram_row(enum sf_timed function, enum sf_arm arm);
 const char *sf_histogram_name(enum sf_timed function);

@@ -239,6 +239,43 @@ def switch(way):
         case.status('a page of it', s.run('report', '-h', f'{s.folder}/page.html', s.pid), 0)
 
 
+def arms(way):
+    """A/B in one process: both arms answer, are timed and shown. Threads are few: their share is not
+    looked at; a Go host's calls are many."""
+    with Load(way, '-m', 'ab:50') as s:
+        go = 'go.hit' in way.hits
+        function, stock = ('plugin.Open', 'go.bypass.stock') if go else ('dlopen', 'bypass.stock')
+
+        def both():
+            row = [r for r in s.stat()['latencies'] if r['function'] == function]
+            return row and all(row[0][arm] and row[0][arm]['count'] > 30
+                               for arm in ('libc', 'map')) and row[0]
+        row = until(both, 60)
+        fast, slow = s.counter(*way.hits), s.counter(stock)
+        case.check('ab: both arms answer', fast > 100 and slow > 100, f'{fast} {slow}')
+        case.check('ab: a ratio for four quantiles', len(row['ratios']) == 4, row)
+        case.check('ab: the document says so', s.stat()['control']['ab_percent'] == 50)
+        if go:
+            case.check(f'ab: half of the calls each, {fast} and {slow}',
+                       0.4 < fast / (fast + slow) < 0.6)
+            opened = s.counter('go.ab.ended')
+            case.check('ab: ends are seen', 0 < opened <= s.counter('go.ab.sent'), opened)
+        text = s.run('stat', s.pid).stdout
+        case.check('ab: stat shows both', re.search(
+            rf'^{function} +libc .*\n({function})? +map .*\n +map/libc at P50 ', text, re.M), text)
+        done = s.run('report', '-h', f'{s.folder}/page.html', s.pid)
+        case.status('ab: a page of it', done, 0)
+        with open(f'{s.folder}/page.html') as f:
+            page = f.read()
+        case.check('ab: the page has both rows', all(
+            f'<td>{function}<td>{arm}' in page for arm in ('libc', 'map')), page[-900:])
+        case.status('ctl off', s.run('ctl', s.pid, 'off'), 0)
+        time.sleep(0.05)
+        case.check('ab: off ends both arms', s.grows(*way.hits, stock) == 0)
+        case.status('ctl on', s.run('ctl', s.pid, 'on'), 0)
+        case.check('ab: on again is A/B again', s.grows(*way.hits) > 0 and s.grows(stock) > 0)
+
+
 def lie(way, liar):
     with Load(way, '-m', 'verify', '-l', liar) as s:
         until(lambda: s.stat()['breaker'] == 'open')
@@ -322,7 +359,7 @@ def main():
                          ('NoValue', r'none: plugin: symbol NoValue not found in plugin .*\n')]
             hits = ('go.hit', 'go.checked')
         way = Way(folder, service, plugin, questions, hits)
-        for step in (look, observe, verify, canary, switch, kill_file, crash):
+        for step in (look, observe, verify, canary, arms, switch, kill_file, crash):
             step(way)
         if liar:
             lie(way, liar)

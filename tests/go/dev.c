@@ -4,6 +4,7 @@
 #include "../../shim/go/go.h"
 #include "../../shim/go/leaf.h"
 #include "../../shim/image/elf.h"
+#include <symfast_shm.h>
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -67,6 +68,7 @@ to_stderr(const char *line)
 	fprintf(stderr, "symfast: %s\n", line);
 }
 
+static struct symfast_shm_histogram rows[4];
 static int (*real_clock)(clockid_t, struct timespec *);
 static long slow_turns;
 
@@ -108,6 +110,7 @@ start(void)
 {
 	const char *ttl = getenv("SYMFAST_GO_TTL_MS"), *verbose = getenv("SYMFAST_VERBOSE");
 	const char *modules = getenv("SYMFAST_GO_MODULES");
+	const char *ab = getenv("SYMFAST_GO_DEV_AB");
 	struct sf_go_env env = {
 		.main = _r_debug.r_map,
 		.mode = mode_from(getenv("SYMFAST_GO")),
@@ -117,6 +120,10 @@ start(void)
 		.log = to_stderr,
 		.realpath = (char *(*)(const char *, char *))dlsym(RTLD_NEXT, "realpath"),
 		.errno_location = __errno_location,
+		.ab_share = ab ? (uint32_t)atoi(ab) : 0,
+		.ab_mask = 3,
+		.ab_open = {&rows[0], &rows[1]},
+		.ab_realpath = {&rows[2], &rows[3]},
 	};
 
 	for (const struct link_map *l = env.main; l; l = l->l_next) {

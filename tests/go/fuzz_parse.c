@@ -80,6 +80,11 @@ unsound(const struct sf_go_code *c, const struct sf_go_shape *s)
 	if (s->path_ptr_slot + 8 > s->frame || s->path_len_slot + 8 > s->frame ||
 	    s->name_slot < s->frame || s->name_slot > s->frame + 16)
 		return "slots";
+	if (s->end_len < 5 || s->end_len > SF_GO_END_MAX || s->end < s->resume + 6 ||
+	    s->end + s->end_len > c->size || c->bytes[s->end - 5] != 0xe8 ||
+	    memcmp(c->bytes + s->end, "\x48\x8b", 2) ||
+	    memcmp(s->end_moved, c->bytes + s->end, s->end_len))
+		return "end";
 	return NULL;
 }
 

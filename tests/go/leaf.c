@@ -315,22 +315,22 @@ test_complete(void)
 		{0, (uint64_t)(uintptr_t)closed, 1, 1 << 8}, // nor this
 	};
 
-	sf_go_fill((char *)frame, NULL);
+	sf_go_fill((char *)frame, NULL, 8);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		plugin[3] = rows[i].error_len;
 		plugin[4] = rows[i].loaded;
 		plugin[5] = rows[i].syms;
 		closed[7] = rows[i].closed;
-		sf_go_fill((char *)frame, p);
+		sf_go_fill((char *)frame, p, 8);
 		CHECK(t->fills[SF_GO_SKIP_STATE] == i + 1 && t->entries == 0);
 	}
 	closed[7] = 1;
-	sf_go_fill((char *)frame, p);
+	sf_go_fill((char *)frame, p, 8);
 	CHECK(t->fills[SF_GO_FILL] == 1 && sf_go_lookup(a, strlen(a)) == (uint64_t)(uintptr_t)p);
 	// Off: not even looked at.
 	sf_go_serve(false);
 	closed[7] = 0;
-	sf_go_fill((char *)frame, p);
+	sf_go_fill((char *)frame, p, 8);
 	CHECK(t->fills[SF_GO_SKIP_STATE] == sizeof(rows) / sizeof(rows[0]));
 }
 

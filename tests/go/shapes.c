@@ -30,10 +30,24 @@ leaf_lookup(const char *name, size_t len)
 }
 
 static void
-leaf_fill(const char *frame, const char *plugin)
+leaf_fill(const char *frame, const char *plugin, uint64_t g)
 {
 	(void)frame;
 	(void)plugin;
+	(void)g;
+}
+
+static uint64_t
+leaf_split(const char *name, size_t len, uint64_t g)
+{
+	(void)name;
+	return len + g;
+}
+
+static void
+leaf_end(uint64_t g)
+{
+	(void)g;
 }
 
 // Two pages that may be executed, with the pair's input at `off`.
@@ -81,33 +95,51 @@ writable(const void *at)
 	return w;
 }
 
+// As the pair says, `end` apart: that jump is for A/B alone, and stands over the first bytes of a load
+// that is moved whole.
 static void
-test_pair(const struct pair *p, size_t off)
+test_pair(const struct pair *p, size_t off, bool split)
 {
 	size_t size = (size_t)(p->in_end - p->in);
 	uint8_t *area = place(p, off), *open = area + off, *copy = malloc(size);
 	struct sf_go_code code = code_of(p, open, size);
+	struct sf_go_leaves leaves = {.lookup = leaf_lookup, .fill = leaf_fill};
 	struct sf_go_shape s;
 	enum sf_go_refusal why = sf_go_parse(&code, &s);
 
+	if (split) {
+		leaves.split = leaf_split;
+		leaves.end = leaf_end;
+	}
 	check(why == SF_GO_REFUSE_NONE, p->version, sf_go_refusal_word(why), 0);
 	check(s.check == p->want.check && s.frame == p->want.frame &&
 		      s.moved_len == p->want.moved_len && s.name_slot == p->want.name_slot &&
 		      s.path_ptr_slot == p->want.path_ptr_slot &&
 		      s.path_len_slot == p->want.path_len_slot,
 	      p->version, "shape", 0);
-	why = sf_go_detour_install(open, &s, leaf_lookup, leaf_fill);
+	why = sf_go_detour_install(open, &s, &leaves);
 	check(why == SF_GO_REFUSE_NONE, p->version, sf_go_refusal_word(why), 1);
 
 	memcpy(copy, open, size);
 	const uint8_t *lookup = jump_at(open + s.check, copy + s.check);
 	const uint8_t *fill = jump_at(open + s.site, copy + s.site);
+	if (split) {
+		const uint8_t *end = jump_at(open + s.end, copy + s.end);
+
+		check(end && end > fill && end < fill + 4096, p->version, "end stub", 0);
+		check(end && memmem(end, 256, s.end_moved, s.end_len), p->version, "moved load", 0);
+		check(!memcmp(open + s.end + 5, s.end_moved + 5, s.end_len - 5), p->version,
+		      "bytes behind the end's jump", 0);
+		memcpy(copy + s.end, p->in + s.end, s.end_len);
+	}
 	check((size_t)(p->out_end - p->out) == size && !memcmp(copy, p->out, size), p->version,
 	      "bytes after the detour", 0);
-	check(lookup && fill && lookup < fill && fill < lookup + 4096, p->version, "stubs", 0);
-	check(!writable(open) && !writable(open + s.site) && !writable(lookup), p->version,
-	      "something stays writable", 0);
-	check(lookup && memmem(lookup, 4096, s.moved, s.moved_len), p->version, "moved bytes", 0);
+	check(lookup && fill && lookup + 4096 > fill && fill + 4096 > lookup && lookup != fill,
+	      p->version, "stubs", 0);
+	check(!writable(open) && !writable(open + s.site) && !writable(open + s.end) &&
+		      !writable(lookup),
+	      p->version, "something stays writable", 0);
+	check(lookup && memmem(lookup, 128, s.moved, s.moved_len), p->version, "moved bytes", 0);
 	free(copy);
 	munmap(area, AREA);
 }
@@ -248,8 +280,8 @@ main(void)
 		// At the start of a page, and with the entry and the fill site on a page boundary.
 		const size_t offs[] = {0, 4096 - 20, 4096 - 330};
 
-		for (size_t k = 0; k < 3; k++)
-			test_pair(&pairs[i], offs[k] & ~(size_t)1);
+		for (size_t k = 0; k < 6; k++)
+			test_pair(&pairs[i], offs[k / 2] & ~(size_t)1, k % 2);
 		test_bits(&pairs[i]);
 		test_hostile(&pairs[i]);
 	}

@@ -4,12 +4,10 @@
 
 enum sf_go_refusal
 sf_go_detour_install(uint8_t *open, const struct sf_go_shape *shape,
-		     uint64_t (*lookup)(const char *, size_t),
-		     void (*fill)(const char *, const char *))
+		     const struct sf_go_leaves *leaves)
 {
 	(void)open;
 	(void)shape;
-	(void)lookup;
-	(void)fill;
+	(void)leaves;
 	return SF_GO_REFUSE_CPU;
 }

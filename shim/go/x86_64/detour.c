@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Writes the stub page and the two jumps, x86-64. The picture is in stubs.S.
+// Writes the stub page and the jumps (two, three for A/B), x86-64. The picture is in stubs.S.
 //
 // Order, so that whatever a security policy forbids is forbidden before the host is changed:
 //   1. the stub page: mapped near the code, filled, then made executable (no page of ours is ever
@@ -7,61 +7,81 @@
 //   2. every code page that will change: read, write and execute at once. PR_SET_MDWE and SELinux
 //      (execmem) refuse exactly this step; once it is granted, taking `write` away again cannot be
 //      refused, whereas write-only first could leave the code without execute;
-//   3. five bytes each, the fill first, the look-up second: a look-up without fill only ever
-//   misses;
+//   3. five bytes each, the look-up last: without the others a look-up only ever misses, or is
+//      timed without an end;
 //   4. back to read and execute.
 #include "../detour.h"
 
 #include "patch.h"
 
-extern const uint8_t sf_go_stubs_begin[], sf_go_stubs_fill[], sf_go_stubs_moved[];
-extern const uint8_t sf_go_stubs_targets[], sf_go_stubs_end[];
+extern const uint8_t sf_go_stubs_begin[], sf_go_stubs_moved[], sf_go_stubs_split[];
+extern const uint8_t sf_go_stubs_split_moved[], sf_go_stubs_fill[], sf_go_stubs_end[];
+extern const uint8_t sf_go_stubs_end_moved[], sf_go_stubs_targets[], sf_go_stubs_size[];
+
+#define IN_PAGE(symbol) (page + ((symbol)-sf_go_stubs_begin))
+#define SITES           3
 
 struct targets {
-	uint64_t lookup_leaf, lookup_resume, fill_leaf, fill_resume;
+	uint64_t lookup_leaf, lookup_resume, fill_leaf, fill_resume, end_leaf, end_resume;
+};
+
+struct site {
+	uint8_t *at;
+	const uint8_t *stub;
 };
 
 static bool
 write_stubs(uint8_t *page, const struct sf_go_shape *shape, const struct targets *to)
 {
-	__builtin_memcpy(page, sf_go_stubs_begin, (size_t)(sf_go_stubs_end - sf_go_stubs_begin));
-	__builtin_memcpy(page + (sf_go_stubs_moved - sf_go_stubs_begin), shape->moved,
-			 shape->moved_len);
-	__builtin_memcpy(page + (sf_go_stubs_targets - sf_go_stubs_begin), to, sizeof(*to));
+	__builtin_memcpy(page, sf_go_stubs_begin, (size_t)(sf_go_stubs_size - sf_go_stubs_begin));
+	__builtin_memcpy(IN_PAGE(sf_go_stubs_moved), shape->moved, shape->moved_len);
+	__builtin_memcpy(IN_PAGE(sf_go_stubs_split_moved), shape->moved, shape->moved_len);
+	__builtin_memcpy(IN_PAGE(sf_go_stubs_end_moved), shape->end_moved, shape->end_len);
+	__builtin_memcpy(IN_PAGE(sf_go_stubs_targets), to, sizeof(*to));
 	return protect(page, PAGE, PROT_READ | PROT_EXEC);
+}
+
+// All code is opened before any of it is changed, so that a policy refuses all or nothing.
+static bool
+patch(const struct site *sites, int n)
+{
+	const long open_up = PROT_READ | PROT_WRITE | PROT_EXEC, close_up = PROT_READ | PROT_EXEC;
+	int opened = 0;
+
+	while (opened < n && protect(sites[opened].at, JUMP_LEN, open_up))
+		opened++;
+	for (int i = 0; i < n && opened == n; i++)
+		write_jump(sites[i].at, sites[i].stub);
+	for (int i = 0; i < opened; i++)
+		protect(sites[i].at, JUMP_LEN, close_up);
+	return opened == n;
 }
 
 enum sf_go_refusal
 sf_go_detour_install(uint8_t *open, const struct sf_go_shape *shape,
-		     uint64_t (*lookup)(const char *, size_t),
-		     void (*fill)(const char *, const char *))
+		     const struct sf_go_leaves *leaves)
 {
-	uint8_t *entry = open + shape->check, *site = open + shape->site;
+	uint8_t *entry = open + shape->check, *page = map_near((uintptr_t)open);
 	const struct targets to = {
-		.lookup_leaf = (uint64_t)(uintptr_t)lookup,
+		.lookup_leaf = leaves->split ? (uint64_t)(uintptr_t)leaves->split
+					     : (uint64_t)(uintptr_t)leaves->lookup,
 		.lookup_resume = (uint64_t)(uintptr_t)(entry + shape->moved_len),
-		.fill_leaf = (uint64_t)(uintptr_t)fill,
+		.fill_leaf = (uint64_t)(uintptr_t)leaves->fill,
 		.fill_resume = (uint64_t)(uintptr_t)(open + shape->resume),
+		.end_leaf = (uint64_t)(uintptr_t)leaves->end,
+		.end_resume = (uint64_t)(uintptr_t)(open + shape->end + shape->end_len),
 	};
-	const long open_up = PROT_READ | PROT_WRITE | PROT_EXEC, close_up = PROT_READ | PROT_EXEC;
-	enum sf_go_refusal why = SF_GO_REFUSE_PROTECT;
-	uint8_t *page = map_near((uintptr_t)open);
 
 	if (!page)
 		return SF_GO_REFUSE_ROOM;
-	if (!write_stubs(page, shape, &to))
-		goto out;
-	if (!protect(site, JUMP_LEN, open_up))
-		goto out;
-	if (protect(entry, JUMP_LEN, open_up)) {
-		write_jump(site, page + (sf_go_stubs_fill - sf_go_stubs_begin));
-		write_jump(entry, page);
-		protect(entry, JUMP_LEN, close_up);
-		why = SF_GO_REFUSE_NONE;
-	}
-	protect(site, JUMP_LEN, close_up);
-out:
-	if (why)
-		sf_syscall6(SYS_munmap, (long)page, PAGE, 0, 0, 0, 0);
-	return why;
+	const struct site sites[SITES] = {
+		{open + shape->end, IN_PAGE(sf_go_stubs_end)},
+		{open + shape->site, IN_PAGE(sf_go_stubs_fill)},
+		{entry, leaves->end ? IN_PAGE(sf_go_stubs_split) : page},
+	};
+	const int skip = leaves->end ? 0 : 1;
+	if (write_stubs(page, shape, &to) && patch(sites + skip, SITES - skip))
+		return SF_GO_REFUSE_NONE;
+	sf_syscall6(SYS_munmap, (long)page, PAGE, 0, 0, 0, 0);
+	return SF_GO_REFUSE_PROTECT;
 }

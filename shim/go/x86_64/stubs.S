@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The two stubs of the Go detour: copied to a page near the host's code by detour.c, never run here.
+/* The stubs of the Go detour: copied to a page near the host's code by detour.c, never run here.
  *
  *   plugin.open+18  jmp lookup ---> lookup: C leaf; hit:  ret to plugin.Open's caller
  *     (5 bytes, written by             |             miss: moved prologue, jmp back
@@ -7,6 +7,8 @@
  *   plugin.open+18+moved <-------------+
  *   fill site       jmp fill -----> fill:   C leaf; displaced load and test; jmp to the je
  *   je              <------------------+
+ *   success         jmp end ------> end:    C leaf; displaced load; jmp behind it      A/B only,
+ *   xor, ..., ret   <------------------+                              with `split` as its lookup
  *
  * Go's ABIInternal: R14 is g, X15 is zero, RBP is the caller's frame pointer; every other register is
  * the callee's to spoil. C gives back RBX, RBP, R12 to R15.
@@ -15,28 +17,32 @@
  * rounded down; nothing is written above it. A signal may arrive at any instruction: Go's handlers
  * find a PC in no Go function and neither preempt, scan nor move this stack.
  *
- * At `lookup`: RAX, RBX = name; RSP = return address of plugin.Open's caller, frame not yet taken.
- * At `fill`: RAX = address of the map's value; RSP = bottom of plugin.open's frame.
+ * At `lookup` and `split`: RAX, RBX = name; RSP = return address of plugin.Open's caller, frame not
+ * yet taken. At `fill`: RAX = address of the map's value; RSP = bottom of plugin.open's frame. At
+ * `end`: nothing but g; RSP the same; chanrecv1 has just returned, so that every register is free.
  */
 	.section .rodata.sf_go_stubs, "a", @progbits
 	.p2align 6
 	.globl	sf_go_stubs_begin
 	.hidden	sf_go_stubs_begin
-	.globl	sf_go_stubs_fill
-	.hidden	sf_go_stubs_fill
 	.globl	sf_go_stubs_moved
 	.hidden	sf_go_stubs_moved
-	.globl	sf_go_stubs_targets
-	.hidden	sf_go_stubs_targets
+	.globl	sf_go_stubs_split
+	.hidden	sf_go_stubs_split
+	.globl	sf_go_stubs_split_moved
+	.hidden	sf_go_stubs_split_moved
+	.globl	sf_go_stubs_fill
+	.hidden	sf_go_stubs_fill
 	.globl	sf_go_stubs_end
 	.hidden	sf_go_stubs_end
+	.globl	sf_go_stubs_end_moved
+	.hidden	sf_go_stubs_end_moved
+	.globl	sf_go_stubs_targets
+	.hidden	sf_go_stubs_targets
+	.globl	sf_go_stubs_size
+	.hidden	sf_go_stubs_size
 
-sf_go_stubs_begin:
-	movq	%rsp, %r12
-	movq	%rax, %r13
-	andq	$-16, %rsp
-	movq	%rax, %rdi
-	movq	%rbx, %rsi
+	.macro	ask_leaf
 	call	*.Llookup_leaf(%rip)
 	movq	%r12, %rsp
 	xorps	%xmm15, %xmm15
@@ -46,6 +52,15 @@ sf_go_stubs_begin:
 	xorl	%ecx, %ecx
 	ret
 1:	movq	%r13, %rax
+	.endm
+
+sf_go_stubs_begin:
+	movq	%rsp, %r12
+	movq	%rax, %r13
+	andq	$-16, %rsp
+	movq	%rax, %rdi
+	movq	%rbx, %rsi
+	ask_leaf
 sf_go_stubs_moved:
 	.fill	11, 1, 0x90
 	jmp	*.Llookup_resume(%rip)
@@ -58,6 +73,7 @@ sf_go_stubs_fill:
 	movq	%rdx, %rbx
 	movq	%rsp, %rdi
 	movq	%rdx, %rsi
+	movq	%r14, %rdx
 	andq	$-16, %rsp
 	call	*.Lfill_leaf(%rip)
 	movq	%r12, %rsp
@@ -66,6 +82,31 @@ sf_go_stubs_fill:
 	xorps	%xmm15, %xmm15
 	testq	%rdx, %rdx
 	jmp	*.Lfill_resume(%rip)
+
+	.p2align 6
+sf_go_stubs_split:
+	movq	%rsp, %r12
+	movq	%rax, %r13
+	andq	$-16, %rsp
+	movq	%rax, %rdi
+	movq	%rbx, %rsi
+	movq	%r14, %rdx
+	ask_leaf
+sf_go_stubs_split_moved:
+	.fill	11, 1, 0x90
+	jmp	*.Llookup_resume(%rip)
+
+	.p2align 6
+sf_go_stubs_end:
+	movq	%rsp, %r12
+	movq	%r14, %rdi
+	andq	$-16, %rsp
+	call	*.Lend_leaf(%rip)
+	movq	%r12, %rsp
+	xorps	%xmm15, %xmm15
+sf_go_stubs_end_moved:
+	.fill	8, 1, 0x90
+	jmp	*.Lend_resume(%rip)
 
 	.p2align 6
 sf_go_stubs_targets:
@@ -77,6 +118,10 @@ sf_go_stubs_targets:
 	.quad	0
 .Lfill_resume:
 	.quad	0
-sf_go_stubs_end:
+.Lend_leaf:
+	.quad	0
+.Lend_resume:
+	.quad	0
+sf_go_stubs_size:
 
 	.section .note.GNU-stack, "", @progbits

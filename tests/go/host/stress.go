@@ -279,7 +279,8 @@ func stress(dir string, args []string) {
 	fmt.Printf("%d goroutines, GOMAXPROCS %d: %d opens, %d of a switching link at rest, %d wrong\n",
 		goroutines, runtime.GOMAXPROCS(0), f.ops, f.switched, f.wrong)
 	for _, name := range []string{"go.hit", "go.checked", "go.refresh", "go.miss", "go.stale",
-		"go.bypass.off", "go.fill", "go.modules"} {
+		"go.bypass.off", "go.bypass.stock", "go.fill", "go.ab.sent", "go.ab.ended", "go.ab.lost",
+		"go.modules"} {
 		if n, ok := counter(name); ok {
 			fmt.Printf("%s %d\n", name, n)
 		}
