@@ -9,5 +9,7 @@
 void sf_report_start(const char *not_walking);
 /* State, counters, and in observe mode the estimate. */
 void sf_report_end(void);
+/* SYMFAST_SITES_FILE, if it is wanted and anything was sampled. At exit. */
+void sf_sites_file_write(void);
 
 #endif

@@ -74,6 +74,9 @@ void *sf_segment_at(size_t offset);
 /* May the page at `p` be written? Asked once for each page; then remembered. */
 bool sf_segment_touch(const void *p);
 
+/* Has it been? Else it is zero, and a file without room may refuse even to be read. */
+bool sf_segment_touched(const void *p);
+
 /* Sets the word for `reason`; remembered, so that making the file cannot lose it. */
 void sf_segment_set_word(uint32_t word, enum symfast_shm_reason reason);
 /* Reads the clocks again if the last time was a second ago. */

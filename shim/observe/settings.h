@@ -49,6 +49,8 @@ enum sf_shm { SF_SHM_OFF, SF_SHM_ON, SF_SHM_START, SF_SHM_KEEP };
 	  "one hit in N is timed, for each thread; N is rounded up to a power of two")             \
 	T(sites, "SYMFAST_SITES", "0", ratio, 16, "1/N or 0",                                      \
 	  "call stacks in the segment: of one timed call of libc in N, and of every timed hit")    \
+	T(sites_file, "SYMFAST_SITES_FILE", "", path, 256, "an absolute path, or nothing",         \
+	  "with SYMFAST_SITES: written at exit, as folded stacks; %p is the process id")           \
 	N(map_kib, "SYMFAST_MAP_KIB", 16384, 256, 1048576, "upper limit of the shared map, KiB")   \
 	N(thread_kib, "SYMFAST_THREAD_KIB", 64, 0, 64,                                             \
 	  "upper limit of memory per thread, KiB; below 8 threads get no table of their own")      \

@@ -239,3 +239,20 @@ sf_sites_add(enum sf_timed function, enum sf_arm arm, uint64_t ticks, uint64_t w
 	record_locked(&site, ticks, waited);
 	sf_lock_release(&lock);
 }
+
+void
+sf_sites_each(bool (*each)(void *arg, const struct symfast_shm_site *site), void *arg)
+{
+	const struct symfast_shm_site *rows = sf_segment_at(SF_SEGMENT_SITES);
+
+	for (uint32_t i = 0; i < ROWS; i++) {
+		const struct symfast_shm_site *row = &rows[i];
+
+		if (!sf_segment_touched(row) || !sf_segment_touched((const char *)(row + 1) - 1) ||
+		    sf_load_64(&row->hash) == 0)
+			continue;
+		sf_fence_load(); /* pairs with the fence in record_locked: the frames are there */
+		if (!each(arg, row))
+			return;
+	}
+}

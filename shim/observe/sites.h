@@ -19,4 +19,7 @@ void sf_sites_add(enum sf_timed function, enum sf_arm arm, uint64_t ticks, uint6
 uint32_t sf_sites_walk(uintptr_t *pc, uint32_t max);
 void sf_sites_forked(void);
 
+/* Calls each(arg, site) for every row; false ends it. At exit: a row may still be counting. */
+void sf_sites_each(bool (*each)(void *arg, const struct symfast_shm_site *site), void *arg);
+
 #endif

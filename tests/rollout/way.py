@@ -179,6 +179,42 @@ def sites():
         demand(all(offset < 1 << 26 for _, _, frames in rows for _, offset in frames), 'an address')
 
 
+def sites_file():
+    """SYMFAST_SITES_FILE at exit: the lines of `symfast sites --folded`; nothing from who has sampled
+    nothing; one line for a path where nothing can be written."""
+    with tempfile.TemporaryDirectory() as folder:
+        def run(path, sites='1/4', **extra):
+            env = dict(os.environ, LD_PRELOAD=LIBRARY, SYMFAST_SITES=sites, SYMFAST_SAMPLE='1/64',
+                       SYMFAST_SITES_FILE=path, **extra)
+            done = subprocess.Popen([SERVICE, PLUGIN, '2'], env=env, text=True, stdin=subprocess.PIPE,
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            _, err = done.communicate('')
+            demand(done.returncode == 0, err)
+            return done.pid, err
+
+        pid, err = run(f'{folder}/sites.%p')
+        demand(os.listdir(folder) == [f'sites.{pid}'] and err == '', f'{os.listdir(folder)} {err}')
+        path = f'{folder}/sites.{pid}'
+        demand(os.stat(path).st_mode & 0o777 == 0o600, 'mode')
+        with open(path) as f:
+            lines = f.read().splitlines()
+        for line in lines:
+            demand(re.fullmatch(r'([!-:<-~]+;)*\w+_\[(map|libc)\] [1-9]\d*', line), line)
+        for words in (r';rollout_service\+0x[0-9a-f]+;dlsym_\[', r'dlopen_\['):
+            demand(any(re.search(words, line) for line in lines), f'{words}: {lines[:5]}')
+        demand(any('__libc_start_main;' in line for line in lines), f'no names: {lines[:5]}')
+        os.unlink(path)
+        for words in ({'sites': '0'}, {'SYMFAST': 'off'}):
+            run(path, **words)
+            demand(os.listdir(folder) == [], f'{words}: {os.listdir(folder)}')
+        _, err = run(f'{folder}/no/such/folder')
+        demand(re.fullmatch(r'symfast: SYMFAST_SITES_FILE=\S+/no/such/folder cannot be written: '
+                            r'error 2\n', err), err)
+        _, err = run('relative')
+        demand(re.fullmatch(r'symfast: SYMFAST_SITES_FILE=relative is not an absolute path, or nothing; '
+                            r'using none\n', err), err)
+
+
 def canary():
     """The same pods at every start; who is in at 5 % is in at 50 %; 100 % is everybody."""
     def chosen(share, pod):
@@ -314,7 +350,8 @@ def nowhere():
         demand(re.search(r'dlsym.hit [1-9]', s.err), s.err)
 
 
-STEPS = (observe, verify, live, sampled, checked, arms, sites, canary, breaker, retry, scribbled, killfile, forks, crash, nowhere)
+STEPS = (observe, verify, live, sampled, checked, arms, sites, sites_file, canary, breaker, retry, scribbled,
+         killfile, forks, crash, nowhere)
 
 
 def main():

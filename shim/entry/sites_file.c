@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// sites_file.c: SYMFAST_SITES_FILE: the sampled call stacks as folded stacks, written at exit.
+//
+// The same lines as `symfast sites --folded` makes of the segment. Objects are found by their path, as
+// the loader finds what is loaded; frames of an object that was unloaded meanwhile are named by offset.
+#include "report.h"
+
+#include "../base/bytes.h"
+#include "../base/log.h"
+#include "../base/sys.h"
+#include "../libc/next.h"
+#include "../observe/histogram.h"
+#include "../observe/settings.h"
+#include "../observe/sites.h"
+#include <errno.h>
+#include <fcntl.h>
+
+/* Longer lines are cut; 24 names of 160 bytes fit. */
+#define ROOM           4096
+#define NAME_MAX_SHOWN 160
+
+struct out {
+	long fd; /* not open yet: -1 */
+	long error;
+	size_t len;
+	char line[ROOM];
+};
+
+static void
+put(struct out *o, const char *text, size_t max)
+{
+	for (size_t i = 0; i < max && text[i] != '\0' && o->len < ROOM - 1; i++) {
+		bool plain = (unsigned char)text[i] > ' ' && text[i] != ';' && text[i] != 127;
+
+		o->line[o->len++] = plain ? text[i] : '_';
+	}
+}
+
+static void
+put_number(struct out *o, uint64_t n, unsigned int base)
+{
+	char digits[24];
+	size_t i = sizeof(digits);
+
+	do {
+		digits[--i] = "0123456789abcdef"[n % base];
+		n /= base;
+	} while (n != 0);
+	put(o, digits + i, sizeof(digits) - i);
+}
+
+static void
+put_raw(struct out *o, char c)
+{
+	if (o->len < ROOM)
+		o->line[o->len++] = c;
+}
+
+/* The executable's own map has no path, and the loader does not find it by one. */
+static bool
+is_main(const char *path)
+{
+	char exe[256] = "";
+
+	sf_syscall6(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)exe, sizeof(exe) - 1, 0,
+		    0);
+	return sf_bytes_same(path, exe);
+}
+
+/* The dynamic symbol at this place of the object; NULL: none, or the object is no longer there. */
+static const char *
+symbol_at(const char *path, uint32_t offset)
+{
+	struct link_map *l = sf_next.dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
+	struct dl_find_object o;
+	const char *at;
+	Dl_info info;
+
+	if (l != NULL)
+		sf_next.dlclose(l);
+	else if (is_main(path))
+		l = sf_next.main;
+	if (l == NULL || sf_next.dladdr == NULL)
+		return NULL;
+	at = (const char *)l->l_addr + offset;
+	if (sf_next.find_object((void *)(uintptr_t)at, &o) != 0 || o.dlfo_link_map != l ||
+	    sf_next.dladdr(at, &info) == 0)
+		return NULL;
+	return info.dli_sname;
+}
+
+static void
+put_frame(struct out *o, const char *path, uint32_t offset)
+{
+	const char *symbol = *path != '\0' ? symbol_at(path, offset) : NULL, *name = path;
+
+	if (symbol != NULL) {
+		put(o, symbol, NAME_MAX_SHOWN);
+		return;
+	}
+	for (const char *p = path; *p != '\0'; p++)
+		if (*p == '/')
+			name = p + 1;
+	put(o, name, NAME_MAX_SHOWN - 16);
+	put(o, *name != '\0' ? "+0x" : "0x", 3);
+	put_number(o, offset, 16);
+}
+
+/* "%p" is the process. */
+static void
+expand(char *to, size_t room, const char *path)
+{
+	struct sf_line l; /* for its digits */
+	char *end = to + room - 1;
+
+	while (*path != '\0' && to < end) {
+		if (path[0] != '%' || path[1] != 'p') {
+			*to++ = *path++;
+			continue;
+		}
+		l.len = 0;
+		sf_line_u64(&l, (uint64_t)sf_syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0));
+		for (size_t i = 0; i < l.len && to < end; i++)
+			*to++ = l.text[i];
+		path += 2;
+	}
+	*to = '\0';
+}
+
+static bool
+write_line(struct out *o)
+{
+	for (size_t done = 0; done < o->len;) {
+		long n = sf_syscall6(SYS_write, o->fd, (long)(o->line + done),
+				     (long)(o->len - done), 0, 0, 0);
+
+		if (n == -EINTR)
+			continue;
+		if (n <= 0) {
+			o->error = n != 0 ? -n : EIO;
+			return false;
+		}
+		done += (size_t)n;
+	}
+	return true;
+}
+
+/* A process that has sampled nothing leaves the file of another one alone. */
+static bool
+open_file(struct out *o)
+{
+	char path[sizeof(sf_settings.sites_file_text) + 16];
+
+	expand(path, sizeof(path), sf_settings.sites_file_text);
+	o->fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)path,
+			    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK |
+				    O_NOCTTY,
+			    0600, 0, 0);
+	if (o->fd < 0)
+		o->error = -o->fd;
+	return o->fd >= 0;
+}
+
+static bool
+put_site(void *arg, const struct symfast_shm_site *site)
+{
+	uint16_t depth = site->depth < SYMFAST_SHM_FRAMES ? site->depth : SYMFAST_SHM_FRAMES;
+	struct out *o = arg;
+
+	if (o->fd < 0 && !open_file(o))
+		return false;
+	o->len = 0;
+	for (uint16_t i = depth; i-- > 0; put_raw(o, ';'))
+		put_frame(o, site->object[i] != 0 ? sf_segment_at(site->object[i]) : "",
+			  site->offset[i]);
+	o->len = o->len < ROOM - 64 ? o->len : ROOM - 64;
+	put(o, site->function < SF_TIMED_COUNT ? sf_histogram_name(site->function) : "?", 16);
+	put(o, site->arm != 0 ? "_[map]" : "_[libc]", 8);
+	put_raw(o, ' ');
+	put_number(o, site->count, 10);
+	put_raw(o, '\n');
+	return write_line(o);
+}
+
+void
+sf_sites_file_write(void)
+{
+	static struct out o; /* of a size that an exiting thread's stack may not have */
+	struct sf_line l;
+
+	if (sf_settings.sites_file.n == 0 || sf_sites_every == 0)
+		return;
+	o.fd = -1;
+	sf_sites_each(put_site, &o);
+	if (o.fd >= 0)
+		sf_syscall6(SYS_close, o.fd, 0, 0, 0, 0, 0);
+	if (o.error == 0)
+		return;
+	sf_line_start(&l);
+	sf_line_str(&l, "SYMFAST_SITES_FILE=");
+	sf_line_quote(&l, sf_settings.sites_file_text, 256);
+	sf_line_str(&l, " cannot be written: error ");
+	sf_line_u64(&l, (uint64_t)o.error);
+	sf_line_write(&l);
+}
