@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // bytes.h: strings without libc: length, equality, copy, hash of a NUL-terminated name.
 //
-// The host's names are read in aligned 16-byte blocks: such a load never leaves a page that the
-// string itself touches, and memcheck accepts it. Stored copies are read unaligned; they lie in the
+// The host's names are read 16 or 32 bytes at a time, but never past the page in which they end: where
+// that is not known, and under memcheck, which would report more, in aligned 16-byte blocks. Stored copies are read unaligned; they lie in the
 // shim's own tables, behind a header of at least 16 bytes and before at least 16 bytes of padding.
 #ifndef SF_BYTES_H
 #define SF_BYTES_H
@@ -31,7 +31,7 @@ bool sf_bytes_load_short_slow(const char *s, struct sf_short *out);
 /*
  * sf_bytes_equal(host, stored, n): do the n bytes at `stored`, the last of them NUL, stand at
  * `host`? `stored` may be changing under our feet: the answer is then arbitrary (a seqlock outside
- * discards it), but `host` is never read past the block that holds its own NUL.
+ * discards it), but `host` is never read past the page that holds its own NUL.
  *
  * sf_bytes_load_short(s, out): reads a name of up to 31 bytes; false if it is longer. Reads 32 bytes
  * at once unless that could leave the page.

@@ -5,55 +5,31 @@
 
 #include <emmintrin.h>
 
-/*
- * The host's string starts m bytes into its first aligned block, so the stored copy is read from
- * m bytes before its start and the low m bits of the first mask are shifted out. Every block but
- * the last must be equal and free of NUL: a torn `stored` or `n` could otherwise lead past the
- * host's terminator into an unmapped page. The minimum of a byte and of its all-ones-if-equal mask
- * is zero in both cases at once.
- *
- * A mask has 16 bits and its complement 16 more ones above them. Shifting left by -k (mod 32)
- * leaves bits 0 to k-1 only, so neither these nor bytes behind the NUL count; k = 0 shifts by
- * nothing and never compares equal.
- */
-SF_INLINE bool
-sf_bytes_equal_two(const char *host, const char *stored, size_t n)
-{
-	const size_t m = (uintptr_t)host & 15;
-	const unsigned int left = (unsigned int)(n + m);
-	const __m128i *a = (const __m128i *)(host - m);
-	const __m128i *b = (const __m128i *)(const void *)(stored - m);
-	__m128i s = _mm_loadu_si128(b);
-	__m128i same = _mm_cmpeq_epi8(_mm_load_si128(a), s);
+/* For strings that may end with their page, and short ones. */
+bool sf_bytes_equal_blocks(const char *host, const char *stored, size_t n);
 
-	if (left <= 16)
-		return (~(unsigned int)_mm_movemask_epi8(same) >> m) << ((m - left) & 31) == 0;
-	if (left > 32)
-		return false;
-	same = _mm_cmpeq_epi8(_mm_min_epu8(same, s), _mm_setzero_si128());
-	if ((unsigned int)_mm_movemask_epi8(same) >> m != 0)
-		return false;
-	same = _mm_cmpeq_epi8(_mm_load_si128(a + 1), _mm_loadu_si128(b + 1));
-	return ~(unsigned int)_mm_movemask_epi8(same) << ((16 - left) & 31) == 0;
+/* Do these 16 bytes differ? */
+SF_INLINE bool
+sf_bytes_differ_16(const char *a, const char *b)
+{
+	return _mm_movemask_epi8(
+		       _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)a),
+				      _mm_loadu_si128((const __m128i *)(const void *)b))) != 0xffff;
 }
 
+/* All n bytes lie in the page of the first: they may be read whatever they are. */
 SF_INLINE bool
 sf_bytes_equal(const char *host, const char *stored, size_t n)
 {
-	size_t m = (uintptr_t)host & 15;
-	unsigned int skip = (unsigned int)m;
+	const char *last = host + n - 16;
+	const char *stored_last = stored + n - 16;
 
-	/* Whole blocks, then the last two at most. */
-	for (; n + m > 32; n -= 16 - m, host += 16 - m, stored += 16 - m, m = 0, skip = 0) {
-		__m128i s = _mm_loadu_si128((const __m128i *)(const void *)(stored - m));
-		__m128i same = _mm_andnot_si128(
-			_mm_cmpeq_epi8(s, _mm_setzero_si128()),
-			_mm_cmpeq_epi8(_mm_load_si128((const __m128i *)(host - m)), s));
-
-		if (((unsigned int)_mm_movemask_epi8(same) ^ 0xffffu) >> skip != 0)
+	if (sf_unlikely(n < 16 || ((uintptr_t)host & 4095) + n > 4096 || sf_bytes_careful))
+		return sf_bytes_equal_blocks(host, stored, n);
+	for (; host < last; host += 16, stored += 16)
+		if (sf_unlikely(sf_bytes_differ_16(host, stored)))
 			return false;
-	}
-	return sf_bytes_equal_two(host, stored, n);
+	return !sf_bytes_differ_16(last, stored_last);
 }
 
 SF_INLINE size_t

@@ -5,7 +5,7 @@
 // libc still see the host's return address on top of the stack. tests/asm checks the built object:
 // no call instruction reaches sf_full_* or sf_next.
 //
-// Budget of a dlsym hit with a name within two aligned blocks: 60 instructions, no store but the
+// Budget of a dlsym hit: 50 instructions, no store but the
 // thread's own counter and flag, no atomic; lines read: thread record, hint cell, generation.
 #include <dlfcn.h>
 #include <link.h>
@@ -72,10 +72,10 @@ found_shared(struct sf_thread *t, const void *handle, void *value)
  * cell and the life they belong to are still the ones that answered.
  */
 SF_INLINE struct sf_answer
-negative(struct sf_thread *t, const void *handle, const char *name, const struct sf_cell_other *o)
+negative(struct sf_thread *t, const void *handle, const struct sf_cell_other *o)
 {
 	size_t len = sf_load_8(&o->life->file_len), name_len;
-	const char *kept = sf_cell_name(o->cell, name, &name_len);
+	const char *kept = sf_cell_name(o->cell, &name_len);
 	uint32_t turn;
 
 	/* RTLD_DEFAULT names its caller: the full wrapper knows it. */
@@ -93,18 +93,28 @@ negative(struct sf_thread *t, const void *handle, const char *name, const struct
 	return STEP(NULL, FOUND);
 }
 
+/* The handle that the lives of its answers have. */
+SF_INLINE uintptr_t
+life_handle(const void *handle)
+{
+	return handle != RTLD_DEFAULT ? (uintptr_t)handle : SF_OBJECT_DEFAULT;
+}
+
 /* What a cell says that holds no value. */
 static SF_NOINLINE struct sf_answer
 read_other(void *handle, const char *name, const struct sf_cell *c)
 {
 	struct sf_thread *t = &sf_thread;
+	uint32_t seq = sf_cell_seq(c);
 	struct sf_cell_other o;
 
-	if (sf_facts_error_pending() || !sf_cell_find_other(c, (uintptr_t)handle, name, &o))
+	/* The tag again, after the number: the cell may be another name's by now. */
+	if (!sf_holds_32(&c->tag, sf_cell_tag(name)) || sf_facts_error_pending() ||
+	    !sf_cell_find_other(c, seq, life_handle(handle), name, &o))
 		return STEP(NULL, GO_ON);
 	if (o.why != SF_CELL_NEGATIVE)
 		return passed(t, handle, (enum sf_counter)o.why);
-	return negative(t, handle, name, &o);
+	return negative(t, handle, &o);
 }
 
 /* What the shared table has and the thread's own has not; from now on its own has it, too. */
@@ -112,16 +122,17 @@ static SF_NOINLINE struct sf_answer
 find_shared(struct sf_thread *t, void *handle, const char *name)
 {
 	struct sf_cell *set = sf_cell_set(sf_table.cells, (uintptr_t)handle, name);
-	const struct sf_cell *c = sf_cell_tagged(set, sf_cell_tag(name));
+	uint32_t seq;
+	const struct sf_cell *c = sf_cell_tagged(set, sf_cell_tag(name), &seq);
 	void *value;
 
 	if (c == NULL)
 		return STEP(NULL, GO_ON);
 	if (sf_facts_error_pending())
 		return STEP(NULL, ASK_FULL);
-	if (!sf_cell_value(c, (uintptr_t)handle, name, &value))
+	if (!sf_cell_value(c, seq, life_handle(handle), name, &value))
 		return read_other(handle, name, c);
-	sf_cell_copy(t->cells, (uintptr_t)handle, name, c);
+	sf_cell_copy(t->cells, (uintptr_t)handle, name, c, seq);
 	sf_thread_own_miss(t);
 	return found_hit(t, handle, value);
 }
@@ -216,12 +227,33 @@ miss_dlsym(void *handle, const char *name)
 	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
 }
 
+/* Depends on the caller, so libc has to be asked: one jump away. */
+static SF_NOINLINE void *
+next_dlsym(void *handle, const char *name)
+{
+	struct sf_thread *t = &sf_thread;
+
+	/* The wrapped names, which all begin so, are looked at more closely. */
+	if (t->block == NULL || t->stock || sf_unreadable(name) || name[0] == 'd')
+		return sf_full_dlsym(handle, name);
+	passed(t, handle, SF_BYPASS_NEXT);
+	return sf_next.dlsym(handle, name);
+}
+
+/* RTLD_DEFAULT depends on its caller: may the one that the calling function returns to be answered? */
+#define ANY_CALLER(t, handle)                                                                      \
+	(sf_likely((handle) != RTLD_DEFAULT) ||                                                    \
+	 sf_object_is_caller((t)->caller, __builtin_return_address(0)))
+
 /* The name's cell, but not a value for this question. */
 static SF_NOINLINE void *
 other_dlsym(void *handle, const char *name, const struct sf_cell *c)
 {
-	struct sf_answer a = read_other(handle, name, c);
+	struct sf_answer a;
 
+	if (!ANY_CALLER(&sf_thread, handle))
+		return sf_full_dlsym(handle, name);
+	a = read_other(handle, name, c);
 	if (sf_likely(a.pass == FOUND))
 		return a.value;
 	if (a.pass == ASK_LIBC)
@@ -238,6 +270,8 @@ strange_dlsym(void *handle, const char *name)
 	struct sf_thread *t = &sf_thread;
 	struct sf_answer a;
 
+	if (!ANY_CALLER(t, handle))
+		return sf_full_dlsym(handle, name);
 	if (sf_unlikely(t->due != SF_DUE_NOTHING))
 		return sampled_dlsym(handle, name);
 	if (sf_unlikely(t->stock))
@@ -256,21 +290,37 @@ strange_dlsym(void *handle, const char *name)
 	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
 }
 
+/*
+ * A value in the thread's table. RTLD_DEFAULT is told from a handle only when the life has another one:
+ * no handle of a host is that of its lives, so a handle pays nothing for the difference.
+ */
 SF_INLINE void *
-probe(struct sf_thread *t, void *handle, const char *name, enum sf_counter hit)
+look(struct sf_thread *t, void *handle, const char *name)
 {
-	const struct sf_cell *c =
-		sf_cell_tagged(sf_cell_set(t->cells, (uintptr_t)handle, name), sf_cell_tag(name));
-	void *value;
+	struct sf_cell_reading r;
+	uint32_t seq;
+	const struct sf_cell *c = sf_cell_tagged(sf_cell_set(t->cells, (uintptr_t)handle, name),
+						 sf_cell_tag(name), &seq);
 
-	if (c == NULL)
+	if (sf_unlikely(c == NULL))
 		return strange_dlsym(handle, name);
-	if (!sf_cell_value(c, (uintptr_t)handle, name, &value) ||
+	if (sf_unlikely(!sf_cell_read(c, name, &r)))
+		return other_dlsym(handle, name, c);
+	if (sf_likely(sf_cell_of_handle(&r, (uintptr_t)handle))) {
+		if (sf_unlikely(!sf_cell_still(c, seq, &r) || sf_facts_error_pending()))
+			return other_dlsym(handle, name, c);
+		if (sf_unlikely(sf_thread_hit(t, SF_DLSYM_HIT)))
+			return beat(r.value, SF_DLSYM_HIT);
+		return r.value;
+	}
+	if (handle != RTLD_DEFAULT ||
+	    !sf_object_is_caller(t->caller, __builtin_return_address(0)) ||
+	    !sf_cell_of_handle(&r, SF_OBJECT_DEFAULT) || !sf_cell_still(c, seq, &r) ||
 	    sf_unlikely(sf_facts_error_pending()))
 		return other_dlsym(handle, name, c);
-	if (sf_unlikely(sf_thread_hit(t, hit)))
-		return beat(value, hit);
-	return value;
+	if (sf_unlikely(sf_thread_hit(t, SF_DEFAULT_HIT)))
+		return beat(r.value, SF_DEFAULT_HIT);
+	return r.value;
 }
 
 /*
@@ -284,46 +334,28 @@ sampled_dlsym(void *handle, const char *name)
 	enum sf_counter hit = handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT;
 	unsigned int due = sf_thread_due(t);
 	uint64_t from = sf_ticks();
-	const struct sf_cell *c =
-		sf_cell_tagged(sf_cell_set(t->cells, (uintptr_t)handle, name), sf_cell_tag(name));
+	uint32_t seq;
+	const struct sf_cell *c = sf_cell_tagged(sf_cell_set(t->cells, (uintptr_t)handle, name),
+						 sf_cell_tag(name), &seq);
 	void *value;
 
-	if (c == NULL || !sf_cell_value(c, (uintptr_t)handle, name, &value) ||
+	if (c == NULL || !sf_cell_value(c, seq, life_handle(handle), name, &value) ||
 	    sf_facts_error_pending())
-		return probe(t, handle, name, hit);
+		return look(t, handle, name);
 	from = sf_ticks_since(from);
 	if (sf_thread_hit(t, hit))
 		sf_thread_beat(t, t->n[hit]);
 	return sf_ask_sampled(handle, name, value, due, from);
 }
 
-/* Depends on the caller, so libc has to be asked: one jump away. */
-static SF_NOINLINE void *
-next_dlsym(void *handle, const char *name)
-{
-	struct sf_thread *t = &sf_thread;
-
-	/* The wrapped names, which all begin so, are looked at more closely. */
-	if (t->block == NULL || t->stock || sf_unreadable(name) || name[0] == 'd')
-		return sf_full_dlsym(handle, name);
-	passed(t, handle, SF_BYPASS_NEXT);
-	return sf_next.dlsym(handle, name);
-}
-
 SF_EXPORT void *
 dlsym(void *restrict handle, const char *restrict name)
 {
-	struct sf_thread *t = &sf_thread;
-
 	if (sf_unlikely(sf_word != SF_WORD_ON))
 		return sf_full_dlsym(handle, name);
-	if (sf_likely((uintptr_t)handle + 1 > 1)) /* neither of the two special handles */
-		return probe(t, handle, name, SF_DLSYM_HIT);
-	if (handle == RTLD_NEXT)
+	if (sf_unlikely(handle == RTLD_NEXT))
 		return next_dlsym(handle, name);
-	if (!sf_object_is_caller(t->caller, __builtin_return_address(0)))
-		return sf_full_dlsym(handle, name);
-	return probe(t, RTLD_DEFAULT, name, SF_DEFAULT_HIT);
+	return look(&sf_thread, handle, name);
 }
 
 /* Names or versions that do not fit a pair. */
@@ -381,12 +413,12 @@ dlvsym(void *restrict handle, const char *restrict name, const char *restrict ve
 	const struct sf_cell *pair;
 	void *value;
 
-	if (sf_unlikely(sf_word != SF_WORD_ON || handle == RTLD_DEFAULT || t->block == NULL ||
-			t->stock))
+	if (sf_unlikely(sf_word != SF_WORD_ON))
 		return sf_full_dlvsym(handle, name, version);
-	pair = sf_cell_pair(sf_table.pairs, (uintptr_t)handle, name, version);
-	if (!sf_cell_pair_value(pair, (uintptr_t)handle, name, version, &value) ||
-	    sf_unlikely(sf_facts_error_pending()))
+	/* The special handles have no pairs. */
+	pair = sf_cell_pair(t->pairs, (uintptr_t)handle, name, version);
+	if (sf_unlikely(!sf_cell_pair_value(pair, (uintptr_t)handle, name, version, &value) ||
+			sf_facts_error_pending()))
 		return long_dlvsym(handle, name, version);
 	if (sf_unlikely(sf_thread_hit(t, SF_DLVSYM_HIT)))
 		return beat(value, SF_DLVSYM_HIT);
@@ -399,13 +431,13 @@ dlopen(const char *name, int mode)
 	struct sf_thread *t = &sf_thread;
 	void *handle;
 
-	if (sf_unlikely(sf_word != SF_WORD_ON) || t->close_depth > 0 || t->block == NULL ||
-	    t->stock)
+	if (sf_unlikely(sf_word != SF_WORD_ON || t->close_depth > 0 || t->block == NULL ||
+			t->stock))
 		return sf_full_dlopen(name, mode);
 	if (sf_unlikely(
 		    sf_clear_32((const uint32_t *)(const void *)&t->n[SF_DLOPEN_HIT], t->hit_mask)))
 		return sampled_dlopen(name, mode);
-	if (!elided(name != NULL ? name : "", mode, &handle))
+	if (sf_unlikely(!elided(name != NULL ? name : "", mode, &handle)))
 		return sf_full_dlopen(name, mode);
 	t->n[SF_DLOPEN_HIT]++;
 	t->pending = 0;
@@ -417,8 +449,8 @@ dlclose(void *handle)
 {
 	struct sf_thread *t = &sf_thread;
 
-	if (sf_unlikely(sf_word != SF_WORD_ON) || sf_facts_error_pending() || t->block == NULL ||
-	    !sf_object_give_back(handle))
+	if (sf_unlikely(sf_word != SF_WORD_ON || sf_facts_error_pending() || t->block == NULL ||
+			!sf_object_give_back(handle)))
 		return sf_full_dlclose(handle);
 	t->n[SF_DLCLOSE_HIT]++;
 	t->pending = 0;

@@ -64,14 +64,17 @@ SF_INLINE bool
 sf_facts_error_pending(void)
 {
 #ifdef __x86_64__
-	const void *volatile __seg_fs *error =
-		(const void *volatile __seg_fs *)sf_facts_error_offset;
+	bool pending;
+
+	__asm__ volatile("cmpq $0, %%fs:(%1)" : "=@ccne"(pending) : "r"(sf_facts_error_offset));
+	return pending;
 #else
 	const void *const volatile *error =
 		(const void *const volatile *)((char *)__builtin_thread_pointer() +
 					       sf_facts_error_offset);
-#endif
+
 	return *error != NULL;
+#endif
 }
 
 #endif

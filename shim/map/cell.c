@@ -7,49 +7,21 @@
 
 const struct sf_object sf_cell_no_value = {.handle = 1};
 
-static struct sf_lock lock = SF_LOCK_INIT;
-static struct sf_cell *writing; /* the cell the lock's holder has made odd */
-
-#define WHY_SHIFT 56
 _Static_assert(SF_COUNTER_COUNT < SF_CELL_NEGATIVE, "a reason fits a byte");
 
-static const struct sf_object *
-packed_life(uint64_t packed)
-{
-	return (const struct sf_object *)(uintptr_t)(packed & ~(0xffull << WHY_SHIFT));
-}
-
-/* ---- reading ---- */
-
-bool
-sf_cell_find_other(const struct sf_cell *c, uintptr_t handle, const char *name,
-		   struct sf_cell_other *out)
-{
-	uint64_t packed;
-
-	out->cell = c;
-	out->seq = sf_cell_seq(c);
-	if (sf_load_ptr(&c->life) != &sf_cell_no_value || !sf_cell_is(c, out->seq, name))
-		return false;
-	out->gen = sf_load_32(&c->gen);
-	packed = (uint64_t)(uintptr_t)sf_load_ptr(&c->value);
-	out->why = (uint8_t)(packed >> WHY_SHIFT);
-	out->life = packed_life(packed);
-	/* Whole until here: the pointer is one that was written as such. */
-	return sf_cell_whole(c, out->seq) && sf_holds_64(&out->life->handle, handle) &&
-	       sf_cell_valid(out);
-}
-
-/* ---- writing ---- */
+static struct sf_lock lock = SF_LOCK_INIT;
+static struct sf_cell *writing; /* the cell the lock's holder has made odd */
 
 static bool
 is_stale_locked(const struct sf_cell *c)
 {
-	const struct sf_object *life = c->life;
+	const struct sf_object *life = sf_cell_life(c);
 
+	if (c->seq == 0)
+		return true;
 	if (life == &sf_cell_no_value)
-		life = packed_life((uintptr_t)c->value);
-	return life == NULL || sf_load_32(&life->gen) != c->gen;
+		life = sf_cell_packed_life((uintptr_t)c->value);
+	return sf_load_32(&life->gen) != c->gen;
 }
 
 /* Where a cell goes: its own address's place, an unused or outdated one, the rarely written one. */
@@ -67,21 +39,34 @@ place_locked(struct sf_cell *set, uint32_t tag)
 	return free != NULL ? free : &set[set[0].seq > set[1].seq];
 }
 
+/* A cell's content before it has a place. */
+struct content {
+	const struct sf_object *life;
+	void *value;
+	uint32_t gen, tag, care;
+	char name[SF_CELL_ROOM] __attribute__((aligned(8)));
+};
+
 static void
-write_locked(struct sf_cell *c, const struct sf_cell *from)
+set_life(struct sf_cell *c, const struct sf_object *life)
+{
+	sf_store_64(&c->life, (uintptr_t)life - (uintptr_t)c);
+}
+
+static void
+write_locked(struct sf_cell *c, const struct content *from)
 {
 	writing = c;
 	sf_store_32(&c->seq, c->seq | 1);
 	sf_fence_store(); /* readers that see new bytes see the odd number first */
-	sf_store_ptr(&c->life, from->life);
+	set_life(c, from->life);
 	sf_fence_store(); /* a reader that sees the bytes below finds a life */
 	sf_store_ptr(&c->value, from->value);
 	sf_store_32(&c->gen, from->gen);
-	sf_store_16(&c->care, from->care);
-	sf_store_16(&c->skip, from->skip);
+	sf_store_32(&c->care, from->care);
 	for (int i = 0; i < SF_CELL_ROOM; i += 8)
-		sf_store_64((uint64_t *)(void *)&c->blocks[i],
-			    *(const uint64_t *)(const void *)&from->blocks[i]);
+		sf_store_64((uint64_t *)(void *)&c->name[i],
+			    *(const uint64_t *)(const void *)&from->name[i]);
 	sf_store_32(&c->tag, from->tag);
 	sf_fence_store();
 	sf_store_32(&c->seq, c->seq + 1);
@@ -90,7 +75,7 @@ write_locked(struct sf_cell *c, const struct sf_cell *from)
 
 /* Two writers of one set would leave a life and a value that do not belong together. */
 static void
-store(struct sf_cell *set, const struct sf_cell *from)
+store(struct sf_cell *set, const struct content *from)
 {
 	if (!sf_lock_try(&lock))
 		return;
@@ -98,21 +83,12 @@ store(struct sf_cell *set, const struct sf_cell *from)
 	sf_lock_release(&lock);
 }
 
-static uint16_t
-bits(size_t from, size_t to)
-{
-	return (uint16_t)((1u << to) - (1u << from));
-}
-
 static void
-put_name(struct sf_cell *c, size_t at, const char *name, size_t n)
+put_name(struct content *c, const char *name, size_t n)
 {
-	size_t end = at + n;
-
 	for (size_t i = 0; i < n; i++)
-		c->blocks[at + i] = (unsigned char)sf_load_8((const uint8_t *)&name[i]);
-	c->care = bits(at, end < SF_CELL_BLOCK ? end : SF_CELL_BLOCK);
-	c->skip = end > SF_CELL_BLOCK ? (uint16_t)~bits(0, end - SF_CELL_BLOCK) : 0xffff;
+		c->name[i] = (char)sf_load_8((const uint8_t *)&name[i]);
+	c->care = (uint32_t)((1ull << n) - 1);
 }
 
 /*
@@ -122,7 +98,9 @@ put_name(struct sf_cell *c, size_t at, const char *name, size_t n)
 static const struct sf_object *
 life_of(const struct sf_object *o, uintptr_t handle)
 {
-	if (o == &sf_object_permanent && handle != 0)
+	if (handle == 0)
+		handle = SF_OBJECT_DEFAULT;
+	else if (o == &sf_object_permanent)
 		o = sf_object_find((const void *)handle);
 	return o != NULL && sf_load_64((const uint64_t *)&o->handle) == handle ? o : NULL;
 }
@@ -130,7 +108,7 @@ life_of(const struct sf_object *o, uintptr_t handle)
 /* What an entry says, as it was at one time. */
 struct copy {
 	uintptr_t handle;
-	struct sf_cell name, version;
+	struct content name, version;
 	uint8_t verdict;
 };
 
@@ -156,10 +134,10 @@ copy_entry(struct copy *to, const struct sf_entry *e, enum sf_kind kind, const c
 	to->name.gen = sf_load_32(&e->gen);
 	to->name.value = sf_load_ptr(&e->value);
 	to->name.life = life_of(sf_load_ptr(&e->object), to->handle);
-	put_name(&to->name, (uintptr_t)name % SF_CELL_BLOCK, e->name, n);
+	put_name(&to->name, e->name, n);
 	if (version != NULL) {
 		to->version.tag = sf_cell_tag(version);
-		put_name(&to->version, (uintptr_t)version % SF_CELL_BLOCK, e->name + n, m);
+		put_name(&to->version, e->name + n, m);
 	}
 	sf_fence_load();
 	return sf_holds_32(&e->seq, seq) && to->name.life != NULL;
@@ -176,16 +154,15 @@ sf_cell_keep(struct sf_cell *cells, const char *name, uint32_t entry)
 		uint64_t why = c.verdict == SF_NEGATIVE ? SF_CELL_NEGATIVE
 							: (uint64_t)(uintptr_t)c.name.value;
 
-		c.name.value = (void *)((uintptr_t)c.name.life | why << WHY_SHIFT);
+		c.name.value = (void *)((uintptr_t)c.name.life | why << SF_CELL_WHY_SHIFT);
 		c.name.life = &sf_cell_no_value;
 	}
 	store(sf_cell_set(cells, c.handle, name), &c.name);
 	return true;
 }
 
-static const struct sf_cell nothing = {.tag = 0,
+static const struct content nothing = {.tag = 0,
 				       .care = 1,
-				       .skip = 0xffff,
 				       .gen = 1,
 				       .life = &sf_cell_no_value,
 				       .value = (void *)(uintptr_t)&sf_cell_no_value};
@@ -211,22 +188,21 @@ sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *version, 
 }
 
 void
-sf_cell_copy(struct sf_cell *cells, uintptr_t handle, const char *name, const struct sf_cell *from)
+sf_cell_copy(struct sf_cell *cells, uintptr_t handle, const char *name, const struct sf_cell *from,
+	     uint32_t seq)
 {
-	uint32_t seq = sf_cell_seq(from);
-	struct sf_cell c;
+	struct content c;
 
 	if (sf_cell_mask(cells) == 0)
 		return;
 	c.gen = sf_load_32(&from->gen);
 	c.tag = sf_load_32(&from->tag);
-	c.care = sf_load_16(&from->care);
-	c.skip = sf_load_16(&from->skip);
+	c.care = sf_load_32(&from->care);
 	c.value = sf_load_ptr(&from->value);
-	c.life = sf_load_ptr(&from->life);
+	c.life = sf_cell_life(from);
 	for (int i = 0; i < SF_CELL_ROOM; i += 8)
-		*(uint64_t *)(void *)&c.blocks[i] =
-			sf_load_64((const uint64_t *)(const void *)&from->blocks[i]);
+		*(uint64_t *)(void *)&c.name[i] =
+			sf_load_64((const uint64_t *)(const void *)&from->name[i]);
 	if (sf_cell_whole(from, seq) && c.tag == sf_cell_tag(name))
 		store(sf_cell_set(cells, handle, name), &c);
 }
@@ -237,7 +213,7 @@ sf_cell_forked(void)
 	sf_lock_reset(&lock);
 	if (writing != NULL) {
 		/* Half written: of no life, so it matches nothing and is replaced first. */
-		sf_store_ptr(&writing->life, &sf_cell_no_value);
+		set_life(writing, &sf_cell_no_value);
 		sf_store_ptr(&writing->value, (void *)(uintptr_t)&sf_cell_no_value);
 		sf_store_32(&writing->gen, 1);
 		sf_store_32(&writing->seq, (writing->seq | 1) + 1);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // cell.h: the hint table: whole answers of dlsym, one cache line each, found by the name's address.
 //
-// A cell holds the answer and the one or two aligned 16-byte blocks of memory in which the name
-// stood when it was learnt, so that a hit compares the host's blocks as they are: no length, no
-// shift, no second line of ours but the life's generation. Names of more than two blocks, and
-// everything that is not dlsym, have slots instead (table.h).
+// A cell holds the answer and the name, up to 32 bytes with its NUL, so that a hit compares 32 bytes
+// of the host's as they stand: no length, no loop, no second line of ours but the life's generation.
+// The tag holds the low half of the name's address, and with it its place in its page: names that
+// end a page have no cell, so whoever finds a tag of his may read 32 bytes, whatever the cell says.
+// Longer names, and everything that is not dlsym or dlvsym, have slots instead (table.h).
 //
 // Tables: one shared by all threads, and one for each thread that proves hot (thread.h), which is
 // filled from the shared one. The same reader serves both: a signal handler may rewrite a cell of
@@ -17,28 +18,32 @@
 
 #include "table.h"
 
-#define SF_CELL_WAYS  2
-#define SF_CELL_BLOCK 16
-#define SF_CELL_ROOM  (2 * SF_CELL_BLOCK)
+#define SF_CELL_WAYS 2
+#define SF_CELL_ROOM 32
 
 struct sf_cell {
 	uint32_t seq;  /* odd while written; 0: never used */
-	uint32_t gen;  /* of `life` */
-	uint32_t tag;  /* low half of the name's address: whoever has the same has its alignment */
-	uint16_t care; /* bytes of the first block that belong to the name, its NUL included */
-	uint16_t skip; /* bytes of the second block that do not; bit 0 clear: there is a second */
+	uint32_t gen;  /* of the life */
+	uint32_t tag;  /* low half of the name's address; 0 if never used */
+	uint32_t care; /* a bit for each byte of the name, its NUL included */
 	void *value;   /* if it is no value: the life, and in the top byte why */
-	const struct sf_object *life; /* its `handle` is the question's; or &sf_cell_no_value */
-	unsigned char blocks[SF_CELL_ROOM];
+	/*
+	 * How far the life stands from this cell; its `handle` is the question's. Of a cell that was never
+	 * used this is the cell itself, whose zeros are no handle.
+	 */
+	uint64_t life;
+	char name[SF_CELL_ROOM];
 };
 _Static_assert(sizeof(struct sf_cell) == 64, "one cache line");
+_Static_assert(SF_CELL_ROOM == SF_SHORT_MAX, "what sf_bytes_load_short reads");
 
 /* A table carries its mask in the word before its cells: table and size are read as one. */
 #define SF_CELL_HEADER 64
 
 /* Bytes that a table of this many sets takes; copies of names read a block past its last cell. */
+#define SF_CELL_SLACK 16
 #define SF_CELL_BYTES(sets)                                                                        \
-	(SF_CELL_HEADER + (size_t)(sets)*SF_CELL_WAYS * sizeof(struct sf_cell) + SF_CELL_BLOCK)
+	(SF_CELL_HEADER + (size_t)(sets)*SF_CELL_WAYS * sizeof(struct sf_cell) + SF_CELL_SLACK)
 
 /* Makes a table of `sets` sets, a power of two, in zeroed memory aligned to 64 bytes. */
 SF_INLINE struct sf_cell *
@@ -57,29 +62,22 @@ sf_cell_mask(const struct sf_cell *cells)
 	return ((const uint64_t *)(const void *)cells)[-1];
 }
 
-/* Cost: one multiplication. The set is an offset in bytes. */
+/*
+ * Cost: one multiplication. The set is an offset in bytes. Names of one table of strings spread evenly
+ * (the multiplier is Knuth's, 2^32 by the golden ratio); handles are multiples of 16, and move them on.
+ */
 SF_INLINE struct sf_cell *
 sf_cell_set(struct sf_cell *cells, uintptr_t handle, const char *name)
 {
-	uint64_t key = ((uintptr_t)name ^ handle << 20) * 0x9e3779b97f4a7c15ull;
+	uint64_t key = ((uintptr_t)name + handle * 8) * 0x61c88647;
 
-	return (struct sf_cell *)(void *)((char *)cells + (key >> 32 & sf_cell_mask(cells)));
+	return (struct sf_cell *)(void *)((char *)cells + (key >> 25 & sf_cell_mask(cells)));
 }
 
 SF_INLINE uint32_t
 sf_cell_tag(const char *name)
 {
 	return (uint32_t)(uintptr_t)name;
-}
-
-/* The cell of a set that has this tag, or NULL. */
-SF_INLINE const struct sf_cell *
-sf_cell_tagged(const struct sf_cell *set, uint32_t tag)
-{
-	_Static_assert(SF_CELL_WAYS == 2, "unrolled");
-	if (sf_likely(sf_holds_32(&set->tag, tag)))
-		return set;
-	return sf_holds_32(&(++set)->tag, tag) ? set : NULL;
 }
 
 /* The number that a cell must still have at the end; of an odd one it is another. */
@@ -100,88 +98,108 @@ sf_cell_whole(const struct sf_cell *c, uint32_t seq)
 }
 
 /*
- * Do the cell's bytes stand at `name`? The second block is read only if the first one matched and
- * the cell was whole until then: then the host's string does go on there. A zeroed cell has no
- * bytes to care for, so `skip` sends it to the second step, where it fails.
+ * The cell of a set that has this tag, or NULL. The number is read before the tag is looked at: what
+ * is found under it afterwards is of this name, or the number has changed.
  */
+SF_INLINE const struct sf_cell *
+sf_cell_tagged(const struct sf_cell *set, uint32_t tag, uint32_t *seq)
+{
+	_Static_assert(SF_CELL_WAYS == 2, "unrolled");
+	*seq = sf_cell_seq(set);
+	if (sf_likely(sf_holds_32(&set->tag, tag)))
+		return set;
+	*seq = sf_cell_seq(++set);
+	return sf_holds_32(&set->tag, tag) ? set : NULL;
+}
+
+/* Does the cell's name stand at `name`? The tag has been found to be this address's. */
 #if defined(__SSE2__) && !defined(__SANITIZE_THREAD__) && !defined(SF_BYTES_GENERIC)
 SF_INLINE bool
-sf_cell_same(const struct sf_cell *c, uint32_t seq, const char *name)
+sf_cell_same(const struct sf_cell *c, const char *name)
 {
-	const __m128i *host = (const __m128i *)((uintptr_t)name & -(uintptr_t)SF_CELL_BLOCK);
-	const __m128i *kept = (const __m128i *)(const void *)c->blocks;
-	unsigned int differ = 0xffffu ^ (unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi8(
-						_mm_load_si128(host), _mm_load_si128(kept)));
+	const __m128i *host = (const __m128i *)(const void *)name;
+	const __m128i *kept = (const __m128i *)(const void *)c->name;
+	unsigned int low, high;
 
-	if (!sf_clear_16(&c->care, differ))
-		return false;
-	if (!sf_clear_8(&c->skip, 1))
-		return true;
-	if (seq == 0 || !sf_cell_whole(c, seq))
-		return false;
-	differ = 0xffffu ^ (unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi8(
-				   _mm_load_si128(host + 1), _mm_load_si128(kept + 1)));
-	return (differ & ~sf_load_16_wide(&c->skip)) == 0;
+	low = (unsigned int)_mm_movemask_epi8(
+		_mm_cmpeq_epi8(_mm_loadu_si128(host), _mm_load_si128(kept)));
+	high = (unsigned int)_mm_movemask_epi8(
+		_mm_cmpeq_epi8(_mm_loadu_si128(host + 1), _mm_load_si128(kept + 1)));
+	return sf_clear_32(&c->care, ~(low | high << 16));
 }
 #else
 SF_INLINE bool
-sf_cell_same(const struct sf_cell *c, uint32_t seq, const char *name)
+sf_cell_same(const struct sf_cell *c, const char *name)
 {
-	size_t at = (uintptr_t)name % SF_CELL_BLOCK;
+	for (size_t i = 0; i < SF_CELL_ROOM; i++) {
+		char kept = (char)sf_load_8((const uint8_t *)&c->name[i]);
 
-	if (seq == 0)
-		return false;
-	do {
-		char kept = (char)sf_load_8(&c->blocks[at]);
-
-		if (*name++ != kept)
+		if (name[i] != kept)
 			return false;
 		if (kept == '\0')
 			return true;
-	} while (++at < SF_CELL_ROOM);
+	}
 	return false;
 }
 #endif
 
-/*
- * Is it the cell of this address, and do its bytes stand there? Names of one block that share a set
- * differ in the tag only: without a look at it, `care` of another name would match its neighbour.
- */
-SF_INLINE bool
-sf_cell_is(const struct sf_cell *c, uint32_t seq, const char *name)
+SF_INLINE const struct sf_object *
+sf_cell_life(const struct sf_cell *c)
 {
-	return sf_holds_32(&c->tag, sf_cell_tag(name)) && sf_cell_same(c, seq, name);
+	return (const struct sf_object *)(const void *)((const char *)c + sf_load_64(&c->life));
 }
 
-/*
- * A value for this question, from a cell that was seen with this number. The tag is compared after
- * the number was read: who found the cell by its tag may have found its predecessor. "No" says
- * nothing. Budget: 30 instructions; two cache lines, the cell itself and the life.
- */
-SF_INLINE bool
-sf_cell_value_since(const struct sf_cell *c, uint32_t seq, uintptr_t handle, const char *name,
-		    void **value)
-{
+/* What a cell says of a question, as far as it is read. */
+struct sf_cell_reading {
 	const struct sf_object *life;
+	void *value;
 	uint32_t gen;
+};
 
-	if (!sf_cell_is(c, seq, name))
+/* Reads it; false if another name stands at the address. */
+SF_INLINE bool
+sf_cell_read(const struct sf_cell *c, const char *name, struct sf_cell_reading *r)
+{
+	if (sf_unlikely(!sf_cell_same(c, name)))
 		return false;
-	sf_fence_load(); /* pairs with the store fence between life and tag: never NULL here */
-	life = sf_load_ptr(&c->life);
-	gen = sf_load_32(&c->gen);
-	*value = sf_load_ptr(&c->value);
-	/* The handle before its generation: a record that changes hands ends its generation first. */
-	if (!sf_holds_64(&life->handle, handle))
-		return false;
-	sf_fence_load(); /* pairs with the full fences of object.c between handle and gen */
-	return sf_holds_32(&life->gen, gen) && sf_cell_whole(c, seq);
+	sf_fence_load(); /* pairs with the store fence between life and tag */
+	r->life = sf_cell_life(c);
+	r->gen = sf_load_32(&c->gen);
+	r->value = sf_load_ptr(&c->value);
+	return true;
 }
 
+/* The handle before its generation: a record that changes hands ends its generation first. */
 SF_INLINE bool
-sf_cell_value(const struct sf_cell *c, uintptr_t handle, const char *name, void **value)
+sf_cell_of_handle(const struct sf_cell_reading *r, uintptr_t handle)
 {
-	return sf_cell_value_since(c, sf_cell_seq(c), handle, name, value);
+	return sf_holds_64(&r->life->handle, handle);
+}
+
+/* At last: was it all of one writing, in a life that still runs? */
+SF_INLINE bool
+sf_cell_still(const struct sf_cell *c, uint32_t seq, const struct sf_cell_reading *r)
+{
+	sf_fence_load(); /* pairs with the full fences of object.c between handle and gen */
+	return sf_likely(sf_holds_32(&r->life->gen, r->gen)) && sf_likely(sf_cell_whole(c, seq));
+}
+
+/*
+ * A value for this question (SF_OBJECT_DEFAULT: of RTLD_DEFAULT), from a cell that has its tag, seen
+ * with this number before. "No" says nothing. Budget: 22 instructions; two cache lines, the cell
+ * and the life.
+ */
+SF_INLINE bool
+sf_cell_value(const struct sf_cell *c, uint32_t seq, uintptr_t handle, const char *name,
+	      void **value)
+{
+	struct sf_cell_reading r;
+
+	if (sf_unlikely(!sf_cell_read(c, name, &r) || !sf_cell_of_handle(&r, handle) ||
+			!sf_cell_still(c, seq, &r)))
+		return false;
+	*value = r.value;
+	return true;
 }
 
 /*
@@ -198,10 +216,10 @@ SF_INLINE bool
 sf_cell_pair_value(const struct sf_cell *pair, uintptr_t handle, const char *name,
 		   const char *version, void **value)
 {
-	uint32_t seq = sf_cell_seq(pair);
+	uint32_t seq = sf_cell_seq(pair), tag = sf_cell_tag(name);
 
-	return sf_cell_is(&pair[1], sf_cell_seq(&pair[1]), version) &&
-	       sf_cell_value_since(pair, seq, handle, name, value);
+	return sf_holds_32(&pair[1].tag, sf_cell_tag(version)) && sf_cell_same(&pair[1], version) &&
+	       sf_holds_32(&pair->tag, tag) && sf_cell_value(pair, seq, handle, name, value);
 }
 
 /* The life of cells that hold no value: no handle matches it in any generation. */
@@ -217,12 +235,14 @@ struct sf_cell_other {
 
 #define SF_CELL_NEGATIVE 0xff
 
-/*
- * Is this cell one, and the name's? What was made of it counts only if it is still valid
- * afterwards.
- */
-bool sf_cell_find_other(const struct sf_cell *c, uintptr_t handle, const char *name,
-			struct sf_cell_other *out);
+/* Such a cell's `value`: the life, and why in the top byte, which no address uses. */
+#define SF_CELL_WHY_SHIFT 56
+
+SF_INLINE const struct sf_object *
+sf_cell_packed_life(uint64_t packed)
+{
+	return (const struct sf_object *)(uintptr_t)(packed & ~(0xffull << SF_CELL_WHY_SHIFT));
+}
 
 SF_INLINE bool
 sf_cell_valid(const struct sf_cell_other *o)
@@ -230,24 +250,47 @@ sf_cell_valid(const struct sf_cell_other *o)
 	return sf_cell_whole(o->cell, o->seq) && sf_holds_32(&o->life->gen, o->gen);
 }
 
-/* Does a name of `size` bytes with its NUL, at this address, fit a cell? */
+/*
+ * Is this cell one, and the name's? Its tag has been found to be this address's, after its number was
+ * read. What was made of it counts only if it is still valid afterwards.
+ */
+SF_INLINE bool
+sf_cell_find_other(const struct sf_cell *c, uint32_t seq, uintptr_t handle, const char *name,
+		   struct sf_cell_other *out)
+{
+	struct sf_cell_reading r;
+	uint64_t packed;
+
+	if (sf_unlikely(!sf_cell_read(c, name, &r)) || r.life != &sf_cell_no_value)
+		return false;
+	packed = (uint64_t)(uintptr_t)r.value;
+	out->cell = c;
+	out->seq = seq;
+	out->gen = r.gen;
+	out->why = (uint8_t)(packed >> SF_CELL_WHY_SHIFT);
+	out->life = sf_cell_packed_life(packed);
+	/* Whole until here: the pointer is one that was written as such. */
+	return sf_likely(sf_cell_whole(c, seq)) &&
+	       sf_likely(sf_holds_64(&out->life->handle, handle)) && sf_likely(sf_cell_valid(out));
+}
+
+/*
+ * May a name of `size` bytes with its NUL, at this address, have a cell? Memcheck would report what a
+ * hit reads past the NUL.
+ */
 SF_INLINE bool
 sf_cell_fits(const char *name, size_t size)
 {
-	return (uintptr_t)name % SF_CELL_BLOCK + size <= SF_CELL_ROOM;
+	return size <= SF_CELL_ROOM && ((uintptr_t)name & 4095) <= 4096 - SF_CELL_ROOM &&
+	       !sf_bytes_careful;
 }
 
-/* The name as a valid cell keeps it. Copies of it may read a block further. */
+/* The name as a valid cell keeps it, and its length. Copies of it may read a block further. */
 SF_INLINE const char *
-sf_cell_name(const struct sf_cell *c, const char *name, size_t *len)
+sf_cell_name(const struct sf_cell *c, size_t *len)
 {
-	size_t at = (uintptr_t)name % SF_CELL_BLOCK;
-	uint32_t skip = sf_load_16_wide(&c->skip), care = sf_load_16_wide(&c->care);
-	size_t end = skip & 1 ? 32 - (size_t)__builtin_clz(care | 1)
-			      : SF_CELL_BLOCK + (size_t)__builtin_ctz(skip | 1u << SF_CELL_BLOCK);
-
-	*len = end > at ? end - at - 1 : 0;
-	return (const char *)c->blocks + at;
+	*len = 31 - (size_t)__builtin_clz(sf_load_32(&c->care) | 1);
+	return c->name;
 }
 
 /*
@@ -265,7 +308,7 @@ bool sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *vers
  * all threads share: a signal handler's beat may have put it in the place of the thread's own.
  */
 void sf_cell_copy(struct sf_cell *cells, uintptr_t handle, const char *name,
-		  const struct sf_cell *from);
+		  const struct sf_cell *from, uint32_t seq);
 
 /* In the child after fork: frees the lock, and the cell a dead thread was writing. */
 void sf_cell_forked(void);

@@ -5,7 +5,7 @@
 #include "../libc/facts.h"
 #include <errno.h>
 
-static uint8_t errors_raw;
+uint8_t sf_learn_raw_errors;
 static uint8_t namespaces;
 
 /* ---- what ends or limits learning ---- */
@@ -43,19 +43,13 @@ void
 sf_learn_raw(const char *name)
 {
 	sf_count(SF_RAW_HANDOUT);
-	sf_store_8(&errors_raw, 1);
+	sf_store_8(&sf_learn_raw_errors, 1);
 	/* Who closes or opens behind our back makes every handle's life unknowable: CONTRACT 36. */
 	if (sf_bytes_same(name, "dlclose") || sf_bytes_same(name, "dlopen") ||
 	    sf_bytes_same(name, "dlmopen")) {
 		sf_object_global_begin();
 		sf_object_retire_all(replay_reference, drop_reference);
 	}
-}
-
-bool
-sf_learn_errors_raw(void)
-{
-	return sf_load_8(&errors_raw);
 }
 
 void
@@ -316,7 +310,7 @@ sf_learn(struct sf_thread *t, const struct sf_question *q, struct sf_lesson *out
 	if (out->value != NULL || !sf_facts_error_pending())
 		return keep_value(q, &l, out);
 	out->why = SF_BYPASS_NEGATIVE;
-	if (l.negative == NULL || errors_raw || t->block == NULL)
+	if (l.negative == NULL || sf_learn_errors_raw() || t->block == NULL)
 		return q->handle == 0 ? SF_LEARNT_REPLAY : SF_LEARNT_ANSWER;
 	if (!take_error(t, q, &l))
 		return SF_LEARNT_REPLAY;

@@ -31,7 +31,12 @@ void sf_learn_passed_open(const char *name);
 /* libc is about to close this handle: it is not adopted again. */
 void sf_learn_closing(const void *handle);
 /* No negative answer may be given: somebody may clear libc's error behind our back. */
-bool sf_learn_errors_raw(void);
+extern uint8_t sf_learn_raw_errors;
+SF_INLINE bool
+sf_learn_errors_raw(void)
+{
+	return sf_load_8(&sf_learn_raw_errors) != 0;
+}
 /* Is this one of the wrapped names? */
 bool sf_learn_is_wrapped(const char *name);
 /* More than one namespace exists: handles are not adopted, global negatives not kept. */

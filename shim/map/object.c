@@ -12,8 +12,8 @@
 #define HANDLE_NONE 1           /* no link map stands there */
 #define GEN_LAST    0xfffffff0u /* a record that old is never opened again */
 
-struct sf_object sf_object_permanent = {.gen = 1, .permanent = 1};
-struct sf_object sf_object_global = {.gen = 1};
+struct sf_object sf_object_permanent = {.gen = 1, .permanent = 1, .handle = SF_OBJECT_DEFAULT};
+struct sf_object sf_object_global = {.gen = 1, .handle = SF_OBJECT_DEFAULT};
 
 struct sf_object *sf_object_records;
 static struct sf_lock create_lock = SF_LOCK_INIT;

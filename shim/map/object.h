@@ -47,6 +47,12 @@ struct sf_object {
 #define SF_STATE_ELIDED(s)  ((uint32_t)(s)&SF_STATE_ELIDED_MAX)
 #define SF_STATE_OPEN(s)    ((uint32_t)(s) >> 20 != 0)
 
+/*
+ * The handle of the two records below, in place of RTLD_DEFAULT's 0, which memory that was never
+ * written has, too: an address in the half that no object has.
+ */
+#define SF_OBJECT_DEFAULT ((uintptr_t)(intptr_t)-0x7fffffff)
+
 /* The generation of RTLD_DEFAULT answers from the initial set, which never ends. */
 extern struct sf_object sf_object_permanent;
 /* The generation of negative answers of the global scope: ends at every RTLD_GLOBAL load. */

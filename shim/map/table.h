@@ -191,9 +191,9 @@ sf_slot_half(const uint64_t *slot, bool high)
 	       (high != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__));
 }
 
-/* The entry that the name's address leads to. False: nothing is noted. */
+/* Where the name's address leads to, as an entry's distance from the first. False: nothing is noted. */
 SF_INLINE bool
-sf_hint_entry(uint64_t *hints, uint64_t key, const struct sf_entry **e)
+sf_hint_entry(uint64_t *hints, uint64_t key, uint32_t *at)
 {
 	const uint64_t *slot = sf_hint_set(hints, key);
 
@@ -201,9 +201,7 @@ sf_hint_entry(uint64_t *hints, uint64_t key, const struct sf_entry **e)
 	if (sf_unlikely(!sf_holds_32(sf_slot_half(slot, true), (uint32_t)key)) &&
 	    !sf_holds_32(sf_slot_half(++slot, true), (uint32_t)key))
 		return false;
-	*e = (const struct sf_entry *)(const void *)(sf_table.entries +
-						     (sf_load_32(sf_slot_half(slot, false)) &
-						      ~63u));
+	*at = sf_load_32(sf_slot_half(slot, false)) & ~63u;
 	return true;
 }
 
@@ -223,9 +221,9 @@ sf_entry_answers(const struct sf_entry *e, uintptr_t handle, const char *name, c
 	sf_fence_load(); /* pairs with the store fence after the writer made seq odd */
 	what = sf_load_8(&e->what);
 	len = sf_load_16_wide(&e->name_len);
-	if (!sf_holds_64(&e->handle, handle) || SF_WHAT_KIND(what) != kind)
+	if (sf_unlikely(!sf_holds_64(&e->handle, handle) || SF_WHAT_KIND(what) != kind))
 		return false;
-	if (!sf_bytes_equal(name, e->name, len))
+	if (sf_unlikely(!sf_bytes_equal(name, e->name, len)))
 		return false;
 	if (kind == SF_KIND_VSYM &&
 	    !sf_bytes_equal(version, e->name + len, sf_load_16(&e->version_len)))
@@ -236,7 +234,8 @@ sf_entry_answers(const struct sf_entry *e, uintptr_t handle, const char *name, c
 	r->verdict = SF_WHAT_VERDICT(what);
 	r->seq = seq;
 	sf_fence_load(); /* pairs with the store fence before the writer makes seq even again */
-	return !(seq & 1) && sf_holds_32(&e->seq, seq) && sf_holds_32(&r->object->gen, r->gen);
+	return sf_likely(!(seq & 1)) && sf_likely(sf_holds_32(&e->seq, seq)) &&
+	       sf_likely(sf_holds_32(&r->object->gen, r->gen));
 }
 
 /* The same for a value under a short name that is already read, in half the instructions. */
@@ -293,13 +292,15 @@ SF_INLINE bool
 sf_hint_find(uint64_t *hints, uint64_t key, uintptr_t handle, const char *name, const char *version,
 	     enum sf_kind kind, struct sf_reply *r)
 {
-	const struct sf_entry *e;
+	uint32_t at;
 
 	r->entry = SF_HINT_UNKNOWN;
-	if (!sf_hint_entry(hints, key, &e))
+	if (sf_unlikely(!sf_hint_entry(hints, key, &at)))
 		return false;
-	r->entry = (uint32_t)(((const char *)e - sf_table.entries) / 64);
-	return r->entry != 0 && sf_entry_answers(e, handle, name, version, kind, r);
+	r->entry = at / 64;
+	return sf_likely(at != 0) &&
+	       sf_entry_answers((const struct sf_entry *)(const void *)(sf_table.entries + at),
+				handle, name, version, kind, r);
 }
 
 /*

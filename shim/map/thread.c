@@ -25,6 +25,7 @@ static uint64_t nowhere[SF_COUNTER_COUNT] = {[0 ... SF_COUNTER_COUNT - 1] = 1};
 
 __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec"))) = {
 	.cells = EMPTY,
+	.pairs = EMPTY,
 	.n = nowhere,
 	.hit_mask = SF_BEAT - 1,
 	.caller = &sf_object_permanent, /* of no size: nobody's caller */
@@ -105,6 +106,7 @@ thread_died(void *arg)
 	t->pending = 0;
 	t->due = SF_DUE_NOTHING;
 	t->cells = EMPTY;
+	t->pairs = EMPTY;
 	t->n = nowhere;
 	t->block = NULL;
 	COMPILER_BARRIER(); /* a signal from here on finds no block */
@@ -158,8 +160,10 @@ sf_thread_attach(struct sf_thread *t)
 		t->block = b;
 		t->stock = is_stock(ordinal);
 		t->hit_mask = hit_mask;
-		if (!t->stock)
+		if (!t->stock) {
 			t->cells = sf_table.cells;
+			t->pairs = sf_table.pairs;
+		}
 		sf_count_for(t, SF_THREAD_BLOCK);
 	}
 	t->starting = 0;

@@ -45,9 +45,10 @@ struct sf_thread {
 	uint8_t pending;        /* 0 no error of ours, 1 to be told, 2 told */
 	uint8_t dead;           /* the TSD destructor has run */
 	uint8_t starting;       /* attach or promotion under way: a signal must not nest it */
-	uint8_t stock;          /* A/B: this thread is answered by libc, and has the empty table */
-	uint8_t due;            /* enum sf_due; the thread has the empty table meanwhile */
+	uint8_t stock;          /* A/B: this thread is answered by libc, and has no cells */
+	uint8_t due;            /* enum sf_due; the thread has no cells meanwhile */
 	uint32_t hit_mask;      /* see sf_thread_hit */
+	struct sf_cell *pairs;  /* the shared ones, or empty: never NULL */
 	struct sf_block *block; /* NULL until the first call that misses */
 	/*
 	 * Last plain caller of RTLD_DEFAULT: the record of an object of the initial set, never NULL.

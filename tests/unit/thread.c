@@ -20,16 +20,18 @@ start(unsigned int limit_kib)
 
 START_TEST(a_new_thread_has_an_empty_table)
 {
+	static const char f[SF_CELL_ROOM] __attribute__((aligned(SF_CELL_ROOM))) = "f";
 	const struct sf_cell *c;
+	uint32_t seq;
 	void *value;
 
 	ck_assert_ptr_nonnull(sf_thread.cells);
 	ck_assert_uint_eq(sf_cell_mask(sf_thread.cells), 0);
 	ck_assert_ptr_null(sf_thread.block);
 	/* Before anything was set up, and before the TSD key exists. */
-	c = sf_cell_set(sf_thread.cells, 8, "f");
-	ck_assert(!sf_cell_value(c, 8, "f", &value) && !sf_cell_value(c + 1, 8, "f", &value));
-	ck_assert_ptr_null(sf_cell_tagged(c, sf_cell_tag("f")));
+	c = sf_cell_set(sf_thread.cells, 8, f);
+	ck_assert(!sf_cell_value(c, 0, 8, f, &value) && !sf_cell_value(c + 1, 0, 8, f, &value));
+	ck_assert_ptr_null(sf_cell_tagged(c, sf_cell_tag(f), &seq));
 	ck_assert(!sf_thread_attach(&sf_thread));
 	ck_assert(sizeof(struct sf_thread) < 1024);
 }

@@ -55,14 +55,15 @@ look_up(unsigned int h, unsigned int n, uint64_t *count)
 	struct sf_thread *t = &sf_thread;
 	struct sf_question q = {
 		.handle = (uintptr_t)&maps[h], .name = names[n], .kind = SF_KIND_SYM};
+	uint32_t seq;
 	const struct sf_cell *c =
-		sf_cell_tagged(sf_cell_set(t->cells, q.handle, q.name), sf_cell_tag(q.name));
+		sf_cell_tagged(sf_cell_set(t->cells, q.handle, q.name), sf_cell_tag(q.name), &seq);
 	struct sf_object *o = sf_object_find(&maps[h]);
 	uint32_t since = o != NULL ? sf_load_32(&o->gen) : 0;
 	struct sf_reply r;
 
 	/* A cell tells the value only; the generation that it belongs to is in the value. */
-	if (c != NULL && sf_cell_value(c, q.handle, q.name, &r.value)) {
+	if (c != NULL && sf_cell_value(c, seq, q.handle, q.name, &r.value)) {
 		r.gen = (uint32_t)((uintptr_t)r.value >> 16);
 		check(&r, h, n, since, count);
 		if (t->block != NULL && sf_thread_hit(t, SF_DLSYM_HIT))
