@@ -121,14 +121,28 @@ seen_before(uint64_t hash)
 	return false;
 }
 
-/* The entry that holds the address already, one that is dead, or the one that the hash picks. */
-static struct sf_cached *
-victim(struct sf_cached *set, uintptr_t address, uint64_t hash)
+/* Holds the address already, or what nobody will find. */
+static bool
+is_free(const struct sf_cached *e, uintptr_t address)
 {
+	return e->address == address || sf_regions[e->region].life != e->life;
+}
+
+/* One that is free in the address's own set, or in its neighbour; or the one that the hash picks. */
+static struct sf_cached *
+victim(uintptr_t address, uint64_t hash)
+{
+	uint64_t set = hash >> 40 & sf_address_mask;
+	struct sf_cached *own = sf_address_cache + set * SF_ADDRESS_WAYS;
+	struct sf_cached *near = sf_address_cache + (set ^ 1) * SF_ADDRESS_WAYS;
+
 	for (int i = 0; i < SF_ADDRESS_WAYS; i++)
-		if (set[i].address == address || sf_regions[set[i].region].life != set[i].life)
-			return &set[i];
-	return &set[hash >> 36 & (SF_ADDRESS_WAYS - 1)];
+		if (is_free(&own[i], address))
+			return &own[i];
+	for (int i = 0; i < SF_ADDRESS_WAYS; i++)
+		if (is_free(&near[i], address))
+			return &near[i];
+	return &own[hash >> 36 & (SF_ADDRESS_WAYS - 1)];
 }
 
 static void
@@ -153,13 +167,11 @@ sf_address_keep(uintptr_t address, const struct sf_location *l)
 {
 	uint64_t hash = address * SF_ADDRESS_FACTOR;
 	uint16_t *guess = sf_region_guess(address), number = (uint16_t)(l->region - sf_regions);
-	struct sf_cached *set;
 
 	if (sf_load_16(guess) != number)
 		sf_store_16(guess, number);
 	if (sf_address_cache == nothing || !seen_before(hash) || !sf_lock_try(&lock))
 		return;
-	set = sf_address_cache + (hash >> 40 & sf_address_mask) * SF_ADDRESS_WAYS;
-	write_locked(victim(set, address, hash), address, l);
+	write_locked(victim(address, hash), address, l);
 	sf_lock_release(&lock);
 }

@@ -23,7 +23,7 @@ struct sf_cached {
 
 #define SF_NAMELESS       UINT32_MAX
 #define SF_ADDRESS_WAYS   2
-#define SF_ADDRESS_SETS   2048
+#define SF_ADDRESS_SETS   4096
 #define SF_ADDRESS_FACTOR 0x9e3779b97f4a7c15ull
 
 /* What dladdr1 can tell, and where it came from. */
@@ -81,8 +81,12 @@ sf_address_cached(uintptr_t address, struct sf_location *l)
 
 	_Static_assert(SF_ADDRESS_WAYS == 2, "unrolled");
 	if (sf_load_64((const uint64_t *)&e->address) != address &&
-	    sf_load_64((const uint64_t *)&(++e)->address) != address)
-		return false;
+	    sf_load_64((const uint64_t *)&(++e)->address) != address) {
+		e = sf_address_cache + (set ^ 1) * SF_ADDRESS_WAYS;
+		if (sf_load_64((const uint64_t *)&e->address) != address &&
+		    sf_load_64((const uint64_t *)&(++e)->address) != address)
+			return false;
+	}
 	seq = sf_load_32(&e->seq) & ~1u; /* of an odd one, the second look finds another */
 	sf_fence_load();                 /* pairs with the store fence after it was made odd */
 	r = sf_regions + sf_load_32(&e->region);
