@@ -31,12 +31,18 @@ FREE = {'LICENSE', 'README.md', 'NEWS.md'}
 
 
 def tracked(root):
-    done = subprocess.run(['git', '-C', root, 'ls-files', '-co', '--exclude-standard'],
-                          capture_output=True, text=True)
-    if done.returncode == 0 and done.stdout:
-        return [name for name in done.stdout.splitlines() if os.path.isfile(f'{root}/{name}')]
-    return [os.path.relpath(os.path.join(folder, name), root)
-            for folder, _, names in os.walk(root) for name in names]
+    """What git would take; without git, or outside a clone, all but what is built."""
+    try:
+        # A checkout may belong to another user than the one who runs the tests.
+        done = subprocess.run(['git', '-c', 'safe.directory=*', '-C', root, 'ls-files', '-co',
+                               '--exclude-standard'], capture_output=True, text=True)
+        if done.returncode == 0 and done.stdout:
+            return [name for name in done.stdout.splitlines() if os.path.isfile(f'{root}/{name}')]
+    except FileNotFoundError:
+        pass
+    return [path for path in (os.path.relpath(os.path.join(folder, name), root)
+                              for folder, _, names in os.walk(root) for name in names)
+            if not re.match(r'\.git/|build|(.*/)?__pycache__/', path)]
 
 
 def lines_of(root, path):

@@ -178,8 +178,9 @@ def commands(spec, folder):
     """The init container's command, with its two folders here."""
     os.makedirs(f'{folder}/symfast')
     command = spec['initContainers'][0]['command']
-    script = command[2].replace('/usr/lib/libsymfast.so', case.LIB).replace(
-        '/symfast/', f'{folder}/symfast/')
+    # The library's folder here may be named symfast, too.
+    script = command[2].replace('/symfast/', f'{folder}/symfast/').replace(
+        '/usr/lib/libsymfast.so', case.LIB)
     done = subprocess.run(command[:2] + [script], capture_output=True, text=True)
     copied = f'{folder}/symfast/libsymfast.so'
     case.check('the init container copies the library, and nothing else', done.returncode == 0 and

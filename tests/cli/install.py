@@ -32,7 +32,7 @@ def one(files, pattern):
 
 
 def contents(folder, files):
-    library = one(files, r'/lib/.*libsymfast\.so$|/lib/libsymfast\.so$')
+    library = one(files, r'/lib(64|32)?/(.*/)?libsymfast\.so$')
     program = one(files, r'/bin/symfast$')
     one(files, r'/include/symfast\.h$')
     one(files, r'/include/symfast_shm\.h$')
