@@ -166,13 +166,20 @@ struct symfast_shm_control {
 	uint32_t go_eras; /* how many there were */
 };
 
-/* Sets word and era for `reason`; the one way to do it, in the process and in another. */
+/*
+ * Sets word and era for `reason`; the one way to do it, in the process and in another. Whoever sets
+ * another word at the same time sees ours in his second look, or we see his: word and era agree.
+ */
 static inline void
 symfast_shm_set(volatile struct symfast_shm_control *c, uint32_t word, uint32_t reason)
 {
 	c->reason = reason;
 	c->word = word;
-	c->go_era = word == SYMFAST_SHM_ON ? ++c->go_eras : 0;
+	do {
+		word = c->word;
+		c->go_era = word == SYMFAST_SHM_ON ? ++c->go_eras : 0;
+		__sync_synchronize();
+	} while (c->word != word);
 }
 
 /*

@@ -16,7 +16,8 @@ struct sf_object sf_object_permanent = {.gen = 1, .permanent = 1, .handle = SF_O
 struct sf_object sf_object_global = {.gen = 1, .handle = SF_OBJECT_DEFAULT};
 
 struct sf_object *sf_object_records;
-static struct sf_lock create_lock = SF_LOCK_INIT;
+static struct sf_lock evict_lock = SF_LOCK_INIT;
+static uint32_t naming;         /* threads that write a name into a closed record */
 static uint32_t global_loading; /* RTLD_GLOBAL loads under way; ck_pr, any thread */
 static uint8_t retired;
 
@@ -25,6 +26,9 @@ name_record(struct sf_object *o, const struct link_map *l)
 {
 	size_t n = sf_bytes_length(l->l_name, SF_OBJECT_FILE_MAX);
 
+	/* As a rule the same file again; and another thread may have begun this very life by now. */
+	if (n != 0 && n == sf_load_8(&o->file_len) && sf_bytes_same(o->file, l->l_name))
+		return;
 	sf_store_8(&o->file_len, 0);
 	if (n < SF_OBJECT_FILE_MAX) {
 		*sf_bytes_put(o->file, l->l_name, n) = '\0';
@@ -44,10 +48,11 @@ evict_record_locked(struct sf_object *o)
 	uint64_t s, next;
 
 	sf_store_64((uint64_t *)&o->handle, HANDLE_NONE);
-	sf_fence_full();
+	sf_fence_full(); /* pairs with the one in begin_life(): its name is seen, or it sees this */
 	s = sf_load_64(&o->state);
 	next = (uint64_t)(SF_STATE_GEN(s) + 1) << 32;
-	if (SF_STATE_OPEN(s) || SF_STATE_GEN(s) >= GEN_LAST || !sf_cas_64(&o->state, s, next)) {
+	if (sf_load_32(&naming) != 0 || SF_STATE_OPEN(s) || SF_STATE_GEN(s) >= GEN_LAST ||
+	    !sf_cas_64(&o->state, s, next)) {
 		sf_store_64((uint64_t *)&o->handle, old);
 		return false;
 	}
@@ -55,26 +60,41 @@ evict_record_locked(struct sf_object *o)
 	return true;
 }
 
-/* A free record in the handle's set: unused, or of a handle whose life ended long ago. */
+/*
+ * The first unused record of the handle's set; never given back, so they are used up in order, and two
+ * threads that claim one for the same handle meet at the same record. Lock-free: a reference that found
+ * no record for a moment would be missing from the books for good.
+ */
 static struct sf_object *
-create_locked(const void *handle)
+claim(const void *handle)
 {
-	struct sf_object *set = sf_object_set(handle), *victim = NULL;
+	struct sf_object *set = sf_object_set(handle);
+
+	for (int i = 0; i < SF_OBJECT_WAYS; i++) {
+		uint64_t *at = (uint64_t *)&set[i].handle;
+
+		if ((sf_load_64(at) == 0 && sf_cas_64(at, 0, (uintptr_t)handle)) ||
+		    sf_load_64(at) == (uintptr_t)handle)
+			return &set[i];
+	}
+	return NULL;
+}
+
+/* In a set without unused records: one of a handle whose life ended long ago. */
+static struct sf_object *
+evict_locked(const void *handle)
+{
+	struct sf_object *set = sf_object_set(handle);
 
 	for (int i = 0; i < SF_OBJECT_WAYS; i++) {
 		struct sf_object *o = &set[i];
-		uint64_t s = sf_load_64(&o->state);
 
-		if (o->handle == 0)
-			victim = o;
-		else if (!o->permanent && !SF_STATE_OPEN(s) && victim == NULL)
-			victim = o;
+		if (o->permanent || SF_STATE_OPEN(sf_load_64(&o->state)) || !evict_record_locked(o))
+			continue;
+		sf_store_64((uint64_t *)&o->handle, (uintptr_t)handle);
+		return o;
 	}
-	if (victim != NULL && victim->handle != 0 && !evict_record_locked(victim))
-		return NULL;
-	if (victim != NULL)
-		sf_store_64((uint64_t *)&victim->handle, (uintptr_t)handle);
-	return victim;
+	return NULL;
 }
 
 static struct sf_object *
@@ -82,12 +102,14 @@ find_or_create(const void *handle)
 {
 	struct sf_object *o = sf_object_find(handle);
 
-	if (o != NULL || !sf_lock_try(&create_lock))
+	if (o == NULL)
+		o = claim(handle);
+	if (o != NULL || !sf_lock_try(&evict_lock))
 		return o;
 	o = sf_object_find(handle);
 	if (o == NULL)
-		o = create_locked(handle);
-	sf_lock_release(&create_lock);
+		o = evict_locked(handle);
+	sf_lock_release(&evict_lock);
 	return o;
 }
 
@@ -117,7 +139,7 @@ sf_object_init(struct link_map *main, struct link_map *tail)
 	if (sf_object_records == NULL)
 		return false;
 	for (struct link_map *l = main; l != NULL; l = l == tail ? NULL : l->l_next) {
-		struct sf_object *o = create_locked(l);
+		struct sf_object *o = claim(l);
 
 		if (o == NULL)
 			continue; /* a full set: treated like any other handle */
@@ -134,7 +156,8 @@ sf_object_init(struct link_map *main, struct link_map *tail)
 void
 sf_object_reset_locks(void)
 {
-	sf_lock_reset(&create_lock);
+	sf_lock_reset(&evict_lock);
+	sf_store_32(&naming, 0);
 }
 
 bool
@@ -156,10 +179,26 @@ sf_object_life(const struct sf_object *o, uint32_t *gen)
 }
 
 /*
- * Adds `what` to the state of the handle's record, beginning a new life if the record is closed.
- * The name is written before the state says open; a record is opened for one handle at a time,
- * because libc returns an address again only after its last close, which closed the record.
+ * The name is written before the state says open. Several threads that open one handle may write it,
+ * the same one: libc returns an address again only after its last close, which closed the record. No
+ * record is taken from its handle meanwhile, or the name would be another one's.
  */
+static bool
+begin_life(struct sf_object *o, void *handle, uint64_t s, uint64_t next)
+{
+	bool ours;
+
+	sf_faa_32(&naming, 1);
+	sf_fence_full(); /* pairs with the one in evict_record_locked() */
+	ours = sf_load_64((uint64_t *)&o->handle) == (uintptr_t)handle;
+	if (ours)
+		name_record(o, handle);
+	ours = ours && sf_cas_64(&o->state, s, next);
+	sf_faa_32(&naming, -1u);
+	return ours;
+}
+
+/* Adds `what` to the state of the handle's record, beginning a new life if the record is closed. */
 static bool
 add_reference(void *handle, uint64_t what, uint32_t *gen)
 {
@@ -172,6 +211,7 @@ add_reference(void *handle, uint64_t what, uint32_t *gen)
 		return false;
 	for (;;) {
 		uint64_t s = sf_load_64(&o->state), next = s + what;
+		bool begins = !SF_STATE_OPEN(s) && !o->permanent;
 
 		if (sf_load_64((uint64_t *)&o->handle) != (uintptr_t)handle)
 			return false;
@@ -179,14 +219,11 @@ add_reference(void *handle, uint64_t what, uint32_t *gen)
 			return false;
 		if (what == SF_STATE_REAL_ONE && SF_STATE_REAL(s) == SF_STATE_REAL_MAX)
 			return false;
-		if (!SF_STATE_OPEN(s) && !o->permanent) {
-			if (SF_STATE_GEN(s) >= GEN_LAST)
-				return false;
+		if (begins && SF_STATE_GEN(s) >= GEN_LAST)
+			return false;
+		if (begins)
 			next += 1ull << 32;
-			name_record(o, handle);
-			sf_store_8(&o->elidable, 0);
-		}
-		if (!sf_cas_64(&o->state, s, next))
+		if (!(begins ? begin_life(o, handle, s, next) : sf_cas_64(&o->state, s, next)))
 			continue;
 		sf_store_32(&o->gen, SF_STATE_GEN(next));
 		*gen = SF_STATE_GEN(next);
@@ -212,9 +249,11 @@ void
 sf_object_complete(const void *handle)
 {
 	struct sf_object *o = sf_object_find(handle);
+	const struct link_map *l = handle;
 
 	/* Whose name the record cannot hold could not be replayed (CONTRACT 36). */
-	if (o != NULL && o->file_len != 0)
+	if (o != NULL &&
+	    sf_bytes_length(l->l_name, SF_OBJECT_FILE_MAX) - 1u < SF_OBJECT_FILE_MAX - 1u)
 		sf_store_8(&o->elidable, 1);
 }
 
@@ -246,6 +285,8 @@ sf_object_close(void *handle)
 	} while (!sf_cas_64(&o->state, s, next));
 	if (SF_STATE_GEN(next) != SF_STATE_GEN(s)) {
 		sf_store_32(&o->gen, SF_STATE_GEN(next));
+		sf_store_8(&o->elidable,
+			   0); /* of the next life, which has not begun: libc still has this one */
 		sf_fence_full(); /* every thread sees the end of this life before libc unloads */
 		sf_count(SF_OBJECT_CLOSE);
 	}

@@ -206,16 +206,20 @@ sf_thread_sampling(unsigned int time_every, unsigned int check_every)
 	sf_thread_come_by(check_mask);
 }
 
-/* Who interrupts a thread that has the empty table must not make that its own. */
+/*
+ * Who interrupts a thread that has the empty table must not make that its own. While the table changes
+ * nothing is due: a handler in between finds nothing to do here or in sf_thread_due().
+ */
 static void
 make_due(struct sf_thread *t, unsigned int due)
 {
 	if (due == SF_DUE_NOTHING || t->cells == EMPTY)
 		return;
 	t->cells_due = t->cells;
-	t->due = (uint8_t)due;
 	COMPILER_BARRIER();
 	t->cells = EMPTY;
+	COMPILER_BARRIER();
+	t->due = (uint8_t)due;
 }
 
 unsigned int
@@ -225,9 +229,9 @@ sf_thread_due(struct sf_thread *t)
 
 	if (due == SF_DUE_NOTHING)
 		return due;
-	t->cells = t->cells_due;
-	COMPILER_BARRIER();
 	t->due = SF_DUE_NOTHING;
+	COMPILER_BARRIER();
+	t->cells = t->cells_due;
 	return due;
 }
 

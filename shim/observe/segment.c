@@ -27,7 +27,8 @@ static uint32_t forked_from;
 static uint32_t blocks; /* given out */
 static uint64_t touched[(PAGES + 63) / 64];
 static struct sf_wordlist texts[4];
-static uint32_t word_turn, last_word, last_reason; /* words set by this process, by any thread */
+static uint32_t word_turn,
+	last; /* words set by this process, by any thread: word, and reason << 16 */
 static struct overlay {
 	void *page;
 	size_t offset;
@@ -214,12 +215,6 @@ map_over(void *at, size_t n, int fd, size_t offset)
 			   MAP_SHARED | MAP_FIXED, fd, (long)offset) == (long)at;
 }
 
-static void
-apply_word(void)
-{
-	symfast_shm_set(&sf_control, sf_load_32(&last_word), sf_load_32(&last_reason));
-}
-
 /* A word that is set in between would stay behind on the old page: it is set again. */
 static bool
 map_page_locked(int fd)
@@ -231,7 +226,7 @@ map_page_locked(int fd)
 		return false;
 	sf_fence_full();
 	if (sf_load_32(&word_turn) != turn)
-		apply_word();
+		symfast_shm_set(&sf_control, sf_load_32(&last) & 0xffff, sf_load_32(&last) >> 16);
 	return true;
 }
 
@@ -354,14 +349,19 @@ sf_segment_forked(void)
 void
 sf_segment_set_word(uint32_t word, enum symfast_shm_reason reason)
 {
-	sf_store_32(&last_word, word);
-	sf_store_32(&last_reason, reason);
-	sf_faa_32(&word_turn,
-		  1); /* before and after: one of them lies within map_page_locked's two looks */
-	apply_word();
+	sf_store_32(&last, word | (uint32_t)reason << 16);
+	/* Before and after: one of them lies within map_page_locked's two looks. */
 	sf_faa_32(&word_turn, 1);
-	if (sf_segment_on_word != NULL)
+	symfast_shm_set(&sf_control, word, reason);
+	sf_faa_32(&word_turn, 1);
+	/* Who is told is told of the word that stands, whoever set it. */
+	while (sf_segment_on_word != NULL) {
+		word = sf_load_32(&sf_control.word);
 		sf_segment_on_word(word);
+		sf_fence_full();
+		if (sf_load_32(&sf_control.word) == word)
+			break;
+	}
 }
 
 void

@@ -27,26 +27,52 @@ now_ns(int clock)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/*
+ * Takes the word away, if it is there. Where somebody else has put it out the breaker is marked open all
+ * the same, so that the kill file's end does not put it back.
+ */
+static bool
+take_word(uint32_t *word)
+{
+	struct symfast_shm_control *c = &sf_control;
+
+	for (;;) {
+		*word = sf_load_32(&c->word);
+		if (*word != SF_WORD_OFF && sf_cas_32(&c->word, *word, SF_WORD_OFF))
+			return true;
+		if (*word != SF_WORD_OFF)
+			continue;
+		sf_store_32(&c->breaker, SYMFAST_SHM_BREAKER_OPEN);
+		sf_fence_full(); /* pairs with those in give_word() and put_back() */
+		if (sf_load_32(&c->word) == SF_WORD_OFF)
+			return false;
+	}
+}
+
 /* Several threads may find out at once: whoever takes the word away opens it, and counts that. */
-static void
+static bool
 open_it(void)
 {
 	struct symfast_shm_control *c = &sf_control;
-	uint32_t word = sf_load_32(&c->word);
+	uint32_t word;
 
-	if (word == SF_WORD_OFF || !sf_cas_32(&c->word, word, SF_WORD_OFF))
-		return;
-	if (sf_load_32(&c->breaker) != SYMFAST_SHM_BREAKER_HALF)
+	if (!take_word(&word))
+		return false;
+	/* The word of a trial is the breaker's own: what it stands for is remembered already. */
+	if (word != SF_WORD_VERIFY || sf_load_32(&c->reason) != SYMFAST_SHM_BY_BREAKER)
 		sf_store_32(&before, word);
 	sf_segment_set_word(SF_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
+	sf_store_32(&trial, 0);
 	if (sf_settings.breaker_retry_s != 0)
 		sf_store_64(&retry_at,
 			    now_ns(CLOCK_MONOTONIC) + sf_settings.breaker_retry_s * 1000000000ull);
 	sf_store_32(&c->breaker, SYMFAST_SHM_BREAKER_OPEN);
+	sf_fence_full();
 	sf_faa_32(&c->breaker_trips, 1);
 	sf_count(SF_BREAKER_TRIP);
 	if (sf_settings.breaker_retry_s != 0)
 		sf_store_8(&sf_breaker_waiting, 1);
+	return true;
 }
 
 /* Where an answer lies, without telling an address: object and offset from its load bias. */
@@ -92,7 +118,7 @@ sf_breaker_mismatch(const char *function, const char *name, struct sf_finding ma
 		    struct sf_finding libc)
 {
 	struct symfast_shm_control *c = &sf_control;
-	bool half = sf_load_32(&c->breaker) == SYMFAST_SHM_BREAKER_HALF;
+	bool half = sf_load_32(&c->breaker) == SYMFAST_SHM_BREAKER_HALF, opened = false;
 	uint32_t sofar = sf_faa_32(&in_a_row, 1) + 1;
 
 	sf_count(SF_VERIFY_MISMATCH);
@@ -102,9 +128,21 @@ sf_breaker_mismatch(const char *function, const char *name, struct sf_finding ma
 	c->mismatch_map = map.kind;
 	c->mismatch_libc = libc.kind;
 	if (half || (sf_settings.breaker != 0 && sofar >= sf_settings.breaker))
-		open_it();
-	if (half || sofar == 1 || sofar == sf_settings.breaker)
+		opened = open_it();
+	if ((half && opened) || sofar == 1 || sofar == sf_settings.breaker)
 		tell(function, name, map, libc);
+}
+
+/* A word that lets the shim live, unless it opens at this very moment. */
+static void
+give_word(uint32_t word)
+{
+	sf_segment_set_word(word, SYMFAST_SHM_BY_BREAKER);
+	sf_fence_full(); /* pairs with the one in take_word() */
+	if (sf_load_32(&sf_control.breaker) != SYMFAST_SHM_BREAKER_OPEN)
+		return;
+	sf_segment_set_word(SF_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
+	sf_store_8(&sf_breaker_waiting, sf_settings.breaker_retry_s != 0);
 }
 
 void
@@ -120,7 +158,7 @@ sf_breaker_same(void)
 	/* Another thread's mismatch at this moment wins: it takes the word, or has made it open. */
 	if (sf_cas_32(&c->breaker, SYMFAST_SHM_BREAKER_HALF, SYMFAST_SHM_BREAKER_CLOSED) &&
 	    sf_cas_32(&c->word, SF_WORD_VERIFY, sf_load_32(&before)))
-		sf_segment_set_word(sf_load_32(&before), SYMFAST_SHM_BY_BREAKER);
+		give_word(sf_load_32(&before));
 }
 
 void
@@ -155,6 +193,5 @@ sf_breaker_poll(void)
 		return;
 	if (!sf_cas_32(&c->breaker, SYMFAST_SHM_BREAKER_OPEN, SYMFAST_SHM_BREAKER_HALF))
 		return;
-	sf_store_32(&trial, 0);
-	sf_segment_set_word(SF_WORD_VERIFY, SYMFAST_SHM_BY_BREAKER);
+	give_word(SF_WORD_VERIFY);
 }

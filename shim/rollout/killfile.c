@@ -18,8 +18,8 @@
 uint8_t sf_killfile_waiting;
 
 static uint64_t next_look; /* CLOCK_MONOTONIC, ns; of children */
-static uint32_t before;    /* the word that the file has put out */
-static uint32_t since;     /* trips of the breaker until then */
+static uint32_t before;    /* the last word that let the shim live, seen before the file */
+static uint32_t since;     /* the breaker when the file put it out */
 
 static bool
 is_there(void)
@@ -28,28 +28,55 @@ is_there(void)
 	       0;
 }
 
+/* Its state and how often it opened. */
+static uint32_t
+breaker_now(void)
+{
+	return sf_load_32(&sf_control.breaker_trips) << 2 | (sf_load_32(&sf_control.breaker) & 3);
+}
+
+/* The word is taken, not overwritten: the breaker may take it at the same moment. */
+static void
+put_out(uint32_t word)
+{
+	if (word == SF_WORD_OFF || !sf_cas_32(&sf_control.word, word, SF_WORD_OFF))
+		return;
+	sf_segment_set_word(SF_WORD_OFF, SYMFAST_SHM_BY_FILE);
+}
+
 /*
  * The word is put back when the file goes, but only if it is still the file's: what ctl or the
  * breaker has set since then stands.
  */
 static void
+put_back(void)
+{
+	if (sf_load_32(&sf_control.reason) != SYMFAST_SHM_BY_FILE || breaker_now() != since)
+		return;
+	sf_segment_set_word(before, SYMFAST_SHM_BY_FILE);
+	sf_fence_full(); /* pairs with the one in open_it(): it sees the word, or this sees the breaker */
+	if (breaker_now() != since)
+		sf_segment_set_word(SF_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
+}
+
+static void
 look(void)
 {
 	struct symfast_shm_control *c = &sf_control;
 	bool there = is_there(), seen = sf_load_32(&c->kill_file_seen) != 0;
+	uint32_t breaker = breaker_now(), word;
 
-	if (there) {
-		uint32_t word = sf_load_32(&c->word);
-
-		if (word != SF_WORD_OFF) {
-			before = word;
-			since = sf_load_32(&c->breaker_trips);
-			sf_segment_set_word(SF_WORD_OFF, SYMFAST_SHM_BY_FILE);
-		}
-	} else if (seen && sf_load_32(&c->reason) == SYMFAST_SHM_BY_FILE &&
-		   sf_load_32(&c->breaker_trips) == since) {
-		sf_segment_set_word(before, SYMFAST_SHM_BY_FILE);
+	sf_fence_load(); /* a breaker that opens after this look finds the word, or has taken it */
+	word = sf_load_32(&c->word);
+	if (word != SF_WORD_OFF) {
+		/* Noted each time: a child may meet the word when its parent has put it out. */
+		before = word;
+		since = breaker;
 	}
+	if (there)
+		put_out(word);
+	else if (seen)
+		put_back();
 	if (there != seen)
 		sf_store_32(&c->kill_file_seen, there);
 }
