@@ -208,10 +208,10 @@ def sites_file():
             run(path, **words)
             demand(os.listdir(folder) == [], f'{words}: {os.listdir(folder)}')
         _, err = run(f'{folder}/no/such/folder')
-        demand(re.fullmatch(r'symfast: SYMFAST_SITES_FILE=\S+/no/such/folder cannot be written: '
+        demand(re.fullmatch(r'symfast: SYMFAST_SITES_FILE="\S+/no/such/folder" cannot be written: '
                             r'error 2\n', err), err)
         _, err = run('relative')
-        demand(re.fullmatch(r'symfast: SYMFAST_SITES_FILE=relative is not an absolute path, or nothing; '
+        demand(re.fullmatch(r'symfast: SYMFAST_SITES_FILE="relative" is not an absolute path, or nothing; '
                             r'using none\n', err), err)
 
 
