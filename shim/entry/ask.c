@@ -145,20 +145,29 @@ checked(struct sf_thread *t, const struct sf_question *q, void *value)
 	return truth;
 }
 
-void *
-sf_ask_sampled(void *handle, const char *name, void *value, unsigned int due, uint64_t ticks)
+void
+sf_ask_sampled_open(enum sf_timed function, unsigned int due, uint64_t ticks)
 {
-	struct sf_question q = {.handle = (uintptr_t)handle, .name = name, .kind = SF_KIND_SYM};
-	struct sf_thread *t = &sf_thread;
+	if (!(due & SF_DUE_TIME))
+		return;
+	sf_histogram_add(function, SF_ARM_MAP, ticks);
+	sf_count_for(&sf_thread, SF_SAMPLE_HIT);
+}
 
-	if (due & SF_DUE_TIME) {
-		sf_histogram_add(sf_ask_function(&q), SF_ARM_MAP, ticks);
-		sf_count_for(t, SF_SAMPLE_HIT);
-	}
+void *
+sf_ask_sampled(void *handle, const char *name, const char *version, void *value, unsigned int due,
+	       uint64_t ticks)
+{
+	struct sf_question q = {.handle = (uintptr_t)handle,
+				.name = name,
+				.version = version,
+				.kind = version != NULL ? SF_KIND_VSYM : SF_KIND_SYM};
+
+	sf_ask_sampled_open(sf_ask_function(&q), due, ticks);
 	/* RTLD_DEFAULT may not be asked for the host: see verified(). */
 	if (!(due & SF_DUE_CHECK) || handle == RTLD_DEFAULT || !sf_table_hash(&q))
 		return value;
-	return checked(t, &q, value);
+	return checked(&sf_thread, &q, value);
 }
 
 struct sf_claim

@@ -45,10 +45,13 @@ enum sf_learnt sf_ask_copy(struct sf_thread *t, const struct sf_question *q,
 struct sf_answer sf_ask_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
 			       enum sf_counter reason);
 /*
- * A hit of dlsym that was made and counted: its duration is recorded, and it is compared with libc's
- * answer, as `due` says. Returns the host's answer: libc's, if it was asked.
+ * A hit of dlsym or dlvsym that was made and counted: its duration is recorded, and it is compared with
+ * libc's answer, as `due` says. dlsym: `version` NULL. No struct: a jump must stay possible. Returns the host's answer: libc's, if it was asked.
  */
-void *sf_ask_sampled(void *handle, const char *name, void *value, unsigned int due, uint64_t ticks);
+void *sf_ask_sampled(void *handle, const char *name, const char *version, void *value,
+		     unsigned int due, uint64_t ticks);
+/* The same for a hit of dlopen or dlclose, which nobody compares. */
+void sf_ask_sampled_open(enum sf_timed function, unsigned int due, uint64_t ticks);
 
 /* What the map would answer to this dlopen. */
 struct sf_claim {

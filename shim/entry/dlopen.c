@@ -300,7 +300,8 @@ sf_entry_dlclose(void *handle)
 		return sf_off_path();
 	SF_ENTRY_CHORES();
 	t->pending = 0;
-	how = sf_object_close(handle);
+	/* What the stock arm took from libc it gives back to libc, and is timed. */
+	how = sf_object_close(handle, t->stock && sf_load_32(&sf_word) == SF_WORD_ON);
 	if (how == SF_CLOSE_ELIDED) {
 		if (sf_facts_error_pending())
 			sf_facts_error_clear();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// fast.c: the exported functions themselves: a hit, or a jump to the full wrapper.
+// fast.c: dlsym and dlvsym themselves: a hit, or a jump to the full wrapper.
 //
 // Every function here either returns or ends in a sibling call (a jump), so that the full wrapper and
 // libc still see the host's return address on top of the stack. tests/asm checks the built object:
@@ -21,9 +21,6 @@
 /* The full wrappers (stubs.S): C half, then answer or tail jump to the next definition. */
 void *sf_full_dlsym(void *handle, const char *name);
 void *sf_full_dlvsym(void *handle, const char *name, const char *version);
-void *sf_full_dlopen(const char *name, int mode);
-int sf_full_dlclose(void *handle);
-char *sf_full_dlerror(void);
 
 /* Every so many hits: apart, so that the wrapper stays a leaf. */
 static SF_NOINLINE void *
@@ -62,8 +59,10 @@ found_hit(struct sf_thread *t, const void *handle, void *value)
 SF_INLINE struct sf_answer
 found_shared(struct sf_thread *t, const void *handle, void *value)
 {
-	t->n[handle == RTLD_DEFAULT ? SF_DEFAULT_SHARED : SF_DLSYM_SHARED]++;
-	t->pending = 0;
+	enum sf_counter hit = handle == RTLD_DEFAULT ? SF_DEFAULT_SHARED : SF_DLSYM_SHARED;
+
+	if (sf_thread_hit(t, hit))
+		sf_thread_sample_next(t, t->n[hit]);
 	return STEP(value, FOUND);
 }
 
@@ -323,6 +322,22 @@ look(struct sf_thread *t, void *handle, const char *name)
 	return r.value;
 }
 
+/* The same of a name that no cell has. */
+static SF_NOINLINE void *
+sampled_content(void *handle, const char *name, unsigned int due, uint64_t from)
+{
+	struct sf_thread *t = &sf_thread;
+	struct sf_answer a;
+
+	if (t->block == NULL || sf_unreadable(name) || name[0] == 'd' || t->close_depth > 0 ||
+	    sf_flood_sample(t))
+		return miss_dlsym(handle, name);
+	a = find_content(t, handle, name);
+	if (a.pass == FOUND)
+		return sf_ask_sampled(handle, name, NULL, a.value, due, sf_ticks_since(from));
+	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
+}
+
 /*
  * This look-up is the one in so many: timed, if it is a hit, and perhaps compared. What is timed is the
  * hit's own work, with the caches as the host has left them.
@@ -339,13 +354,15 @@ sampled_dlsym(void *handle, const char *name)
 						 sf_cell_tag(name), &seq);
 	void *value;
 
+	if (c == NULL && t->cells == sf_table.cells)
+		return sampled_content(handle, name, due, from);
 	if (c == NULL || !sf_cell_value(c, seq, life_handle(handle), name, &value) ||
 	    sf_facts_error_pending())
 		return look(t, handle, name);
 	from = sf_ticks_since(from);
 	if (sf_thread_hit(t, hit))
 		sf_thread_beat(t, t->n[hit]);
-	return sf_ask_sampled(handle, name, value, due, from);
+	return sf_ask_sampled(handle, name, NULL, value, due, from);
 }
 
 SF_EXPORT void *
@@ -359,113 +376,78 @@ dlsym(void *restrict handle, const char *restrict name)
 }
 
 /* Names or versions that do not fit a pair. */
+SF_INLINE bool
+long_version(void *handle, const char *name, const char *version, void **value)
+{
+	uint64_t key = sf_hint_key((uintptr_t)handle, name, version, SF_KIND_VSYM);
+	struct sf_reply r;
+
+	if (handle == RTLD_DEFAULT || sf_thread.block == NULL || sf_thread.stock ||
+	    !sf_hint_find(sf_table.hints, key, (uintptr_t)handle, name, version, SF_KIND_VSYM,
+			  &r) ||
+	    r.verdict != SF_VALUE || sf_facts_error_pending())
+		return false;
+	*value = r.value;
+	return true;
+}
+
 static SF_NOINLINE void *
 long_dlvsym(void *handle, const char *name, const char *version)
 {
 	struct sf_thread *t = &sf_thread;
-	uint64_t key = sf_hint_key((uintptr_t)handle, name, version, SF_KIND_VSYM);
-	struct sf_reply r;
+	void *value;
 
-	if (handle == RTLD_DEFAULT || t->block == NULL || t->stock ||
-	    !sf_hint_find(sf_table.hints, key, (uintptr_t)handle, name, version, SF_KIND_VSYM,
-			  &r) ||
-	    r.verdict != SF_VALUE || sf_facts_error_pending())
+	if (!long_version(handle, name, version, &value))
 		return sf_full_dlvsym(handle, name, version);
-	if (sf_unlikely(sf_thread_hit(t, SF_DLVSYM_HIT)))
-		return beat(r.value, SF_DLVSYM_HIT);
-	return r.value;
+	t->n[SF_DLVSYM_HIT]++;
+	t->pending = 0;
+	return value;
 }
 
 SF_INLINE bool
-elided(const char *file, int mode, void **handle)
+pair_version(const struct sf_thread *t, void *handle, const char *name, const char *version,
+	     void **value)
 {
-	uint64_t key = sf_hint_key((unsigned int)mode, file, NULL, SF_KIND_OPEN);
-	struct sf_reply r;
+	const struct sf_cell *pair = sf_cell_pair(t->pairs, (uintptr_t)handle, name, version);
 
-	if (!sf_hint_find(sf_table.hints, key, (unsigned int)mode, file, NULL, SF_KIND_OPEN, &r) ||
-	    sf_facts_error_pending() || !sf_object_elide(r.object, r.gen))
-		return false;
-	*handle = r.value;
-	return true;
+	return sf_cell_pair_value(pair, (uintptr_t)handle, name, version, value) &&
+	       !sf_unlikely(sf_facts_error_pending());
 }
 
-/* One hit in so many, as it is for dlsym. */
+/* One hit in so many, as it is for dlsym; but nothing is in the way of doing it at once. */
 static SF_NOINLINE void *
-sampled_dlopen(const char *name, int mode)
+sampled_dlvsym(void *handle, const char *name, const char *version)
 {
 	struct sf_thread *t = &sf_thread;
 	uint64_t from = sf_ticks();
-	void *handle;
+	void *value;
 
-	if (!elided(name != NULL ? name : "", mode, &handle))
-		return sf_full_dlopen(name, mode);
+	if (!pair_version(t, handle, name, version, &value) &&
+	    !long_version(handle, name, version, &value))
+		return sf_full_dlvsym(handle, name, version);
 	from = sf_ticks_since(from);
-	t->n[SF_DLOPEN_HIT]++;
+	SF_ENTRY_CHORES();
 	t->pending = 0;
-	sf_histogram_add(SF_TIMED_DLOPEN, SF_ARM_MAP, from);
-	return handle;
+	return sf_ask_sampled(handle, name, version, value, sf_thread_sample(++t->n[SF_DLVSYM_HIT]),
+			      from);
 }
 
 SF_EXPORT void *
 dlvsym(void *restrict handle, const char *restrict name, const char *restrict version)
 {
 	struct sf_thread *t = &sf_thread;
-	const struct sf_cell *pair;
 	void *value;
 
 	if (sf_unlikely(sf_word != SF_WORD_ON))
 		return sf_full_dlvsym(handle, name, version);
+	if (sf_unlikely(sf_thread_next_hit_due(t, SF_DLVSYM_HIT)))
+		return sampled_dlvsym(handle, name, version);
 	/* The special handles have no pairs. */
-	pair = sf_cell_pair(t->pairs, (uintptr_t)handle, name, version);
-	if (sf_unlikely(!sf_cell_pair_value(pair, (uintptr_t)handle, name, version, &value) ||
-			sf_facts_error_pending()))
+	if (sf_unlikely(!pair_version(t, handle, name, version, &value)))
 		return long_dlvsym(handle, name, version);
-	if (sf_unlikely(sf_thread_hit(t, SF_DLVSYM_HIT)))
-		return beat(value, SF_DLVSYM_HIT);
+	t->n[SF_DLVSYM_HIT]++;
+	t->pending = 0;
 	return value;
 }
 
-SF_EXPORT void *
-dlopen(const char *name, int mode)
-{
-	struct sf_thread *t = &sf_thread;
-	void *handle;
-
-	if (sf_unlikely(sf_word != SF_WORD_ON || t->close_depth > 0 || t->block == NULL ||
-			t->stock))
-		return sf_full_dlopen(name, mode);
-	if (sf_unlikely(
-		    sf_clear_32((const uint32_t *)(const void *)&t->n[SF_DLOPEN_HIT], t->hit_mask)))
-		return sampled_dlopen(name, mode);
-	if (sf_unlikely(!elided(name != NULL ? name : "", mode, &handle)))
-		return sf_full_dlopen(name, mode);
-	t->n[SF_DLOPEN_HIT]++;
-	t->pending = 0;
-	return handle;
-}
-
-SF_EXPORT int
-dlclose(void *handle)
-{
-	struct sf_thread *t = &sf_thread;
-
-	if (sf_unlikely(sf_word != SF_WORD_ON || sf_facts_error_pending() || t->block == NULL ||
-			!sf_object_give_back(handle)))
-		return sf_full_dlclose(handle);
-	t->n[SF_DLCLOSE_HIT]++;
-	t->pending = 0;
-	return 0;
-}
-
-SF_EXPORT char *
-dlerror(void)
-{
-	struct sf_thread *t = &sf_thread;
-
-	if (sf_unlikely(sf_word != SF_WORD_ON) || t->pending != 1 || sf_facts_error_pending())
-		return sf_full_dlerror();
-	t->pending = 0;
-	t->n[SF_DLERROR_OWN]++;
-	return t->block->text;
-}
 #pragma GCC visibility pop

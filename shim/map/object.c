@@ -264,10 +264,11 @@ sf_object_adopted(void *handle, uint32_t *gen)
 }
 
 enum sf_close
-sf_object_close(void *handle)
+sf_object_close(void *handle, bool real_first)
 {
 	struct sf_object *o = sf_object_find(handle);
 	uint64_t s, next;
+	bool elided;
 
 	if (o == NULL)
 		return SF_CLOSE_UNKNOWN;
@@ -275,7 +276,8 @@ sf_object_close(void *handle)
 		s = sf_load_64(&o->state);
 		if (sf_load_64((uint64_t *)&o->handle) != (uintptr_t)handle || !SF_STATE_OPEN(s))
 			return SF_CLOSE_UNKNOWN;
-		if (SF_STATE_ELIDED(s) > 0)
+		elided = SF_STATE_ELIDED(s) > 0 && !(real_first && SF_STATE_REAL(s) > 1);
+		if (elided)
 			next = s - 1; /* a reference that came without libc goes without libc */
 		else if (SF_STATE_REAL(s) > 1 || (o->permanent && SF_STATE_REAL(s) > 0))
 			next = s - SF_STATE_REAL_ONE;
@@ -290,7 +292,7 @@ sf_object_close(void *handle)
 		sf_fence_full(); /* every thread sees the end of this life before libc unloads */
 		sf_count(SF_OBJECT_CLOSE);
 	}
-	if (SF_STATE_ELIDED(s) > 0)
+	if (elided)
 		return SF_CLOSE_ELIDED;
 	return (s & SF_STATE_ADOPTED) && !SF_STATE_OPEN(next) ? SF_CLOSE_LIBC_TWICE : SF_CLOSE_LIBC;
 }

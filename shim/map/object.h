@@ -158,7 +158,8 @@ enum sf_close {
 	SF_CLOSE_UNKNOWN,    /* libc must be called once; no books are kept for this handle */
 	SF_CLOSE_LIBC_TWICE, /* the life ended; drop our own reference first, then the host's */
 };
-enum sf_close sf_object_close(void *handle);
+/* `real_first`: not an elided reference as long as libc has two; for callers that libc answers. */
+enum sf_close sf_object_close(void *handle, bool real_first);
 
 /* RTLD_GLOBAL load begins / has returned: no global negative is kept or valid in between. */
 void sf_object_global_begin(void);

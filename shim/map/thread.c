@@ -253,18 +253,30 @@ beat(struct sf_thread *t)
 	t->starting = 0;
 }
 
-void
-sf_thread_beat(struct sf_thread *t, uint64_t n)
+unsigned int
+sf_thread_sample(uint64_t n)
 {
 	unsigned int due = SF_DUE_NOTHING;
 
-	if ((n & (SF_BEAT - 1)) == 0)
-		beat(t);
 	if (time_mask != NEVER && (n & time_mask) == 0)
 		due |= SF_DUE_TIME;
 	if (check_mask != NEVER && (n & check_mask) == 0)
 		due |= SF_DUE_CHECK;
-	make_due(t, due);
+	return due;
+}
+
+void
+sf_thread_sample_next(struct sf_thread *t, uint64_t n)
+{
+	make_due(t, sf_thread_sample(n));
+}
+
+void
+sf_thread_beat(struct sf_thread *t, uint64_t n)
+{
+	if ((n & (SF_BEAT - 1)) == 0)
+		beat(t);
+	sf_thread_sample_next(t, n);
 }
 
 void

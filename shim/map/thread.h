@@ -112,6 +112,10 @@ sf_thread_wants_hint(struct sf_thread *t)
  */
 #define SF_BEATS_HOT 64
 void sf_thread_beat(struct sf_thread *t, uint64_t n);
+/* The same without a beat, for hits that no table of a thread's own would help. */
+void sf_thread_sample_next(struct sf_thread *t, uint64_t n);
+/* What is due with the hit of this number, for calls that need not wait for the next one. */
+unsigned int sf_thread_sample(uint64_t n);
 /* What is due for this look-up; gives the thread its table back. */
 enum sf_due { SF_DUE_NOTHING, SF_DUE_TIME = 1, SF_DUE_CHECK = 2 };
 unsigned int sf_thread_due(struct sf_thread *t);
@@ -134,6 +138,13 @@ sf_thread_hit(struct sf_thread *t, enum sf_counter id)
 	++*n;
 	t->pending = 0;
 	return sf_clear_32((const uint32_t *)(const void *)n, t->hit_mask);
+}
+
+/* Will the next hit be the one in so many? Asked before it is made, so that it can be timed. */
+SF_INLINE bool
+sf_thread_next_hit_due(const struct sf_thread *t, enum sf_counter id)
+{
+	return (((uint32_t)t->n[id] + 1) & t->hit_mask) == 0;
 }
 
 /* In the child after fork: locks are free, only the calling thread's block is in use. */

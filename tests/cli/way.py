@@ -244,7 +244,7 @@ def arms(way):
     looked at; a Go host's calls are many."""
     with Load(way, '-m', 'ab:50') as s:
         go = 'go.hit' in way.hits
-        function, stock = ('plugin.Open', 'go.bypass.stock') if go else ('dlopen', 'bypass.stock')
+        function, stock = ('plugin.Open', 'go.bypass.stock') if go else ('dlsym', 'bypass.stock')
 
         def both():
             row = [r for r in s.stat()['latencies'] if r['function'] == function]

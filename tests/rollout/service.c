@@ -2,8 +2,8 @@
 // service.c: a service whose threads answer requests by look-ups, and count what goes wrong.
 //
 // service PLUGIN THREADS          until standard input ends; then one line: requests, wrong ones
-// A request: open the plugin, look up a function and call it, another one, one that is missing, and
-// its error; close the plugin. One thread in two keeps the plugin open all the time. Each thread
+// A request: open the plugin, look up a function and call it, another one, one by version, one that is
+// missing, and its error; close the plugin. One thread in two keeps the plugin open all the time. Each thread
 // answers LEAST requests, however early the end comes.
 #include <dlfcn.h>
 #include <pthread.h>
@@ -46,6 +46,9 @@ request(unsigned int number)
 	for (int i = 0; i < 20; i++)
 		call(handle, "truth_value", 41);
 	call(handle, "lie_value", 42);
+	/* An object without versions takes any. */
+	if (dlvsym(handle, "truth_value", "ANY_1.0") != dlsym(handle, "truth_value"))
+		atomic_fetch_add(&wrong, 1);
 	if (dlsym(handle, "no_such_value"))
 		atomic_fetch_add(&wrong, 1);
 	error = dlerror();

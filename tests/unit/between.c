@@ -51,7 +51,7 @@ static void
 close_all(struct link_map *l)
 {
 	while (SF_STATE_OPEN(state_of(l)))
-		sf_object_close(l);
+		sf_object_close(l, false);
 }
 
 static void
@@ -70,7 +70,7 @@ open_one_completely(void)
 static void
 close_one(void)
 {
-	sf_object_close(one);
+	sf_object_close(one, false);
 }
 
 static void

@@ -179,7 +179,7 @@ START_TEST(handles_that_were_not_seen_opened_are_replayed)
 	ck_assert_int_eq(learn(handle, "strtod", NULL, &out), SF_LEARNT_ANSWER);
 	ck_assert(out.kept && out.reply.verdict == SF_VALUE);
 	check_text(handle, "no_such_symbol", NULL);
-	sf_object_close(handle);
+	sf_object_close(handle, false);
 	ck_assert_int_eq(learn(handle, "strtod", NULL, &out), SF_LEARNT_REPLAY);
 }
 END_TEST

@@ -59,9 +59,9 @@ START_TEST(the_initial_set_is_permanent)
 		sf_object_opened(&initial[i]);
 		sf_object_opened(&initial[i]);
 		ck_assert(sf_object_elide(o, gen));
-		ck_assert_int_eq(sf_object_close(&initial[i]), SF_CLOSE_ELIDED);
+		ck_assert_int_eq(sf_object_close(&initial[i], false), SF_CLOSE_ELIDED);
 		for (int k = 0; k < 4; k++)
-			ck_assert_int_eq(sf_object_close(&initial[i]),
+			ck_assert_int_eq(sf_object_close(&initial[i], false),
 					 k < 2 ? SF_CLOSE_LIBC : SF_CLOSE_UNKNOWN);
 		ck_assert(sf_object_life(o, &gen));
 		ck_assert_uint_eq(gen, 1);
@@ -71,6 +71,24 @@ START_TEST(the_initial_set_is_permanent)
 	ck_assert_ptr_null(sf_object_find(&later[0]));
 	ck_assert_ptr_null(sf_object_find(NULL));
 	ck_assert(!sf_object_initial(NULL));
+}
+END_TEST
+
+/* Who took his reference from libc gives it back there, as long as another one keeps the life. */
+START_TEST(real_first)
+{
+	uint32_t gen;
+
+	start();
+	gen = open_life(&later[1]);
+	sf_object_opened(&later[1]);
+	ck_assert(sf_object_elide(sf_object_find(&later[1]), gen));
+	ck_assert_int_eq(sf_object_close(&later[1], true), SF_CLOSE_LIBC);
+	ck_assert_int_eq(sf_object_close(&later[1], true), SF_CLOSE_ELIDED);
+	ck_assert_int_eq(sf_object_find(&later[1])->gen, (int)gen);
+	ck_assert_int_eq(sf_object_close(&later[1], true), SF_CLOSE_LIBC);
+	ck_assert_int_ne(sf_object_find(&later[1])->gen, (int)gen);
+	ck_assert_int_eq(sf_object_close(&later[1], true), SF_CLOSE_UNKNOWN);
 }
 END_TEST
 
@@ -84,12 +102,12 @@ START_TEST(one_open_one_close)
 	o = sf_object_find(&later[1]);
 	ck_assert_int_eq(o->file_len, (int)strlen(path));
 	ck_assert_int_eq(memcmp(o->file, path, strlen(path)), 0);
-	ck_assert_int_eq(sf_object_close(&later[1]), SF_CLOSE_LIBC);
+	ck_assert_int_eq(sf_object_close(&later[1], false), SF_CLOSE_LIBC);
 	ck_assert(!sf_object_life(o, &again));
 	ck_assert_msg(o->gen != gen, "an answer of the closed life would still be valid");
 	ck_assert(!sf_object_elide(o, gen));
 	ck_assert(!sf_object_elide(o, o->gen));
-	ck_assert_int_eq(sf_object_close(&later[1]), SF_CLOSE_UNKNOWN);
+	ck_assert_int_eq(sf_object_close(&later[1], false), SF_CLOSE_UNKNOWN);
 	again = open_life(&later[1]);
 	ck_assert(again != gen);
 	ck_assert(!sf_object_elide(o, gen));
@@ -110,11 +128,11 @@ START_TEST(elided_references_go_first)
 	ck_assert(sf_object_elide(o, gen));
 	ck_assert(sf_object_elide(o, gen));
 	ck_assert(sf_object_give_back(&later[0]));
-	ck_assert_int_eq(sf_object_close(&later[0]), SF_CLOSE_ELIDED);
+	ck_assert_int_eq(sf_object_close(&later[0], false), SF_CLOSE_ELIDED);
 	ck_assert(!sf_object_give_back(&later[0]));
-	ck_assert_int_eq(sf_object_close(&later[0]), SF_CLOSE_LIBC);
+	ck_assert_int_eq(sf_object_close(&later[0], false), SF_CLOSE_LIBC);
 	ck_assert_uint_eq(o->gen, gen); /* one real reference is left */
-	ck_assert_int_eq(sf_object_close(&later[0]), SF_CLOSE_LIBC);
+	ck_assert_int_eq(sf_object_close(&later[0], false), SF_CLOSE_LIBC);
 	ck_assert_uint_eq(o->gen, gen + 1);
 	ck_assert(!sf_object_give_back(&later[0]));
 	ck_assert(!sf_object_give_back(NULL));
@@ -155,7 +173,7 @@ START_TEST(after_saturation_the_life_ends_before_libcs)
 	for (uint32_t i = 1; i < SF_STATE_REAL_MAX + 5; i++)
 		sf_object_opened(&later[2]);
 	while (sf_object_life(o, &now)) {
-		ck_assert_int_eq(sf_object_close(&later[2]), SF_CLOSE_LIBC);
+		ck_assert_int_eq(sf_object_close(&later[2], false), SF_CLOSE_LIBC);
 		closes++;
 	}
 	ck_assert_uint_eq(closes, SF_STATE_REAL_MAX);
@@ -170,11 +188,11 @@ START_TEST(the_last_generation_is_never_opened_again)
 
 	start();
 	open_life(&later[3]);
-	sf_object_close(&later[3]);
+	sf_object_close(&later[3], false);
 	o = sf_object_find(&later[3]);
 	o->state = (uint64_t)(GEN_LAST - 1) << 32;
 	ck_assert_uint_eq(open_life(&later[3]), GEN_LAST);
-	sf_object_close(&later[3]);
+	sf_object_close(&later[3], false);
 	sf_object_opened(&later[3]);
 	ck_assert(!sf_object_life(o, &gen));
 	ck_assert_uint_eq(o->gen, GEN_LAST + 1);
@@ -192,15 +210,15 @@ START_TEST(adopted_references)
 	o = sf_object_find(&later[0]);
 	ck_assert(sf_object_life(o, &again) && again == gen);
 	ck_assert(!sf_object_elide(o, gen)); /* the host's own count is unknown */
-	ck_assert_int_eq(sf_object_close(&later[0]), SF_CLOSE_LIBC_TWICE);
+	ck_assert_int_eq(sf_object_close(&later[0], false), SF_CLOSE_LIBC_TWICE);
 	ck_assert(!sf_object_life(o, &again));
 	/* Together with real ones: given back with the last. */
 	ck_assert(sf_object_adopted(&later[0], &gen));
 	sf_object_opened(&later[0]);
 	sf_object_opened(&later[0]);
-	ck_assert_int_eq(sf_object_close(&later[0]), SF_CLOSE_LIBC);
-	ck_assert_int_eq(sf_object_close(&later[0]), SF_CLOSE_LIBC_TWICE);
-	ck_assert_int_eq(sf_object_close(&later[0]), SF_CLOSE_UNKNOWN);
+	ck_assert_int_eq(sf_object_close(&later[0], false), SF_CLOSE_LIBC);
+	ck_assert_int_eq(sf_object_close(&later[0], false), SF_CLOSE_LIBC_TWICE);
+	ck_assert_int_eq(sf_object_close(&later[0], false), SF_CLOSE_UNKNOWN);
 }
 END_TEST
 
@@ -214,7 +232,7 @@ START_TEST(records_are_reused_and_generations_only_grow)
 
 		o = sf_object_find(&later[i]);
 		ck_assert_uint_eq(o->handle, (uintptr_t)&later[i]);
-		ck_assert_int_eq(sf_object_close(&later[i]), SF_CLOSE_LIBC);
+		ck_assert_int_eq(sf_object_close(&later[i], false), SF_CLOSE_LIBC);
 		ck_assert(!sf_object_life(o, &other));
 		ck_assert(other > gen);
 	}
@@ -242,9 +260,9 @@ START_TEST(a_set_full_of_open_handles_refuses_more)
 	}
 	ck_assert(n <= SF_OBJECT_WAYS && n >= SF_OBJECT_WAYS - COUNT_OF(initial));
 	ck_assert_ptr_null(sf_object_find(in_set[SF_OBJECT_WAYS]));
-	ck_assert_int_eq(sf_object_close(in_set[SF_OBJECT_WAYS]), SF_CLOSE_UNKNOWN);
+	ck_assert_int_eq(sf_object_close(in_set[SF_OBJECT_WAYS], false), SF_CLOSE_UNKNOWN);
 	/* One place becomes free, and the new owner is not mistaken for the old. */
-	sf_object_close(in_set[0]);
+	sf_object_close(in_set[0], false);
 	open_life(in_set[SF_OBJECT_WAYS]);
 	ck_assert_ptr_null(sf_object_find(in_set[0]));
 }
@@ -259,7 +277,7 @@ START_TEST(a_reused_record_voids_the_answers_of_the_former_handle)
 	start();
 	gen = open_life(&later[0]);
 	o = sf_object_find(&later[0]);
-	sf_object_close(&later[0]);
+	sf_object_close(&later[0], false);
 	/* The others of its set stay open until none but this record is left. */
 	for (size_t i = 1; i < COUNT_OF(later) && first == NULL; i++) {
 		if (sf_object_set(&later[i]) != sf_object_set(&later[0]))
@@ -289,7 +307,7 @@ START_TEST(names_too_long_for_an_error_text_are_not_kept)
 		open_life(&later[7]);
 		o = sf_object_find(&later[7]);
 		ck_assert_uint_eq(o->file_len, len < SF_OBJECT_FILE_MAX ? len : 0);
-		sf_object_close(&later[7]);
+		sf_object_close(&later[7], false);
 	}
 }
 END_TEST
@@ -355,7 +373,7 @@ START_TEST(retirement_gives_libc_its_counts_back)
 	ck_assert(!sf_object_elide(sf_object_find(&later[0]), gen));
 	ck_assert(!sf_object_life(sf_object_find(&later[0]), &now));
 	ck_assert_uint_ne(sf_object_find(&later[0])->gen, gen);
-	ck_assert_int_eq(sf_object_close(&later[0]), SF_CLOSE_UNKNOWN);
+	ck_assert_int_eq(sf_object_close(&later[0], false), SF_CLOSE_UNKNOWN);
 	/* For good: nothing is opened any more, the initial set stays. */
 	sf_object_opened(&later[0]);
 	ck_assert(!sf_object_life(sf_object_find(&later[0]), &now));
@@ -370,6 +388,7 @@ void
 unit_tests(TCase *tests)
 {
 	tcase_add_test(tests, the_initial_set_is_permanent);
+	tcase_add_test(tests, real_first);
 	tcase_add_test(tests, one_open_one_close);
 	tcase_add_test(tests, elided_references_go_first);
 	tcase_add_test(tests, counts_saturate);

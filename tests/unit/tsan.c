@@ -118,11 +118,11 @@ open_and_close(void *arg)
 		sf_object_opened(l);
 		o = sf_object_find(l);
 		if (o != NULL && sf_object_life(o, &gen) && sf_object_elide(o, gen))
-			sf_object_close(l);
+			sf_object_close(l, false);
 		l = &maps[(i + HANDLES / 2) % HANDLES];
 		o = sf_object_find(l);
 		while (o != NULL && sf_object_life(o, &gen))
-			sf_object_close(l);
+			sf_object_close(l, false);
 		sf_object_global_begin();
 		sf_object_global_end();
 		usleep(50);
