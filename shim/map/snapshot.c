@@ -6,6 +6,8 @@
 #include "../libc/changes.h"
 #include "../libc/facts.h"
 
+#define STRIPES 8 /* a power of two */
+
 /*
  * A snapshot is written only while nobody can read it: not the current one, and
  *  - serial: the turn was seen untaken after it had been replaced. Whoever takes it later finds the
@@ -14,8 +16,11 @@
  *    the current one, and tries again.
  */
 struct snapshot {
-	SF_CACHE uint32_t readers; /* free: walks that use it */
-	uint32_t retired;          /* serial: perhaps still used. Under the loader's lock */
+	/* Free: walks that use it. A line for every so many threads, or they would fight for one. */
+	struct {
+		SF_CACHE uint32_t n;
+	} readers[STRIPES];
+	SF_CACHE uint32_t retired; /* serial: perhaps still used. Under the loader's lock */
 	uint32_t count, room;
 	struct sf_listed *objects;
 	uint64_t adds, loaded;
@@ -40,6 +45,23 @@ id_of(struct sf_thread *t)
 	if (sf_unlikely(t->id == 0))
 		t->id = sf_sys_thread_id();
 	return t->id;
+}
+
+/* Where this thread counts itself. A thread reads under the id that it has when it begins and ends. */
+static uint32_t *
+own_readers(struct snapshot *s, struct sf_thread *t)
+{
+	return &s->readers[id_of(t) & (STRIPES - 1)].n;
+}
+
+static uint32_t
+readers_of(const struct snapshot *s)
+{
+	uint32_t n = 0;
+
+	for (unsigned int i = 0; i < STRIPES; i++)
+		n += sf_load_32(&s->readers[i].n);
+	return n;
 }
 
 /* ---- making one ---- */
@@ -126,7 +148,7 @@ unused(void)
 		for (uint32_t i = 0; i < SNAPSHOTS; i++)
 			snapshots[i].retired = 0;
 	for (uint32_t i = 0; i < SNAPSHOTS; i++)
-		if (i != current && !snapshots[i].retired && sf_load_32(&snapshots[i].readers) == 0)
+		if (i != current && !snapshots[i].retired && readers_of(&snapshots[i]) == 0)
 			return &snapshots[i];
 	return NULL;
 }
@@ -159,7 +181,7 @@ static bool
 others_read(const struct sf_thread *t)
 {
 	for (uint32_t i = 0; i < SNAPSHOTS; i++)
-		if (sf_load_32(&snapshots[i].readers) != own_reads(t, i))
+		if (readers_of(&snapshots[i]) != own_reads(t, i))
 			return true;
 	return false;
 }
@@ -229,13 +251,13 @@ sf_walk_begin(struct sf_thread *t)
 }
 
 static void
-stop_reading(struct sf_walk *w)
+stop_reading(struct sf_thread *t, struct sf_walk *w)
 {
 	if (w->snapshot == 0)
 		return;
 	w->counted = 0;
 	sf_fence_release(); /* what the callback read, before the unload that waits for it */
-	sf_add_32(&snapshots[w->snapshot - 1].readers, (uint32_t)-1);
+	sf_add_32(own_readers(&snapshots[w->snapshot - 1], t), (uint32_t)-1);
 	w->snapshot = 0;
 }
 
@@ -247,7 +269,7 @@ sf_walk_end(struct sf_thread *t)
 	if (t->walks == 0)
 		return;
 	w = &t->walk[t->walks - 1];
-	stop_reading(w);
+	stop_reading(t, w);
 	if (w->turn) {
 		w->turn = 0;
 		sf_turn_give(&sf_snapshot_turn, t->id);
@@ -257,7 +279,7 @@ sf_walk_end(struct sf_thread *t)
 
 /* The current snapshot, which stays as it is while this walk has the turn or counts as a reader. */
 static const struct snapshot *
-read_current(struct sf_walk *w)
+read_current(struct sf_thread *t, struct sf_walk *w)
 {
 	for (;;) {
 		uint32_t place = sf_load_32(&current);
@@ -269,11 +291,11 @@ read_current(struct sf_walk *w)
 			return &snapshots[place];
 		}
 		w->snapshot = (uint8_t)(place + 1);
-		sf_add_32(&snapshots[place].readers, 1);
+		sf_add_32(own_readers(&snapshots[place], t), 1);
 		sf_fence_atomic_load(); /* pairs with those in unused() and open_window() */
 		if (sf_likely(sf_load_32(&current) == place))
 			return &snapshots[place];
-		stop_reading(w);
+		stop_reading(t, w);
 	}
 }
 
@@ -308,8 +330,8 @@ sf_walk_view(struct sf_thread *t, unsigned int walk, struct sf_view *v)
 	uint32_t who;
 
 	do {
-		stop_reading(w);
-		s = read_current(w);
+		stop_reading(t, w);
+		s = read_current(t, w);
 		if (s == NULL)
 			return SF_VIEW_NONE;
 		who = sf_load_32(&unloader);
@@ -325,13 +347,13 @@ sf_walk_view(struct sf_thread *t, unsigned int walk, struct sf_view *v)
 	if (outer == OUTER_COUNTED)
 		return SF_VIEW_DONE;
 	if (outer == OUTER_UNSURE || who == id_of(t)) {
-		stop_reading(w);
+		stop_reading(t, w);
 		return SF_VIEW_INSIDE;
 	}
 	v->objects = initial;
 	v->count = initial_count;
 	v->partial = true;
-	stop_reading(w);
+	stop_reading(t, w);
 	return SF_VIEW_DONE;
 }
 
@@ -396,7 +418,7 @@ sf_snapshot_init(enum sf_walking how)
 	struct snapshot *s = &snapshots[0];
 	uint64_t count = sf_changes_count();
 
-	s->readers = 1; /* not to be chosen until it is in use */
+	s->readers[0].n = 1; /* not to be chosen until it is in use */
 	if (!sf_changes_settled(count) || !fill(s) || !list_initial(s))
 		return false;
 	sf_snapshot_walking = how;
@@ -406,7 +428,7 @@ sf_snapshot_init(enum sf_walking how)
 	if (sf_changes_count() == count && sf_cas_32(&current, NONE, 0) &&
 	    sf_changes_count() != count)
 		sf_cas_32(&current, 0, NONE);
-	sf_add_32(&s->readers, (uint32_t)-1);
+	sf_add_32(&s->readers[0].n, (uint32_t)-1);
 	return true;
 }
 
@@ -449,8 +471,11 @@ sf_snapshot_forked(void)
 		return;
 	t->id = sf_sys_thread_id();
 	sf_turn_forked(&sf_snapshot_turn, old, t->id);
-	for (uint32_t i = 0; i < SNAPSHOTS; i++)
-		snapshots[i].readers = own_reads(t, i);
+	for (uint32_t i = 0; i < SNAPSHOTS; i++) {
+		for (unsigned int j = 0; j < STRIPES; j++)
+			snapshots[i].readers[j].n = 0;
+		*own_readers(&snapshots[i], t) = own_reads(t, i);
+	}
 	if (!whole && current != NONE)
 		keep_what_is_left();
 	unloader = whole && unloader != 0 ? t->id : 0;
