@@ -30,24 +30,41 @@ fill_id(struct symfast_symbol *out, const struct sf_region *r, uint32_t life)
 		out->build_id_size = size;
 }
 
-/* By libc's dladdr, which the shim could not answer for. */
+/* The region at this address, if there is one, and the life that it has now. */
+static const struct sf_region *
+region_now(uintptr_t address, uint32_t *life)
+{
+	const struct sf_region *r = NULL;
+	struct link_map *map;
+	uintptr_t lo, hi;
+
+	if (sf_address_serves() && sf_facts_object((const void *)address, &map, &lo, &hi))
+		r = sf_region_find(map);
+	if (r == NULL)
+		return NULL;
+	*life = sf_load_32(&r->life);
+	sf_fence_load(); /* pairs with the store fence before a life begins */
+	return SF_REGION_ALIVE(*life) ? r : NULL;
+}
+
+/*
+ * By libc's dladdr, which the shim could not answer for. The life is read before libc is asked: if it is
+ * still the same afterwards, names and build id are of one object.
+ */
 static bool
 ask(uintptr_t address, struct symfast_symbol *out)
 {
-	const struct sf_region *r;
 	struct link_map *map;
 	Dl_info info;
 	uint32_t life;
+	const struct sf_region *r = region_now(address, &life);
 
 	if (sf_next.dladdr1 == NULL ||
 	    !sf_next.dladdr1((void *)address, &info, (void **)&map, RTLD_DL_LINKMAP))
 		return false;
 	fill(out, address, info.dli_fname, (uintptr_t)info.dli_fbase, info.dli_sname,
 	     (uintptr_t)info.dli_saddr);
-	r = sf_address_serves() ? sf_region_find(map) : NULL;
-	life = r != NULL ? sf_load_32(&r->life) : 0;
-	sf_fence_load(); /* pairs with the store fence before a life begins */
-	if (SF_REGION_ALIVE(life))
+	if (r != NULL && r->map == map)
 		fill_id(out, r, life);
 	return true;
 }

@@ -14,7 +14,7 @@ struct debug_chain {
 	struct debug_chain *next;
 };
 
-struct sf_changes sf_changes = {.count = 1};
+struct sf_changes sf_changes = {.count = 1, .at = &sf_changes.text};
 
 static const struct debug_chain *debug; /* ld.so's own, not the copy of an executable */
 static const char *refusal = "not asked for";
@@ -135,7 +135,7 @@ sf_changes_hold(struct sf_hold *h, uint64_t count)
 	block_signals(h);
 	sf_faa_32(&sf_changes.holders, 1);
 	sf_fence_full(); /* pairs with the one in seen() */
-	if (sf_changes_count() == count)
+	if (sf_changes_count() == count && sf_changes_intact())
 		return true;
 	sf_changes_release(h);
 	return false;
@@ -214,7 +214,11 @@ sf_changes_init(void)
 		refusal = sf_break_write(breakpoint, seen, undo);
 	if (refusal == NULL)
 		refusal = try_once(breakpoint, undo);
-	return refusal == NULL;
+	if (refusal != NULL)
+		return false;
+	sf_changes.text = sf_load_64((const uint64_t *)(const void *)breakpoint);
+	sf_changes.at = (const uint64_t *)(const void *)breakpoint;
+	return true;
 }
 
 const char *

@@ -43,6 +43,8 @@ void sf_changes_forked(void);
 
 struct sf_changes {
 	SF_CACHE uint64_t count; /* written by sf_changes_seen only, under ld.so's lock */
+	const uint64_t *at;      /* the jump, and what was written there */
+	uint64_t text;
 	SF_CACHE uint32_t holders;
 	uint32_t waiting; /* an unload sleeps on `holders` */
 };
@@ -62,6 +64,17 @@ sf_changes_settled(uint64_t count)
 	return !(count & 1);
 }
 
+/*
+ * Is the jump still there? A uprobe set later puts an int3 over it and then runs what the file has there, so
+ * that nothing is seen any more; taken away, it leaves the file's byte. If this is true after a fact was
+ * read, every change before that was seen.
+ */
+SF_INLINE bool
+sf_changes_intact(void)
+{
+	return sf_load_64(sf_changes.at) == sf_changes.text;
+}
+
 struct sf_hold {
 	uint64_t signals; /* the caller's mask */
 };
@@ -69,7 +82,7 @@ struct sf_hold {
 /*
  * Begins a short stretch (well below a millisecond) in which nothing that was mapped under `count` is
  * unmapped: signals are blocked, and an unload waits. In it: no lock, no dl* call, no waiting.
- * False: the count is odd or has moved; nothing is held. Two system calls in all.
+ * False: the count is odd or has moved, or changes are no longer seen; nothing is held. Two system calls in all.
  */
 bool sf_changes_hold(struct sf_hold *h, uint64_t count);
 /* The same for what is never unmapped (the initial set): no unload has to wait. */

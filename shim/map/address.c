@@ -104,7 +104,7 @@ sf_address_find(uintptr_t address, struct sf_location *l)
 	if (!sf_index_find(&index, offset, &l->named))
 		l->named = (struct sf_named){.name = SF_NAMELESS};
 	sf_location_fill(l, r, l->named.start, l->named.name, l->named.symbol);
-	return same_life(r, l->life) ? SF_FOUND : SF_FOUND_COLD;
+	return same_life(r, l->life) && sf_region_is_sure(r) ? SF_FOUND : SF_FOUND_COLD;
 }
 
 /* ---- keeping ---- */

@@ -95,7 +95,9 @@ sf_address_cached(uintptr_t address, struct sf_location *l)
 	if (sf_unlikely(sf_load_64((const uint64_t *)&e->address) != address))
 		return false;
 	sf_fence_load(); /* pairs with the store fences before `seq` and before `life` moves */
-	return sf_load_32(&e->seq) == seq && sf_load_32(&r->life) == life;
+	if (sf_load_32(&e->seq) != seq || sf_load_32(&r->life) != life)
+		return false;
+	return sf_region_is_sure(r);
 }
 
 enum sf_found {

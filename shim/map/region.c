@@ -4,7 +4,6 @@
 
 #include "../base/lock.h"
 #include "../base/sys.h"
-#include "../libc/changes.h"
 #include "../libc/facts.h"
 #include "arena.h"
 #include "negative.h"
@@ -384,7 +383,7 @@ sf_region_miss(const void *address)
 	if (sf_next.find_object((void *)(uintptr_t)address, &found) != 0)
 		return SF_MISS_NOWHERE;
 	permanent = sf_object_initial(found.dlfo_link_map);
-	if (!permanent && !unloads_seen)
+	if (!permanent && !(unloads_seen && sf_changes_intact()))
 		return SF_MISS_UNSEEN;
 	r = sf_region_find(found.dlfo_link_map);
 	if (r != NULL && SF_REGION_ALIVE(sf_load_32(&r->life)) &&

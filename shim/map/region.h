@@ -13,7 +13,7 @@
 #ifndef SF_REGION_H
 #define SF_REGION_H
 
-#include "../base/atomic.h"
+#include "../libc/changes.h"
 #include "spans.h"
 
 #define SF_REGION_SEGMENTS 8
@@ -55,6 +55,13 @@ struct sf_region {
 };
 
 #define SF_REGION_ALIVE(life) ((life)&1)
+
+/* After the last look at `life`: would its end have been seen? */
+SF_INLINE bool
+sf_region_is_sure(const struct sf_region *r)
+{
+	return sf_load_8(&r->permanent) || sf_changes_intact();
+}
 
 /*
  * Reserves the regions. `kib`: the most that all indexes together may take. `watched`: unloads are

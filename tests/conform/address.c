@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -393,6 +394,51 @@ same_place(void)
 	}
 }
 
+/* What a uprobe leaves in ld.so when it is taken away: the file's return, over whatever was written there. */
+static void
+return_at_once(void)
+{
+	struct r_debug *debug = NULL;
+	uintptr_t page;
+
+	for (const ElfW(Dyn) *d = _DYNAMIC; d->d_tag != DT_NULL; d++)
+		if (d->d_tag == DT_DEBUG)
+			debug = (struct r_debug *)d->d_un.d_ptr;
+	if (debug == NULL)
+		_exit(91);
+	page = debug->r_brk & ~(uintptr_t)4095;
+	mprotect((void *)page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
+	*(volatile unsigned char *)debug->r_brk = 0xc3;
+	mprotect((void *)page, 4096, PROT_READ | PROT_EXEC);
+}
+
+static void
+no_longer_told(void)
+{
+	void *handle = must_open("churn10.so", RTLD_LAZY);
+	char *at = must_sym(handle, "churn_id"), *libcs = must_sym(RTLD_DEFAULT, "strtol");
+
+	warm(at);
+	warm(libcs);
+	return_at_once();
+	see_address("its own", at);
+	dlclose(handle);
+	see_address("closed", at);
+	for (int i = 11; i < 16; i++) {
+		char file[32];
+
+		snprintf(file, sizeof(file), "churn%d.so", i);
+		handle = must_open(file, RTLD_LAZY);
+		see_address("the former one's", at);
+		at = must_sym(handle, "churn_id");
+		warm(at);
+		see_address("its own", at);
+		dlclose(handle);
+		see_address("closed", at);
+	}
+	see_address("libc", libcs);
+}
+
 /* libc loads and unloads by itself: converters go where an object with an index was. */
 static void
 libcs_own_loads(void)
@@ -497,6 +543,7 @@ const struct row rows[] = {
 	{"C42 backtrace_symbols_fd", symbols_to_file, 0},
 	{"C30 C33 constructors and destructors", constructors, 0},
 	{"C29 another object at the same address", same_place, 0},
+	{"C29 the same, after ld.so's notices have ceased", no_longer_told, 0},
 	{"C35 what libc loads by itself", libcs_own_loads, 0},
 	{"C46 a child after fork", after_fork, 0},
 	{"C54 from a signal handler", from_handler, 0},
