@@ -6,7 +6,9 @@
 // missing, and its error; close the plugin. One thread in two keeps the plugin open all the time. Each thread
 // answers LEAST requests, however early the end comes.
 #include <dlfcn.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,14 +99,44 @@ fork_one(void)
 	}
 }
 
+static int
+parent_is_there(void)
+{
+	struct pollfd end = {.fd = alive[0], .events = POLLIN};
+
+	return poll(&end, 1, 0) == 0;
+}
+
+/* "i" forks a child that makes no call until SIGUSR1 comes, then serves as long as its parent. */
+static void
+idle_one(const sigset_t *wake)
+{
+	int number;
+
+	if (fork() != 0)
+		return;
+	close(alive[1]);
+	printf("idle %d\n", (int)getpid());
+	fflush(stdout);
+	sigwait(wake, &number);
+	while (parent_is_there())
+		for (int i = 0; i < 64; i++)
+			request(1);
+	exit(atomic_load(&wrong) != 0);
+}
+
 int
 main(int argc, char **argv)
 {
 	int n = argc > 2 ? atoi(argv[2]) : 1;
 	pthread_t threads[64];
+	sigset_t wake;
 	void *held;
 	char c;
 
+	sigemptyset(&wake);
+	sigaddset(&wake, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &wake, NULL);
 	if (argc < 2 || pipe(alive) != 0)
 		return EXIT_FAILURE;
 	plugin = argv[1];
@@ -112,9 +144,12 @@ main(int argc, char **argv)
 	held = dlopen(plugin, RTLD_NOW);
 	for (int i = 0; i < n; i++)
 		pthread_create(&threads[i], NULL, serve, i % 2 ? &threads[i] : NULL);
-	while (read(0, &c, 1) == 1)
+	while (read(0, &c, 1) == 1) {
 		if (c == 'f')
 			fork_one();
+		else if (c == 'i')
+			idle_one(&wake);
+	}
 	atomic_store(&stop, 1);
 	for (int i = 0; i < n; i++)
 		pthread_join(threads[i], NULL);

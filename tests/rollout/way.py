@@ -253,7 +253,7 @@ def breaker():
             if how['SYMFAST'] == 'on':
                 demand(s.grows(*HITS) > 1000, 'no hits')
                 s.segment.set(VERIFY)
-            until(lambda: s.segment['breaker'] == OPEN)
+            until(lambda: s.segment['breaker'] == OPEN and s.segment['breaker_trips'] > 0)
             demand(s.segment['word'] == OFF and s.segment['reason'] == BY_BREAKER, 'word')
             demand(s.segment['mismatch_function'] == 'dlsym', 'function')
             demand((s.segment['mismatch_map'], s.segment['mismatch_libc']) == (1, 1), 'kinds')
@@ -320,6 +320,25 @@ def killfile():
             demand(Segment(child)['word'] == OFF, 'the child is on')
 
 
+def idle_child():
+    """A child that made no call while the file was put there and its parent's word was put out."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f'{folder}/off'
+        with Service(SYMFAST='on', SYMFAST_KILL_FILE=path) as s:
+            until(lambda: s.counted(*HITS) > 1000)
+            s.process.stdin.write('i')
+            s.process.stdin.flush()
+            pid = int(s.process.stdout.readline().split()[1])
+            open(path, 'w').close()
+            until(lambda: s.segment['word'] == OFF and s.segment['kill_file_seen'])
+            os.kill(pid, signal.SIGUSR1)
+            child = until(lambda: Segment(pid))
+            demand(child['word'] == OFF, 'the child is on')
+            os.unlink(path)
+            until(lambda: s.segment['word'] == ON)
+            until(lambda: child['word'] == ON and sum(child.counter(name) for name in HITS) > 1000)
+
+
 def forks():
     """A child counts for itself, and has a file of its own."""
     with Service(SYMFAST='on') as s:
@@ -354,7 +373,7 @@ def nowhere():
 
 
 STEPS = (observe, verify, live, sampled, checked, arms, sites, sites_file, canary, breaker, retry, scribbled,
-         killfile, forks, crash, nowhere)
+         killfile, idle_child, forks, crash, nowhere)
 
 
 def main():
