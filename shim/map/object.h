@@ -11,8 +11,8 @@
 //  - elided > 0 implies real > 0: giving an elided reference back never unloads, and the close that
 //    reaches libc last is the host's last one.
 //  - Records of the initial set (permanent) never change gen: those objects are never unloaded.
-// Progress: readers are wait-free, state changes lock-free; creating a record tries a lock and does
-// without if it is taken. Source of the idea: sequence numbers of glibc's elf/dl-find_object.c.
+// Progress: readers are wait-free, state changes and claiming a record lock-free; taking one from a
+// closed handle tries a lock and does without if it is taken. Source of the idea: sequence numbers of glibc's elf/dl-find_object.c.
 #ifndef SF_OBJECT_H
 #define SF_OBJECT_H
 
