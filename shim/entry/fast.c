@@ -177,30 +177,69 @@ note_short(void *handle, const char *name, uint32_t entry)
 		sf_note_hint(&q, entry);
 }
 
-/*
- * By content: the name is in a fresh buffer, too long for a cell, or one of more names than there are
- * cells.
- */
+/* In the index of the whole map; now and then a hit there leaves a cell and a hint. */
 static SF_NOINLINE struct sf_answer
-find_content(struct sf_thread *t, void *handle, const char *name)
+find_indexed(struct sf_thread *t, void *handle, const char *name, const struct sf_short *s)
 {
-	struct sf_short s;
-	uint32_t entry;
-	uint64_t hash;
+	uint64_t hash = sf_table_hash_short(s, (uintptr_t)handle, SF_KIND_SYM);
 	void *value;
+	uint32_t entry = sf_table_value_short((uintptr_t)handle, s, hash, &value);
 
-	if (!sf_bytes_load_short(name, &s) || !sf_cell_fits(name, s.size))
-		return find_long(t, handle, name);
-	hash = sf_table_hash_short(&s, (uintptr_t)handle, SF_KIND_SYM);
-	entry = sf_table_value_short((uintptr_t)handle, &s, hash, &value);
 	if (entry == 0)
 		return missed(t, handle, hash);
 	if (sf_facts_error_pending())
 		return STEP(NULL, ASK_FULL);
 	t->firsts = 0;
-	if (t->keep_credit != 0 || (++t->keep_skips & (SF_KEEP_SAMPLE - 1)) == 0)
+	if (sf_thread_sample(t, t->content_luck != 0 ? SF_KEEP_CONTENT : SF_KEEP_SAMPLE))
+		sf_cell_keep_content(sf_table.contents, sf_cell_content_key(s, (uintptr_t)handle),
+				     entry);
+	t->content_luck = t->content_luck > 3 ? t->content_luck - 3 : 0;
+	if (t->keep_credit != 0 || sf_thread_sample(t, SF_KEEP_SAMPLE))
 		note_short(handle, name, entry);
 	return found_shared(t, handle, value);
+}
+
+/* In the cells of contents, if that is worth a look. */
+SF_INLINE bool
+find_cell_of_content(struct sf_thread *t, const void *handle, const struct sf_short *s,
+		     void **value)
+{
+	uint64_t key;
+
+	if (sf_unlikely(sf_thread_sample(t, SF_KEEP_SAMPLE) == (t->content_luck != 0)))
+		return false;
+	key = sf_cell_content_key(s, (uintptr_t)handle);
+	if (sf_unlikely(
+		    !sf_cell_content_value(sf_table.contents, key, life_handle(handle), s, value)))
+		return false;
+	if (sf_unlikely(t->content_luck < SF_LUCK_MAX))
+		t->content_luck += t->content_luck != 0 ? 1 : 4;
+	return true;
+}
+
+/*
+ * By content: the name is in a fresh buffer, or one of more names than there are cells. One call in so
+ * many goes by the index, which may find that the address is worth a cell.
+ */
+SF_INLINE struct sf_answer
+find_content(struct sf_thread *t, void *handle, const char *name)
+{
+	struct sf_short s;
+	void *value;
+
+	if (sf_unlikely(!sf_bytes_load_short(name, &s) || !sf_cell_fits(name, s.size)))
+		return find_long(t, handle, name);
+	if (sf_unlikely(!find_cell_of_content(t, handle, &s, &value) || sf_facts_error_pending()))
+		return find_indexed(t, handle, name, &s);
+	t->firsts = 0;
+	return found_shared(t, handle, value);
+}
+
+/* The wrapped names, which all begin so, are in no cell. */
+SF_INLINE bool
+is_perhaps_wrapped(const char *name)
+{
+	return name[0] == 'd' && name[1] == 'l';
 }
 
 /* No cell of the thread's table answers this question. */
@@ -214,8 +253,7 @@ miss_dlsym(void *handle, const char *name)
 		return sf_full_dlsym(handle, name);
 	if (t->cells != sf_table.cells)
 		a = find_shared(t, handle, name);
-	/* The wrapped names, which all begin so, are in no cell. */
-	if (a.pass == GO_ON && name[0] == 'd')
+	if (a.pass == GO_ON && is_perhaps_wrapped(name))
 		return sf_full_dlsym(handle, name);
 	if (a.pass == GO_ON && sf_flood_sample(t))
 		a = passed(t, handle, SF_BYPASS_FLOOD);
@@ -262,6 +300,18 @@ other_dlsym(void *handle, const char *name, const struct sf_cell *c)
 
 static void *sampled_dlsym(void *handle, const char *name);
 
+static SF_NOINLINE void *
+odd_dlsym(void *handle, const char *name)
+{
+	struct sf_thread *t = &sf_thread;
+
+	if (sf_unlikely(t->due != SF_DUE_NOTHING))
+		return sampled_dlsym(handle, name);
+	if (sf_unlikely(t->stock))
+		return sf_full_dlsym(handle, name);
+	return miss_dlsym(handle, name);
+}
+
 /* Nothing under this address in the thread's table: its content, if nothing is unusual. */
 static SF_NOINLINE void *
 strange_dlsym(void *handle, const char *name)
@@ -271,14 +321,10 @@ strange_dlsym(void *handle, const char *name)
 
 	if (!ANY_CALLER(t, handle))
 		return sf_full_dlsym(handle, name);
-	if (sf_unlikely(t->due != SF_DUE_NOTHING))
-		return sampled_dlsym(handle, name);
-	if (sf_unlikely(t->stock))
-		return sf_full_dlsym(handle, name);
-	if (t->block == NULL || sf_unreadable(name) || name[0] == 'd')
-		return miss_dlsym(handle, name);
-	if (t->cells != sf_table.cells || t->close_depth > 0)
-		return miss_dlsym(handle, name);
+	/* A thread without a block, of the stock arm, or with a sample due does not have these cells. */
+	if (sf_unlikely(t->cells != sf_table.cells || sf_unreadable(name) ||
+			is_perhaps_wrapped(name) || t->close_depth > 0))
+		return odd_dlsym(handle, name);
 	if (sf_flood_sample(t)) {
 		passed(t, handle, SF_BYPASS_FLOOD);
 		return sf_next.dlsym(handle, name);

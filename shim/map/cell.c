@@ -108,37 +108,32 @@ life_of(const struct sf_object *o, uintptr_t handle)
 /* What an entry says, as it was at one time. */
 struct copy {
 	uintptr_t handle;
-	struct content name, version;
+	struct content name, version; /* without tags; padded with zeros */
+	size_t name_size, version_size;
 	uint8_t verdict;
 };
 
 /* False: it is of another kind, does not fit, or has changed meanwhile. */
 static bool
-copy_entry(struct copy *to, const struct sf_entry *e, enum sf_kind kind, const char *name,
-	   const char *version)
+copy_entry(struct copy *to, const struct sf_entry *e, enum sf_kind kind)
 {
 	uint32_t seq = sf_load_32(&e->seq);
-	size_t n, m;
 	uint8_t what;
 
 	sf_fence_load(); /* pairs with the writer's, as in sf_entry_answers */
 	what = sf_load_8(&e->what);
-	n = sf_load_16(&e->name_len);
-	m = sf_load_16(&e->version_len);
-	if ((seq & 1) || SF_WHAT_KIND(what) != kind || !sf_cell_fits(name, n) ||
-	    (version != NULL && !sf_cell_fits(version, m)))
+	to->name_size = sf_load_16(&e->name_len);
+	to->version_size = sf_load_16(&e->version_len);
+	if ((seq & 1) || SF_WHAT_KIND(what) != kind || to->name_size > SF_CELL_ROOM ||
+	    to->version_size > SF_CELL_ROOM)
 		return false;
 	to->handle = sf_load_64((const uint64_t *)&e->handle);
 	to->verdict = SF_WHAT_VERDICT(what);
-	to->name.tag = sf_cell_tag(name);
 	to->name.gen = sf_load_32(&e->gen);
 	to->name.value = sf_load_ptr(&e->value);
 	to->name.life = life_of(sf_load_ptr(&e->object), to->handle);
-	put_name(&to->name, e->name, n);
-	if (version != NULL) {
-		to->version.tag = sf_cell_tag(version);
-		put_name(&to->version, e->name + n, m);
-	}
+	put_name(&to->name, e->name, to->name_size);
+	put_name(&to->version, e->name + to->name_size, to->version_size);
 	sf_fence_load();
 	return sf_holds_32(&e->seq, seq) && to->name.life != NULL;
 }
@@ -148,7 +143,7 @@ sf_cell_keep(struct sf_cell *cells, const char *name, uint32_t entry)
 {
 	struct copy c = {.handle = 0};
 
-	if (!copy_entry(&c, sf_table_entry(entry), SF_KIND_SYM, name, NULL))
+	if (!copy_entry(&c, sf_table_entry(entry), SF_KIND_SYM) || !sf_cell_fits(name, c.name_size))
 		return false;
 	if (c.verdict != SF_VALUE) {
 		uint64_t why = c.verdict == SF_NEGATIVE ? SF_CELL_NEGATIVE
@@ -157,8 +152,20 @@ sf_cell_keep(struct sf_cell *cells, const char *name, uint32_t entry)
 		c.name.value = (void *)((uintptr_t)c.name.life | why << SF_CELL_WHY_SHIFT);
 		c.name.life = &sf_cell_no_value;
 	}
+	c.name.tag = sf_cell_tag(name);
 	store(sf_cell_set(cells, c.handle, name), &c.name);
 	return true;
+}
+
+void
+sf_cell_keep_content(struct sf_cell *cells, uint64_t key, uint32_t entry)
+{
+	struct copy c = {.handle = 0};
+
+	if (!copy_entry(&c, sf_table_entry(entry), SF_KIND_SYM) || c.verdict != SF_VALUE)
+		return;
+	c.name.tag = (uint32_t)(key >> 32);
+	store(sf_cell_content_set(cells, key), &c.name);
 }
 
 static const struct content nothing = {.tag = 0,
@@ -174,9 +181,11 @@ sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *version, 
 				     .value = (void *)(uintptr_t)&sf_cell_no_value}};
 	struct sf_cell *pair;
 
-	if (!copy_entry(&c, sf_table_entry(entry), SF_KIND_VSYM, name, version) ||
-	    c.verdict != SF_VALUE)
+	if (!copy_entry(&c, sf_table_entry(entry), SF_KIND_VSYM) || c.verdict != SF_VALUE ||
+	    !sf_cell_fits(name, c.name_size) || !sf_cell_fits(version, c.version_size))
 		return false;
+	c.name.tag = sf_cell_tag(name);
+	c.version.tag = sf_cell_tag(version);
 	pair = sf_cell_pair(pairs, c.handle, name, version);
 	if (!sf_lock_try(&lock))
 		return true;

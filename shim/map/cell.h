@@ -156,16 +156,22 @@ struct sf_cell_reading {
 	uint32_t gen;
 };
 
+SF_INLINE void
+sf_cell_read_rest(const struct sf_cell *c, struct sf_cell_reading *r)
+{
+	sf_fence_load(); /* pairs with the store fence between life and tag */
+	r->life = sf_cell_life(c);
+	r->gen = sf_load_32(&c->gen);
+	r->value = sf_load_ptr(&c->value);
+}
+
 /* Reads it; false if another name stands at the address. */
 SF_INLINE bool
 sf_cell_read(const struct sf_cell *c, const char *name, struct sf_cell_reading *r)
 {
 	if (sf_unlikely(!sf_cell_same(c, name)))
 		return false;
-	sf_fence_load(); /* pairs with the store fence between life and tag */
-	r->life = sf_cell_life(c);
-	r->gen = sf_load_32(&c->gen);
-	r->value = sf_load_ptr(&c->value);
+	sf_cell_read_rest(c, r);
 	return true;
 }
 
@@ -220,6 +226,70 @@ sf_cell_pair_value(const struct sf_cell *pair, uintptr_t handle, const char *nam
 
 	return sf_holds_32(&pair[1].tag, sf_cell_tag(version)) && sf_cell_same(&pair[1], version) &&
 	       sf_holds_32(&pair->tag, tag) && sf_cell_value(pair, seq, handle, name, value);
+}
+
+/*
+ * Cells of names in fresh buffers are found by content: where from, and with its upper half as tag. The hash
+ * is multilinear (Dietzfelbinger 1996), so its top bits are the good ones. It need not withstand an
+ * enemy: who makes names collide here is answered by the index.
+ * Cost: 5 multiplications, none of which waits for another.
+ */
+SF_INLINE uint64_t
+sf_cell_content_key(const struct sf_short *s, uintptr_t handle)
+{
+	return s->word[0] * 0x9e3779b97f4a7c15ull + s->word[1] * 0xc2b2ae3d27d4eb4full +
+	       s->word[2] * 0xd6e8feb86659fd93ull + s->word[3] * 0x165667b19e3779f9ull +
+	       handle * 0xff51afd7ed558ccdull;
+}
+
+SF_INLINE struct sf_cell *
+sf_cell_content_set(struct sf_cell *cells, uint64_t key)
+{
+	/* The top 11 bits number the sets of a map of the default size, the lowest ones go on. */
+	return (struct sf_cell *)(void *)((char *)cells +
+					  ((key << 18 | key >> 46) & sf_cell_mask(cells)));
+}
+
+/* Is this the cell's name? Both are padded with zeros. */
+#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__) && !defined(SF_BYTES_GENERIC)
+SF_INLINE bool
+sf_cell_is_short(const struct sf_cell *c, const struct sf_short *s)
+{
+	const __m128i *a = (const __m128i *)(const void *)s->word;
+	const __m128i *b = (const __m128i *)(const void *)c->name;
+	__m128i same = _mm_and_si128(_mm_cmpeq_epi8(a[0], _mm_load_si128(b)),
+				     _mm_cmpeq_epi8(a[1], _mm_load_si128(b + 1)));
+
+	return _mm_movemask_epi8(same) == 0xffff;
+}
+#else
+SF_INLINE bool
+sf_cell_is_short(const struct sf_cell *c, const struct sf_short *s)
+{
+	for (int i = 0; i < SF_CELL_ROOM / 8; i++)
+		if (sf_load_64((const uint64_t *)(const void *)&c->name[8 * i]) != s->word[i])
+			return false;
+	return true;
+}
+#endif
+
+/* As sf_cell_value, for the cell of this content. */
+SF_INLINE bool
+sf_cell_content_value(struct sf_cell *cells, uint64_t key, uintptr_t handle,
+		      const struct sf_short *s, void **value)
+{
+	uint32_t seq;
+	const struct sf_cell *c =
+		sf_cell_tagged(sf_cell_content_set(cells, key), (uint32_t)(key >> 32), &seq);
+	struct sf_cell_reading r;
+
+	if (sf_unlikely(c == NULL) || sf_unlikely(!sf_cell_is_short(c, s)))
+		return false;
+	sf_cell_read_rest(c, &r);
+	if (sf_unlikely(!sf_cell_of_handle(&r, handle) || !sf_cell_still(c, seq, &r)))
+		return false;
+	*value = r.value;
+	return true;
 }
 
 /* The life of cells that hold no value: no handle matches it in any generation. */
@@ -298,6 +368,9 @@ sf_cell_name(const struct sf_cell *c, size_t *len)
  * from the entry: the host's string may have changed since. False: it does not fit a cell.
  */
 bool sf_cell_keep(struct sf_cell *cells, const char *name, uint32_t entry);
+
+/* The same under the content's key. Only values are kept. */
+void sf_cell_keep_content(struct sf_cell *cells, uint64_t key, uint32_t entry);
 
 /* The same for an answer of dlvsym, in a pair. Only values are kept. */
 bool sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *version,

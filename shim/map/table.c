@@ -42,7 +42,8 @@ sf_table_init(unsigned int kib)
 	size_t hints = power_below(total / 128), sets = index / (SF_TABLE_WAYS * sizeof(uint64_t));
 	size_t entries, map;
 	size_t cells = power_below(total / 64) / (SF_CELL_WAYS * sizeof(struct sf_cell));
-	size_t cell_bytes = (SF_CELL_BYTES(cells) + SF_CELL_BYTES(cells / 4) + 4095) & ~4095u;
+	size_t shared = (SF_CELL_BYTES(cells) + 63) & ~63u;
+	size_t cell_bytes = (2 * shared + SF_CELL_BYTES(cells / 4) + 4095) & ~4095u;
 	char *p;
 
 	entries = total - index - door - hints - PAGE - cell_bytes;
@@ -58,8 +59,8 @@ sf_table_init(unsigned int kib)
 	sf_table.hints = sf_hint_table((uint64_t *)(void *)p, sf_table.hint_sets);
 	p += hints + PAGE;
 	sf_table.cells = sf_cell_table(p, (uint32_t)cells);
-	sf_table.pairs =
-		sf_cell_table(p + ((SF_CELL_BYTES(cells) + 63) & ~63u), (uint32_t)cells / 4);
+	sf_table.contents = sf_cell_table(p + shared, (uint32_t)cells);
+	sf_table.pairs = sf_cell_table(p + 2 * shared, (uint32_t)cells / 4);
 	p += cell_bytes;
 	sf_table.door = (uint64_t *)(void *)p;
 	sf_table.door_mask = door / sizeof(uint64_t) - 1;

@@ -2,7 +2,8 @@
 // table.h: the shared map: questions and libc's answers, bounded, read without a lock.
 //
 // Four arrays in one reservation:
-//  lines    whole answers of dlsym under short names, found by the *address* of the name (cell.h).
+//  cells    whole answers of dlsym under short names, found by the *address* of the name, and once more
+//           by its content, for names that stand in a fresh buffer at each call (cell.h).
 //  hints    8-byte slots {tag, entry} for all other questions: a guess, found by the address of the
 //           name; every guess is verified in the entry.
 //  index    8-byte slots {tag, entry}: sets of 8, found by a keyed hash of the name's *content*.
@@ -85,6 +86,7 @@ struct sf_table {
 	char *entries; /* entry number n stands at entries + n * 64; 0 is never used */
 	struct sf_cell *cells;
 	struct sf_cell *pairs;
+	struct sf_cell *contents;
 	uint64_t *index;
 	uint64_t index_mask; /* sets - 1 */
 	uint64_t *hints;

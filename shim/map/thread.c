@@ -30,6 +30,7 @@ __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec"))) =
 	.hit_mask = SF_BEAT - 1,
 	.caller = &sf_object_permanent, /* of no size: nobody's caller */
 	.keep_credit = KEEP_CREDIT,
+	.content_luck = SF_LUCK_MAX,
 };
 
 uint8_t sf_thread_is_child;

@@ -61,7 +61,9 @@ struct sf_thread {
 	uint32_t own_misses;       /* of the own table since the last beat */
 	uint32_t firsts;           /* first sightings since the last hit by content */
 	uint32_t keep_credit;      /* hints that may still be written without proof of use */
-	uint32_t keep_skips;
+	uint32_t keep_skips;       /* sf_thread_sample's */
+	uint32_t
+		content_luck; /* of cells of contents, up to SF_LUCK_MAX; 0: too many names for them */
 	uint64_t keep_hits;   /* hint hits when credit was last given */
 	uint32_t close_depth; /* libc dlclose calls on this stack */
 	uint32_t open_depth;  /* libc dlopen calls made from C on this stack */
@@ -88,13 +90,31 @@ bool sf_thread_attach(struct sf_thread *t);
  * buffer at each call: its hints are never used again, and it would write at every look-up. Without
  * credit one in so many is written, and looked at whether such are of use.
  */
-#define SF_KEEP_SAMPLE 16
+#define SF_KEEP_SAMPLE  16
+#define SF_KEEP_CONTENT 4 /* one answer in so many by the index leaves a cell of its content */
+/*
+ * A thread that asks for more names than there are cells of contents would pay for both. A hit there is
+ * worth one, a miss costs three; without luck one look-up in SF_KEEP_SAMPLE tries, for four.
+ */
+#define SF_LUCK_MAX 64
+
+/*
+ * One call in `every`, a power of two; another one of a loop of names at each turn of the loop: the steps
+ * are those of the golden ratio.
+ */
+SF_INLINE bool
+sf_thread_sample(struct sf_thread *t, uint32_t every)
+{
+	t->keep_skips += 0x9e3779b1u;
+	return t->keep_skips < UINT32_MAX / every;
+}
+
 bool sf_thread_wants_hint_slow(struct sf_thread *t);
 
 SF_INLINE bool
 sf_thread_wants_hint(struct sf_thread *t)
 {
-	if (t->keep_credit == 0 && (++t->keep_skips & (SF_KEEP_SAMPLE - 1)) != 0)
+	if (t->keep_credit == 0 && !sf_thread_sample(t, SF_KEEP_SAMPLE))
 		return false;
 	return sf_thread_wants_hint_slow(t);
 }
