@@ -190,11 +190,11 @@ find_indexed(struct sf_thread *t, void *handle, const char *name, const struct s
 	if (sf_facts_error_pending())
 		return STEP(NULL, ASK_FULL);
 	t->firsts = 0;
-	if (sf_thread_sample(t, t->content_luck != 0 ? SF_KEEP_CONTENT : SF_KEEP_SAMPLE))
+	if (sf_thread_seldom(t, t->content_luck != 0 ? SF_KEEP_CONTENT : SF_KEEP_SAMPLE))
 		sf_cell_keep_content(sf_table.contents, sf_cell_content_key(s, (uintptr_t)handle),
 				     entry);
 	t->content_luck = t->content_luck > 3 ? t->content_luck - 3 : 0;
-	if (t->keep_credit != 0 || sf_thread_sample(t, SF_KEEP_SAMPLE))
+	if (t->keep_credit != 0 || sf_thread_seldom(t, SF_KEEP_SAMPLE))
 		note_short(handle, name, entry);
 	return found_shared(t, handle, value);
 }
@@ -206,7 +206,7 @@ find_cell_of_content(struct sf_thread *t, const void *handle, const struct sf_sh
 {
 	uint64_t key;
 
-	if (sf_unlikely(sf_thread_sample(t, SF_KEEP_SAMPLE) == (t->content_luck != 0)))
+	if (sf_unlikely(sf_thread_seldom(t, SF_KEEP_SAMPLE) == (t->content_luck != 0)))
 		return false;
 	key = sf_cell_content_key(s, (uintptr_t)handle);
 	if (sf_unlikely(

@@ -61,7 +61,7 @@ struct sf_thread {
 	uint32_t own_misses;       /* of the own table since the last beat */
 	uint32_t firsts;           /* first sightings since the last hit by content */
 	uint32_t keep_credit;      /* hints that may still be written without proof of use */
-	uint32_t keep_skips;       /* sf_thread_sample's */
+	uint32_t keep_skips;       /* sf_thread_seldom's */
 	uint32_t
 		content_luck; /* of cells of contents, up to SF_LUCK_MAX; 0: too many names for them */
 	uint64_t keep_hits;   /* hint hits when credit was last given */
@@ -103,7 +103,7 @@ bool sf_thread_attach(struct sf_thread *t);
  * are those of the golden ratio.
  */
 SF_INLINE bool
-sf_thread_sample(struct sf_thread *t, uint32_t every)
+sf_thread_seldom(struct sf_thread *t, uint32_t every)
 {
 	t->keep_skips += 0x9e3779b1u;
 	return t->keep_skips < UINT32_MAX / every;
@@ -114,7 +114,7 @@ bool sf_thread_wants_hint_slow(struct sf_thread *t);
 SF_INLINE bool
 sf_thread_wants_hint(struct sf_thread *t)
 {
-	if (t->keep_credit == 0 && !sf_thread_sample(t, SF_KEEP_SAMPLE))
+	if (t->keep_credit == 0 && !sf_thread_seldom(t, SF_KEEP_SAMPLE))
 		return false;
 	return sf_thread_wants_hint_slow(t);
 }
