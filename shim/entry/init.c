@@ -90,14 +90,15 @@ start_map(const struct sf_decision *m)
 	/* Before the first thread gets its block, and with it its arm. */
 	sf_control.ab_share = m->ab_share;
 	sf_bytes_careful = sf_memcheck_runs();
-	if (!sf_table_init(sf_settings.map_kib) || !sf_object_init(sf_next.main, sf_next.tail))
+	if (!sf_table_reserve(sf_settings.map_kib))
 		return false;
+	sf_object_init(sf_next.main, sf_next.tail);
 	sf_thread_init(sf_settings.thread_kib);
 	sf_facts_search_init();
 	sf_thread_first();
 	watched = sf_settings.watch && sf_changes_init();
-	if (sf_settings.addr && sf_next.looking_is_libc &&
-	    sf_region_init(sf_settings.index_kib, watched))
+	sf_region_init(sf_settings.index_kib, watched);
+	if (sf_settings.addr && sf_next.looking_is_libc)
 		sf_address_init();
 	pthread_atfork(NULL, NULL, forked_child);
 	if (early_raw_loads)

@@ -222,7 +222,7 @@ serve(callback_fn *callback, void *arg)
 
 /* ---- entry ---- */
 
-void
+SF_START void
 sf_phdr_start(bool serving)
 {
 	target = serving ? serve : sf_next.iterate_phdr;

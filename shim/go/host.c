@@ -80,7 +80,7 @@ read_version(struct host *h)
 	return true;
 }
 
-static bool
+SF_START static bool
 find_host(struct host *h, const struct sf_go_env *env)
 {
 	if (!sf_elf_open(&h->elf, env->main->l_addr, env->main->l_ld))
@@ -288,7 +288,7 @@ report(const struct sf_go_env *env, const struct host *h, enum sf_go_state state
 	env->log(l.text);
 }
 
-enum sf_go_state
+SF_START enum sf_go_state
 sf_go_init(const struct sf_go_env *env)
 {
 	struct host h = {.phdr = NULL};

@@ -13,7 +13,7 @@
 #include "arms.h"
 #include "names.h"
 
-struct sf_go_table sf_go_table;
+SF_LARGE struct sf_go_table sf_go_table;
 
 static SF_NOINLINE uint64_t
 check_slow(struct sf_go_table *t, struct sf_go_entry *e)

@@ -10,26 +10,17 @@
 #define DOOR  2048
 #define LANES 0x0001000100010001ull
 
-/* Empty entries match address 0 at most, and then fail: no region has life 0. */
-static struct sf_cached nothing[SF_ADDRESS_WAYS];
-
-struct sf_cached *sf_address_cache = nothing;
+/* Empty entries match address 0 at most, and then fail: region 0 is never in life 0. */
+SF_LARGE SF_CACHE struct sf_cached sf_address_cache[SF_ADDRESS_SETS * SF_ADDRESS_WAYS];
 uint64_t sf_address_mask;
 
 static struct sf_lock lock = SF_LOCK_INIT;
-static uint64_t door[DOOR];
+SF_LARGE static uint64_t door[DOOR];
 
-bool
+SF_START void
 sf_address_init(void)
 {
-	struct sf_cached *cache =
-		sf_sys_map(SF_ADDRESS_SETS * SF_ADDRESS_WAYS * sizeof(struct sf_cached));
-
-	if (cache == NULL)
-		return false;
-	sf_address_cache = cache;
 	sf_address_mask = SF_ADDRESS_SETS - 1;
-	return true;
 }
 
 void
@@ -170,7 +161,7 @@ sf_address_keep(uintptr_t address, const struct sf_location *l)
 
 	if (sf_load_16(guess) != number)
 		sf_store_16(guess, number);
-	if (sf_address_cache == nothing || !seen_before(hash) || !sf_lock_try(&lock))
+	if (!sf_address_serves() || !seen_before(hash) || !sf_lock_try(&lock))
 		return;
 	write_locked(victim(address, hash), address, l);
 	sf_lock_release(&lock);

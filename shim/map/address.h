@@ -40,10 +40,10 @@ struct sf_location {
 	struct sf_named named; /* offsets, as the cache keeps them */
 };
 
-extern struct sf_cached *sf_address_cache; /* never NULL: at first a set that matches nothing */
-extern uint64_t sf_address_mask;           /* sets - 1 */
+extern struct sf_cached sf_address_cache[SF_ADDRESS_SETS * SF_ADDRESS_WAYS];
+extern uint64_t sf_address_mask; /* sets - 1; 0 until the cache may be written */
 
-bool sf_address_init(void);
+void sf_address_init(void);
 
 /* Has it been started? */
 SF_INLINE bool

@@ -12,7 +12,7 @@ static size_t limit;   /* bytes */
 static char *memory;   /* NULL until the first index */
 static uint64_t *bits; /* set: taken */
 
-void
+SF_START void
 sf_arena_init(unsigned int kib)
 {
 	limit = (size_t)kib * 1024;

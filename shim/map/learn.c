@@ -72,7 +72,7 @@ sf_learn_has_namespaces(void)
 
 /* Last parts of the names whose dlopen was passed through: fingerprints, overwritten when full. */
 #define PASSED 256
-static uint64_t passed[PASSED];
+SF_LARGE static uint64_t passed[PASSED];
 static uint8_t any_passed;
 
 static uint64_t

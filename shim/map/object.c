@@ -15,13 +15,15 @@
 struct sf_object sf_object_permanent = {.gen = 1, .permanent = 1, .handle = SF_OBJECT_DEFAULT};
 struct sf_object sf_object_global = {.gen = 1, .handle = SF_OBJECT_DEFAULT};
 
-struct sf_object *sf_object_records;
+SF_LARGE struct sf_object sf_object_records[SF_OBJECT_MOST + 1];
+uint16_t sf_object_places[SF_OBJECT_MOST];
+static uint32_t taken, spare; /* records so far; one of them that nobody needed after all, or 0 */
 static struct sf_lock evict_lock = SF_LOCK_INIT;
 static uint32_t naming;         /* threads that write a name into a closed record */
 static uint32_t global_loading; /* RTLD_GLOBAL loads under way; ck_pr, any thread */
 static uint8_t retired;
 
-static void
+SF_START static void
 name_record(struct sf_object *o, const struct link_map *l)
 {
 	size_t n = sf_bytes_length(l->l_name, SF_OBJECT_FILE_MAX);
@@ -60,36 +62,68 @@ evict_record_locked(struct sf_object *o)
 	return true;
 }
 
-/*
- * The first unused record of the handle's set; never given back, so they are used up in order, and two
- * threads that claim one for the same handle meet at the same record. Lock-free: a reference that found
- * no record for a moment would be missing from the books for good.
- */
-static struct sf_object *
-claim(const void *handle)
+/* A record that has no place yet; 0: none is left. */
+SF_START static uint32_t
+take_record(void)
 {
-	struct sf_object *set = sf_object_set(handle);
+	uint32_t n = sf_swap_32(&spare, 0);
 
-	for (int i = 0; i < SF_OBJECT_WAYS; i++) {
-		uint64_t *at = (uint64_t *)&set[i].handle;
-
-		if ((sf_load_64(at) == 0 && sf_cas_64(at, 0, (uintptr_t)handle)) ||
-		    sf_load_64(at) == (uintptr_t)handle)
-			return &set[i];
-	}
-	return NULL;
+	if (n == 0 && sf_load_32(&taken) < SF_OBJECT_MOST)
+		n = sf_faa_32(&taken, 1) + 1;
+	return n <= SF_OBJECT_MOST ? n : 0;
 }
 
-/* In a set without unused records: one of a handle whose life ended long ago. */
+/* Another thread has filled the place meanwhile. */
+static void
+leave_record(uint32_t n)
+{
+	sf_object_records[n].handle = 0;
+	sf_fence_store(); /* pairs with the full fence of whoever takes it */
+	sf_cas_32(&spare, 0, n);
+}
+
+/*
+ * The first empty place of the handle's set gets a record. It keeps it, so places are filled in order,
+ * and two threads that claim one for the same handle meet at the same place. Lock-free: a reference that
+ * found no record for a moment would be missing from the books for good.
+ */
+SF_START static struct sf_object *
+claim(const void *handle)
+{
+	uint16_t *set = sf_object_set(handle);
+	struct sf_object *o = NULL;
+	uint32_t mine = 0;
+
+	for (int i = 0; i < SF_OBJECT_WAYS && o == NULL; i++) {
+		if (sf_load_16(&set[i]) == 0) {
+			mine = mine != 0 ? mine : take_record();
+			if (mine == 0)
+				return NULL;
+			sf_store_64((uint64_t *)&sf_object_records[mine].handle, (uintptr_t)handle);
+			sf_fence_store(); /* pairs with the dependency in sf_object_find() */
+			if (sf_cas_16(&set[i], 0, (uint16_t)mine))
+				return &sf_object_records[mine];
+		}
+		o = &sf_object_records[sf_load_16(&set[i])];
+		if (sf_load_64((uint64_t *)&o->handle) != (uintptr_t)handle)
+			o = NULL;
+	}
+	if (mine != 0)
+		leave_record(mine);
+	return o;
+}
+
+/* In a set without empty places: the record of a handle whose life ended long ago. */
 static struct sf_object *
 evict_locked(const void *handle)
 {
-	struct sf_object *set = sf_object_set(handle);
+	const uint16_t *set = sf_object_set(handle);
 
 	for (int i = 0; i < SF_OBJECT_WAYS; i++) {
-		struct sf_object *o = &set[i];
+		struct sf_object *o = &sf_object_records[sf_load_16(&set[i])];
 
-		if (o->permanent || SF_STATE_OPEN(sf_load_64(&o->state)) || !evict_record_locked(o))
+		if (o == sf_object_records || o->permanent || SF_STATE_OPEN(sf_load_64(&o->state)) ||
+		    !evict_record_locked(o))
 			continue;
 		sf_store_64((uint64_t *)&o->handle, (uintptr_t)handle);
 		return o;
@@ -117,7 +151,7 @@ find_or_create(const void *handle)
  * CONTRACT 20: RTLD_DEFAULT of an object of the initial set that is not symbolic is a look-up in the
  * global scope. The range of such an object never changes.
  */
-static void
+SF_START static void
 note_plain_caller(struct sf_object *o, const struct link_map *l)
 {
 	struct link_map *found;
@@ -131,13 +165,9 @@ note_plain_caller(struct sf_object *o, const struct link_map *l)
 	o->code_size = hi - lo;
 }
 
-bool
+SF_START void
 sf_object_init(struct link_map *main, struct link_map *tail)
 {
-	sf_object_records =
-		sf_sys_map(sizeof(*sf_object_records) * SF_OBJECT_WAYS * SF_OBJECT_SETS);
-	if (sf_object_records == NULL)
-		return false;
 	for (struct link_map *l = main; l != NULL; l = l == tail ? NULL : l->l_next) {
 		struct sf_object *o = claim(l);
 
@@ -150,7 +180,6 @@ sf_object_init(struct link_map *main, struct link_map *tail)
 		o->elidable = o->file_len != 0 || l == main;
 		note_plain_caller(o, l);
 	}
-	return true;
 }
 
 void
@@ -363,7 +392,7 @@ sf_object_retire_all(bool (*replay)(void *, const char *), void (*drop)(void *))
 	sf_store_8(&retired, 1);
 	sf_fence_full();
 	/* Everyone who gets one of libc's functions sweeps: nobody leaves before all is replayed. */
-	for (size_t i = 0; i < SF_OBJECT_WAYS * SF_OBJECT_SETS; i++)
+	for (uint32_t i = 1; i <= SF_OBJECT_MOST && i <= sf_load_32(&taken); i++)
 		retire(&sf_object_records[i], replay, drop);
 }
 

@@ -58,31 +58,41 @@ extern struct sf_object sf_object_permanent;
 /* The generation of negative answers of the global scope: ends at every RTLD_GLOBAL load. */
 extern struct sf_object sf_object_global;
 
-/* Reserves the records and enters the initial set, from main to `tail`. False: no memory. */
-bool sf_object_init(struct link_map *main, struct link_map *tail);
+/* Enters the initial set, from main to `tail`. */
+void sf_object_init(struct link_map *main, struct link_map *tail);
 void sf_object_reset_locks(void);
 
+/*
+ * A place says which record it has: 0, nobody's, until it is needed, and from then on always the same.
+ * So records are handed out one after the other, and those of the initial set share their pages.
+ */
 #define SF_OBJECT_WAYS 8
 #define SF_OBJECT_SETS 256
-extern struct sf_object *sf_object_records; /* SETS sets of WAYS records */
+#define SF_OBJECT_MOST (SF_OBJECT_WAYS * SF_OBJECT_SETS)
+extern struct sf_object sf_object_records[SF_OBJECT_MOST + 1];
+extern uint16_t sf_object_places[SF_OBJECT_MOST];
 
-SF_INLINE struct sf_object *
+SF_INLINE uint16_t *
 sf_object_set(const void *handle)
 {
 	uint64_t x = (uint64_t)(uintptr_t)handle * 0x9e3779b97f4a7c15ull;
 
-	return sf_object_records + (x >> 56) * SF_OBJECT_WAYS;
+	return sf_object_places + (x >> 56) * SF_OBJECT_WAYS;
 }
 
 /* The record of a handle, or NULL. Wait-free. */
 SF_INLINE struct sf_object *
 sf_object_find(const void *handle)
 {
-	struct sf_object *set = sf_object_set(handle);
+	const uint16_t *set = sf_object_set(handle);
 
-	for (int i = 0; i < SF_OBJECT_WAYS; i++)
-		if (sf_load_64((const uint64_t *)&set[i].handle) == (uintptr_t)handle)
-			return handle != NULL ? &set[i] : NULL;
+	for (int i = 0; i < SF_OBJECT_WAYS; i++) {
+		struct sf_object *o = &sf_object_records[sf_load_16(&set[i])];
+
+		/* The place leads to the record: no fence is needed to see the handle it was given first. */
+		if (sf_load_64((const uint64_t *)&o->handle) == (uintptr_t)handle)
+			return handle != NULL ? o : NULL;
+	}
 	return NULL;
 }
 

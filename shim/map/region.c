@@ -10,7 +10,6 @@
 #include "object.h"
 #include "thread.h"
 
-#define REGIONS      (SF_REGION_WAYS * SF_REGION_SETS)
 #define MISSES_COLD  8 /* before the first slice: most objects are asked about once or twice */
 #define SLICE_SHARE  4 /* a slice has this part of the steps of libc's scan */
 #define STEPS_LEAST  64
@@ -19,15 +18,12 @@
 #define TURNS_IDLE   256   /* slices of others after which a building may be dropped */
 #define SYMBOLS_MOST (1u << 24)
 
-/* What an empty address cache and an empty guess lead to: never alive. */
-static struct sf_region none = {.life = 2, .fname = (const char *const *)&none.own_name};
-
-struct sf_region *sf_regions = &none;
+SF_LARGE struct sf_region sf_regions[SF_REGION_MOST];
 uint16_t sf_region_near[SF_REGION_NEAR];
 
 static struct sf_lock lock = SF_LOCK_INIT;
 static bool unloads_seen;
-static uint64_t mortal[REGIONS / 64]; /* bit: alive and not permanent */
+static uint64_t mortal[SF_REGION_MOST / 64 + 1]; /* bit: alive and not permanent */
 static struct sf_region *buildings[BUILDINGS];
 static uint32_t turns;
 static struct sf_region *advancing; /* by whoever holds the lock; for the child after fork */
@@ -37,7 +33,7 @@ set_of(const struct link_map *map)
 {
 	uint64_t x = (uint64_t)(uintptr_t)map * 0x9e3779b97f4a7c15ull;
 
-	return sf_regions + (x >> 58) * SF_REGION_WAYS;
+	return sf_regions + 1 + (x >> 58) * SF_REGION_WAYS;
 }
 
 struct sf_region *
@@ -120,7 +116,7 @@ moved(bool settled)
 	bool locked = false;
 
 	(void)settled;
-	for (uint32_t word = 0; word < REGIONS / 64; word++) {
+	for (uint32_t word = 0; word < SF_REGION_MOST / 64 + 1; word++) {
 		for (uint64_t left = mortal[word]; left != 0; left &= left - 1) {
 			uint32_t number = word * 64 + (uint32_t)__builtin_ctzll(left);
 			struct sf_region *r = sf_regions + number;
@@ -396,27 +392,18 @@ sf_region_miss(const void *address)
 
 /* ---- start, fork ---- */
 
-bool
+SF_START void
 sf_region_init(unsigned int kib, bool watched)
 {
-	struct sf_region *regions = sf_sys_map((REGIONS + 1) * sizeof(struct sf_region));
+	struct sf_region *nobody = &sf_regions[SF_REGION_NOBODY];
 
-	if (regions == NULL)
-		return false;
-	/*
-	 * Those that may be looked at before they have lived: an empty entry of the address cache says
-	 * region 0 in life 0. All others stay untouched until an object needs them.
-	 */
-	for (int i = 0; i <= REGIONS; i += REGIONS) {
-		regions[i].life = 2;
-		regions[i].fname = (const char *const *)&regions[i].own_name;
-	}
-	sf_regions = regions;
+	/* An empty entry of the address cache says: address 0, in this region's life 0. */
+	nobody->life = 2;
+	nobody->fname = (const char *const *)&nobody->own_name;
 	sf_arena_init(kib);
 	unloads_seen = watched;
 	if (watched)
 		sf_changes_on_move(moved);
-	return true;
 }
 
 void

@@ -64,17 +64,21 @@ sf_region_is_sure(const struct sf_region *r)
 }
 
 /*
- * Reserves the regions. `kib`: the most that all indexes together may take. `watched`: unloads are
- * seen (libc/changes.h); otherwise only objects of the initial set get one. False: no memory.
+ * `kib`: the most that all indexes together may take. `watched`: unloads are seen (libc/changes.h);
+ * otherwise only objects of the initial set get one.
  */
-bool sf_region_init(unsigned int kib, bool watched);
+void sf_region_init(unsigned int kib, bool watched);
 void sf_region_forked(void);
 
 #define SF_REGION_WAYS 8
 #define SF_REGION_SETS 64
-/* SETS sets of WAYS regions, and one more that never lives. */
-extern struct sf_region *sf_regions;
-#define SF_REGION_NOBODY (SF_REGION_SETS * SF_REGION_WAYS)
+/*
+ * One that never lives, then SETS sets of WAYS regions. What is zero leads to the first: no entry of the
+ * address cache, no guess has to be written before it is used.
+ */
+#define SF_REGION_NOBODY 0
+#define SF_REGION_MOST   (SF_REGION_SETS * SF_REGION_WAYS + 1)
+extern struct sf_region sf_regions[SF_REGION_MOST];
 
 /* The region of the object with this link map, alive or not, or NULL. Wait-free. */
 struct sf_region *sf_region_find(const struct link_map *map);

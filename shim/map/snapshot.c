@@ -33,8 +33,8 @@ struct snapshot {
 enum sf_walking sf_snapshot_walking;
 struct sf_turn sf_snapshot_turn SF_CACHE;
 
-static struct snapshot snapshots[SNAPSHOTS + 1]; /* the last one stands for none */
-static SF_CACHE uint32_t current = NONE;         /* written under the loader's lock */
+SF_LARGE static struct snapshot snapshots[SNAPSHOTS + 1]; /* the last one stands for none */
+static SF_CACHE uint32_t current = NONE;                  /* written under the loader's lock */
 static uint32_t unloader;               /* id of the thread that is unmapping, 0: nobody is */
 static uint32_t initial_count;          /* the first so many of every list never go */
 static const struct sf_listed *initial; /* they, in a place of their own */

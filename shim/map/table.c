@@ -20,11 +20,11 @@ uint8_t sf_table_damaged;
 static struct sf_lock lock = SF_LOCK_INIT;
 static struct sf_entry *writing; /* the entry the lock's holder has made odd */
 static uint8_t *slab_class;      /* class + 1 of each slab, 0: not carved yet */
-static uint32_t slabs, slabs_used;
+static uint32_t slabs, slabs_used, cell_sets;
 static uint32_t free_head[CLASSES]; /* entry numbers; linked through `gen` */
 static uint64_t hand[CLASSES];      /* CLOCK: running number of the next candidate */
 
-static size_t
+SF_START static size_t
 power_below(size_t n)
 {
 	size_t p = 1;
@@ -34,8 +34,8 @@ power_below(size_t n)
 	return p;
 }
 
-bool
-sf_table_init(unsigned int kib)
+SF_START bool
+sf_table_reserve(unsigned int kib)
 {
 	size_t total = (size_t)kib * 1024;
 	size_t index = power_below(total / 16), door = power_below(total / 256);
@@ -56,11 +56,12 @@ sf_table_init(unsigned int kib)
 	sf_table.index_mask = sets - 1;
 	p += index;
 	sf_table.hint_sets = (uint32_t)(hints / (SF_HINT_WAYS * sizeof(uint64_t)));
-	sf_table.hints = sf_hint_table((uint64_t *)(void *)p, sf_table.hint_sets);
+	sf_table.hints = (uint64_t *)(void *)p + SF_HINT_HEADER;
 	p += hints + PAGE;
-	sf_table.cells = sf_cell_table(p, (uint32_t)cells);
-	sf_table.contents = sf_cell_table(p + shared, (uint32_t)cells);
-	sf_table.pairs = sf_cell_table(p + 2 * shared, (uint32_t)cells / 4);
+	cell_sets = (uint32_t)cells;
+	sf_table.cells = (struct sf_cell *)(void *)(p + SF_CELL_HEADER);
+	sf_table.contents = (struct sf_cell *)(void *)(p + shared + SF_CELL_HEADER);
+	sf_table.pairs = (struct sf_cell *)(void *)(p + 2 * shared + SF_CELL_HEADER);
 	p += cell_bytes;
 	sf_table.door = (uint64_t *)(void *)p;
 	sf_table.door_mask = door / sizeof(uint64_t) - 1;
@@ -71,6 +72,27 @@ sf_table_init(unsigned int kib)
 	sf_table.seed = sf_sys_random();
 	/* Entry 0 means "none" in every slot. */
 	slabs_used = 1;
+	return true;
+}
+
+/* A reader finds the old size or the new one: with either a set is a set. */
+void
+sf_table_open(void)
+{
+	if (sf_cell_mask(sf_table.cells) != 0)
+		return;
+	sf_hint_table(sf_table.hints - SF_HINT_HEADER, sf_table.hint_sets);
+	sf_cell_table((char *)sf_table.pairs - SF_CELL_HEADER, cell_sets / 4);
+	sf_cell_table((char *)sf_table.contents - SF_CELL_HEADER, cell_sets);
+	sf_cell_table((char *)sf_table.cells - SF_CELL_HEADER, cell_sets);
+}
+
+bool
+sf_table_init(unsigned int kib)
+{
+	if (!sf_table_reserve(kib))
+		return false;
+	sf_table_open();
 	return true;
 }
 

@@ -100,7 +100,14 @@ extern struct sf_table sf_table;
 /* Set when the map finds itself overwritten; who sees it tells the breaker. */
 extern uint8_t sf_table_damaged;
 
-/* Reserves `kib` KiB. False: no memory. */
+/* Reserves `kib` KiB and touches none of them. False: no memory. */
+bool sf_table_reserve(unsigned int kib);
+/*
+ * Gives the tables of cells and slots their sizes, which stand in their memory: done when a thread first
+ * has a use for them. Until then they are tables of one set. Any thread, as often as one likes.
+ */
+void sf_table_open(void);
+/* Both. */
 bool sf_table_init(unsigned int kib);
 /* In the child after fork: frees the lock, and the entry a dead thread was writing. */
 void sf_table_forked(void);

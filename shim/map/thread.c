@@ -14,6 +14,7 @@
 #define KEEP_PROOF         64
 #define STACK_SPAN         (8u << 20)
 #define BLOCKS_PER_CHUNK   16
+#define OWN_SETS_MOST      256
 #define COMPILER_BARRIER() __asm__ volatile("" ::: "memory")
 
 /* One empty set, of mask zero. */
@@ -37,7 +38,7 @@ uint8_t sf_thread_is_child;
 
 #define NEVER 0xffffffffu
 static uint32_t time_mask = NEVER, check_mask = NEVER, hit_mask = SF_BEAT - 1;
-static uint32_t attached; /* threads so far, under lock */
+static uint32_t attached; /* threads so far but the main one, which is number 0; under lock */
 
 static pthread_key_t key;
 static uint8_t have_key;
@@ -47,6 +48,8 @@ static struct sf_block *free_blocks; /* under lock for taking; freed by CAS */
 static struct sf_block *all_blocks;
 static char *chunk;
 static uint32_t chunk_left;
+SF_LARGE static struct sf_block main_block;
+SF_LARGE SF_CACHE static char main_table[SF_CELL_BYTES(OWN_SETS_MOST)];
 
 /*
  * Pushed by any thread, popped only under the lock: with a single popper the classic ABA cannot
@@ -78,22 +81,45 @@ take_free_locked(void)
 }
 
 static struct sf_block *
+begin_locked(struct sf_block *b)
+{
+	b->n = sf_counters_take(&b->counters);
+	sf_fence_store(); /* a child of fork that finds the block finds its counters */
+	b->next_all = all_blocks;
+	sf_store_ptr(&all_blocks, b);
+	return b;
+}
+
+static struct sf_block *
 take_new_locked(void)
 {
-	struct sf_block *b;
-
 	if (chunk_left == 0) {
 		chunk = sf_sys_map(sizeof(struct sf_block) * BLOCKS_PER_CHUNK);
 		if (chunk == NULL)
 			return NULL;
 		chunk_left = BLOCKS_PER_CHUNK;
 	}
-	b = (struct sf_block *)(void *)chunk + --chunk_left;
-	b->n = sf_counters_take(&b->counters);
-	sf_fence_store(); /* a child of fork that finds the block finds its counters */
-	b->next_all = all_blocks;
-	sf_store_ptr(&all_blocks, b);
-	return b;
+	return begin_locked((struct sf_block *)(void *)chunk + --chunk_left);
+}
+
+static struct sf_block *
+take_main_locked(void)
+{
+	sf_thread.main = 0;
+	if (own_sets != 0)
+		main_block.table = main_table;
+	return begin_locked(&main_block);
+}
+
+static struct sf_block *
+take_locked(const struct sf_thread *t)
+{
+	struct sf_block *b;
+
+	if (t->main)
+		return take_main_locked();
+	b = take_free_locked();
+	return b != NULL ? b : take_new_locked();
 }
 
 static void
@@ -115,15 +141,16 @@ thread_died(void *arg)
 		give_back(b);
 }
 
-void
+SF_START void
 sf_thread_init(unsigned int limit_kib)
 {
 	uint32_t sets = 32;
 
-	if (pthread_key_create(&key, thread_died) != 0)
-		return;
-	have_key = key < TSD_KEYS_INLINE;
-	while (SF_CELL_BYTES(sets * 2) + sizeof(struct sf_block) <= limit_kib * 1024u)
+	have_key = pthread_key_create(&key, thread_died) == 0 && key < TSD_KEYS_INLINE;
+	if (!have_key)
+		sf_table_open(); /* nobody will attach */
+	while (sets < OWN_SETS_MOST &&
+	       SF_CELL_BYTES(sets * 2) + sizeof(struct sf_block) <= limit_kib * 1024u)
 		sets *= 2;
 	if (SF_CELL_BYTES(sets) + sizeof(struct sf_block) <= limit_kib * 1024u)
 		own_sets = sets;
@@ -147,10 +174,9 @@ sf_thread_attach(struct sf_thread *t)
 	if (!have_key || t->dead || t->starting || !sf_lock_try(&lock))
 		return false;
 	t->starting = 1;
-	b = take_free_locked();
-	if (b == NULL)
-		b = take_new_locked();
-	ordinal = attached++;
+	sf_table_open();
+	ordinal = t->main ? 0 : ++attached;
+	b = take_locked(t);
 	sf_lock_release(&lock);
 	if (b != NULL && pthread_setspecific(key, t) != 0) {
 		give_back(b);
@@ -188,7 +214,7 @@ sf_thread_wants_hint_slow(struct sf_thread *t)
 	return true;
 }
 
-void
+SF_START void
 sf_thread_come_by(uint32_t mask)
 {
 	if (mask < hit_mask)
@@ -196,7 +222,7 @@ sf_thread_come_by(uint32_t mask)
 	sf_thread.hit_mask = hit_mask;
 }
 
-void
+SF_START void
 sf_thread_sampling(unsigned int time_every, unsigned int check_every)
 {
 	time_mask = time_every != 0 ? sf_form_mask(time_every) : NEVER;
@@ -301,13 +327,10 @@ sf_thread_forked(void)
 			give_back(b);
 }
 
-void
+SF_START void
 sf_thread_first(void)
 {
-	struct sf_thread *t = &sf_thread;
-
-	if (sf_thread_attach(t) && own_sets != 0)
-		t->block->table = sf_sys_map(SF_CELL_BYTES(own_sets));
+	sf_thread.main = 1;
 }
 
 /*

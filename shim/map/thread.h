@@ -47,6 +47,7 @@ struct sf_thread {
 	uint8_t starting;       /* attach or promotion under way: a signal must not nest it */
 	uint8_t stock;          /* A/B: this thread is answered by libc, and has no cells */
 	uint8_t due;            /* enum sf_due; the thread has no cells meanwhile */
+	uint8_t main;           /* gets the block and table that are kept for it */
 	uint32_t hit_mask;      /* see sf_thread_hit */
 	struct sf_cell *pairs;  /* the shared ones, or empty: never NULL */
 	struct sf_block *block; /* NULL until the first call that misses */
@@ -81,7 +82,7 @@ extern uint8_t sf_thread_is_child;
 
 /* Makes the TSD key; without one no thread gets memory of its own. Called by the constructor. */
 void sf_thread_init(unsigned int limit_kib);
-/* The main thread's block and table, mapped ahead: a host may forbid mmap to itself later. */
+/* The main thread's block and table are there already: a host may forbid mmap to itself later. */
 void sf_thread_first(void);
 /* A block and the shared hint table for a thread's first miss. False: do without. */
 bool sf_thread_attach(struct sf_thread *t);

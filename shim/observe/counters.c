@@ -6,7 +6,7 @@
 #include "segment.h"
 
 static uint64_t early[SF_COUNTER_COUNT]; /* before the segment's area is there, or without it */
-static uint64_t *shared = early;
+static uint64_t *shared;                 /* the segment's block, not touched yet; NULL: none */
 static struct sf_counters *all;
 
 static const char *const names[] = {
@@ -17,14 +17,11 @@ static const char *const names[] = {
 
 _Static_assert(sizeof(early) <= SF_SEGMENT_BLOCK, "a block of the segment holds all counters");
 
-void
+SF_START void
 sf_counters_init(void)
 {
-	uint64_t *block = sf_segment_block();
-
 	sf_segment_names(SF_TEXT_COUNTERS, (struct sf_wordlist){names, SF_COUNTER_COUNT});
-	if (block != NULL)
-		sf_store_ptr(&shared, block);
+	shared = sf_segment_block_shared();
 }
 
 static void
@@ -53,7 +50,9 @@ sf_counters_take(struct sf_counters *own)
 void
 sf_counters_add_shared(enum sf_counter id)
 {
-	sf_add_64(sf_load_ptr(&shared) + id, 1);
+	uint64_t *n = shared;
+
+	sf_add_64((n != NULL && sf_segment_touch(n) ? n : early) + id, 1);
 }
 
 uint64_t
@@ -62,7 +61,8 @@ sf_counters_sum(enum sf_counter id)
 	uint64_t sum = sf_load_64(&early[id]);
 
 	for (uint32_t i = 0, n = sf_segment_blocks(); i < n; i++)
-		sum += sf_load_64(sf_segment_block_at(i) + id);
+		if (sf_segment_touched(sf_segment_block_at(i)))
+			sum += sf_load_64(sf_segment_block_at(i) + id);
 	for (const struct sf_counters *c = sf_load_ptr(&all); c != NULL; c = c->next)
 		sum += sf_load_64(&c->n[id]);
 	return sum;

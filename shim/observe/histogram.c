@@ -15,7 +15,7 @@ _Static_assert(SF_SEGMENT_HISTOGRAMS + SF_TIMED_COUNT * 2 * sizeof(struct symfas
 		       SF_SEGMENT_SITES,
 	       "all rows have room");
 
-void
+SF_START void
 sf_histogram_init(void)
 {
 	sf_segment_names(SF_TEXT_FUNCTIONS, (struct sf_wordlist){names, SF_TIMED_COUNT});

@@ -12,14 +12,16 @@
 #include <time.h>
 
 #define PAGES          (SYMFAST_SHM_SIZE / SF_PAGE)
+#define SMALLEST_PAGE  4096
 #define CLOCK_EVERY_NS 1000000000u
 
 /* A page of its own in .bss; the symbol that every hit reads. */
-__attribute__((aligned(SF_PAGE))) struct sf_page sf_page;
+SF_LARGE __attribute__((aligned(SF_PAGE))) struct sf_page sf_page;
 uint8_t sf_segment_due;
 void (*sf_segment_on_word)(uint32_t word);
 
-static char *area;
+SF_LARGE __attribute__((aligned(SF_PAGE))) static char memory[SYMFAST_SHM_SIZE];
+static char *area;      /* the memory, once it may be used */
 static uint8_t allowed; /* a file may be made by this process and its children */
 static uint8_t mine;    /* the file, and therefore the header, is this process's own */
 static uint32_t maker;  /* pid of the process that made it */
@@ -61,27 +63,41 @@ note_touched_locked(size_t page)
 static bool
 touch_locked(size_t page)
 {
-	uint64_t *at = (uint64_t *)(void *)(area + page * SF_PAGE);
+	char *start = area + page * SF_PAGE;
 
 	if (is_touched(page))
 		return true;
-	if (sf_syscall6(SYS_rt_sigprocmask, 0, 0, (long)at, sizeof(*at), 0, 0) != 0)
-		return false;
-	*at = 0;
+	/* SF_PAGE may be several of the kernel's. */
+	for (char *at = start; at < start + SF_PAGE; at += SMALLEST_PAGE) {
+		if (sf_syscall6(SYS_rt_sigprocmask, 0, 0, (long)at, sizeof(uint64_t), 0, 0) != 0)
+			return false;
+		*(uint64_t *)(void *)at = 0;
+	}
 	sf_fence_store(); /* pairs with the load in is_touched: the page is zero again */
 	note_touched_locked(page);
 	return true;
 }
 
+static size_t
+page_of(const void *p)
+{
+	return (size_t)((const char *)p - memory) / SF_PAGE;
+}
+
+bool
+sf_segment_touched(const void *p)
+{
+	return area != NULL && is_touched(page_of(p));
+}
+
 bool
 sf_segment_touch(const void *p)
 {
-	size_t page;
+	size_t page = page_of(p);
 	bool ok;
 
 	if (area == NULL)
 		return false;
-	page = (size_t)((const char *)p - area) / SF_PAGE;
 	if (sf_likely(is_touched(page)))
 		return true;
 	if (!sf_lock_try(&lock))
@@ -111,6 +127,15 @@ sf_segment_blocks(void)
 	return sf_load_32(&blocks);
 }
 
+SF_START uint64_t *
+sf_segment_block_shared(void)
+{
+	if (area == NULL)
+		return NULL;
+	blocks = 1;
+	return sf_segment_block_at(0);
+}
+
 uint64_t *
 sf_segment_block(void)
 {
@@ -133,7 +158,7 @@ sf_segment_block(void)
 
 /* ---- the file ---- */
 
-void
+SF_START void
 sf_segment_names(enum sf_segment_text which, struct sf_wordlist names)
 {
 	texts[which] = names;
@@ -255,7 +280,7 @@ map_overlays_locked(int fd)
 	return true;
 }
 
-void
+SF_START void
 sf_segment_overlay(void *page, size_t offset)
 {
 	if (overlay_count < SF_SEGMENT_OVERLAYS)
@@ -299,27 +324,21 @@ sf_segment_leave_note(const char *dir)
 	make_locked(false);
 }
 
-void
+SF_START void
 sf_segment_close(void)
 {
 	if (mine && maker == sf_file_pid())
 		sf_file_unlink();
 }
 
-bool
+SF_START void
 sf_segment_init(bool may, const char *dir)
 {
-	long p = sf_syscall6(SYS_mmap, 0, SYMFAST_SHM_SIZE, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p < 0 && p > -4096)
-		return false;
-	area = (char *)p;
+	area = memory;
 	allowed = may;
 	sf_segment_due = allowed;
 	if (allowed)
 		sf_file_directory(dir);
-	return true;
 }
 
 static bool
@@ -346,7 +365,7 @@ sf_segment_forked(void)
 
 /* ---- the word and the clock ---- */
 
-void
+SF_START void
 sf_segment_set_word(uint32_t word, enum symfast_shm_reason reason)
 {
 	sf_store_32(&last, word | (uint32_t)reason << 16);

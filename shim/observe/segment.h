@@ -4,7 +4,8 @@
 // Two pieces of memory, both there from the constructor on, whether or not there is a file:
 //  sf_page   header and control, one page of .bss, so that the hit reads the word relative to its own
 //            code; the file's first page is mapped over it.
-//  the area  everything else, by its offset in the file; private until the file is mapped over it.
+//  the area  everything else, .bss as well, by its offset in the file; private until the file is mapped
+//            over it.
 // Nothing in the area is touched before sf_segment_touch() has made the kernel write to that page:
 // on a full tmpfs it refuses, where a store of ours would end the host with SIGBUS.
 //
@@ -55,11 +56,8 @@ extern struct sf_page sf_page;
 /* Nonzero: the next slow call should make the file. */
 extern uint8_t sf_segment_due;
 
-/*
- * Reserves the area. `may`: whether a file may ever be made, in this directory. Called by the
- * constructor. False: no memory, nothing is counted by threads.
- */
-bool sf_segment_init(bool may, const char *dir);
+/* `may`: whether a file may ever be made, in this directory. Called by the constructor. */
+void sf_segment_init(bool may, const char *dir);
 /* Makes the file and maps it. Any thread, also in a signal handler; whoever is second does without. */
 void sf_segment_open(void);
 /* Writes a file of a process that is not served, and maps nothing: header and control only. */
@@ -73,6 +71,8 @@ void sf_segment_forked(void);
 void *sf_segment_at(size_t offset);
 /* May the page at `p` be written? Asked once for each page; then remembered. */
 bool sf_segment_touch(const void *p);
+/* Has it been? Else it need not be read: it is zero, and a full tmpfs would have no page for it. */
+bool sf_segment_touched(const void *p);
 
 /* Has it been? Else it is zero, and a file without room may refuse even to be read. */
 bool sf_segment_touched(const void *p);
@@ -101,6 +101,8 @@ extern void (*sf_segment_on_word)(uint32_t word);
 
 /* A new block for one thread's counters, zero; NULL: no more. Any thread; never given back. */
 uint64_t *sf_segment_block(void);
+/* Number 0, for the counts of threads without one; to be touched before it is written. */
+uint64_t *sf_segment_block_shared(void);
 /* Blocks given out so far, and the n-th of them. */
 uint32_t sf_segment_blocks(void);
 uint64_t *sf_segment_block_at(uint32_t n);

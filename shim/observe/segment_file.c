@@ -16,7 +16,7 @@
 static char directory[PATH_ROOM - 32];
 static char path[PATH_ROOM];
 
-void
+SF_START void
 sf_file_directory(const char *dir)
 {
 	size_t n = sf_bytes_length(dir, sizeof(directory));

@@ -22,7 +22,7 @@ static struct sf_lock lock = SF_LOCK_INIT;
 static uint32_t turn;
 static uint32_t texts_used; /* bytes, under lock */
 
-void
+SF_START void
 sf_sites_start(unsigned int every)
 {
 	sf_sites_every = every;

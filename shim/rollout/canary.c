@@ -93,7 +93,7 @@ explain(bool have_key)
 	why.text[why.len] = '\0';
 }
 
-bool
+SF_START bool
 sf_canary_decide(char **envp)
 {
 	struct symfast_shm_control *c = &sf_control;
@@ -115,7 +115,7 @@ sf_canary_decide(char **envp)
 	return c->canary_chosen;
 }
 
-const char *
+SF_START const char *
 sf_canary_why(void)
 {
 	return why.text;

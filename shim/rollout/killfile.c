@@ -122,7 +122,7 @@ poll_instead(void)
 	sf_thread_come_by(CHILD_SAMPLES);
 }
 
-void
+SF_START void
 sf_killfile_start(void)
 {
 	const char *path = sf_settings.kill_file_text;

@@ -27,7 +27,7 @@ start(void)
 	for (size_t i = 0; i < COUNT_OF(later); i++)
 		later[i].l_name = path;
 	ck_assert(sf_next_boot()); /* init asks libc which addresses an object covers */
-	ck_assert(sf_object_init(&initial[0], &initial[2]));
+	sf_object_init(&initial[0], &initial[2]);
 }
 
 static uint32_t
@@ -244,7 +244,7 @@ END_TEST
 START_TEST(a_set_full_of_open_handles_refuses_more)
 {
 	struct link_map *in_set[SF_OBJECT_WAYS + 1];
-	struct sf_object *set;
+	const uint16_t *set;
 	size_t n = 0;
 
 	start();

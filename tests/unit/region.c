@@ -127,8 +127,9 @@ START_TEST(a_place_given_away_while_its_last_life_ended)
 {
 	uint32_t life;
 
-	ck_assert(sf_next_boot() && sf_object_init(sf_next.main, sf_next.tail));
-	ck_assert(sf_region_init(1024, false));
+	ck_assert(sf_next_boot());
+	sf_object_init(sf_next.main, sf_next.tail);
+	sf_region_init(1024, false);
 	sf_region_miss((const void *)strtol);
 	region = sf_region_find(sf_next.libc);
 	life = region->life; /* 1, or 3 of region 0 */
@@ -152,8 +153,9 @@ START_TEST(a_fork_between_two_steps)
 {
 	struct link_map *libc;
 
-	ck_assert(sf_next_boot() && sf_object_init(sf_next.main, sf_next.tail));
-	ck_assert(sf_region_init(1024, false));
+	ck_assert(sf_next_boot());
+	sf_object_init(sf_next.main, sf_next.tail);
+	sf_region_init(1024, false);
 	libc = sf_next.libc;
 	sf_region_miss((const void *)strtol);
 	region = sf_region_find(libc);

@@ -153,8 +153,9 @@ main(void)
 	for (int i = 0; i < NAMES; i++)
 		snprintf(names[i], sizeof(names[i]), "%.*s_%d", i % 30,
 			 "a_name_of_some_length_or_other_", i);
-	if (!sf_next_boot() || !sf_table_init(256) || !sf_object_init(&initial, &initial))
+	if (!sf_next_boot() || !sf_table_init(256))
 		return EXIT_FAILURE;
+	sf_object_init(&initial, &initial);
 	sf_thread_init(64);
 	pthread_create(&closer, NULL, open_and_close, NULL);
 	for (int i = 0; i < READERS; i++)
