@@ -62,6 +62,19 @@ sf_bytes_has(const char *s, char c)
 }
 
 /*
+ * The n-th of several words that stand one after the other, each with its NUL: unlike an array of
+ * pointers such a list needs no relocation at start. For cold paths.
+ */
+SF_INLINE const char *
+sf_bytes_word(const char *list, unsigned int n)
+{
+	for (; n > 0; n--)
+		while (*list++ != '\0')
+			continue;
+	return list;
+}
+
+/*
  * Copies n bytes and returns the end of the copy. The tail of a long copy overlaps what is already
  * there, so that no byte past n is read or written.
  */

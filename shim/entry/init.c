@@ -152,18 +152,20 @@ switch_go(uint32_t word)
 static void
 show_go(enum sf_go_state state)
 {
-	static const char *const words[] = {"none", "off", "libc", "detour"};
+	static const char words[] = "none\0off\0libc\0detour";
 	struct sf_go_live live;
 
-	sf_bytes_cut(sf_control.go_state, words[state], sizeof(sf_control.go_state));
+	sf_bytes_cut(sf_control.go_state, sf_bytes_word(words, state), sizeof(sf_control.go_state));
 	if (state != SF_GO_STATE_LIBC && state != SF_GO_STATE_DETOUR)
 		return;
 	sf_go_live(&live);
 	sf_bytes_cut(sf_control.go_refusal, live.refusal, sizeof(sf_control.go_refusal));
 	sf_control.go_era = live.era;
 	sf_control.go_eras = live.eras;
-	sf_segment_names(SF_TEXT_GO, (struct sf_wordlist){live.stripe_names, live.stripe_count});
-	sf_segment_names(SF_TEXT_GO_FILL, (struct sf_wordlist){live.fill_names, live.fill_count});
+	sf_segment_names(SF_TEXT_GO, (struct sf_wordlist){live.stripe_names, live.stripe_bytes,
+							  live.stripe_count});
+	sf_segment_names(SF_TEXT_GO_FILL,
+			 (struct sf_wordlist){live.fill_names, live.fill_bytes, live.fill_count});
 	sf_segment_overlay(live.control, 0);
 	sf_segment_overlay(live.stripes, SF_SEGMENT_GO);
 	sf_segment_overlay(live.fills, SF_SEGMENT_GO_FILL);

@@ -13,7 +13,7 @@
 static void
 print_state(void)
 {
-	static const char *const reasons[] = {"", "", "ctl", "kill file", "breaker", ""};
+	static const char reasons[][10] = {"", "", "ctl", "kill file", "breaker", ""};
 	uint32_t reason = sf_load_32(&sf_control.reason);
 	char copy[sizeof(sf_control.why)];
 	const char *why = copy;

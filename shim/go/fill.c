@@ -42,7 +42,7 @@ is_remote(uint64_t type)
 static union {
 	struct statx st;
 	struct statfs fs;
-} kernel;
+} kernel SF_LARGE;
 
 // Many kernels stamp changes with the time of the last tick: of a file that changed this very
 // moment the change time does not yet tell the next change. Ticks are at most 10 ms apart.

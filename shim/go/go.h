@@ -71,9 +71,9 @@ struct sf_go_live {
 	void *stripes; // one block of counters for each CPU
 	void *fills;   // one block
 	uint32_t era, eras;
-	const char *const *stripe_names;
-	const char *const *fill_names;
-	uint32_t stripe_count, fill_count;
+	const char *stripe_names; // one after the other, each with its NUL
+	const char *fill_names;
+	uint32_t stripe_bytes, stripe_count, fill_bytes, fill_count;
 	const char *refusal; // word of go.refused.*, "" if there is none
 };
 void sf_go_live(struct sf_go_live *out);

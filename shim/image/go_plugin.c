@@ -20,6 +20,7 @@
 // by all this: therefore the list of versions.
 #include "go_plugin.h"
 
+#include "../base/bytes.h"
 #include "go_cursor.h"
 
 #define CHECK_LEN     18
@@ -111,8 +112,8 @@ digits(const char **s, const char *end)
 bool
 sf_go_version_listed(const char *version, size_t len)
 {
-	static const char *const listed[] = {"1.19", "1.21", "1.22", "1.23",
-					     "1.24", "1.25", "1.26", "1.27"};
+	static const char listed[][5] = {"1.19", "1.21", "1.22", "1.23",
+					 "1.24", "1.25", "1.26", "1.27"};
 
 	if (!version || len < 6 || len > 16 || memcmp(version, "go", 2))
 		return false;
@@ -351,23 +352,21 @@ sf_go_parse(const struct sf_go_code *code, struct sf_go_shape *shape)
 const char *
 sf_go_refusal_word(enum sf_go_refusal why)
 {
-	static const char *const words[] = {
-#define SF_GO_WORD(id, word, text) word,
-		SF_GO_REFUSALS(SF_GO_WORD)
+	static const char words[] =
+#define SF_GO_WORD(id, word, text) word "\0"
+		SF_GO_REFUSALS(SF_GO_WORD);
 #undef SF_GO_WORD
-	};
 
-	return (unsigned)why < SF_GO_REFUSAL_COUNT ? words[why] : "unknown";
+	return (unsigned)why < SF_GO_REFUSAL_COUNT ? sf_bytes_word(words, why) : "unknown";
 }
 
 const char *
 sf_go_refusal_text(enum sf_go_refusal why)
 {
-	static const char *const texts[] = {
-#define SF_GO_TEXT(id, word, text) text,
-		SF_GO_REFUSALS(SF_GO_TEXT)
+	static const char texts[] =
+#define SF_GO_TEXT(id, word, text) text "\0"
+		SF_GO_REFUSALS(SF_GO_TEXT);
 #undef SF_GO_TEXT
-	};
 
-	return (unsigned)why < SF_GO_REFUSAL_COUNT ? texts[why] : "unknown";
+	return (unsigned)why < SF_GO_REFUSAL_COUNT ? sf_bytes_word(texts, why) : "unknown";
 }

@@ -19,7 +19,7 @@
 #define SYMBOLS_MOST (1u << 24)
 
 SF_LARGE struct sf_region sf_regions[SF_REGION_MOST];
-uint16_t sf_region_near[SF_REGION_NEAR];
+SF_LARGE uint16_t sf_region_near[SF_REGION_NEAR];
 
 static struct sf_lock lock = SF_LOCK_INIT;
 static bool unloads_seen;

@@ -2,25 +2,27 @@
 // counters.c: see counters.h.
 #include "counters.h"
 
+#include "../base/bytes.h"
 #include "../base/log.h"
 #include "segment.h"
 
-static uint64_t early[SF_COUNTER_COUNT]; /* before the segment's area is there, or without it */
-static uint64_t *shared;                 /* the segment's block, not touched yet; NULL: none */
+SF_LARGE static uint64_t
+	early[SF_COUNTER_COUNT]; /* before the segment's area is there, or without it */
+static uint64_t *shared;         /* the segment's block, not touched yet; NULL: none */
 static struct sf_counters *all;
 
-static const char *const names[] = {
-#define X(id, name, text) name,
-	SF_COUNTERS(X)
+static const char names[] =
+#define X(id, name, text) name "\0"
+	SF_COUNTERS(X);
 #undef X
-};
 
 _Static_assert(sizeof(early) <= SF_SEGMENT_BLOCK, "a block of the segment holds all counters");
 
 SF_START void
 sf_counters_init(void)
 {
-	sf_segment_names(SF_TEXT_COUNTERS, (struct sf_wordlist){names, SF_COUNTER_COUNT});
+	sf_segment_names(SF_TEXT_COUNTERS,
+			 (struct sf_wordlist){names, sizeof(names) - 1, SF_COUNTER_COUNT});
 	shared = sf_segment_block_shared();
 }
 
@@ -71,7 +73,7 @@ sf_counters_sum(enum sf_counter id)
 const char *
 sf_counters_name(enum sf_counter id)
 {
-	return names[id];
+	return sf_bytes_word(names, id);
 }
 
 void
@@ -94,7 +96,7 @@ sf_counters_print(void)
 		if (sum == 0)
 			continue;
 		sf_line_start(&l);
-		sf_line_str(&l, names[id]);
+		sf_line_str(&l, sf_counters_name(id));
 		sf_line_str(&l, " ");
 		sf_line_u64(&l, sum);
 		sf_line_write(&l);

@@ -78,7 +78,7 @@ bool
 sf_form_mode(const char *value, struct sf_parsed *out)
 {
 	static const struct {
-		const char *word;
+		char word[8];
 		enum sf_mode mode;
 	} words[] = {{"off", SF_MODE_OFF},
 		     {"observe", SF_MODE_OBSERVE},
@@ -110,7 +110,7 @@ sf_form_mode(const char *value, struct sf_parsed *out)
 bool
 sf_form_key(const char *value, struct sf_parsed *out)
 {
-	static const char *const words[] = {"host", "pod", "pid"};
+	static const char words[][5] = {"host", "pod", "pid"};
 	const char *name = after(value, "env:");
 
 	for (unsigned int i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

@@ -2,14 +2,14 @@
 // histogram.c: see histogram.h.
 #include "histogram.h"
 
+#include "../base/bytes.h"
 #include "segment.h"
 #include "sites.h"
 
-static const char *const names[] = {
-#define X(id, name) name,
-	SF_TIMED(X)
+static const char names[] =
+#define X(id, name) name "\0"
+	SF_TIMED(X);
 #undef X
-};
 
 _Static_assert(SF_SEGMENT_HISTOGRAMS + SF_TIMED_COUNT * 2 * sizeof(struct symfast_shm_histogram) <=
 		       SF_SEGMENT_SITES,
@@ -18,7 +18,8 @@ _Static_assert(SF_SEGMENT_HISTOGRAMS + SF_TIMED_COUNT * 2 * sizeof(struct symfas
 SF_START void
 sf_histogram_init(void)
 {
-	sf_segment_names(SF_TEXT_FUNCTIONS, (struct sf_wordlist){names, SF_TIMED_COUNT});
+	sf_segment_names(SF_TEXT_FUNCTIONS,
+			 (struct sf_wordlist){names, sizeof(names) - 1, SF_TIMED_COUNT});
 }
 
 static uint64_t usual[SF_TIMED_COUNT][2];
@@ -74,5 +75,5 @@ sf_histogram_quantile(const struct symfast_shm_histogram *h, unsigned int per_10
 const char *
 sf_histogram_name(enum sf_timed function)
 {
-	return names[function];
+	return sf_bytes_word(names, function);
 }

@@ -167,13 +167,13 @@ sf_segment_names(enum sf_segment_text which, struct sf_wordlist names)
 static bool
 write_names(int fd, enum sf_segment_text which, uint32_t *at, struct symfast_shm_group *g)
 {
-	uint32_t bytes = sf_file_write_names(fd, texts[which], *at);
+	const struct sf_wordlist *names = &texts[which];
 
 	g->names_offset = *at;
-	g->names_bytes = bytes;
-	g->names_count = texts[which].count;
-	*at += bytes;
-	return bytes != 0 || texts[which].count == 0;
+	g->names_bytes = names->bytes;
+	g->names_count = names->count;
+	*at += names->bytes;
+	return sf_file_write(fd, names->text, names->bytes, g->names_offset);
 }
 
 static void

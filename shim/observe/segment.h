@@ -84,8 +84,8 @@ void sf_segment_clock(void);
 
 /* Names of counters or functions, written into every file that is made from now on. */
 struct sf_wordlist {
-	const char *const *name;
-	uint32_t count;
+	const char *text; /* one after the other, each with its NUL */
+	uint32_t bytes, count;
 };
 enum sf_segment_text { SF_TEXT_COUNTERS, SF_TEXT_FUNCTIONS, SF_TEXT_GO, SF_TEXT_GO_FILL };
 void sf_segment_names(enum sf_segment_text which, struct sf_wordlist names);

@@ -7,14 +7,12 @@
 #include "../base/ticks.h"
 #include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/uio.h>
 #include <time.h>
 
-#define PATH_ROOM     192
-#define NAMES_AT_ONCE 32
+#define PATH_ROOM 192
 
 static char directory[PATH_ROOM - 32];
-static char path[PATH_ROOM];
+SF_LARGE static char path[PATH_ROOM];
 
 SF_START void
 sf_file_directory(const char *dir)
@@ -138,29 +136,6 @@ bool
 sf_file_write(int fd, const void *p, size_t n, size_t offset)
 {
 	return sf_syscall6(SYS_pwrite64, fd, (long)p, (long)n, (long)offset, 0, 0) == (long)n;
-}
-
-uint32_t
-sf_file_write_names(int fd, struct sf_wordlist names, size_t offset)
-{
-	struct iovec part[NAMES_AT_ONCE];
-	uint32_t bytes = 0;
-
-	for (uint32_t i = 0; i < names.count;) {
-		uint32_t n = 0;
-		long sum = 0;
-
-		for (; n < NAMES_AT_ONCE && i < names.count; n++, i++) {
-			part[n].iov_base = (void *)(uintptr_t)names.name[i];
-			part[n].iov_len = sf_bytes_length(names.name[i], 256) + 1;
-			sum += (long)part[n].iov_len;
-		}
-		if (sf_syscall6(SYS_pwritev, fd, (long)part, n, (long)(offset + bytes), 0, 0) !=
-		    sum)
-			return 0;
-		bytes += (uint32_t)sum;
-	}
-	return bytes;
 }
 
 uint64_t

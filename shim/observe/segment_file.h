@@ -18,8 +18,6 @@ int sf_file_create(uint32_t pid);
 void sf_file_identity(struct symfast_shm_header *h, uint32_t pid);
 /* All n bytes, without touching the mapping. */
 bool sf_file_write(int fd, const void *p, size_t n, size_t offset);
-/* The names one after the other with their NULs. Returns the bytes written, 0 on failure. */
-uint32_t sf_file_write_names(int fd, struct sf_wordlist names, size_t offset);
 /* Removes the file that sf_file_create made last. */
 void sf_file_unlink(void);
 /* Removes files of dead processes that were not removed by themselves; not at every call. */

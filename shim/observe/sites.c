@@ -158,7 +158,7 @@ text_locked(const char *path)
 static const char *
 path_of(const struct link_map *l)
 {
-	static char exe[256];
+	SF_LARGE static char exe[256];
 
 	if (l->l_name[0] != '\0')
 		return l->l_name;

@@ -19,7 +19,7 @@
 
 enum { KEY_HOST, KEY_POD, KEY_PID, KEY_ENV };
 
-static struct sf_line why;
+SF_LARGE static struct sf_line why;
 
 unsigned int
 sf_canary_bucket(const char *key, size_t n)

@@ -56,7 +56,7 @@ sf_mode_start(const struct sf_decision *m, const char *why)
 const char *
 sf_mode_name(void)
 {
-	static const char *const phases[] = {"cold", "pass", "early"};
+	static const char phases[][6] = {"cold", "pass", "early"};
 
 	if (sf_phase < SF_PHASE_LIVE)
 		return phases[sf_phase];
