@@ -107,12 +107,6 @@ sf_segment_touch(const void *p)
 	return ok;
 }
 
-bool
-sf_segment_touched(const void *p)
-{
-	return area != NULL && is_touched((size_t)((const char *)p - area) / SF_PAGE);
-}
-
 /* ---- blocks of counters ---- */
 
 uint64_t *

@@ -74,9 +74,6 @@ bool sf_segment_touch(const void *p);
 /* Has it been? Else it need not be read: it is zero, and a full tmpfs would have no page for it. */
 bool sf_segment_touched(const void *p);
 
-/* Has it been? Else it is zero, and a file without room may refuse even to be read. */
-bool sf_segment_touched(const void *p);
-
 /* Sets the word for `reason`; remembered, so that making the file cannot lose it. */
 void sf_segment_set_word(uint32_t word, enum symfast_shm_reason reason);
 /* Reads the clocks again if the last time was a second ago. */
