@@ -32,7 +32,7 @@ start_objects(void)
 
 	first.l_name = path;
 	ck_assert(sf_next_boot());
-	ck_assert(sf_object_init(&first, &first));
+	sf_object_init(&first, &first);
 	for (size_t i = 0; i < HANDLES; i++) {
 		snprintf(names[i], sizeof(names[i]), "/lib/object-%zu.so", i);
 		maps[i].l_name = names[i];
@@ -149,6 +149,32 @@ START_TEST(two_threads_open_two_objects)
 }
 END_TEST
 
+/* Of one set, neither of them known: the second finds the place filled that it was about to fill. */
+static void
+begin_beside(long turn)
+{
+	static size_t next;
+
+	(void)turn;
+	one = &maps[next++];
+	two = one;
+	for (size_t i = next; i < HANDLES && two == one; i++)
+		if (sf_object_set(&maps[i]) == sf_object_set(one) &&
+		    sf_object_find(&maps[i]) == NULL)
+			two = &maps[i];
+	while (sf_object_find(&maps[next]) != NULL || &maps[next] == two)
+		next++;
+}
+
+START_TEST(two_threads_fill_one_place)
+{
+	static const struct row r = {begin_beside, open_one, open_two, check_each_noted, NULL};
+
+	start_objects();
+	between(&r);
+}
+END_TEST
+
 static void
 begin_open(long turn)
 {
@@ -224,7 +250,7 @@ find_crowd(void)
 static void
 begin_crowded(long turn)
 {
-	const struct sf_object *set = sf_object_set(crowd[0]);
+	const uint16_t *set = sf_object_set(crowd[0]);
 
 	(void)turn;
 	for (size_t i = 0; i < COUNT_OF(crowd); i++)
@@ -237,11 +263,14 @@ begin_crowded(long turn)
 	for (size_t i = 0; i < COUNT_OF(crowd); i++)
 		if (sf_object_find(crowd[i]) == NULL)
 			two = crowd[i];
-	for (size_t i = 0; i < SF_OBJECT_WAYS; i++)
-		if (!set[i].permanent) {
-			one = (struct link_map *)set[i].handle;
+	for (size_t i = 0; i < SF_OBJECT_WAYS; i++) {
+		const struct sf_object *o = &sf_object_records[set[i]];
+
+		if (!o->permanent) {
+			one = (struct link_map *)o->handle;
 			return;
 		}
+	}
 }
 
 static void
@@ -360,6 +389,7 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, two_threads_open_one_object);
 	tcase_add_test(tests, two_threads_open_one_object_for_the_first_time);
 	tcase_add_test(tests, two_threads_open_two_objects);
+	tcase_add_test(tests, two_threads_fill_one_place);
 	tcase_add_test(tests, one_thread_closes_what_another_opens);
 	tcase_add_test(tests, a_new_life_is_not_complete);
 	tcase_add_test(tests, a_record_is_taken_from_a_handle_that_is_opened_again);
