@@ -122,8 +122,8 @@ evict_locked(const void *handle)
 	for (int i = 0; i < SF_OBJECT_WAYS; i++) {
 		struct sf_object *o = &sf_object_records[sf_load_16(&set[i])];
 
-		if (o == sf_object_records || o->permanent || SF_STATE_OPEN(sf_load_64(&o->state)) ||
-		    !evict_record_locked(o))
+		if (o == sf_object_records || o->permanent ||
+		    SF_STATE_OPEN(sf_load_64(&o->state)) || !evict_record_locked(o))
 			continue;
 		sf_store_64((uint64_t *)&o->handle, (uintptr_t)handle);
 		return o;
