@@ -11,9 +11,13 @@
 #define SF_NOINLINE __attribute__((noinline))
 #define SF_INLINE   static inline __attribute__((always_inline))
 #define SF_CACHE    __attribute__((aligned(64)))
-/* Where symfast.ld puts it: what only the start runs; zeroed memory that most processes never touch. */
+/*
+ * Where symfast.ld puts it: what the start runs; zeroed memory that most processes never touch; such
+ * memory of which the start writes the beginning.
+ */
 #define SF_START       __attribute__((section(".text.start")))
 #define SF_LARGE       __attribute__((section(".bss.large")))
+#define SF_GROWING     __attribute__((section(".bss.growing")))
 #define sf_likely(x)   __builtin_expect(!!(x), 1)
 #define sf_unlikely(x) __builtin_expect(!!(x), 0)
 

@@ -269,7 +269,7 @@ stop(void)
 {
 	if (sf_settings.stats)
 		sf_report_end();
-	if (sf_phase == SF_PHASE_LIVE)
+	if (sf_phase == SF_PHASE_LIVE && sf_settings.sites_file.n != 0)
 		sf_sites_file_write();
 	if (sf_settings.shm != SF_SHM_KEEP)
 		sf_segment_close();

@@ -185,10 +185,10 @@ put_site(void *arg, const struct symfast_shm_site *site)
 void
 sf_sites_file_write(void)
 {
-	static struct out o; /* of a size that an exiting thread's stack may not have */
+	SF_LARGE static struct out o; /* of a size that an exiting thread's stack may not have */
 	struct sf_line l;
 
-	if (sf_settings.sites_file.n == 0 || sf_sites_every == 0)
+	if (sf_sites_every == 0)
 		return;
 	o.fd = -1;
 	sf_sites_each(put_site, &o);

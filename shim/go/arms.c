@@ -3,7 +3,7 @@
 // plugin in hand and only its epilogue is left. See arms.h, and leaf.h for what it may not do.
 #include "arms.h"
 
-struct sf_go_arms sf_go_arms;
+SF_LARGE struct sf_go_arms sf_go_arms;
 
 void
 sf_go_end(uint64_t g)

@@ -15,7 +15,7 @@
 struct sf_object sf_object_permanent = {.gen = 1, .permanent = 1, .handle = SF_OBJECT_DEFAULT};
 struct sf_object sf_object_global = {.gen = 1, .handle = SF_OBJECT_DEFAULT};
 
-SF_LARGE struct sf_object sf_object_records[SF_OBJECT_MOST + 1];
+SF_GROWING struct sf_object sf_object_records[SF_OBJECT_MOST + 1];
 uint16_t sf_object_places[SF_OBJECT_MOST];
 static uint32_t taken, spare; /* records so far; one of them that nobody needed after all, or 0 */
 static struct sf_lock evict_lock = SF_LOCK_INIT;

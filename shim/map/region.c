@@ -18,7 +18,7 @@
 #define TURNS_IDLE   256   /* slices of others after which a building may be dropped */
 #define SYMBOLS_MOST (1u << 24)
 
-SF_LARGE struct sf_region sf_regions[SF_REGION_MOST];
+SF_GROWING struct sf_region sf_regions[SF_REGION_MOST];
 SF_LARGE uint16_t sf_region_near[SF_REGION_NEAR];
 
 static struct sf_lock lock = SF_LOCK_INIT;

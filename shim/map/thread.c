@@ -18,7 +18,7 @@
 #define COMPILER_BARRIER() __asm__ volatile("" ::: "memory")
 
 /* One empty set, of mask zero. */
-static char empty[SF_CELL_BYTES(1)] __attribute__((aligned(64)));
+SF_LARGE static char empty[SF_CELL_BYTES(1)] __attribute__((aligned(64)));
 #define EMPTY ((struct sf_cell *)(void *)(empty + SF_CELL_HEADER))
 
 /* Where a thread without a block would count; the ones say "not the time for a sample". */

@@ -22,7 +22,7 @@ sf_histogram_init(void)
 			 (struct sf_wordlist){names, sizeof(names) - 1, SF_TIMED_COUNT});
 }
 
-static uint64_t usual[SF_TIMED_COUNT][2];
+SF_LARGE static uint64_t usual[SF_TIMED_COUNT][2];
 
 struct symfast_shm_histogram *
 sf_histogram_row(enum sf_timed function, enum sf_arm arm)
