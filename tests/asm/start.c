@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// start LIBRARY PROGRAM: what the library adds to a program that does nothing, looked at as it exits.
+//
+// Resident memory may grow by so much, and of the library's code only the start's segment (symfast.ld)
+// may have been touched: whoever calls a function elsewhere from the constructor or the destructor makes
+// every process pay for 64 KiB of it. Which one it was: perf record -e page-faults -c 1 -d, or callgrind.
+#include <err.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MOST_KIB 200
+#define RUNS     9
+#define SKIPPED  77
+
+struct seen {
+	long resident;  /* of the process, KiB */
+	long code[8];   /* of each mapping of the library's code, in order */
+	unsigned codes; /* such mappings */
+	long unwind;    /* of its mappings that are only read, but for the first and the last */
+};
+
+static void
+read_maps(pid_t pid, const char *library, struct seen *s)
+{
+	char path[64], line[512], rights[8], name[256];
+	unsigned reads = 0;
+	bool own = false;
+	long kib;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		err(1, "%s", path);
+	while (fgets(line, sizeof(line), f)) {
+		name[0] = '\0';
+		if (sscanf(line, "%*x-%*x %7s %*x %*s %*s %255s", rights, name) >= 1 &&
+		    strchr("-r", rights[0]) && strlen(rights) == 4) {
+			own = !strcmp(name, library);
+			if (own && rights[2] == 'x')
+				s->codes++;
+			else if (own && rights[1] == '-')
+				reads++;
+		} else if (sscanf(line, "Rss: %ld", &kib) == 1) {
+			s->resident += kib;
+			if (own && rights[2] == 'x' && s->codes <= 8)
+				s->code[s->codes - 1] = kib;
+			else if (own && rights[1] == '-' && reads == 2)
+				s->unwind = kib;
+		}
+	}
+	fclose(f);
+}
+
+/* False: this process may not trace. */
+static bool
+run(const char *library, const char *program, struct seen *s)
+{
+	char preload[300], *const none[] = {NULL}, *const with[] = {preload, NULL};
+	char *const arguments[] = {(char *)program, NULL};
+	int status;
+	pid_t pid;
+
+	*s = (struct seen){0};
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", library ? library : "");
+	pid = fork();
+	if (pid == 0) {
+		if (ptrace(PTRACE_TRACEME, 0, 0, 0) != 0)
+			_exit(SKIPPED);
+		execve(program, arguments, library ? with : none);
+		_exit(1);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		err(1, "fork");
+	if (!WIFSTOPPED(status))
+		return false;
+	if (ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL) != 0 ||
+	    ptrace(PTRACE_CONT, pid, 0, 0) != 0 || waitpid(pid, &status, 0) != pid)
+		err(1, "ptrace");
+	if (status >> 8 != (SIGTRAP | PTRACE_EVENT_EXIT << 8))
+		errx(1, "%s did not reach its exit: %#x", program, (unsigned)status);
+	read_maps(pid, library ? library : "", s);
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	waitpid(pid, &status, 0);
+	return true;
+}
+
+static int
+by_size(const void *a, const void *b)
+{
+	long x = *(const long *)a, y = *(const long *)b;
+
+	return (x > y) - (x < y);
+}
+
+int
+main(int argc, char **argv)
+{
+	long bare[RUNS], with[RUNS], more;
+	struct seen s;
+	bool bad;
+
+	if (argc != 3)
+		errx(2, "usage: start LIBRARY PROGRAM");
+	for (int i = 0; i < RUNS; i++) {
+		if (!run(NULL, argv[2], &s))
+			return SKIPPED;
+		bare[i] = s.resident;
+		run(argv[1], argv[2], &s);
+		with[i] = s.resident;
+	}
+	qsort(bare, RUNS, sizeof(long), by_size);
+	qsort(with, RUNS, sizeof(long), by_size);
+	more = with[RUNS / 2] - bare[RUNS / 2];
+	printf("resident: %ld KiB more, at most %d\n", more, MOST_KIB);
+	printf("of the library's code: start %ld KiB, all else %ld; unwind tables %ld\n", s.code[0],
+	       s.code[1], s.unwind);
+	bad = more > MOST_KIB || s.codes != 2 || s.code[0] == 0 || s.code[1] != 0 || s.unwind != 0;
+	if (bad)
+		printf("%u mappings of code; only the first may be touched\n", s.codes);
+	return bad;
+}
