@@ -26,11 +26,17 @@ sf_line_str(struct sf_line *l, const char *s)
 }
 
 void
+sf_line_clean(struct sf_line *l, const char *s, size_t max)
+{
+	for (; *s != '\0' && max > 0; s++, max--)
+		append(l, *s >= ' ' && *s < 127 ? *s : '?');
+}
+
+void
 sf_line_quote(struct sf_line *l, const char *s, size_t max)
 {
 	append(l, '"');
-	for (; *s != '\0' && max > 0; s++, max--)
-		append(l, *s >= ' ' && *s < 127 ? *s : '?');
+	sf_line_clean(l, s, max);
 	append(l, '"');
 }
 

@@ -17,6 +17,8 @@ void sf_line_start(struct sf_line *l);
 /* Appends; what does not fit is cut, the newline always fits. */
 void sf_line_str(struct sf_line *l, const char *s);
 /* The same for text from outside: at most `max` bytes, control characters shown as '?'. */
+void sf_line_clean(struct sf_line *l, const char *s, size_t max);
+/* And between quotes. */
 void sf_line_quote(struct sf_line *l, const char *s, size_t max);
 void sf_line_u64(struct sf_line *l, uint64_t v);
 /* Ends the line and writes it to standard error. */

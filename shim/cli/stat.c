@@ -63,7 +63,7 @@ print_head(const json_t *d)
 	       text_in(d, "exe"), text_in(d, "library"));
 	printf("mode %s, by %s", text_in(d, "mode"), text_in(d, "set_by"));
 	if (*text_in(c, "why") != '\0')
-		printf(": %s", text_in(c, "why"));
+		printf(": \"%s\"", text_in(c, "why"));
 	printf("\nbreaker %s, limit %lld, tripped %lld times; mismatches %lld",
 	       text_in(d, "breaker"), number_in(breaker, "limit"), number_in(breaker, "trips"),
 	       number_in(d, "mismatches"));

@@ -28,7 +28,7 @@ print_state(void)
 	sf_line_str(&l, sf_mode_name());
 	if (why[0] != '\0') {
 		sf_line_str(&l, ": ");
-		sf_line_str(&l, why);
+		sf_line_quote(&l, why, sizeof(copy));
 	}
 	sf_line_write(&l);
 }
@@ -41,7 +41,7 @@ print_canary(void)
 	if (sf_control.canary_share >= 10000)
 		return;
 	sf_line_start(&l);
-	sf_line_str(&l, sf_canary_why());
+	sf_line_clean(&l, sf_canary_why(), SF_LINE_MAX);
 	sf_line_write(&l);
 }
 

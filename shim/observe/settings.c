@@ -297,7 +297,7 @@ sf_settings_print(void)
 		sf_line_str(&l, text_at(s->variable));
 		sf_line_str(&l, "=");
 		if (s->form != FORM_NONE)
-			sf_line_str(&l, kept_text(s));
+			sf_line_clean(&l, kept_text(s), SF_LINE_MAX);
 		else
 			append_value(&l, s, *value_at(s));
 		sf_line_write(&l);

@@ -229,7 +229,7 @@ def canary():
             demand('symfast: state on\n' in done.stderr, done.stderr)
             return True
         said = re.search(r'canary \S+ by pod, place \d+ of 10000: (not )?chosen', done.stderr)
-        state = 'state pass: canary' if said.group(1) else 'state on: '
+        state = 'state pass: "canary' if said.group(1) else 'state on: '
         demand(state in done.stderr or 'state on\n' in done.stderr, done.stderr)
         return not said.group(1)
 
@@ -243,7 +243,7 @@ def canary():
         demand(s.segment['phase'] == 2 and s.segment['reason'] == BY_CANARY, 'phase')
         demand('not chosen' in s.segment['why'], s.segment['why'])
         s.segment.set(ON)
-    demand('state pass: canary 0% by host' in s.err, s.err)
+    demand('state pass: "canary 0% by host' in s.err, s.err)
 
 
 def breaker():
