@@ -51,6 +51,18 @@ row_of(struct rollup *r, const char *function)
 	return &r->rows[r->count++];
 }
 
+size_t
+rollup_place(struct rollup *r, const char *function)
+{
+	return (size_t)(row_of(r, function) - r->rows);
+}
+
+void
+rollup_add(struct rollup_row *row, enum outcome o, uint64_t value)
+{
+	*(o == OUTCOME_HIT ? &row->hits : o == OUTCOME_MISS ? &row->misses : &row->passes) += value;
+}
+
 struct rollup
 rollup_of(const struct counter *counters, size_t count)
 {
@@ -60,11 +72,8 @@ rollup_of(const struct counter *counters, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		enum outcome o = rollup_outcome(counters[i].name, word, sizeof(word));
 
-		if (o > OUTCOME_PASS)
-			continue;
-		*(o == OUTCOME_HIT    ? &row_of(&r, word)->hits
-		  : o == OUTCOME_MISS ? &row_of(&r, word)->misses
-				      : &row_of(&r, word)->passes) += counters[i].value;
+		if (o <= OUTCOME_PASS)
+			rollup_add(row_of(&r, word), o, counters[i].value);
 	}
 	return r;
 }

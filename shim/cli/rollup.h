@@ -30,6 +30,9 @@ struct rollup {
 
 /* What a counter's name stands for; function or reason goes to `word`, cut to its size. */
 enum outcome rollup_outcome(const char *counter, char *word, size_t size);
+/* The number of a function's row, made if there is none. */
+size_t rollup_place(struct rollup *r, const char *function);
+void rollup_add(struct rollup_row *row, enum outcome o, uint64_t value);
 /* Sums; rollup_free afterwards. */
 struct rollup rollup_of(const struct counter *counters, size_t count);
 void rollup_free(struct rollup *r);

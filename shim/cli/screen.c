@@ -122,6 +122,12 @@ screen_line(const char *format, ...)
 	row++;
 }
 
+bool
+screen_full(void)
+{
+	return taken && row >= height;
+}
+
 void
 screen_end(void)
 {

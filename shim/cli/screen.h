@@ -14,6 +14,8 @@ void screen_close(void);
 void screen_begin(void);
 void screen_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void screen_end(void);
+/* Would another line not be seen? */
+bool screen_full(void);
 /* Sleeps; true if the user asked for the end (q, or a signal). */
 bool screen_wait(double seconds);
 

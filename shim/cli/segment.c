@@ -157,6 +157,50 @@ segment_open(struct segment *s, const char *path)
 	return NULL;
 }
 
+static bool
+same_group(const struct symfast_shm_group *a, const struct symfast_shm_group *b)
+{
+	return a->names_offset == b->names_offset && a->names_bytes == b->names_bytes &&
+	       a->names_count == b->names_count && a->blocks_offset == b->blocks_offset &&
+	       a->block_stride == b->block_stride;
+}
+
+const char *
+segment_again(struct segment *s)
+{
+	struct {
+		struct symfast_shm_header head;
+		char gap[SYMFAST_SHM_CONTROL - sizeof(struct symfast_shm_header)];
+		struct symfast_shm_control control;
+	} page;
+	struct segment now = {.fd = s->fd};
+	const char *why;
+
+	if (pread(s->fd, &page, sizeof(page), 0) != (ssize_t)sizeof(page))
+		return "is truncated";
+	now.head = page.head;
+	why = check(&now, s->size, s->head.uid);
+	if (why != NULL)
+		return why;
+	if (now.head.pid != s->head.pid || now.head.start_time != s->head.start_time ||
+	    !same_group(&now.head.counters, &s->head.counters) ||
+	    !same_group(&now.head.go, &s->head.go) ||
+	    !same_group(&now.head.go_fill, &s->head.go_fill))
+		return "is damaged: what is constant has changed";
+	s->head.counters.blocks_used = now.head.counters.blocks_used;
+	s->head.go.blocks_used = now.head.go.blocks_used;
+	s->head.go_fill.blocks_used = now.head.go_fill.blocks_used;
+	s->control.phase = page.control.phase;
+	s->control.word = page.control.word;
+	return NULL;
+}
+
+void
+segment_look(struct segment *s)
+{
+	s->life = life_of(s);
+}
+
 void
 segment_close(struct segment *s)
 {

@@ -29,6 +29,13 @@ struct segment {
 /* Opens and checks a file. NULL, or why not (a constant sentence); then there is nothing to close. */
 const char *segment_open(struct segment *s, const char *path);
 void segment_close(struct segment *s);
+/*
+ * Reads again what changes of an open one: mode, and how many blocks of counters there are. NULL, or why
+ * it can no longer be used.
+ */
+const char *segment_again(struct segment *s);
+/* Asks again whether its process lives. */
+void segment_look(struct segment *s);
 
 /* The segment of a process; CLI_OK, or CLI_TARGET after one line. */
 int segment_of(struct segment *s, unsigned long pid);
@@ -51,6 +58,10 @@ struct counter {
 	uint64_t value;
 };
 
+/* The names of one group's counters, cleaned, without values; to be freed. NULL: truncated. */
+struct counter *segment_names(const struct segment *s, const struct symfast_shm_group *g);
+/* A copy of its blocks; to be freed. NULL: truncated. */
+char *segment_blocks(const struct segment *s, const struct symfast_shm_group *g);
 /* All counters, go.* too; to be freed. NULL after one line if the file does not hold them. */
 struct counter *segment_counters(const struct segment *s, size_t *count);
 /* Names of the functions of histograms and sites; to be freed. Their number. */

@@ -33,6 +33,25 @@ next_name(const char *names, size_t bytes, size_t *at)
 	return name;
 }
 
+struct counter *
+segment_names(const struct segment *s, const struct symfast_shm_group *g)
+{
+	char *names = copy(s, g->names_offset, g->names_bytes);
+	struct counter *out = names != NULL ? cli_alloc(g->names_count + 1, sizeof(*out)) : NULL;
+	size_t at = 0;
+
+	for (uint32_t i = 0; out != NULL && i < g->names_count; i++)
+		cli_clean(out[i].name, sizeof(out[i].name), next_name(names, g->names_bytes, &at));
+	free(names);
+	return out;
+}
+
+char *
+segment_blocks(const struct segment *s, const struct symfast_shm_group *g)
+{
+	return copy(s, g->blocks_offset, (uint64_t)g->blocks_used * g->block_stride);
+}
+
 /* Adds the counters of one group behind `count` others. */
 static bool
 add_group(const struct segment *s, const struct symfast_shm_group *g, struct counter *out,

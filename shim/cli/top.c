@@ -2,10 +2,9 @@
 // top.c: `symfast top`: what each process asks per second, and who answers.
 #include "cli.h"
 
-#include "list.h"
-#include "rollup.h"
 #include "screen.h"
 #include "snapshot.h"
+#include "watch.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -29,6 +28,7 @@ struct readings {
 struct top {
 	unsigned long pid, rounds, interval_ms;
 	bool json;
+	struct watch *watch; /* of all */
 };
 
 /* One line of the screen. */
@@ -82,19 +82,13 @@ parse(int key, char *arg, struct argp_state *state)
 }
 
 static void
-read_one(const struct segment *s, const char *path, void *data)
+add(struct readings *r, const struct segment *s, const struct rollup *rollup)
 {
-	struct readings *r = data;
-	struct reading *new;
 	const char *slash = strrchr(s->head.exe, '/');
-	size_t count;
-	struct counter *counters;
+	size_t size = rollup->count * sizeof(*rollup->rows);
+	struct reading *new;
 
-	(void)path;
 	if (s->life == SEGMENT_ENDED || s->life == SEGMENT_REPLACED)
-		return;
-	counters = segment_counters(s, &count);
-	if (counters == NULL)
 		return;
 	r->list = cli_grow(r->list, r->count + 1, sizeof(*r->list));
 	new = &r->list[r->count++];
@@ -102,31 +96,52 @@ read_one(const struct segment *s, const char *path, void *data)
 	snprintf(new->mode, sizeof(new->mode), "%s", snapshot_mode(s));
 	snprintf(new->program, sizeof(new->program), "%.31s",
 		 slash != NULL ? slash + 1 : s->head.exe);
-	new->rollup = rollup_of(counters, count);
-	free(counters);
+	new->rollup = (struct rollup){cli_alloc(size + 1, 1), rollup->count};
+	memcpy(new->rollup.rows, rollup->rows, size);
+}
+
+static void
+add_watched(const struct watched *one, void *data)
+{
+	add(data, &one->segment, &one->rollup);
+}
+
+static int
+read_process(unsigned long pid, struct readings *r)
+{
+	struct segment s;
+	struct counter *counters;
+	size_t count;
+	int status = segment_of(&s, pid);
+
+	if (status != CLI_OK)
+		return status;
+	counters = segment_counters(&s, &count);
+	if (counters != NULL) {
+		struct rollup rollup = rollup_of(counters, count);
+
+		add(r, &s, &rollup);
+		rollup_free(&rollup);
+		free(counters);
+		if (r->count == 0)
+			cli_error("process %lu has ended", pid);
+	}
+	segment_close(&s);
+	return r->count != 0 ? CLI_OK : CLI_TARGET;
 }
 
 static int
 read_all(const struct top *t, struct readings *r)
 {
 	struct timespec now;
-	struct segment s;
 	int status;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	*r = (struct readings){.time = (double)now.tv_sec + (double)now.tv_nsec / 1e9};
-	if (t->pid == 0) /* what cannot be used is told, and does not end it */
-		return list_each(segment_directory(), read_one, r, &status) ? CLI_OK : status;
-	status = segment_of(&s, t->pid);
-	if (status == CLI_OK) {
-		read_one(&s, NULL, r);
-		segment_close(&s);
-		if (r->count == 0) {
-			cli_error("process %lu has ended", t->pid);
-			status = CLI_TARGET;
-		}
-	}
-	return status;
+	if (t->pid != 0)
+		return read_process(t->pid, r);
+	/* What cannot be used is told, and does not end it. */
+	return watch_round(t->watch, add_watched, r, &status) ? CLI_OK : status;
 }
 
 static void
@@ -138,20 +153,25 @@ free_readings(struct readings *r)
 	*r = (struct readings){0};
 }
 
+/* Both are in the order of process ids: `at` goes along. */
 static const struct reading *
-find(const struct readings *r, const struct reading *like)
+find(const struct readings *r, const struct reading *like, size_t *at)
 {
-	for (size_t i = 0; i < r->count; i++)
-		if (r->list[i].pid == like->pid && r->list[i].start == like->start)
-			return &r->list[i];
-	return NULL;
+	while (*at < r->count && r->list[*at].pid < like->pid)
+		++*at;
+	return *at < r->count && r->list[*at].pid == like->pid && r->list[*at].start == like->start
+		       ? &r->list[*at]
+		       : NULL;
 }
 
+/* The function's row; as a rule it is in the same place as before. */
 static const struct rollup_row *
-row_of(const struct rollup *r, const char *function)
+row_of(const struct rollup *r, const char *function, size_t place)
 {
 	static const struct rollup_row none;
 
+	if (place < r->count && strcmp(r->rows[place].function, function) == 0)
+		return &r->rows[place];
 	for (size_t i = 0; i < r->count; i++)
 		if (strcmp(r->rows[i].function, function) == 0)
 			return &r->rows[i];
@@ -179,17 +199,18 @@ rates_of(struct readings *now, const struct readings *before, size_t *count)
 {
 	double seconds = now->time - before->time;
 	struct rate *out = NULL;
+	size_t at = 0;
 
 	*count = 0;
 	for (size_t i = 0; i < now->count; i++) {
 		struct reading *r = &now->list[i];
-		const struct reading *old = find(before, r);
+		const struct reading *old = find(before, r, &at);
 
 		r->known = old != NULL;
 		for (size_t k = 0; k < r->rollup.count; k++) {
 			const struct rollup_row *row = &r->rollup.rows[k];
 			const struct rollup_row *was =
-				old != NULL ? row_of(&old->rollup, row->function) : row;
+				old != NULL ? row_of(&old->rollup, row->function, k) : row;
 
 			if (!rollup_called(row))
 				continue;
@@ -217,7 +238,7 @@ draw(const struct readings *now, const struct rate *rates, size_t count)
 	screen_line("symfast top  %s  %zu processes", clock, now->count);
 	screen_line("%8s %-8s %-14s %12s %10s %10s %9s  %s", "pid", "mode", "function",
 		    "answered/s", "learnt/s", "passed/s", "answered", "program");
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && !screen_full(); i++) {
 		const struct rate *r = &rates[i];
 		double all = r->hits + r->misses + r->passes;
 		char share[16] = "-";
@@ -283,19 +304,17 @@ cli_top(int argc, char **argv)
 	int status;
 
 	cli_parse(&argp, argc, argv, 0, &t);
+	t.watch = watch_new(segment_directory());
 	status = read_all(&t, &before);
-	if (status != CLI_OK)
-		return status;
-	if (!t.json)
+	if (status == CLI_OK && !t.json)
 		screen_open();
-	for (unsigned long n = 0; t.rounds == 0 || n < t.rounds; n++) {
+	for (unsigned long n = 0; status == CLI_OK && (t.rounds == 0 || n < t.rounds); n++) {
 		if (screen_wait((double)t.interval_ms / 1000))
 			break;
 		status = turn(&t, &before);
-		if (status != CLI_OK)
-			break;
 	}
 	screen_close();
 	free_readings(&before);
+	watch_free(t.watch);
 	return status;
 }

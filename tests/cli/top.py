@@ -28,6 +28,40 @@ def rates(made):
         repr(done.stdout))
 
 
+def changes(folder):
+    """Processes come and go between two readings, and files become others: each reading is of now."""
+    with case.Made(folder, 1, '--count') as one:
+        top = subprocess.Popen([case.CLI, 'top', '-j', '-d', '0.1'], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True,
+                               env=case.clean_env(SYMFAST_SHM_DIR=folder))
+
+        def until(good, what):
+            for _ in range(600):
+                rows = json.loads(top.stdout.readline())['rates']
+                if good({row['pid']: row for row in reversed(rows)}):
+                    break
+            else:
+                rows = None
+            case.check(f'a reading in which {what}', rows is not None)
+
+        until(lambda pids: one.pid in pids, 'the first is')
+        until(lambda pids: any(r['hits_per_second'] > 0 for r in pids.values()), 'somebody counts')
+        two = case.Made(folder, 0)
+        until(lambda pids: one.pid in pids and two.pid in pids, 'a second is')
+        with open(two.path, 'r+b') as f:  # verify, as ctl would
+            f.seek(1024)
+            f.write(b'\3')
+        until(lambda pids: pids[two.pid]['mode'] == 'verify', 'its mode is another')
+        two.child.kill()
+        two.child.wait()
+        until(lambda pids: one.pid in pids and two.pid not in pids, 'it has ended')
+        os.rename(two.path, f'{folder}/symfast.{os.geteuid()}.{one.pid}')
+        until(lambda pids: one.pid not in pids, 'its file is in the place of the first one\'s')
+        top.terminate()
+        err = top.communicate()[1]
+        case.check('and that is told', 'is damaged: it names another process' in err, err[:300])
+
+
 def cost(made):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.monotonic()
@@ -108,6 +142,8 @@ def errors(made):
 
 with case.workshop() as place:
     os.mkdir(f'{place}/shm')
+    os.mkdir(f'{place}/other')
+    changes(f'{place}/other')
     with case.Made(f'{place}/shm', 1, '--count') as one:
         rates(one)
         cost(one)
