@@ -25,6 +25,16 @@ struct frame {
 	uintptr_t bias;
 };
 
+/* As the format wants it: an object without a name is none; without a symbol its load bias counts. */
+static void
+finish_frame(struct frame *f)
+{
+	if (f->fname != NULL && f->fname[0] == '\0')
+		f->fname = NULL;
+	if (f->sname == NULL)
+		f->saddr = f->bias;
+}
+
 static void
 read_frame(struct sf_thread *t, void *address, struct frame *f)
 {
@@ -42,10 +52,7 @@ read_frame(struct sf_thread *t, void *address, struct frame *f)
 		else
 			*f = (struct frame){NULL, NULL, 0, 0};
 	}
-	if (f->fname != NULL && f->fname[0] == '\0')
-		f->fname = NULL;
-	if (f->sname == NULL)
-		f->saddr = f->bias;
+	finish_frame(f);
 }
 
 /* ---- text ---- */
@@ -153,6 +160,79 @@ serves(int size)
 	       !sf_thread.stock && sf_address_serves() && size > 0 && size <= FRAMES_MOST;
 }
 
+/* ---- verify ---- */
+
+#define CHECKED_MOST 16   /* frames of a call */
+#define LINE_MOST    1024 /* bytes of a line that is compared */
+
+/*
+ * What the shim would have said, from before libc is asked. Only of objects that are never unloaded: the
+ * text is made afterwards, from names in their memory. Lines that are too long are not compared.
+ */
+static bool
+claim(const void *address, struct sf_location *l)
+{
+	enum sf_found found = sf_address_find((uintptr_t)address, l);
+
+	if (found == SF_FOUND_COLD)
+		sf_region_miss(address);
+	return found == SF_FOUND && sf_load_8(&l->region->permanent);
+}
+
+static void
+report_line(const void *address, const struct sf_location *l)
+{
+	struct sf_finding libcs = {SYMFAST_SHM_KIND_NULL, NULL};
+	Dl_info info;
+
+	if (sf_next.dladdr(address, &info))
+		libcs = (struct sf_finding){SYMFAST_SHM_KIND_VALUE, info.dli_saddr};
+	sf_breaker_mismatch("backtrace_symbols", l->sname != NULL ? l->sname : l->fname,
+			    (struct sf_finding){SYMFAST_SHM_KIND_VALUE, (void *)l->saddr}, libcs);
+}
+
+static void
+compare_line(const void *address, const struct sf_location *l, const char *libcs)
+{
+	struct frame f = {l->fname, l->sname, l->saddr, l->bias};
+	char line[LINE_MOST];
+
+	finish_frame(&f);
+	if (frame_size(&f) > LINE_MOST)
+		return;
+	put_frame(line, address, &f);
+	if (sf_bytes_same(line, libcs)) {
+		sf_count(SF_VERIFY_SAME);
+		sf_breaker_same();
+	} else {
+		report_line(address, l);
+	}
+}
+
+static SF_NOINLINE char **
+compared_symbols(void *const *addresses, int size)
+{
+	struct sf_location claims[CHECKED_MOST];
+	bool any[CHECKED_MOST];
+	int n = size < CHECKED_MOST ? size : CHECKED_MOST;
+	char **result;
+
+	for (int i = 0; i < n; i++)
+		any[i] = claim(addresses[i], &claims[i]);
+	result = sf_next.backtrace_symbols(addresses, size);
+	for (int i = 0; result != NULL && i < n; i++)
+		if (any[i])
+			compare_line(addresses[i], &claims[i], result[i]);
+	return result;
+}
+
+static bool
+compares(int size)
+{
+	return sf_phase == SF_PHASE_LIVE && sf_load_32(&sf_word) == SF_WORD_VERIFY && size > 0 &&
+	       sf_address_serves();
+}
+
 /* Counted as left to libc, if that has been found. */
 static SF_NOINLINE bool
 can_pass(void)
@@ -169,7 +249,10 @@ backtrace_symbols(void *const *addresses, int size)
 {
 	if (serves(size))
 		return own_symbols(addresses, (unsigned int)size);
-	return can_pass() ? sf_next.backtrace_symbols(addresses, size) : NULL;
+	if (!can_pass())
+		return NULL;
+	return compares(size) ? compared_symbols(addresses, size)
+			      : sf_next.backtrace_symbols(addresses, size);
 }
 
 /* ---- to a file descriptor ---- */

@@ -47,6 +47,16 @@ region_now(uintptr_t address, uint32_t *life)
 	return SF_REGION_ALIVE(*life) ? r : NULL;
 }
 
+/* In state verify libc's answer is compared with the index's, as dladdr's is. */
+static bool
+ask_libc(const void *address, Dl_info *info, struct link_map **map)
+{
+	if (sf_phase == SF_PHASE_LIVE && sf_load_32(&sf_word) == SF_WORD_VERIFY)
+		return sf_address_verify1(address, info, (void **)map, RTLD_DL_LINKMAP);
+	return sf_next.dladdr1 != NULL &&
+	       sf_next.dladdr1(address, info, (void **)map, RTLD_DL_LINKMAP);
+}
+
 /*
  * By libc's dladdr, which the shim could not answer for. The life is read before libc is asked: if it is
  * still the same afterwards, names and build id are of one object.
@@ -59,8 +69,7 @@ ask(uintptr_t address, struct symfast_symbol *out)
 	uint32_t life;
 	const struct sf_region *r = region_now(address, &life);
 
-	if (sf_next.dladdr1 == NULL ||
-	    !sf_next.dladdr1((void *)address, &info, (void **)&map, RTLD_DL_LINKMAP))
+	if (!ask_libc((const void *)address, &info, &map))
 		return false;
 	fill(out, address, info.dli_fname, (uintptr_t)info.dli_fbase, info.dli_sname,
 	     (uintptr_t)info.dli_saddr);

@@ -36,6 +36,12 @@ sf_address_answer(struct sf_thread *t, const void *address, struct sf_location *
 	return true;
 }
 
+int
+sf_address_verify1(const void *address, Dl_info *info, void **extra, int flags)
+{
+	return sf_next.dladdr1(address, info, extra, flags);
+}
+
 static int
 slow_dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 {
