@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#define WIPE_ON_FORK 18 /* MADV_WIPEONFORK */
+
 #define HUGE_PAGE (2u << 20)
 
 void *
@@ -20,6 +22,17 @@ sf_sys_map(size_t size)
 	if (size >= HUGE_PAGE)
 		sf_syscall6(SYS_madvise, p, (long)size, MADV_NOHUGEPAGE, 0, 0, 0);
 	return (void *)p;
+}
+
+void *
+sf_sys_map_wiped(size_t size)
+{
+	void *p = sf_sys_map(size);
+
+	if (p == NULL || sf_syscall6(SYS_madvise, (long)p, (long)size, WIPE_ON_FORK, 0, 0, 0) == 0)
+		return p;
+	sf_sys_unmap(p, size);
+	return NULL;
 }
 
 void

@@ -50,6 +50,8 @@ sf_syscall6(long n, long a, long b, long c, long d, long e, long f)
  */
 void *sf_sys_map(size_t size);
 void sf_sys_unmap(void *p, size_t size);
+/* The same, but a child of any fork finds it zeroed, whether it runs handlers or not. Linux 4.14. */
+void *sf_sys_map_wiped(size_t size);
 /* Addresses without memory: nothing there can be read until sf_sys_open() opens it for good. */
 void *sf_sys_reserve(size_t size);
 bool sf_sys_open(void *p, size_t size);

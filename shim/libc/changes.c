@@ -14,11 +14,12 @@ struct debug_chain {
 	struct debug_chain *next;
 };
 
-struct sf_changes sf_changes = {.count = 1, .at = &sf_changes.text};
+static struct sf_wiped nobody; /* until there is one that is wiped */
+
+struct sf_changes sf_changes = {.count = 1, .at = &sf_changes.text, .wiped = &nobody};
 
 static const struct debug_chain *debug; /* ld.so's own, not the copy of an executable */
 static const char *refusal = "not asked for";
-static uint32_t process; /* whose holders are counted */
 #define HOOKS 2
 static void (*on_move[HOOKS])(bool settled);
 
@@ -49,31 +50,19 @@ under_way(void)
 	return false;
 }
 
-/* In the child of a fork that ran no handlers (_Fork, raw clone): the holders are not here. */
-static bool
-is_other_process(void)
-{
-	uint32_t pid = (uint32_t)sf_syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0);
-
-	if (pid == process)
-		return false;
-	process = pid;
-	sf_changes.holders = 0;
-	return true;
-}
-
 static void
 wait_for_holders(void)
 {
 	const struct timespec tick = {0, 1000000};
+	struct sf_wiped *w = sf_changes.wiped;
 	uint32_t left;
 
-	sf_store_32(&sf_changes.waiting, 1);
+	sf_store_32(&w->waiting, 1);
 	sf_fence_full(); /* pairs with the one in drop(): either it sees us waiting, or we see it gone */
-	while ((left = sf_load_32(&sf_changes.holders)) != 0 && !is_other_process())
-		sf_syscall6(SYS_futex, (long)&sf_changes.holders, FUTEX_WAIT_PRIVATE, left,
-			    (long)&tick, 0, 0);
-	sf_store_32(&sf_changes.waiting, 0);
+	while ((left = sf_load_32(&w->holders)) != 0)
+		sf_syscall6(SYS_futex, (long)&w->holders, FUTEX_WAIT_PRIVATE, left, (long)&tick, 0,
+			    0);
+	sf_store_32(&w->waiting, 0);
 }
 
 /*
@@ -88,7 +77,7 @@ seen(void)
 
 	sf_store_64(&sf_changes.count, odd);
 	sf_fence_full(); /* pairs with the one in sf_changes_hold(): a holder is seen, or sees this */
-	if (sf_unlikely(sf_load_32(&sf_changes.holders) != 0))
+	if (sf_unlikely(sf_load_32(&sf_changes.wiped->holders) != 0))
 		wait_for_holders();
 	settled = !under_way();
 	for (unsigned int i = 0; i < HOOKS; i++)
@@ -120,20 +109,35 @@ restore_signals(struct sf_hold *h)
 static void
 drop(void)
 {
-	sf_faa_32(&sf_changes.holders, (uint32_t)-1);
+	struct sf_wiped *w = sf_changes.wiped;
+
+	sf_faa_32(&w->holders, (uint32_t)-1);
 	sf_fence_full(); /* pairs with the one in wait_for_holders() */
-	if (sf_load_32(&sf_changes.waiting))
-		sf_syscall6(SYS_futex, (long)&sf_changes.holders, FUTEX_WAKE_PRIVATE, 1 << 30, 0, 0,
-			    0);
+	if (sf_load_32(&w->waiting))
+		sf_syscall6(SYS_futex, (long)&w->holders, FUTEX_WAKE_PRIVATE, 1 << 30, 0, 0, 0);
+}
+
+static uint32_t
+process_id(void)
+{
+	return (uint32_t)sf_syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
+
+static bool
+may_hold(void)
+{
+	uint32_t me = process_id(), *process = &sf_changes.wiped->process;
+
+	return sf_load_32(process) == me || sf_cas_32(process, 0, me);
 }
 
 bool
 sf_changes_hold(struct sf_hold *h, uint64_t count)
 {
-	if (!sf_changes_settled(count) || sf_changes_count() != count)
+	if (!sf_changes_settled(count) || sf_changes_count() != count || !may_hold())
 		return false;
 	block_signals(h);
-	sf_faa_32(&sf_changes.holders, 1);
+	sf_faa_32(&sf_changes.wiped->holders, 1);
 	sf_fence_full(); /* pairs with the one in seen() */
 	if (sf_changes_count() == count && sf_changes_intact())
 		return true;
@@ -163,9 +167,9 @@ sf_changes_release_initial(struct sf_hold *h)
 void
 sf_changes_forked(void)
 {
-	sf_changes.holders = 0;
-	sf_changes.waiting = 0;
-	process = (uint32_t)sf_syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0);
+	sf_changes.wiped->holders = 0;
+	sf_changes.wiped->waiting = 0;
+	sf_changes.wiped->process = process_id();
 }
 
 /* ---- start ---- */
@@ -208,6 +212,12 @@ sf_changes_init(void)
 	uint8_t undo[SF_BREAK_ROOM];
 	uint8_t *breakpoint;
 
+	struct sf_wiped *wiped = sf_sys_map_wiped(sizeof(*wiped));
+
+	refusal = "the kernel wipes no memory for children";
+	if (wiped == NULL)
+		return false;
+	sf_changes.wiped = wiped;
 	sf_changes_forked();
 	refusal = find_loader(&breakpoint);
 	if (refusal == NULL)

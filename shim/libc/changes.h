@@ -41,12 +41,19 @@ bool sf_changes_has_namespaces(void);
 /* In the child after fork: holders that were other threads are gone. */
 void sf_changes_forked(void);
 
+/* In memory that a child of fork, _Fork or a raw clone finds zeroed; one with CLONE_VM shares it. */
+struct sf_wiped {
+	uint32_t process; /* that may hold; 0: a new child, whose first holder writes its own */
+	uint32_t holders;
+	uint32_t waiting; /* an unload sleeps on `holders` */
+	uint32_t walks;   /* for map/snapshot.c: 0 in a child that has not been put in order */
+};
+
 struct sf_changes {
 	SF_CACHE uint64_t count; /* written by sf_changes_seen only, under ld.so's lock */
 	const uint64_t *at;      /* the jump, and what was written there */
 	uint64_t text;
-	SF_CACHE uint32_t holders;
-	uint32_t waiting; /* an unload sleeps on `holders` */
+	struct sf_wiped *wiped;
 };
 
 extern struct sf_changes sf_changes;
@@ -82,7 +89,8 @@ struct sf_hold {
 /*
  * Begins a short stretch (well below a millisecond) in which nothing that was mapped under `count` is
  * unmapped: signals are blocked, and an unload waits. In it: no lock, no dl* call, no waiting.
- * False: the count is odd or has moved, or changes are no longer seen; nothing is held. Two system calls in all.
+ * False: nothing is held; the count is odd or has moved, changes are no longer seen, or this is a child of
+ * clone(CLONE_VM), which could be killed as a holder and leave its parent waiting. Three system calls.
  */
 bool sf_changes_hold(struct sf_hold *h, uint64_t count);
 /* The same for what is never unmapped (the initial set): no unload has to wait. */

@@ -39,6 +39,14 @@ static uint32_t unloader;               /* id of the thread that is unmapping, 0
 static uint32_t initial_count;          /* the first so many of every list never go */
 static const struct sf_listed *initial; /* they, in a place of their own */
 
+/* A child of _Fork or of a raw clone ran no handler. */
+static void
+put_in_order(void)
+{
+	if (sf_unlikely(sf_load_32(&sf_changes.wiped->walks) == 0))
+		sf_snapshot_forked();
+}
+
 static uint32_t
 id_of(struct sf_thread *t)
 {
@@ -190,8 +198,10 @@ others_read(const struct sf_thread *t)
 static void
 open_window(struct sf_thread *t)
 {
-	uint32_t me = id_of(t);
+	uint32_t me;
 
+	put_in_order();
+	me = id_of(t);
 	if (sf_snapshot_walking == SF_WALKING_SERIAL) {
 		bool took = sf_turn_take(&sf_snapshot_turn, me);
 
@@ -242,8 +252,10 @@ moved(bool settled)
 unsigned int
 sf_walk_begin(struct sf_thread *t)
 {
-	unsigned int walk = t->walks++;
+	unsigned int walk;
 
+	put_in_order();
+	walk = t->walks++;
 	t->walk[walk] = (struct sf_walk){0};
 	if (sf_snapshot_walking == SF_WALKING_SERIAL)
 		t->walk[walk].turn = sf_turn_take(&sf_snapshot_turn, id_of(t));
@@ -422,6 +434,7 @@ sf_snapshot_init(enum sf_walking how)
 	if (!sf_changes_settled(count) || !fill(s) || !list_initial(s))
 		return false;
 	sf_snapshot_walking = how;
+	sf_changes.wiped->walks = 1;
 	/* From here on each change makes a snapshot; ours is current if there was none meanwhile. */
 	sf_changes_on_move(moved);
 	sf_fence_full();
@@ -469,6 +482,7 @@ sf_snapshot_forked(void)
 
 	if (sf_snapshot_walking == SF_WALKING_LIBC)
 		return;
+	sf_store_32(&sf_changes.wiped->walks, 1);
 	t->id = sf_sys_thread_id();
 	sf_turn_forked(&sf_snapshot_turn, old, t->id);
 	for (uint32_t i = 0; i < SNAPSHOTS; i++) {

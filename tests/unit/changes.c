@@ -193,7 +193,7 @@ START_TEST(an_unload_waits_for_a_holder)
 	ck_assert(!sf_changes_hold(&hold, count));
 	ck_assert(sf_changes_hold(&hold, sf_changes_count()));
 	sf_changes_release(&hold);
-	ck_assert_int_eq(sf_changes.holders, 0);
+	ck_assert_int_eq(sf_changes.wiped->holders, 0);
 }
 END_TEST
 
@@ -243,11 +243,43 @@ START_TEST(a_fork_without_handlers_does_not_wait_for_them)
 	child = syscall(SYS_fork);
 	if (child == 0) {
 		close_once();
+		if (!sf_changes_hold(&hold, sf_changes_count()))
+			_exit(2);
+		sf_changes_release(&hold);
 		_exit(sf_changes_settled(sf_changes_count()) ? 0 : 1);
 	}
 	sf_changes_release(&hold);
 	waitpid((pid_t)child, &status, 0);
 	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+END_TEST
+
+/* It may be killed at any time; nobody would give back for it. Nor does it end its parent's holds. */
+static int
+hold_in_child(void *arg)
+{
+	struct sf_hold hold;
+
+	(void)arg;
+	if (sf_changes_hold(&hold, sf_changes_count()))
+		return 1;
+	return sf_load_32(&sf_changes.wiped->holders) == 1 ? 0 : 2;
+}
+
+START_TEST(a_child_with_our_memory_does_not_hold)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	struct sf_hold hold;
+	int status;
+	pid_t child;
+
+	start();
+	ck_assert(sf_changes_hold(&hold, sf_changes_count()));
+	child = clone(hold_in_child, stack + sizeof(stack), CLONE_VM | SIGCHLD, NULL);
+	ck_assert(child > 0 && waitpid(child, &status, 0) == child);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	sf_changes_release(&hold);
+	ck_assert_int_eq(sf_changes.wiped->holders, 0);
 }
 END_TEST
 
@@ -380,6 +412,7 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, an_unload_waits_for_a_holder);
 	tcase_add_test(tests, a_holder_is_not_interrupted);
 	tcase_add_test(tests, holders_of_other_threads_end_with_fork);
+	tcase_add_test(tests, a_child_with_our_memory_does_not_hold);
 	tcase_add_test(tests, a_fork_without_handlers_does_not_wait_for_them);
 	tcase_add_test(tests, only_known_shapes_are_changed);
 	tcase_add_test(tests, a_far_target_takes_the_long_jump);
