@@ -190,7 +190,7 @@ find_indexed(struct sf_thread *t, void *handle, const char *name, const struct s
 	if (sf_facts_error_pending())
 		return STEP(NULL, ASK_FULL);
 	t->firsts = 0;
-	if (sf_thread_seldom(t, t->content_luck != 0 ? SF_KEEP_CONTENT : SF_KEEP_SAMPLE))
+	if (sf_thread_seldom(t, t->content_luck != 0 ? SF_KEEP_CONTENT : SF_LUCK_RETRY))
 		sf_cell_keep_content(sf_table.contents, sf_cell_content_key(s, (uintptr_t)handle),
 				     entry);
 	t->content_luck = t->content_luck > 3 ? t->content_luck - 3 : 0;
@@ -206,14 +206,15 @@ find_cell_of_content(struct sf_thread *t, const void *handle, const struct sf_sh
 {
 	uint64_t key;
 
-	if (sf_unlikely(sf_thread_seldom(t, SF_KEEP_SAMPLE) == (t->content_luck != 0)))
+	if (sf_likely(t->content_luck != 0) ? sf_thread_seldom(t, SF_KEEP_SAMPLE)
+					    : !sf_thread_seldom(t, SF_LUCK_RETRY))
 		return false;
 	key = sf_cell_content_key(s, (uintptr_t)handle);
 	if (sf_unlikely(
 		    !sf_cell_content_value(sf_table.contents, key, life_handle(handle), s, value)))
 		return false;
 	if (sf_unlikely(t->content_luck < SF_LUCK_MAX))
-		t->content_luck += t->content_luck != 0 ? 1 : 4;
+		t->content_luck += t->content_luck != 0 ? 1 : SF_LUCK_AGAIN;
 	return true;
 }
 

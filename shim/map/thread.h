@@ -95,9 +95,11 @@ bool sf_thread_attach(struct sf_thread *t);
 #define SF_KEEP_CONTENT 4 /* one answer in so many by the index leaves a cell of its content */
 /*
  * A thread that asks for more names than there are cells of contents would pay for both. A hit there is
- * worth one, a miss costs three; without luck one look-up in SF_KEEP_SAMPLE tries, for four.
+ * worth one, a miss costs three; without luck one look-up in SF_LUCK_RETRY tries, and a hit is worth more.
  */
-#define SF_LUCK_MAX 64
+#define SF_LUCK_MAX   4096
+#define SF_LUCK_RETRY 128
+#define SF_LUCK_AGAIN 64
 
 /*
  * One call in `every`, a power of two; another one of a loop of names at each turn of the loop: the steps
