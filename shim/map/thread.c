@@ -84,7 +84,9 @@ static struct sf_block *
 begin_locked(struct sf_block *b)
 {
 	b->n = sf_counters_take(&b->counters);
-	sf_fence_store(); /* a child of fork that finds the block finds its counters */
+	if (b->n == NULL)
+		return NULL; /* not now: nothing is taken */
+	sf_fence_store();    /* a child of fork that finds the block finds its counters */
 	b->next_all = all_blocks;
 	sf_store_ptr(&all_blocks, b);
 	return b;
@@ -93,22 +95,30 @@ begin_locked(struct sf_block *b)
 static struct sf_block *
 take_new_locked(void)
 {
+	struct sf_block *b;
+
 	if (chunk_left == 0) {
 		chunk = sf_sys_map(sizeof(struct sf_block) * BLOCKS_PER_CHUNK);
 		if (chunk == NULL)
 			return NULL;
 		chunk_left = BLOCKS_PER_CHUNK;
 	}
-	return begin_locked((struct sf_block *)(void *)chunk + --chunk_left);
+	b = begin_locked((struct sf_block *)(void *)chunk + chunk_left - 1);
+	chunk_left -= b != NULL;
+	return b;
 }
 
 static struct sf_block *
 take_main_locked(void)
 {
-	sf_thread.main = 0;
+	struct sf_block *b;
+
 	if (own_sets != 0)
 		main_block.table = main_table;
-	return begin_locked(&main_block);
+	b = begin_locked(&main_block);
+	if (b != NULL)
+		sf_thread.main = 0;
+	return b;
 }
 
 static struct sf_block *
@@ -175,8 +185,10 @@ sf_thread_attach(struct sf_thread *t)
 		return false;
 	t->starting = 1;
 	sf_table_open();
-	ordinal = t->main ? 0 : ++attached;
+	ordinal = t->main ? 0 : attached + 1;
 	b = take_locked(t);
+	if (b != NULL && ordinal != 0)
+		attached = ordinal;
 	sf_lock_release(&lock);
 	if (b != NULL && pthread_setspecific(key, t) != 0) {
 		give_back(b);

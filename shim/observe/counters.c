@@ -41,8 +41,10 @@ join(struct sf_counters *c)
 uint64_t *
 sf_counters_take(struct sf_counters *own)
 {
-	uint64_t *block = sf_segment_block();
+	uint64_t *block;
 
+	if (!sf_segment_block(&block))
+		return NULL;
 	if (block != NULL)
 		return block;
 	join(own);

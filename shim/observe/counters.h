@@ -118,7 +118,10 @@ struct sf_counters {
 
 /* Takes the shared block from the segment. Once, in the constructor. */
 void sf_counters_init(void);
-/* A thread's counters: a block of the segment or, without one, `own`, which then joins the sums. */
+/*
+ * A thread's counters: a block of the segment or, without one, `own`, which then joins the sums. NULL:
+ * the segment is busy, ask again.
+ */
 uint64_t *sf_counters_take(struct sf_counters *own);
 /* Adds to the shared block: for threads that have none of their own. */
 void sf_counters_add_shared(enum sf_counter id);

@@ -130,16 +130,17 @@ sf_segment_block_shared(void)
 	return sf_segment_block_at(0);
 }
 
-uint64_t *
-sf_segment_block(void)
+bool
+sf_segment_block(uint64_t **b)
 {
-	uint64_t *b = NULL;
-
-	if (area == NULL || !sf_lock_try(&lock))
-		return NULL;
+	*b = NULL;
+	if (area == NULL)
+		return true;
+	if (!sf_lock_try(&lock))
+		return false;
 	if (blocks < SF_SEGMENT_BLOCK_ROWS &&
 	    touch_locked((SF_SEGMENT_BLOCKS + blocks * SF_SEGMENT_BLOCK) / SF_PAGE)) {
-		b = sf_segment_block_at(blocks);
+		*b = sf_segment_block_at(blocks);
 		sf_store_32(&blocks, blocks + 1);
 		if (mine)
 			sf_store_32(&sf_page.header.counters.blocks_used, blocks);
@@ -147,7 +148,7 @@ sf_segment_block(void)
 		sf_page.header.threads_private++;
 	}
 	sf_lock_release(&lock);
-	return b;
+	return true;
 }
 
 /* ---- the file ---- */

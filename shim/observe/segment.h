@@ -96,8 +96,11 @@ void sf_segment_overlay(void *page, size_t offset);
 /* Called after each sf_segment_set_word() with the word; for switches that are no overlay. */
 extern void (*sf_segment_on_word)(uint32_t word);
 
-/* A new block for one thread's counters, zero; NULL: no more. Any thread; never given back. */
-uint64_t *sf_segment_block(void);
+/*
+ * A new block for one thread's counters, zero; NULL: no more. Any thread; never given back. False: not
+ * now, ask again: who made do without would count unseen for as long as the thread lives.
+ */
+bool sf_segment_block(uint64_t **block);
 /* Number 0, for the counts of threads without one; to be touched before it is written. */
 uint64_t *sf_segment_block_shared(void);
 /* Blocks given out so far, and the n-th of them. */

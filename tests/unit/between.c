@@ -7,6 +7,7 @@
 #include "map/cell.h"
 #include "map/object.h"
 #include "map/thread.h"
+#include "observe/segment.h"
 #include "rollout/mode.h"
 #include <stdio.h>
 #include <string.h>
@@ -303,7 +304,7 @@ static void
 start_thread_tables(void)
 {
 	ck_assert(sf_next_boot());
-	ck_assert(sf_table_init(256));
+	sf_table_init(256);
 	sf_thread_init(64);
 	sf_thread_sampling(EVERY, 0);
 	ck_assert(sf_thread_attach(&sf_thread));
@@ -383,9 +384,62 @@ START_TEST(a_handler_cannot_take_the_table_away)
 }
 END_TEST
 
+/* ---- a thread comes while another one has the segment's lock ---- */
+
+static void
+start_segment(void)
+{
+	ck_assert(sf_next_boot());
+	sf_table_init(256);
+	sf_segment_init(false, "");
+	sf_counters_init();
+	sf_thread_init(64);
+}
+
+static char *untouched;
+
+static void
+begin_without_block(long turn)
+{
+	untouched = sf_segment_at(SF_SEGMENT_HISTOGRAMS + (size_t)turn * SF_PAGE);
+	sf_thread.block = NULL;
+}
+
+static void
+touch(void)
+{
+	sf_segment_touch(untouched);
+}
+
+static void
+attach(void)
+{
+	sf_thread_attach(&sf_thread);
+}
+
+/* Not now is no answer for ever: at its next call it counts where it is seen. */
+static void
+check_counts_in_segment(void)
+{
+	ck_assert(sf_thread.block != NULL || sf_thread_attach(&sf_thread));
+	ck_assert_ptr_ne(sf_thread.block->n, sf_thread.block->counters.n);
+	ck_assert_ptr_eq(sf_thread.n, sf_thread.block->n);
+}
+
+START_TEST(a_thread_comes_while_the_segment_is_busy)
+{
+	static const struct row r = {begin_without_block, touch, attach, check_counts_in_segment,
+				     NULL};
+
+	start_segment();
+	between(&r);
+}
+END_TEST
+
 void
 unit_tests(TCase *tests)
 {
+	tcase_add_test(tests, a_thread_comes_while_the_segment_is_busy);
 	tcase_add_test(tests, two_threads_open_one_object);
 	tcase_add_test(tests, two_threads_open_one_object_for_the_first_time);
 	tcase_add_test(tests, two_threads_open_two_objects);
