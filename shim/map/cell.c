@@ -182,7 +182,8 @@ sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *version, 
 	struct sf_cell *pair;
 
 	if (!copy_entry(&c, sf_table_entry(entry), SF_KIND_VSYM) || c.verdict != SF_VALUE ||
-	    !sf_cell_fits(name, c.name_size) || !sf_cell_fits(version, c.version_size))
+	    !sf_cell_fits(name, c.name_size) || !sf_cell_fits(version, c.version_size) ||
+	    c.version_size > SF_CELL_VERSION)
 		return false;
 	c.name.tag = sf_cell_tag(name);
 	c.version.tag = sf_cell_tag(version);

@@ -18,8 +18,9 @@
 
 #include "table.h"
 
-#define SF_CELL_WAYS 2
-#define SF_CELL_ROOM 32
+#define SF_CELL_WAYS    2
+#define SF_CELL_ROOM    32
+#define SF_CELL_VERSION 16
 
 struct sf_cell {
 	uint32_t seq;  /* odd while written; 0: never used */
@@ -127,6 +128,17 @@ sf_cell_same(const struct sf_cell *c, const char *name)
 		_mm_cmpeq_epi8(_mm_loadu_si128(host + 1), _mm_load_si128(kept + 1)));
 	return sf_clear_32(&c->care, ~(low | high << 16));
 }
+
+/* The same if the cell's name has 16 bytes at most. */
+SF_INLINE bool
+sf_cell_same_half(const struct sf_cell *c, const char *name)
+{
+	const __m128i *host = (const __m128i *)(const void *)name;
+	const __m128i *kept = (const __m128i *)(const void *)c->name;
+
+	return sf_clear_32(&c->care, ~(unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi8(
+					     _mm_loadu_si128(host), _mm_load_si128(kept))));
+}
 #else
 SF_INLINE bool
 sf_cell_same(const struct sf_cell *c, const char *name)
@@ -140,6 +152,12 @@ sf_cell_same(const struct sf_cell *c, const char *name)
 			return true;
 	}
 	return false;
+}
+
+SF_INLINE bool
+sf_cell_same_half(const struct sf_cell *c, const char *name)
+{
+	return sf_cell_same(c, name);
 }
 #endif
 
@@ -209,8 +227,9 @@ sf_cell_value(const struct sf_cell *c, uint32_t seq, uintptr_t handle, const cha
 }
 
 /*
- * dlvsym: a pair of cells, the name's with the answer and the version's. The second is written only
- * while the first holds no value, so a first cell that is whole at the end vouches for both.
+ * dlvsym: a pair of cells, the name's with the answer and the version's, which has SF_CELL_VERSION bytes
+ * at most. The second is written only while the first holds no value, so a first cell that is whole at
+ * the end vouches for both.
  */
 SF_INLINE struct sf_cell *
 sf_cell_pair(struct sf_cell *pairs, uintptr_t handle, const char *name, const char *version)

@@ -63,14 +63,27 @@ close_id(void *handle, int id)
 		stress_wrong(&wrong, "close %d: %s", id, dlerror());
 }
 
+/* The name where it stands, or at a new place each time: every alignment, page ends, too. */
+static const char *
+anew(const char *name)
+{
+	static __thread char ring[2 * 4096];
+	static __thread unsigned int at;
+	size_t size = strlen(name) + 1;
+
+	if ((at += 37) % 4 == 0)
+		return name;
+	return memcpy(&ring[at % (sizeof(ring) - size)], name, size);
+}
+
 static void
 check_positive(void *handle, int id)
 {
 	union {
 		void *value;
 		int (*call)(void);
-	} function = {dlsym(handle, "churn_id")};
-	int *content = dlsym(handle, "churn_data");
+	} function = {dlsym(handle, anew("churn_id"))};
+	int *content = dlsym(handle, anew("churn_data"));
 	char only[32];
 
 	snprintf(only, sizeof(only), "churn_only_%d", id);
