@@ -2,10 +2,12 @@
 // thread.c: what a thread owns: attach, promotion, death, reuse, fork, and when it is in a dlopen.
 #include "unit.h"
 
+#include "base/sys.h"
 #include "map/cell.h"
 #include "map/thread.h"
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,6 +49,25 @@ START_TEST(attach_gives_a_block_and_the_shared_table)
 	ck_assert_uint_eq(sf_counters_sum(SF_THREAD_BLOCK), 1);
 	sf_count(SF_DLSYM_HIT);
 	ck_assert_uint_eq(sf_thread.block->counters.n[SF_DLSYM_HIT], 1);
+}
+END_TEST
+
+/* The constructor promises the main thread its memory: the host may have forbidden mmap by now. */
+START_TEST(the_main_thread_needs_no_mmap)
+{
+	const struct rlimit none = {0, 0};
+
+	ck_assert(sf_table_reserve(256));
+	sf_thread_init(64);
+	sf_thread_first();
+	ck_assert_ptr_null(sf_thread.block);
+	ck_assert_uint_eq(sf_cell_mask(sf_table.cells), 0); /* not touched until somebody comes */
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &none), 0);
+	ck_assert_ptr_null(sf_sys_map(4096));
+	ck_assert(sf_thread_attach(&sf_thread));
+	ck_assert_ptr_nonnull(sf_thread.block->table);
+	ck_assert_uint_eq(sf_thread.main, 0); /* given out once */
+	ck_assert_uint_gt(sf_cell_mask(sf_thread.cells), 0);
 }
 END_TEST
 
@@ -324,6 +345,7 @@ unit_tests(TCase *tests)
 {
 	tcase_add_test(tests, a_new_thread_has_an_empty_table);
 	tcase_add_test(tests, attach_gives_a_block_and_the_shared_table);
+	tcase_add_test(tests, the_main_thread_needs_no_mmap);
 	tcase_add_test(tests, a_signal_in_the_middle_of_attach_does_without);
 	tcase_add_test(tests, hot_threads_get_a_table_within_the_limit);
 	tcase_add_test(tests, a_table_that_holds_too_little_is_given_up);
