@@ -2,6 +2,8 @@
 // service.c: the C service of the whole way: answers "NAME\n" by what the plugin's function NAME
 // returns, or "none". Each request opens the plugin, looks up, calls, closes; one handle stays open,
 // or how often the plugin goes and what is known of it with it would depend on how requests overlap.
+// Names are looked up where they always stand, as a program's own do: a buffer that holds one after the
+// other is answered by content, and how many hits are timed would depend on what it held at first.
 //
 // service SOCKET PLUGIN      a thread per connection, until it is told to end by SIGTERM
 #include <dlfcn.h>
@@ -15,6 +17,17 @@
 #include <unistd.h>
 
 static const char *plugin;
+
+static const char *
+name_of(const char *line)
+{
+	static const char *const names[] = {"truth_value", "lie_value", "no_value"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(line, names[i]) == 0)
+			return names[i];
+	return line;
+}
 
 static void
 answer(const char *name, FILE *out)
@@ -45,7 +58,7 @@ serve(void *arg)
 	free(arg);
 	while (fgets(line, sizeof(line), in) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
-		answer(line, out);
+		answer(name_of(line), out);
 	}
 	fclose(in);
 	fclose(out);
