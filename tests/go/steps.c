@@ -2,6 +2,8 @@
 // A look-up interrupted by a fill, and a fill by look-ups, after every single instruction: the
 // processor's trap flag stops the one, the handler runs the other. What two processors do to each
 // other once in a million times happens here each time.
+#include "../../shim/go/arms.h"
+
 #include "table.h"
 
 #include <errno.h>
@@ -262,6 +264,56 @@ test_era_of_fill(void)
 	CHECK(done);
 }
 
+// Two goroutines with the same four places: the one of symfast's arm takes the other's at any moment.
+#define LOSER    64u
+#define LOSER_IN (1000u | MARK_TIMED)
+#define TAKER_IN (2000u | MARK_FAST)
+static uint64_t taker[SF_GO_MARK_WAYS];
+
+static void
+take_all(void)
+{
+	for (int i = 0; i < SF_GO_MARK_WAYS; i++)
+		mark(&sf_go_arms, taker[i], TAKER_IN);
+}
+
+static void
+find_takers(void)
+{
+	uint64_t g = LOSER;
+
+	sf_go_arms.marks = sf_sys_map(SF_GO_MARKS);
+	for (int i = 0; i < SF_GO_MARK_WAYS; g += 64)
+		if (g != LOSER && marks_of(&sf_go_arms, g) == marks_of(&sf_go_arms, LOSER))
+			taker[i++] = g;
+}
+
+// Whoever still has his start finds his own, whatever was taken between two instructions.
+static void
+test_marks_taken(bool while_marking)
+{
+	bool done = false;
+
+	for (long k = 0; !done && k < 10000; k++) {
+		uint64_t what = 0;
+
+		memset(sf_go_arms.marks, 0, SF_GO_MARKS);
+		if (!while_marking)
+			mark(&sf_go_arms, LOSER, LOSER_IN);
+		step_begin(k, take_all);
+		bool mine = while_marking ? mark(&sf_go_arms, LOSER, LOSER_IN)
+					  : unmark(&sf_go_arms, LOSER, &what);
+		step_end();
+		done = steps <= k;
+		if (while_marking)
+			mine = unmark(&sf_go_arms, LOSER, &what);
+		CHECK(!mine || what == LOSER_IN);
+		for (int i = 0; i < SF_GO_MARK_WAYS; i++)
+			CHECK(!unmark(&sf_go_arms, taker[i], &what) || what == TAKER_IN);
+	}
+	CHECK(done);
+}
+
 int
 main(void)
 {
@@ -282,6 +334,9 @@ main(void)
 	test_two_paths();
 	test_way_changes();
 	test_era_of_fill();
+	find_takers();
+	test_marks_taken(false);
+	test_marks_taken(true);
 	printf("%d failures\n", failures);
 	for (int i = 0; i < SF_GO_VARIANTS; i++)
 		unlink(others[i]);
