@@ -369,7 +369,7 @@ look(struct sf_thread *t, void *handle, const char *name)
 	return r.value;
 }
 
-/* The same of a name that no cell has. */
+/* The same of a name that is in no cell, or in one whose buffer holds another by now. */
 static SF_NOINLINE void *
 sampled_content(void *handle, const char *name, unsigned int due, uint64_t from)
 {
@@ -401,10 +401,10 @@ sampled_dlsym(void *handle, const char *name)
 						 sf_cell_tag(name), &seq);
 	void *value;
 
-	if (c == NULL && t->cells == sf_table.cells)
-		return sampled_content(handle, name, due, from);
-	if (c == NULL || !sf_cell_value(c, seq, life_handle(handle), name, &value) ||
-	    sf_facts_error_pending())
+	if (c == NULL || !sf_cell_value(c, seq, life_handle(handle), name, &value))
+		return t->cells == sf_table.cells ? sampled_content(handle, name, due, from)
+						  : look(t, handle, name);
+	if (sf_facts_error_pending())
 		return look(t, handle, name);
 	from = sf_ticks_since(from);
 	if (sf_thread_hit(t, hit))
