@@ -243,8 +243,10 @@ sf_cell_pair_value(const struct sf_cell *pair, uintptr_t handle, const char *nam
 {
 	uint32_t seq = sf_cell_seq(pair), tag = sf_cell_tag(name);
 
-	return sf_holds_32(&pair[1].tag, sf_cell_tag(version)) && sf_cell_same(&pair[1], version) &&
-	       sf_holds_32(&pair->tag, tag) && sf_cell_value(pair, seq, handle, name, value);
+	return sf_likely(sf_holds_32(&pair[1].tag, sf_cell_tag(version))) &&
+	       sf_likely(sf_cell_same_half(&pair[1], version)) &&
+	       sf_likely(sf_holds_32(&pair->tag, tag)) &&
+	       sf_likely(sf_cell_value(pair, seq, handle, name, value));
 }
 
 /*

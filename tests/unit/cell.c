@@ -417,11 +417,26 @@ START_TEST(a_pair_is_of_one_question)
 	strcpy(version, "VER_2");
 	ck_assert(keep_pair(name, version, 2));
 	ck_assert_uint_eq(find_pair(8, name, version), 2);
+	/* The first cell was written twice: it held no value while the second changed. */
+	ck_assert_uint_eq(pair[0].seq, before[0].seq + 4);
 	/* Each of the three steps of writing leaves a pair that answers right or not at all. */
 	pair[0] = before[0];
 	set_life(&pair[0], &sf_cell_no_value);
 	ck_assert_uint_eq(find_pair(8, name, version), 0);
 	ck_assert_uint_ne(pair[1].seq, before[1].seq);
+}
+END_TEST
+
+/* Without a look at the tags, 32 bytes of either string would be read. */
+START_TEST(pairs_of_strings_at_a_page_end)
+{
+	char *edge = unit_edge(1) - 6;
+
+	ck_assert(sf_table_init(1024));
+	memcpy(edge, "VER_1", 6);
+	ck_assert(!keep_pair("name", edge, 1) && !keep_pair(edge, "VER_1", 1));
+	ck_assert_uint_eq(find_pair(8, "name", edge), 0);
+	ck_assert_uint_eq(find_pair(8, edge, "VER_1"), 0);
 }
 END_TEST
 
@@ -525,8 +540,17 @@ START_TEST(a_cell_of_another_content)
 	ck_assert(!sf_cell_content_value(sf_table.contents, key, 8, &s, &value));
 	ck_assert(sf_bytes_load_short("", &s));
 	ck_assert(!sf_cell_content_value(sf_table.contents, 0, 8, &s, &value));
+	/* Names that differ in their second half only. */
+	keep_content(&lives[0], 8, "sixteen bytes of one name", 9, SF_VALUE);
+	ck_assert(sf_bytes_load_short("sixteen bytes of one name", &s));
+	key = sf_cell_content_key(&s, 8);
+	ck_assert(sf_cell_content_value(sf_table.contents, key, 8, &s, &value));
+	ck_assert(sf_bytes_load_short("sixteen bytes of two name", &s));
+	ck_assert(!sf_cell_content_value(sf_table.contents, key, 8, &s, &value));
 	keep_content(&lives[0], 8, "second", 0, SF_NEGATIVE);
-	ck_assert_uint_eq(find_content(8, "second"), 0);
+	ck_assert(sf_bytes_load_short("second", &s));
+	ck_assert(!sf_cell_content_value(sf_table.contents, sf_cell_content_key(&s, 8), 8, &s,
+					 &value));
 }
 END_TEST
 
@@ -556,6 +580,7 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, a_cell_that_changes_hands);
 	tcase_add_test(tests, pairs_of_name_and_version);
 	tcase_add_test(tests, a_pair_is_of_one_question);
+	tcase_add_test(tests, pairs_of_strings_at_a_page_end);
 	tcase_add_test(tests, answers_of_the_initial_set);
 	tcase_add_test(tests, cells_of_contents);
 	tcase_add_test(tests, a_cell_of_another_content);
