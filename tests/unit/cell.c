@@ -430,13 +430,22 @@ END_TEST
 /* Without a look at the tags, 32 bytes of either string would be read. */
 START_TEST(pairs_of_strings_at_a_page_end)
 {
-	char *edge = unit_edge(1) - 6;
+	char *edge = unit_edge(1) - 6, *name;
+	uintptr_t moved;
 
 	ck_assert(sf_table_init(1024));
 	memcpy(edge, "VER_1", 6);
 	ck_assert(!keep_pair("name", edge, 1) && !keep_pair(edge, "VER_1", 1));
 	ck_assert_uint_eq(find_pair(8, "name", edge), 0);
 	ck_assert_uint_eq(find_pair(8, edge, "VER_1"), 0);
+	/* Another name's pair with this version, in the place where that of `edge` would be. */
+	name = name_at((uintptr_t)edge % 8, 7);
+	strcpy(versions, "VER_1");
+	ck_assert(keep_pair(name, versions, 1));
+	moved = 8 + (uintptr_t)((name - edge) / 8);
+	ck_assert_ptr_eq(sf_cell_pair(sf_table.pairs, moved, edge, versions),
+			 sf_cell_pair(sf_table.pairs, 8, name, versions));
+	ck_assert_uint_eq(find_pair(moved, edge, versions), 0);
 }
 END_TEST
 
