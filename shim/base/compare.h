@@ -28,15 +28,11 @@
 	})
 /* Are all of these bits clear there? */
 #define sf_clear_32(p, v) SF_TEST_MEMORY("l", (p), (uint32_t)(v), "ri")
-#define sf_clear_16(p, v) SF_TEST_MEMORY("w", (p), (uint16_t)(v), "r")
-#define sf_clear_8(p, v)  SF_TEST_MEMORY("b", (p), (uint8_t)(v), "qi")
 #define sf_holds_64(p, v) SF_COMPARE_MEMORY("q", (p), (uint64_t)(v), "re")
 #define sf_holds_32(p, v) SF_COMPARE_MEMORY("l", (p), (uint32_t)(v), "re")
 #define sf_holds_8(p, v)  SF_COMPARE_MEMORY("b", (p), (uint8_t)(v), "qi")
 #else
 #define sf_clear_32(p, v) ((sf_load_32(p) & (v)) == 0)
-#define sf_clear_16(p, v) ((sf_load_16(p) & (v)) == 0)
-#define sf_clear_8(p, v)  ((sf_load_8((const uint8_t *)(p)) & (v)) == 0)
 #define sf_holds_64(p, v) (sf_load_64((const uint64_t *)(p)) == (uint64_t)(v))
 #define sf_holds_32(p, v) (sf_load_32(p) == (uint32_t)(v))
 #define sf_holds_8(p, v)  (sf_load_8(p) == (uint8_t)(v))

@@ -148,10 +148,8 @@ checked(struct sf_thread *t, const struct sf_question *q, void *value)
 void
 sf_ask_sampled_open(enum sf_timed function, unsigned int due, uint64_t ticks)
 {
-	if (!(due & SF_DUE_TIME))
-		return;
-	sf_histogram_add(function, SF_ARM_MAP, ticks);
-	sf_count_for(&sf_thread, SF_SAMPLE_HIT);
+	if ((due & SF_DUE_TIME) && sf_histogram_add(function, SF_ARM_MAP, ticks))
+		sf_count_for(&sf_thread, SF_SAMPLE_HIT);
 }
 
 void *

@@ -46,7 +46,8 @@ struct sf_answer sf_ask_symbol(struct sf_thread *t, struct sf_question *q, const
 			       enum sf_counter reason);
 /*
  * A hit of dlsym or dlvsym that was made and counted: its duration is recorded, and it is compared with
- * libc's answer, as `due` says. dlsym: `version` NULL. No struct: a jump must stay possible. Returns the host's answer: libc's, if it was asked.
+ * libc's answer, as `due` says. dlsym: `version` NULL. Returns the host's answer: libc's, if it was asked.
+ * The arguments fit the registers, so that it can be jumped to.
  */
 void *sf_ask_sampled(void *handle, const char *name, const char *version, void *value,
 		     unsigned int due, uint64_t ticks);

@@ -5,8 +5,8 @@
 // libc still see the host's return address on top of the stack. tests/asm checks the built object:
 // no call instruction reaches sf_full_* or sf_next.
 //
-// Budget of a dlsym hit: 50 instructions, no store but the
-// thread's own counter and flag, no atomic; lines read: thread record, hint cell, generation.
+// Budget of a dlsym hit: 50 instructions, no store but the thread's own counter and flag, no atomic;
+// lines read: thread record, cell, generation.
 #include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>

@@ -40,17 +40,18 @@ sf_histogram_ready(enum sf_timed function, enum sf_arm arm)
 	return sf_segment_touch(h) && sf_segment_touch((const char *)(h + 1) - 1) ? h : NULL;
 }
 
-void
+bool
 sf_histogram_add(enum sf_timed function, enum sf_arm arm, uint64_t ticks)
 {
 	struct symfast_shm_histogram *h = sf_histogram_row(function, arm);
 	uint64_t waited;
 
 	if (!sf_segment_touch(h) || !sf_segment_touch(&h->bucket[sf_histogram_bucket(ticks)]))
-		return;
+		return false;
 	waited = sf_histogram_note(h, &usual[function][arm], ticks);
 	if (sf_unlikely(sf_sites_every != 0))
 		sf_sites_add(function, arm, ticks, waited);
+	return true;
 }
 
 uint64_t

@@ -79,8 +79,11 @@ sf_histogram_note(struct symfast_shm_histogram *h, uint64_t *usual, uint64_t tic
 
 /* Names the rows for readers of the segment. Once, in the constructor. */
 void sf_histogram_init(void);
-/* Records one call; `waited` of the row grows by what exceeds this function's usual duration. */
-void sf_histogram_add(enum sf_timed function, enum sf_arm arm, uint64_t ticks);
+/*
+ * Records one call; `waited` of the row grows by what exceeds this function's usual duration. False: its
+ * page cannot be written now, because another thread is just making one, or at all.
+ */
+bool sf_histogram_add(enum sf_timed function, enum sf_arm arm, uint64_t ticks);
 /* The duration that `per_10000` of the recorded calls do not exceed, in ticks; 0 if there are none. */
 uint64_t sf_histogram_quantile(const struct symfast_shm_histogram *h, unsigned int per_10000);
 /* A row whose pages may be written, NULL: they may not. */
