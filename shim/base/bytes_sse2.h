@@ -8,13 +8,30 @@
 /* For strings that may end with their page, and short ones. */
 bool sf_bytes_equal_blocks(const char *host, const char *stored, size_t n);
 
+/* A bit for each of 16 bytes: are they equal? Those at `any` stand anywhere. */
+SF_INLINE unsigned int
+sf_bytes_same_16(const char *any, const __m128i *aligned)
+{
+	const __m128i *from = (const __m128i *)(const void *)any;
+
+	return (unsigned int)_mm_movemask_epi8(
+		_mm_cmpeq_epi8(_mm_loadu_si128(from), _mm_load_si128(aligned)));
+}
+
+/* The same of 32. */
+SF_INLINE unsigned int
+sf_bytes_same_32(const char *any, const __m128i *aligned)
+{
+	return sf_bytes_same_16(any, aligned) | sf_bytes_same_16(any + 16, aligned + 1) << 16;
+}
+
 /* Do these 16 bytes differ? */
 SF_INLINE bool
 sf_bytes_differ_16(const char *a, const char *b)
 {
-	return _mm_movemask_epi8(
-		       _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)a),
-				      _mm_loadu_si128((const __m128i *)(const void *)b))) != 0xffff;
+	const __m128i to = _mm_loadu_si128((const __m128i *)(const void *)b);
+
+	return sf_bytes_same_16(a, &to) != 0xffff;
 }
 
 /* All n bytes lie in the page of the first: they may be read whatever they are. */
@@ -83,11 +100,7 @@ sf_bytes_load_short(const char *s, struct sf_short *out)
 SF_INLINE bool
 sf_bytes_short_is(const struct sf_short *s, const char *stored)
 {
-	const __m128i *a = (const __m128i *)(const void *)s->word;
-	const __m128i *b = (const __m128i *)(const void *)stored;
-	unsigned int same =
-		(unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi8(a[0], _mm_loadu_si128(b))) |
-		(unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi8(a[1], _mm_loadu_si128(b + 1))) << 16;
+	unsigned int same = sf_bytes_same_32(stored, (const __m128i *)(const void *)s->word);
 
 	/* Up to and with the NUL, which is the last of `size`. */
 	return ~same << (32 - s->size) == 0;

@@ -118,26 +118,16 @@ sf_cell_tagged(const struct sf_cell *set, uint32_t tag, uint32_t *seq)
 SF_INLINE bool
 sf_cell_same(const struct sf_cell *c, const char *name)
 {
-	const __m128i *host = (const __m128i *)(const void *)name;
-	const __m128i *kept = (const __m128i *)(const void *)c->name;
-	unsigned int low, high;
-
-	low = (unsigned int)_mm_movemask_epi8(
-		_mm_cmpeq_epi8(_mm_loadu_si128(host), _mm_load_si128(kept)));
-	high = (unsigned int)_mm_movemask_epi8(
-		_mm_cmpeq_epi8(_mm_loadu_si128(host + 1), _mm_load_si128(kept + 1)));
-	return sf_clear_32(&c->care, ~(low | high << 16));
+	return sf_clear_32(&c->care,
+			   ~sf_bytes_same_32(name, (const __m128i *)(const void *)c->name));
 }
 
 /* The same if the cell's name has 16 bytes at most. */
 SF_INLINE bool
 sf_cell_same_half(const struct sf_cell *c, const char *name)
 {
-	const __m128i *host = (const __m128i *)(const void *)name;
-	const __m128i *kept = (const __m128i *)(const void *)c->name;
-
-	return sf_clear_32(&c->care, ~(unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi8(
-					     _mm_loadu_si128(host), _mm_load_si128(kept))));
+	return sf_clear_32(&c->care,
+			   ~sf_bytes_same_16(name, (const __m128i *)(const void *)c->name));
 }
 #else
 SF_INLINE bool
@@ -271,29 +261,6 @@ sf_cell_content_set(struct sf_cell *cells, uint64_t key)
 					  ((key << 18 | key >> 46) & sf_cell_mask(cells)));
 }
 
-/* Is this the cell's name? Both are padded with zeros. */
-#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__) && !defined(SF_BYTES_GENERIC)
-SF_INLINE bool
-sf_cell_is_short(const struct sf_cell *c, const struct sf_short *s)
-{
-	const __m128i *a = (const __m128i *)(const void *)s->word;
-	const __m128i *b = (const __m128i *)(const void *)c->name;
-	__m128i same = _mm_and_si128(_mm_cmpeq_epi8(a[0], _mm_load_si128(b)),
-				     _mm_cmpeq_epi8(a[1], _mm_load_si128(b + 1)));
-
-	return _mm_movemask_epi8(same) == 0xffff;
-}
-#else
-SF_INLINE bool
-sf_cell_is_short(const struct sf_cell *c, const struct sf_short *s)
-{
-	for (int i = 0; i < SF_CELL_ROOM / 8; i++)
-		if (sf_load_64((const uint64_t *)(const void *)&c->name[8 * i]) != s->word[i])
-			return false;
-	return true;
-}
-#endif
-
 /* As sf_cell_value, for the cell of this content. */
 SF_INLINE bool
 sf_cell_content_value(struct sf_cell *cells, uint64_t key, uintptr_t handle,
@@ -304,7 +271,7 @@ sf_cell_content_value(struct sf_cell *cells, uint64_t key, uintptr_t handle,
 		sf_cell_tagged(sf_cell_content_set(cells, key), (uint32_t)(key >> 32), &seq);
 	struct sf_cell_reading r;
 
-	if (sf_unlikely(c == NULL) || sf_unlikely(!sf_cell_is_short(c, s)))
+	if (sf_unlikely(c == NULL) || sf_unlikely(!sf_bytes_short_is(s, c->name)))
 		return false;
 	sf_cell_read_rest(c, &r);
 	if (sf_unlikely(!sf_cell_of_handle(&r, handle) || !sf_cell_still(c, seq, &r)))
