@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // between.c: two threads open and close, a handler comes by while a thread changes its table: at every
 // instruction of it.
-#include "unit.h"
+#include "between.h"
 
 #include "libc/next.h"
 #include "map/cell.h"
 #include "map/object.h"
 #include "map/thread.h"
 #include "observe/segment.h"
-#include "rollout/mode.h"
 #include <stdio.h>
 #include <string.h>
 
 const char unit_name[] = "between";
 
 #ifdef __x86_64__
-#include "between.h"
 
 /* ---- handles ---- */
 
@@ -198,8 +196,7 @@ START_TEST(one_thread_closes_what_another_opens)
 	};
 
 	start_objects();
-	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		between(&rows[i]);
+	BETWEEN_ALL(rows);
 }
 END_TEST
 
@@ -379,8 +376,7 @@ START_TEST(a_handler_cannot_take_the_table_away)
 	};
 
 	start_thread_tables();
-	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		between(&rows[i]);
+	BETWEEN_ALL(rows);
 }
 END_TEST
 
@@ -448,17 +444,5 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, a_new_life_is_not_complete);
 	tcase_add_test(tests, a_record_is_taken_from_a_handle_that_is_opened_again);
 	tcase_add_test(tests, a_handler_cannot_take_the_table_away);
-}
-#else
-START_TEST(no_steps_on_this_cpu)
-{
-	ck_assert_uint_eq(sf_phase, SF_PHASE_COLD);
-}
-END_TEST
-
-void
-unit_tests(TCase *tests)
-{
-	tcase_add_test(tests, no_steps_on_this_cpu);
 }
 #endif

@@ -7,8 +7,10 @@
 #ifndef BETWEEN_H
 #define BETWEEN_H
 
+#include "rollout/mode.h"
 #include "unit.h"
 
+#ifdef __x86_64__
 #include <signal.h>
 #include <ucontext.h>
 
@@ -20,7 +22,7 @@
 
 static void (*other)(void);
 static long left; /* instructions until the other one comes */
-static bool came, last;
+static bool came, is_last;
 static bool (*over)(void);
 
 static void
@@ -34,7 +36,7 @@ on_trap(int number, siginfo_t *info, void *context)
 		return;
 	u->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
 	came = true;
-	last = over != NULL && over();
+	is_last = over != NULL && over();
 	other();
 }
 
@@ -69,17 +71,37 @@ between(const struct row *r)
 		r->begin(turn);
 		other = r->other;
 		over = r->over;
-		last = false;
+		is_last = false;
 		left = turn;
 		came = false;
 		step_through(r->run);
 		if (!came)
 			break;
 		r->check();
-		if (last)
+		if (is_last)
 			break;
 	}
 	ck_assert_int_gt(turn, 10);
 }
+
+/* All rows of an array. */
+#define BETWEEN_ALL(rows)                                                                          \
+	do {                                                                                       \
+		for (size_t row_ = 0; row_ < COUNT_OF(rows); row_++)                               \
+			between(&(rows)[row_]);                                                    \
+	} while (0)
+#else
+START_TEST(no_steps_on_this_cpu)
+{
+	ck_assert_uint_eq(sf_phase, SF_PHASE_COLD);
+}
+END_TEST
+
+void
+unit_tests(TCase *tests)
+{
+	tcase_add_test(tests, no_steps_on_this_cpu);
+}
+#endif
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // between_word.c: breaker, kill file and ctl set the word: each at every instruction of the others.
-#include "unit.h"
+#include "between.h"
 
 #include "rollout/breaker.c"
 #include "rollout/killfile.c"
@@ -13,7 +13,6 @@
 const char unit_name[] = "between_word";
 
 #ifdef __x86_64__
-#include "between.h"
 
 /* ---- the word ---- */
 
@@ -115,8 +114,7 @@ START_TEST(a_mismatch_beside_the_kill_file)
 	};
 
 	silence();
-	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		between(&rows[i]);
+	BETWEEN_ALL(rows);
 	make_file(false);
 }
 END_TEST
@@ -170,8 +168,7 @@ START_TEST(a_mismatch_as_the_breaker_closes)
 	};
 
 	silence();
-	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		between(&rows[i]);
+	BETWEEN_ALL(rows);
 }
 END_TEST
 
@@ -190,13 +187,6 @@ begin_retry(long turn)
 	begin_trial(turn);
 	mismatch();
 	retry_at = 1;
-}
-
-/* A thread that is late with its answer of the trial before. */
-static void
-same_late(void)
-{
-	sf_breaker_same();
 }
 
 static void
@@ -222,14 +212,14 @@ check_can_come_back(void)
 START_TEST(an_answer_of_the_last_trial_as_the_next_one_begins)
 {
 	static const struct row rows[] = {
-		{begin_retry, sf_breaker_poll, same_late, check_trial_is_whole, NULL},
+		/* A thread that is late with its answer of the trial before. */
+		{begin_retry, sf_breaker_poll, sf_breaker_same, check_trial_is_whole, NULL},
 		{begin_retry, sf_breaker_poll, sf_breaker_poll, check_trial_is_whole, NULL},
 		{begin_retry, sf_breaker_poll, mismatch, check_can_come_back, NULL},
 	};
 
 	silence();
-	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		between(&rows[i]);
+	BETWEEN_ALL(rows);
 }
 END_TEST
 
@@ -291,8 +281,7 @@ START_TEST(two_set_the_word_and_go_agrees)
 		{begin_word, set_off, ctl_on, check_go_agrees, NULL},
 	};
 
-	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		between(&rows[i]);
+	BETWEEN_ALL(rows);
 }
 END_TEST
 
@@ -304,17 +293,5 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, two_threads_find_a_mismatch);
 	tcase_add_test(tests, an_answer_of_the_last_trial_as_the_next_one_begins);
 	tcase_add_test(tests, two_set_the_word_and_go_agrees);
-}
-#else
-START_TEST(no_steps_on_this_cpu)
-{
-	ck_assert_uint_eq(sf_phase, SF_PHASE_COLD);
-}
-END_TEST
-
-void
-unit_tests(TCase *tests)
-{
-	tcase_add_test(tests, no_steps_on_this_cpu);
 }
 #endif
