@@ -89,6 +89,22 @@ sf_sys_random(void)
 	       (uint64_t)now.tv_sec;
 }
 
+uint64_t
+sf_sys_clock(int clock)
+{
+	struct timespec now = {0, 0};
+
+	sf_syscall6(SYS_clock_gettime, clock, (long)&now, 0, 0, 0, 0);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void
+sf_sys_exe(char *to, size_t room)
+{
+	sf_syscall6(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)to, (long)room - 1, 0,
+		    0);
+}
+
 unsigned long
 sf_sys_auxv(unsigned long type)
 {

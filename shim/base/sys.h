@@ -57,6 +57,10 @@ void *sf_sys_reserve(size_t size);
 bool sf_sys_open(void *p, size_t size);
 /* Gives the pages' memory back; they stay readable, as zeroes. */
 void sf_sys_forget(void *p, size_t size);
+/* A clock of the kernel's (CLOCK_MONOTONIC, ...), in ns; 0 if there is none. */
+uint64_t sf_sys_clock(int clock);
+/* The path of the executable, cut to fit, into `room` bytes of zeros; empty without /proc. */
+void sf_sys_exe(char *to, size_t room);
 /* Writes all of it to file descriptor 2; gives up silently on an error. */
 void sf_sys_write_err(const char *s, size_t n);
 /* Fills `out` from the kernel's random source; falls back on addresses and the clock. */

@@ -11,23 +11,14 @@
 #define HIT_NS    10 /* of a hit, generously */
 #define CALIBRATE 2000000u
 
-static uint64_t
-clock_ns(int clock)
-{
-	struct timespec t = {0, 0};
-
-	sf_syscall6(SYS_clock_gettime, clock, (long)&t, 0, 0, 0, 0);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* Ticks in a millisecond, by two milliseconds of looking at both clocks. */
 static uint64_t
 ticks_per_ms(void)
 {
-	uint64_t ns = clock_ns(CLOCK_MONOTONIC), from = sf_ticks(), now;
+	uint64_t ns = sf_sys_clock(CLOCK_MONOTONIC), from = sf_ticks(), now;
 
 	do {
-		now = clock_ns(CLOCK_MONOTONIC);
+		now = sf_sys_clock(CLOCK_MONOTONIC);
 	} while (now - ns < CALIBRATE);
 	return sf_ticks_since(from) * 1000 / ((now - ns) / 1000);
 }
@@ -49,7 +40,7 @@ sf_estimate(struct sf_estimate *e)
 {
 	uint64_t ticks = 0, waited = 0, loads = 0, load_ticks = 0, unused = 0, rate;
 
-	*e = (struct sf_estimate){.cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID)};
+	*e = (struct sf_estimate){.cpu_ns = sf_sys_clock(CLOCK_PROCESS_CPUTIME_ID)};
 	add_row(SF_TIMED_DLSYM, &e->calls, &ticks, &waited);
 	add_row(SF_TIMED_DLVSYM, &e->calls, &ticks, &waited);
 	add_row(SF_TIMED_DLOPEN, &loads, &load_ticks, &unused);

@@ -62,8 +62,7 @@ is_main(const char *path)
 {
 	char exe[256] = "";
 
-	sf_syscall6(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)exe, sizeof(exe) - 1, 0,
-		    0);
+	sf_sys_exe(exe, sizeof(exe));
 	return sf_bytes_same(path, exe);
 }
 

@@ -386,7 +386,7 @@ sf_segment_clock(void)
 
 	if (!mine)
 		return;
-	ns = sf_file_clock(CLOCK_MONOTONIC);
+	ns = sf_sys_clock(CLOCK_MONOTONIC);
 	if (ns - sf_load_64(&h->ns_last) < CLOCK_EVERY_NS)
 		return;
 	sf_store_64(&h->ticks_last, sf_ticks());

@@ -138,15 +138,6 @@ sf_file_write(int fd, const void *p, size_t n, size_t offset)
 	return sf_syscall6(SYS_pwrite64, fd, (long)p, (long)n, (long)offset, 0, 0) == (long)n;
 }
 
-uint64_t
-sf_file_clock(int clock)
-{
-	struct timespec now = {0, 0};
-
-	sf_syscall6(SYS_clock_gettime, clock, (long)&now, 0, 0, 0, 0);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* Field 22 of /proc/self/stat: the 20th after the program's name, which may hold anything. */
 static uint64_t
 start_time(void)
@@ -192,10 +183,9 @@ sf_file_identity(struct symfast_shm_header *h, uint32_t pid)
 	h->uid = (uint32_t)sf_syscall6(SYS_geteuid, 0, 0, 0, 0, 0, 0);
 	h->start_time = start_time();
 	h->pid_space = pid_space();
-	h->made_ns = sf_file_clock(CLOCK_REALTIME);
+	h->made_ns = sf_sys_clock(CLOCK_REALTIME);
 	h->ticks_first = sf_ticks();
-	h->ns_first = sf_file_clock(CLOCK_MONOTONIC);
+	h->ns_first = sf_sys_clock(CLOCK_MONOTONIC);
 	sf_bytes_cut(h->library, SF_VERSION, sizeof(h->library));
-	sf_syscall6(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)h->exe,
-		    sizeof(h->exe) - 1, 0, 0);
+	sf_sys_exe(h->exe, sizeof(h->exe));
 }

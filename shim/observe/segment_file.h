@@ -24,7 +24,5 @@ void sf_file_unlink(void);
 void sf_file_tidy(uint32_t pid, uint64_t pid_space);
 /* segment_sweep.c: does it, for names that begin with `prefix`. */
 void sf_file_sweep(const char *directory, const char *prefix, uint64_t pid_space);
-/* CLOCK_MONOTONIC or CLOCK_REALTIME in ns. */
-uint64_t sf_file_clock(int clock);
 
 #endif

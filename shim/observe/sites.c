@@ -163,8 +163,7 @@ path_of(const struct link_map *l)
 	if (l->l_name[0] != '\0')
 		return l->l_name;
 	if (exe[0] == '\0')
-		sf_syscall6(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)exe,
-			    sizeof(exe) - 1, 0, 0);
+		sf_sys_exe(exe, sizeof(exe));
 	return exe;
 }
 

@@ -18,15 +18,6 @@ static uint32_t in_a_row;   /* mismatches since it closed last */
 static uint32_t before;     /* the word that was switched off */
 static const char *doubted; /* the last doubt told */
 
-static uint64_t
-now_ns(int clock)
-{
-	struct timespec t = {0, 0};
-
-	sf_syscall6(SYS_clock_gettime, clock, (long)&t, 0, 0, 0, 0);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /*
  * Takes the word away, if it is there. Where somebody else has put it out the breaker is marked open all
  * the same, so that the kill file's end does not put it back.
@@ -64,8 +55,8 @@ open_it(void)
 	sf_segment_set_word(SF_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
 	sf_store_32(&trial, 0);
 	if (sf_settings.breaker_retry_s != 0)
-		sf_store_64(&retry_at,
-			    now_ns(CLOCK_MONOTONIC) + sf_settings.breaker_retry_s * 1000000000ull);
+		sf_store_64(&retry_at, sf_sys_clock(CLOCK_MONOTONIC) +
+					       sf_settings.breaker_retry_s * 1000000000ull);
 	sf_store_32(&c->breaker, SYMFAST_SHM_BREAKER_OPEN);
 	sf_fence_full();
 	sf_faa_32(&c->breaker_trips, 1);
@@ -123,7 +114,7 @@ sf_breaker_mismatch(const char *function, const char *name, struct sf_finding ma
 
 	sf_count(SF_VERIFY_MISMATCH);
 	sf_add_64(&c->mismatches, 1);
-	c->mismatch_ns = now_ns(CLOCK_REALTIME);
+	c->mismatch_ns = sf_sys_clock(CLOCK_REALTIME);
 	sf_bytes_cut(c->mismatch_function, function, sizeof(c->mismatch_function));
 	c->mismatch_map = map.kind;
 	c->mismatch_libc = libc.kind;
@@ -185,7 +176,7 @@ sf_breaker_poll(void)
 	struct symfast_shm_control *c = &sf_control;
 
 	if (sf_load_32(&c->breaker) != SYMFAST_SHM_BREAKER_OPEN || sf_load_64(&retry_at) == 0 ||
-	    now_ns(CLOCK_MONOTONIC) < sf_load_64(&retry_at))
+	    sf_sys_clock(CLOCK_MONOTONIC) < sf_load_64(&retry_at))
 		return;
 	sf_store_8(&sf_breaker_waiting, 0);
 	/* Whoever set the word since then knows better. */

@@ -138,11 +138,8 @@ sf_killfile_start(void)
 void
 sf_killfile_poll(void)
 {
-	struct timespec t = {0, 0};
-	uint64_t now;
+	uint64_t now = sf_sys_clock(CLOCK_MONOTONIC);
 
-	sf_syscall6(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&t, 0, 0, 0, 0);
-	now = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 	if (now < sf_load_64(&next_look))
 		return;
 	sf_store_64(&next_look, now + PERIOD_NS);
