@@ -48,6 +48,8 @@ refusal(void)
 {
 	if (sf_next.dlsym == NULL)
 		return "no next definitions";
+	if (sf_settings.wrong)
+		return "a setting is wrong";
 	if (sf_next.interposed)
 		return "another wrapper stands between symfast and libc";
 	if (getauxval(AT_SECURE))

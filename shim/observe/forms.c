@@ -5,16 +5,25 @@
 #include "../base/bytes.h"
 #include "settings.h"
 
-#define RATIO_MAX 1073741824u
+#define RATIO_MAX     1073741824u
+#define DISTANCE_MOST 48
 
 /* The text after `word`, or NULL if it does not begin with it. */
 static const char *
 after(const char *text, const char *word)
 {
 	while (*word != '\0')
-		if (*text++ != *word++)
+		if (sf_form_small(*text++) != *word++)
 			return NULL;
 	return text;
+}
+
+/* Is `text` this word, and nothing more? */
+static bool
+is(const char *text, const char *word)
+{
+	text = after(text, word);
+	return text != NULL && *text == '\0';
 }
 
 /* Digits up to `max`; moves the text behind them. */
@@ -88,7 +97,7 @@ sf_form_mode(const char *value, struct sf_parsed *out)
 	const char *rest;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (!sf_bytes_same(value, words[i].word))
+		if (!is(value, words[i].word))
 			continue;
 		*out = (struct sf_parsed){words[i].mode, 0};
 		return true;
@@ -114,7 +123,7 @@ sf_form_key(const char *value, struct sf_parsed *out)
 	const char *name = after(value, "env:");
 
 	for (unsigned int i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (!sf_bytes_same(value, words[i]))
+		if (!is(value, words[i]))
 			continue;
 		*out = (struct sf_parsed){i, 0};
 		return true;
@@ -132,6 +141,70 @@ sf_form_path(const char *value, struct sf_parsed *out)
 		return false;
 	*out = (struct sf_parsed){*value != '\0', 0};
 	return true;
+}
+
+bool
+sf_form_listed(const char *words, const char *value, unsigned int *out)
+{
+	unsigned int place = 0;
+
+	for (const char *w = words;; place++) {
+		const char *v = value;
+
+		while (*w != '\0' && *w != '|' && *w == sf_form_small(*v)) {
+			w++;
+			v++;
+		}
+		if ((*w == '\0' || *w == '|') && *v == '\0') {
+			*out = place;
+			return true;
+		}
+		while (*w != '\0' && *w != '|')
+			w++;
+		if (*w++ == '\0')
+			return false;
+	}
+}
+
+bool
+sf_form_word(const char *words, const char *value, unsigned int *out)
+{
+	unsigned int place;
+
+	if (sf_form_listed(words, value, out))
+		return true;
+	if (sf_form_listed("off|no|false|0", value, &place))
+		return sf_form_listed(words, "off", out) || sf_form_listed(words, "0", out);
+	if (sf_form_listed("on|yes|true|1", value, &place))
+		return sf_form_listed(words, "on", out) || sf_form_listed(words, "1", out);
+	return false;
+}
+
+/* Levenshtein's, one row at a time; names of settings are shorter than the row. */
+unsigned int
+sf_form_distance(const char *name, size_t n, const char *known)
+{
+	unsigned char row[DISTANCE_MOST + 1];
+	size_t m = sf_bytes_length(known, DISTANCE_MOST);
+
+	n = n < DISTANCE_MOST ? n : DISTANCE_MOST;
+	for (size_t j = 0; j <= m; j++)
+		row[j] = (unsigned char)j;
+	for (size_t i = 1; i <= n; i++) {
+		unsigned int corner = row[0];
+
+		row[0] = (unsigned char)i;
+		for (size_t j = 1; j <= m; j++) {
+			bool same = sf_form_small(name[i - 1]) == sf_form_small(known[j - 1]);
+			unsigned int least = corner + !same;
+
+			corner = row[j];
+			least = corner + 1u < least ? corner + 1u : least;
+			least = row[j - 1] + 1u < least ? row[j - 1] + 1u : least;
+			row[j] = (unsigned char)least;
+		}
+	}
+	return row[m];
 }
 
 unsigned int

@@ -35,6 +35,10 @@ static const struct texts texts = {
 #undef T
 };
 
+#define NAME_MOST  64
+#define SLIP_MOST  2                        /* letters that are wrong by a slip */
+#define STEM_LEAST (sizeof("SYMFAST_") + 3) /* letters that say what is meant */
+
 enum form { FORM_NONE, FORM_mode, FORM_percent, FORM_key, FORM_path, FORM_ratio };
 
 /* Places in `texts` and in sf_settings; 0 in `texts`: there is none. */
@@ -50,6 +54,7 @@ struct setting {
 #define TEXT(member)  ((uint16_t)offsetof(struct texts, member))
 #define VALUE(member) ((uint16_t)offsetof(struct sf_settings, member))
 
+/* SYMFAST itself comes first. */
 static const struct setting table[] = {
 #define W(name, variable, def, words, text)                                                        \
 	{TEXT(name##_variable), TEXT(name##_words), VALUE(name), FORM_NONE, 0, 0, 0, def, 0, 0},
@@ -114,37 +119,49 @@ parse_form(const struct setting *s, const char *value)
 	return false;
 }
 
+static bool
+begins(const char *entry, const char *word)
+{
+	while (*word != '\0')
+		if (*entry++ != *word++)
+			return false;
+	return true;
+}
+
 /* The text after "VARIABLE=" in an environment string, or NULL. */
 static const char *
 value_of(const char *entry, const char *variable)
 {
-	while (*variable != '\0')
-		if (*entry++ != *variable++)
-			return NULL;
-	return *entry == '=' ? entry + 1 : NULL;
+	size_t n = sf_bytes_length(variable, NAME_MOST);
+
+	return begins(entry, variable) && entry[n] == '=' ? entry + n + 1 : NULL;
 }
 
-static bool
-parse_word(const char *words, const char *value, unsigned int *out)
+static size_t
+name_length(const char *entry)
 {
-	unsigned int place = 0;
+	size_t n = 0;
 
-	for (const char *w = words;; place++) {
-		const char *v = value;
+	while (entry[n] != '\0' && entry[n] != '=')
+		n++;
+	return n;
+}
 
-		while (*w != '\0' && *w != '|' && *w == *v) {
-			w++;
-			v++;
-		}
-		if ((*w == '\0' || *w == '|') && *v == '\0') {
-			*out = place;
+/* Is the name of n bytes one of those in `list`, which are separated by '|'? */
+static bool
+is_in(const char *list, const char *name, size_t n)
+{
+	for (; *list != '\0'; list += *list == '|') {
+		size_t i = 0;
+
+		while (i < n && list[i] == name[i])
+			i++;
+		if (i == n && (list[i] == '|' || list[i] == '\0'))
 			return true;
-		}
-		while (*w != '\0' && *w != '|')
-			w++;
-		if (*w++ == '\0')
-			return false;
+		while (*list != '\0' && *list != '|')
+			list++;
 	}
+	return false;
 }
 
 static bool
@@ -188,6 +205,14 @@ append_value(struct sf_line *l, const struct setting *s, unsigned int value)
 		sf_line_u64(l, value);
 }
 
+/* Is it one of those that mean off when they are wrong? */
+static bool
+limits(const struct setting *s)
+{
+	return is_in(SF_SETTINGS_SAFE, text_at(s->variable),
+		     sf_bytes_length(text_at(s->variable), NAME_MOST));
+}
+
 static void
 complain(const struct setting *s, const char *value)
 {
@@ -208,7 +233,9 @@ complain(const struct setting *s, const char *value)
 		sf_line_u64(&l, s->max);
 	}
 	sf_line_str(&l, "; using ");
-	if (s->form != FORM_NONE)
+	if (limits(s))
+		sf_line_str(&l, "SYMFAST=off");
+	else if (s->form != FORM_NONE)
 		sf_line_str(&l, def[0] != '\0' ? def : "none");
 	else
 		append_value(&l, s, s->def);
@@ -245,25 +272,104 @@ apply(const struct setting *s, const char *value)
 	if (s->form != FORM_NONE)
 		good = take_text(s, value);
 	else
-		good = s->words != 0 ? parse_word(text_at(s->words), value, &parsed)
+		good = s->words != 0 ? sf_form_word(text_at(s->words), value, &parsed)
 				     : parse_number(s, value, &parsed);
-	if (!good)
+	if (!good) {
 		complain(s, value);
-	else if (s->form == FORM_NONE)
+		sf_settings.wrong |= limits(s);
+	} else if (s->form == FORM_NONE) {
 		*value_at(s) = parsed;
+	}
 }
 
 /* Looked at before anything else: a process that opts out sees not even a complaint. */
 static bool
 disabled(char **envp)
 {
+	unsigned int on;
+
 	for (; envp != NULL && *envp != NULL; envp++) {
 		const char *value = value_of(*envp, "SYMFAST_DISABLE");
 
-		if (value != NULL && sf_bytes_same(value, "1"))
+		if (value != NULL && sf_form_word("0|1", value, &on) && on != 0)
 			return true;
 	}
 	return false;
+}
+
+/* Not a slip but another form of a name: SYMFAST_KILL, SYMFAST_CANARY_PERCENT. */
+static bool
+extends(const char *name, size_t n, const char *known)
+{
+	size_t m = sf_bytes_length(known, NAME_MOST), i = 0;
+
+	while (i < n && i < m && name[i] == known[i])
+		i++;
+	return i >= STEM_LEAST && (i == n || i == m);
+}
+
+static const struct setting *
+limit_that_extends(const char *name, size_t n)
+{
+	for (size_t i = 1; i < COUNT; i++)
+		if (limits(&table[i]) && extends(name, n, text_at(table[i].variable)))
+			return &table[i];
+	return NULL;
+}
+
+/* A tie goes to the setting that limits. */
+static const struct setting *
+nearest(const char *name, size_t n)
+{
+	const struct setting *best = &table[0];
+	unsigned int least = sf_form_distance(name, n, text_at(best->variable));
+
+	for (size_t i = 1; i < COUNT; i++) {
+		unsigned int d = sf_form_distance(name, n, text_at(table[i].variable));
+
+		if (d < least || (d == least && limits(&table[i]))) {
+			best = &table[i];
+			least = d;
+		}
+	}
+	if (least > SLIP_MOST && limit_that_extends(name, n) != NULL)
+		return limit_that_extends(name, n);
+	return best;
+}
+
+/* A variable with our prefix that no setting has: a slip of somebody's keyboard. */
+static void
+unknown(const char *entry)
+{
+	size_t n = name_length(entry);
+	const struct setting *s;
+	struct sf_line l;
+
+	if (entry[n] != '=' || is_in(SF_SETTINGS_OTHERS, entry, n))
+		return;
+	s = nearest(entry, n);
+	sf_settings.wrong |= limits(s);
+	sf_line_start(&l);
+	sf_line_clean(&l, entry, n < 64 ? n : 64);
+	sf_line_str(&l, " is not a setting; the nearest is ");
+	sf_line_str(&l, text_at(s->variable));
+	sf_line_str(&l, limits(s) ? "; using SYMFAST=off" : "; ignored");
+	sf_line_write(&l);
+}
+
+static void
+read_entry(const char *entry)
+{
+	for (size_t i = 0; i < COUNT; i++) {
+		const char *value = value_of(entry, text_at(table[i].variable));
+
+		if (value == NULL)
+			continue;
+		apply(&table[i], value);
+		return;
+	}
+	if (begins(entry, "SYMFAST_"))
+		unknown(entry);
 }
 
 void
@@ -271,19 +377,16 @@ sf_settings_read(char **envp)
 {
 	for (size_t i = 0; i < COUNT; i++)
 		set_default(&table[i]);
+	sf_settings.wrong = 0;
 	sf_settings.disable = disabled(envp);
 	if (sf_settings.disable)
 		return;
-	for (; envp != NULL && *envp != NULL; envp++) {
-		if ((*envp)[0] != 'S')
-			continue;
-		for (size_t i = 0; i < COUNT; i++) {
-			const char *value = value_of(*envp, text_at(table[i].variable));
-
-			if (value != NULL)
-				apply(&table[i], value);
-		}
-	}
+	for (; envp != NULL && *envp != NULL; envp++)
+		if ((*envp)[0] == 'S')
+			read_entry(*envp);
+	/* Whatever else was said: what limits was wrong. */
+	if (sf_settings.wrong)
+		take_text(&table[0], "off");
 }
 
 void

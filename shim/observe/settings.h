@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // settings.h: the one table of settings: environment name, kind, default, range, meaning.
 //
-// Read once, in the constructor. A bad value gives one line on standard error and the default; in
-// secure mode (AT_SECURE) the environment is not read at all.
+// Read once, in the constructor. A bad value gives one line on standard error and the default; of those
+// settings that limit what is served (SF_SETTINGS_SAFE) it means SYMFAST=off. So does an unknown variable
+// whose name is nearest to one of these. In secure mode (AT_SECURE) the environment is not read at all.
 #ifndef SF_SETTINGS_H
 #define SF_SETTINGS_H
 
@@ -69,7 +70,17 @@ enum sf_shm { SF_SHM_OFF, SF_SHM_ON, SF_SHM_START, SF_SHM_KEEP };
 	W(go_modules, "SYMFAST_GO_MODULES", 0, "0|1",                                              \
 	  "Go hosts with many plugins: 1: shorten the runtime's walks over its modules")
 
+/* Whoever gets one of these wrong wanted less than everything: off. */
+#define SF_SETTINGS_SAFE "SYMFAST|SYMFAST_DISABLE|SYMFAST_CANARY|SYMFAST_KILL_FILE"
+/* Variables of the demo, the tests and the program: known, and nothing to the library. */
+#define SF_SETTINGS_OTHERS                                                                         \
+	"SYMFAST_LIB|SYMFAST_CLI|SYMFAST_MADE|SYMFAST_ROOT|SYMFAST_TEST_SEED|"                     \
+	"SYMFAST_GO_DEV_AB|SYMFAST_GO_DEV_SLOW|SYMFAST_GO_DEV_SWITCH|SYMFAST_GO_VERSIONS|"         \
+	"SYMFAST_GO_SECONDS|SYMFAST_GO_GOROUTINES|SYMFAST_GO_OFFLINE|SYMFAST_GO_MIRROR|"           \
+	"SYMFAST_GO_WORKS|SYMFAST_GO_OPS"
+
 struct sf_settings {
+	unsigned int wrong; /* something that limits was wrong: `mode` is off */
 #define W(name, variable, def, words, text)    unsigned int name;
 #define N(name, variable, def, min, max, text) unsigned int name;
 #define T(name, variable, def, form, size, values, text)                                           \
@@ -83,7 +94,7 @@ struct sf_settings {
 
 extern struct sf_settings sf_settings;
 
-/* Sets the defaults, then reads `envp` (may be NULL). Writes only lines for bad values. */
+/* Sets the defaults, then reads `envp` (may be NULL). Writes only lines for bad values and names. */
 void sf_settings_read(char **envp);
 /* Prints every setting as "symfast: NAME=VALUE", one line each. */
 void sf_settings_print(void);

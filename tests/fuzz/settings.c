@@ -118,11 +118,11 @@ check(unsigned long round)
 static void
 check_output(int file, unsigned long round)
 {
-	static char text[ENTRIES * 600];
-	ssize_t n = pread(file, text, sizeof(text), 0);
+	static char text[ENTRIES * 600 + 1];
+	ssize_t n = pread(file, text, sizeof(text) - 1, 0);
 	unsigned int lines = 0;
 
-	FUZZ_DEMAND(n >= 0 && n < (ssize_t)sizeof(text), "too much output", round);
+	FUZZ_DEMAND(n >= 0 && n < (ssize_t)sizeof(text) - 1, "too much output", round);
 	for (char *line = text; line < text + n; lines++) {
 		char *end = memchr(line, '\n', (size_t)(text + n - line));
 
@@ -133,6 +133,12 @@ check_output(int file, unsigned long round)
 		line = end + 1;
 	}
 	FUZZ_DEMAND(lines <= ENTRIES, "too many lines", round);
+	text[n > 0 ? n : 0] = '\0';
+	/* Fail safe: what was told to mean off means it. */
+	FUZZ_DEMAND((strstr(text, "; using SYMFAST=off\n") != NULL) == (sf_settings.wrong != 0),
+		    "wrong, and not told", round);
+	FUZZ_DEMAND(!sf_settings.wrong || sf_settings.mode.n == SF_MODE_OFF, "wrong, and on",
+		    round);
 }
 
 static void

@@ -246,6 +246,33 @@ def canary():
     demand('state pass: "canary 0% by host' in s.err, s.err)
 
 
+def wrong():
+    """Settings that limit what is served, got wrong: the whole library is off, and says why in one line."""
+    rows = [('SYMFAST', 'bogus', ''), ('SYMFAST', '', ''), ('SYMFAST_DISABLE', 'maybe', ''),
+            ('SYMFAST_CANARY', '101%', ''), ('SYMFAST_CANARY', '0,5%', ''), ('SYMFAST_KILL_FILE', 'x', ''),
+            ('SYMFAST_CANNARY', '5%', 'nearest is SYMFAST_CANARY;'),
+            ('SYMFAST_DISABLED', '1', 'nearest is SYMFAST_DISABLE;'),
+            ('SYMFAST_KILLFILE', '/x', 'nearest is SYMFAST_KILL_FILE;')]
+    env = {k: v for k, v in os.environ.items() if not k.startswith('SYMFAST')}
+    env.update(LD_PRELOAD=LIBRARY, SYMFAST_STATS='1')
+
+    def lines(**more):
+        done = subprocess.run([SERVICE, PLUGIN, '1'], env=dict(env, **more), text=True, input='',
+                              capture_output=True, check=True)
+        return done.stderr.splitlines()
+
+    for name, value, more in rows:
+        said = lines(**{name: value})
+        demand(name in said[0] and said[0].endswith('; using SYMFAST=off') and more in said[0], f'{said}')
+        demand(said[1:] == ['symfast: state pass: "a setting is wrong"'], f'{said}')
+    for name, value in (('SYMFAST', 'OFF'), ('SYMFAST', 'Off')):
+        demand(lines(**{name: value}) == ['symfast: state pass'], f'{name}={value}')
+    for value in ('1', 'true', 'YES', 'On'):
+        demand(lines(SYMFAST_DISABLE=value, SYMFAST='bogus') == [], f'disable {value}')
+    said = lines(SYMFAST_SAMPEL='1/64')
+    demand('the nearest is SYMFAST_SAMPLE; ignored' in said[0] and said[1] == 'symfast: state on', f'{said[:2]}')
+
+
 def breaker():
     """A map that lies: at the first comparison everything is passed through, and said so once."""
     for how in ({'SYMFAST': 'verify'}, {'SYMFAST': 'on'}):
@@ -372,7 +399,7 @@ def nowhere():
         demand(re.search(r'dlsym.hit [1-9]', s.err), s.err)
 
 
-STEPS = (observe, verify, live, sampled, checked, arms, sites, sites_file, canary, breaker, retry, scribbled,
+STEPS = (observe, verify, live, sampled, checked, arms, sites, sites_file, canary, wrong, breaker, retry, scribbled,
          killfile, idle_child, forks, crash, nowhere)
 
 

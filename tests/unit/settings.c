@@ -146,6 +146,13 @@ START_TEST(numbers_within_their_range)
 }
 END_TEST
 
+/* SYMFAST_DISABLE is one of the four that mean off when they are wrong: see the_four_fail_safe. */
+static bool
+is_disable(const struct field *f)
+{
+	return f->value == &sf_settings.disable;
+}
+
 START_TEST(bad_values_give_one_line_and_the_default)
 {
 	static const char *const bad[] = {"",
@@ -157,7 +164,7 @@ START_TEST(bad_values_give_one_line_and_the_default)
 					  " 1",
 					  "0x10",
 					  "1e3",
-					  "ON",
+					  "ON ",
 					  "on|off",
 					  "|",
 					  "of",
@@ -179,7 +186,154 @@ START_TEST(bad_values_give_one_line_and_the_default)
 			ck_assert_ptr_eq(strchr(text, '\n'), text + len - 1);
 			ck_assert_ptr_nonnull(strstr(text, fields[i].variable));
 			check_defaults_except(&fields[i]);
+			ck_assert_uint_eq(sf_settings.wrong, is_disable(&fields[i]));
 		}
+	}
+}
+END_TEST
+
+/* Case does not matter, and on, yes, true and 1 are one word; so are off, no, false and 0. */
+START_TEST(words_by_other_names)
+{
+	static const struct {
+		const char *entry;
+		unsigned int *value, want;
+	} rows[] = {
+		{"SYMFAST_STATS=TRUE", &sf_settings.stats, 1},
+		{"SYMFAST_STATS=yes", &sf_settings.stats, 1},
+		{"SYMFAST_STATS=On", &sf_settings.stats, 1},
+		{"SYMFAST_WATCH=False", &sf_settings.watch, 0},
+		{"SYMFAST_WATCH=no", &sf_settings.watch, 0},
+		{"SYMFAST_WATCH=OFF", &sf_settings.watch, 0},
+		{"SYMFAST_ADDR=0", &sf_settings.addr, 0},
+		{"SYMFAST_GO=Off", &sf_settings.go, SF_GO_OFF},
+		{"SYMFAST_GO=0", &sf_settings.go, SF_GO_OFF},
+		{"SYMFAST_GO=LIBC", &sf_settings.go, SF_GO_LIBC},
+		{"SYMFAST_SHM=false", &sf_settings.shm, SF_SHM_OFF},
+		{"SYMFAST_SHM=Keep", &sf_settings.shm, SF_SHM_KEEP},
+		{"SYMFAST=OFF", &sf_settings.mode.n, SF_MODE_OFF},
+		{"SYMFAST=Observe", &sf_settings.mode.n, SF_MODE_OBSERVE},
+		{"SYMFAST=VERIFY:1/64", &sf_settings.mode.n, SF_MODE_VERIFY},
+		{"SYMFAST=Ab:50", &sf_settings.mode.n, SF_MODE_AB},
+		{"SYMFAST_CANARY_KEY=POD", &sf_settings.canary_key.n, 1},
+		{"SYMFAST_CANARY_KEY=Env:Name", &sf_settings.canary_key.n, 3},
+		{"SYMFAST_DISABLE=true", &sf_settings.disable, 1},
+		{"SYMFAST_DISABLE=YES", &sf_settings.disable, 1},
+		{"SYMFAST_DISABLE=on", &sf_settings.disable, 1},
+		{"SYMFAST_DISABLE=False", &sf_settings.disable, 0},
+		{"SYMFAST_DISABLE=no", &sf_settings.disable, 0},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		ck_assert_str_eq(read_one(rows[i].entry), "");
+		ck_assert_msg(*rows[i].value == rows[i].want, "%s", rows[i].entry);
+		ck_assert_uint_eq(sf_settings.wrong, 0);
+	}
+	/* SYMFAST is no switch of two: what is not one of its words is wrong, and off. */
+	ck_assert_ptr_nonnull(strstr(read_one("SYMFAST=true"), "is not one of"));
+	ck_assert_uint_eq(sf_settings.mode.n, SF_MODE_OFF);
+}
+END_TEST
+
+/* Whoever got one of these four wrong wanted less than everything. */
+START_TEST(the_four_fail_safe)
+{
+	static const char *const names[] = {"SYMFAST", "SYMFAST_DISABLE", "SYMFAST_CANARY",
+					    "SYMFAST_KILL_FILE"};
+	static const char *const values[] = {"maybe", "0ff",    " off", "101%",      "-1",
+					     "0,5%",  "2",      "5%%",  "onn",       "tru",
+					     "\x80",  "100.01", "a/b",  "verify:1/0"};
+	static const char *const empty[] = {"SYMFAST=", "SYMFAST_DISABLE=", "SYMFAST_CANARY="};
+	char entry[128];
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		for (size_t k = 0; k < COUNT_OF(values); k++) {
+			const char *said;
+
+			if (i == 2 && values[k][0] == '2') /* two percent */
+				continue;
+			snprintf(entry, sizeof(entry), "%s=%s", names[i], values[k]);
+			said = read_one(entry);
+			ck_assert_msg(sf_settings.wrong && sf_settings.mode.n == SF_MODE_OFF, "%s",
+				      entry);
+			ck_assert_msg(strchr(said, '\n') == said + strlen(said) - 1, "%s", said);
+			ck_assert_ptr_nonnull(strstr(said, "; using SYMFAST=off\n"));
+		}
+	}
+	for (size_t i = 0; i < COUNT_OF(empty); i++) {
+		ck_assert_ptr_nonnull(strstr(read_one(empty[i]), "; using SYMFAST=off\n"));
+		ck_assert_uint_eq(sf_settings.mode.n, SF_MODE_OFF);
+	}
+	/* Nothing is a value of a path. */
+	ck_assert_str_eq(read_one("SYMFAST_KILL_FILE="), "");
+	ck_assert_uint_eq(sf_settings.mode.n, SF_MODE_ON);
+	/* Too long, and therefore not looked for. */
+	memset(entry, 'x', sizeof(entry));
+	for (size_t n = 0; n < 2; n++) {
+		char longer[400] = "SYMFAST_KILL_FILE=/";
+
+		memset(longer + strlen(longer), 'x', n == 0 ? 255 : 200);
+		ck_assert_int_eq(*read_one(longer) != '\0', n == 0);
+		ck_assert_uint_eq(sf_settings.mode.n, n == 0 ? SF_MODE_OFF : SF_MODE_ON);
+	}
+}
+END_TEST
+
+/* What stands after it, or is given twice, does not heal it. */
+START_TEST(wrong_stays_wrong)
+{
+	char bad[] = "SYMFAST_CANARY=101%", on[] = "SYMFAST=on", good[] = "SYMFAST_CANARY=5%";
+	char *envp[] = {bad, on, good, NULL};
+
+	ck_assert_ptr_nonnull(strstr(unit_stderr(read_env, envp), "\"101%\""));
+	ck_assert_uint_eq(sf_settings.mode.n, SF_MODE_OFF);
+	ck_assert_uint_eq(sf_settings.wrong, 1);
+	ck_assert_str_eq(read_one("SYMFAST=on"), "");
+	ck_assert_uint_eq(sf_settings.wrong, 0);
+}
+END_TEST
+
+START_TEST(names_that_are_almost_ours)
+{
+	static const struct {
+		const char *entry, *nearest;
+		bool off;
+	} rows[] = {
+		{"SYMFAST_CANNARY=5%", "SYMFAST_CANARY", true},
+		{"SYMFAST_CANARI=5%", "SYMFAST_CANARY", true},
+		{"SYMFAST_CANRY=5%", "SYMFAST_CANARY", true},
+		{"SYMFAST_Canary=5%", "SYMFAST_CANARY", true},
+		{"SYMFAST_DISABLED=1", "SYMFAST_DISABLE", true},
+		{"SYMFAST_ENABLE=0", "SYMFAST_DISABLE", true},
+		{"SYMFAST_KILLFILE=/x", "SYMFAST_KILL_FILE", true},
+		{"SYMFAST_KILL=/x", "SYMFAST_KILL_FILE", true},
+		{"SYMFAST_=off", "SYMFAST", true},
+		{"SYMFAST_CANARY_PERCENT=5", "SYMFAST_CANARY", true},
+		{"SYMFAST_DISABLE_ALL=1", "SYMFAST_DISABLE", true},
+		{"SYMFAST_CANARY_KEYS=pod", "SYMFAST_CANARY_KEY", false},
+		{"SYMFAST_STAT=1", "SYMFAST_STATS", false},
+		{"SYMFAST_SAMPEL=1/64", "SYMFAST_SAMPLE", false},
+		{"SYMFAST_GO_TTL=5", "SYMFAST_GO_TTL_MS", false},
+	};
+	char want[160];
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		snprintf(want, sizeof(want),
+			 "symfast: %.*s is not a setting; the nearest is %s; %s\n",
+			 (int)strcspn(rows[i].entry, "="), rows[i].entry, rows[i].nearest,
+			 rows[i].off ? "using SYMFAST=off" : "ignored");
+		ck_assert_str_eq(read_one(rows[i].entry), want);
+		ck_assert_uint_eq(sf_settings.mode.n, rows[i].off ? SF_MODE_OFF : SF_MODE_ON);
+	}
+	/* Of any length, and with anything in it. */
+	ck_assert_ptr_nonnull(strstr(read_one("SYMFAST_\x1b[2J=1"), "SYMFAST_?[2J is not"));
+	{
+		char longest[4096] = "SYMFAST_";
+
+		memset(longest + 8, 'x', sizeof(longest) - 11);
+		longest[sizeof(longest) - 3] = '=';
+		ck_assert_ptr_nonnull(
+			strstr(read_one(longest), " is not a setting; the nearest is "));
 	}
 }
 END_TEST
@@ -188,11 +342,14 @@ START_TEST(complaints_word_for_word)
 {
 	ck_assert_str_eq(read_one("SYMFAST=maybe"),
 			 "symfast: SYMFAST=\"maybe\" is not one of "
-			 "off|observe|verify|verify:1/N|on|ab:PERCENT; using on\n");
+			 "off|observe|verify|verify:1/N|on|ab:PERCENT; using SYMFAST=off\n");
 	ck_assert_str_eq(read_one("SYMFAST_CANARY=101%"),
-			 "symfast: SYMFAST_CANARY=\"101%\" is not 0% to 100%; using 100%\n");
+			 "symfast: SYMFAST_CANARY=\"101%\" is not 0% to 100%; using SYMFAST=off\n");
 	ck_assert_str_eq(read_one("SYMFAST_KILL_FILE=x"),
 			 "symfast: SYMFAST_KILL_FILE=\"x\" is not an absolute path, or nothing; "
+			 "using SYMFAST=off\n");
+	ck_assert_str_eq(read_one("SYMFAST_SITES_FILE=x"),
+			 "symfast: SYMFAST_SITES_FILE=\"x\" is not an absolute path, or nothing; "
 			 "using none\n");
 	ck_assert_str_eq(read_one("SYMFAST_MAP_KIB=1"),
 			 "symfast: SYMFAST_MAP_KIB=\"1\" is not 256 to 1048576; using 16384\n");
@@ -231,7 +388,9 @@ START_TEST(forms)
 		{sf_form_mode, "ab:100%", false, 0, 0},
 		{sf_form_mode, "ab:101", false, 0, 0},
 		{sf_form_mode, "on ", false, 0, 0},
-		{sf_form_mode, "ON", false, 0, 0},
+		{sf_form_mode, "ON", true, SF_MODE_ON, 0},
+		{sf_form_mode, "oN", true, SF_MODE_ON, 0},
+		{sf_form_mode, "Verify:1/8", true, SF_MODE_VERIFY, 8},
 		{sf_form_percent, "0", true, 0, 0},
 		{sf_form_percent, "0%", true, 0, 0},
 		{sf_form_percent, "5%", true, 500, 0},
@@ -266,7 +425,7 @@ START_TEST(forms)
 		{sf_form_key, "env:A", true, 3, 0},
 		{sf_form_key, "env:", false, 0, 0},
 		{sf_form_key, "env:A=B", false, 0, 0},
-		{sf_form_key, "HOST", false, 0, 0},
+		{sf_form_key, "HOST", true, 0, 0},
 		{sf_form_key, "", false, 0, 0},
 		{sf_form_path, "", true, 0, 0},
 		{sf_form_path, "/run/x", true, 1, 0},
@@ -294,7 +453,8 @@ START_TEST(a_text_fits_or_is_refused)
 		snprintf(entry, sizeof(entry), "%s=/%0*d", texts[i].variable,
 			 (int)texts[i].size - 1, 0);
 		ck_assert_ptr_nonnull(strstr(read_one(entry), "is not"));
-		ck_assert_str_eq(texts[i].text, texts[i].def);
+		if (texts[i].text != sf_settings.mode_text)
+			ck_assert_str_eq(texts[i].text, texts[i].def);
 	}
 	ck_assert_str_eq(read_one("SYMFAST_KILL_FILE=/run/off"), "");
 	ck_assert_str_eq(sf_settings.kill_file_text, "/run/off");
@@ -314,10 +474,19 @@ END_TEST
 
 START_TEST(other_names_are_not_ours)
 {
-	static const char *const rows[] = {
-		"SYMFASTER=off",     "SYMFAST", "SYMFAST_", "SYMFAS=off", "symfast=off",
-		"XSYMFAST=off",      "",        "=",        "S",          "SYMFAST_MODE=off",
-		"SYMFAST_DISABLED=1"};
+	static const char *const rows[] = {"SYMFASTER=off",
+					   "SYMFAST",
+					   "SYMFAST_",
+					   "SYMFAS=off",
+					   "symfast=off",
+					   "XSYMFAST=off",
+					   "",
+					   "=",
+					   "S",
+					   "SYMFAST-X=1",
+					   "SYMFAST_LIB=/x",
+					   "SYMFAST_TEST_SEED=1",
+					   "SYMFAST_CANNARY"};
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		ck_assert_str_eq(read_one(rows[i]), "");
@@ -328,10 +497,10 @@ END_TEST
 
 START_TEST(the_last_of_duplicates_wins)
 {
-	char first[] = "SYMFAST=off", bad[] = "SYMFAST=bad", last[] = "SYMFAST=observe";
-	char *envp[] = {first, bad, last, NULL};
+	char first[] = "SYMFAST=off", last[] = "SYMFAST=observe";
+	char *envp[] = {first, last, NULL};
 
-	ck_assert_ptr_nonnull(strstr(unit_stderr(read_env, envp), "\"bad\""));
+	ck_assert_str_eq(unit_stderr(read_env, envp), "");
 	ck_assert_uint_eq(sf_settings.mode.n, SF_MODE_OBSERVE);
 }
 END_TEST
@@ -349,6 +518,7 @@ START_TEST(disabled_says_nothing_and_reads_nothing)
 	ck_assert_uint_eq(sf_settings.disable, 0);
 	ck_assert_ptr_nonnull(strstr(read_one("SYMFAST_DISABLE=2"), "is not one of 0|1"));
 	ck_assert_uint_eq(sf_settings.disable, 0);
+	ck_assert_uint_eq(sf_settings.mode.n, SF_MODE_OFF);
 }
 END_TEST
 
@@ -389,6 +559,10 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, every_word_is_its_place);
 	tcase_add_test(tests, numbers_within_their_range);
 	tcase_add_test(tests, bad_values_give_one_line_and_the_default);
+	tcase_add_test(tests, words_by_other_names);
+	tcase_add_test(tests, the_four_fail_safe);
+	tcase_add_test(tests, wrong_stays_wrong);
+	tcase_add_test(tests, names_that_are_almost_ours);
 	tcase_add_test(tests, complaints_word_for_word);
 	tcase_add_test(tests, forms);
 	tcase_add_test(tests, a_text_fits_or_is_refused);
