@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // symfast.h: public C API for hosts that know they run under libsymfast.so. Optional: no host needs
-// it. Declare the functions weak, or find them by dlsym, to run with and without the shim.
+// it. Nothing is linked: find the functions by dlsym, or declare them weak, to run with and without the
+// shim. Weak needs a position-independent program: the linker of a -no-pie one makes the names 0 for good.
 #ifndef SYMFAST_H
 #define SYMFAST_H
 

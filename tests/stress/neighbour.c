@@ -74,9 +74,10 @@ static int
 overflow(int argc)
 {
 	volatile char *memory = malloc(8);
+	volatile int past = 7 + argc; /* the compiler is not to see it, and to warn */
 
-	memory[7 + argc] = 1;
-	return memory[7 + argc];
+	memory[past] = 1;
+	return memory[past];
 }
 
 int
