@@ -286,7 +286,8 @@ static int known; // modules in the list
 static uint32_t era;
 static volatile int stop;
 
-static uint64_t
+// On its own: it needs every register, also the one by which its caller aligned the stack for vectors.
+static __attribute__((noinline, noclone)) uint64_t
 walk(uint64_t address)
 {
 	static struct {
