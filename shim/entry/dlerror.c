@@ -20,7 +20,7 @@ sf_entry_dlerror(void)
 	sf_count_for(t, SF_DLERROR_OWN);
 	if (t->pending == 1) {
 		t->pending = 0;
-		return SF_ANSWER(t->block->text);
+		return SF_ANSWER(t->text);
 	}
 	return SF_ANSWER(NULL);
 }

@@ -102,6 +102,6 @@ dlerror(void)
 		return sf_full_dlerror();
 	t->pending = 0;
 	t->n[SF_DLERROR_OWN]++;
-	return t->block->text;
+	return t->text;
 }
 #pragma GCC visibility pop

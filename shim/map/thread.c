@@ -4,17 +4,19 @@
 
 #include "../base/lock.h"
 #include "../base/sys.h"
+#include "../libc/key.h"
 #include "../observe/forms.h"
 #include "cell.h"
-#include <pthread.h>
 
-#define OWN_MISSES_MAX     (SF_BEAT / 8)
-#define TSD_KEYS_INLINE    32
-#define KEEP_CREDIT        1024
-#define KEEP_PROOF         64
-#define STACK_SPAN         (8u << 20)
-#define BLOCKS_PER_CHUNK   16
-#define OWN_SETS_MOST      256
+#define OWN_MISSES_MAX   (SF_BEAT / 8)
+#define KEEP_CREDIT      1024
+#define KEEP_PROOF       64
+#define STACK_SPAN       (8u << 20)
+#define BLOCKS_PER_CHUNK 16
+#define OWN_SETS_MOST    256
+/* Waiting blocks that are looked at, and how many wait at least. */
+#define WAITING_LOOKS      64
+#define WAITING_LEAST      8
 #define COMPILER_BARRIER() __asm__ volatile("" ::: "memory")
 
 /* One empty set, of mask zero. */
@@ -40,44 +42,84 @@ uint8_t sf_thread_is_child;
 static uint32_t time_mask = NEVER, check_mask = NEVER, hit_mask = SF_BEAT - 1;
 static uint32_t attached; /* threads so far but the main one, which is number 0; under lock */
 
-static pthread_key_t key;
 static uint8_t have_key;
 static uint32_t own_sets; /* sets of a thread's own table, 0: none */
 static struct sf_lock lock = SF_LOCK_INIT;
-static struct sf_block *free_blocks; /* under lock for taking; freed by CAS */
+static struct sf_block *given_back; /* newest first; pushed by CAS, taken all at once under lock */
+static struct sf_block *waiting;    /* oldest first; under lock */
+static struct sf_block **waiting_end = &waiting;
+static uint32_t waiting_count;
 static struct sf_block *all_blocks;
 static char *chunk;
 static uint32_t chunk_left;
 SF_LARGE static struct sf_block main_block;
 SF_LARGE SF_CACHE static char main_table[SF_CELL_BYTES(OWN_SETS_MOST)];
 
-/*
- * Pushed by any thread, popped only under the lock: with a single popper the classic ABA cannot
- * happen, because a block is pushed again only after it was popped.
- */
 static void
 give_back(struct sf_block *b)
 {
 	struct sf_block *head;
 
 	do {
-		head = sf_load_ptr(&free_blocks);
+		head = sf_load_ptr(&given_back);
 		b->next_free = head;
 		sf_fence_store();
-	} while (!sf_cas_ptr(&free_blocks, head, b));
+	} while (!sf_cas_ptr(&given_back, head, b));
+}
+
+/* What was given back joins the end of the queue, in the order in which it was. */
+static void
+collect_locked(void)
+{
+	struct sf_block *b, *next, *first = NULL;
+	struct sf_block **end = waiting_end;
+
+	do {
+		b = sf_load_ptr(&given_back);
+	} while (b != NULL && !sf_cas_ptr(&given_back, b, NULL));
+	for (; b != NULL; b = next) {
+		next = b->next_free;
+		b->next_free = first;
+		if (first == NULL)
+			waiting_end = &b->next_free;
+		first = b;
+		waiting_count++;
+	}
+	*end = first;
 }
 
 static struct sf_block *
-take_free_locked(void)
+take_waiting_locked(struct sf_block **at)
 {
-	struct sf_block *b;
+	struct sf_block *b = *at;
 
-	do {
-		b = sf_load_ptr(&free_blocks);
-		if (b == NULL)
-			return NULL;
-	} while (!sf_cas_ptr(&free_blocks, b, b->next_free));
+	*at = b->next_free;
+	if (*at == NULL)
+		waiting_end = at;
+	waiting_count--;
 	return b;
+}
+
+/*
+ * A block is given back when its thread begins to end, and the thread's later destructors may still read
+ * the error in it. Its thread is gone for certain if another thread has its memory by now; else one that has
+ * been through its last destructor, and waited while others came, is taken.
+ */
+static struct sf_block *
+take_free_locked(const struct sf_thread *t)
+{
+	struct sf_block **left = NULL;
+	int looks = 0;
+
+	collect_locked();
+	for (struct sf_block **at = &waiting; *at != NULL && looks++ < WAITING_LOOKS;
+	     at = &(*at)->next_free) {
+		if ((*at)->owner == t)
+			return take_waiting_locked(at);
+		if (left == NULL && sf_load_8(&(*at)->left))
+			left = at;
+	}
+	return left != NULL && waiting_count > WAITING_LEAST ? take_waiting_locked(left) : NULL;
 }
 
 static struct sf_block *
@@ -128,19 +170,20 @@ take_locked(const struct sf_thread *t)
 
 	if (t->main)
 		return take_main_locked();
-	b = take_free_locked();
+	b = take_free_locked(t);
 	return b != NULL ? b : take_new_locked();
 }
 
-static void
-thread_died(void *arg)
+/*
+ * From here on it is answered by libc. An error that is still to be told stays where it is. A sanitizer's
+ * own record of the thread went in this same round, before: nothing that it instruments may run.
+ */
+__attribute__((no_sanitize("thread"))) static void
+leave(struct sf_thread *t)
 {
-	struct sf_thread *t = &sf_thread;
 	struct sf_block *b = t->block;
 
-	(void)arg;
 	t->dead = 1;
-	t->pending = 0;
 	t->due = SF_DUE_NOTHING;
 	t->cells = EMPTY;
 	t->pairs = EMPTY;
@@ -148,7 +191,20 @@ thread_died(void *arg)
 	t->block = NULL;
 	COMPILER_BARRIER(); /* a signal from here on finds no block */
 	if (b != NULL)
-		give_back(b);
+		sf_store_8(&b->left, 1);
+}
+
+/* The destructor: the thread goes on as before until its last round. */
+__attribute__((no_sanitize("thread"))) static void
+thread_ends(void *arg)
+{
+	struct sf_thread *t = &sf_thread;
+
+	(void)arg;
+	if (t->rounds == 0 && t->block != NULL)
+		give_back(t->block);
+	if (++t->rounds >= SF_KEY_ROUNDS || !sf_key_is_ours() || !sf_key_set(t))
+		leave(t);
 }
 
 SF_START void
@@ -156,7 +212,7 @@ sf_thread_init(unsigned int limit_kib)
 {
 	uint32_t sets = 32;
 
-	have_key = pthread_key_create(&key, thread_died) == 0 && key < TSD_KEYS_INLINE;
+	have_key = sf_key_make(thread_ends);
 	if (!have_key)
 		sf_table_open(); /* nobody will attach */
 	while (sets < OWN_SETS_MOST &&
@@ -175,6 +231,15 @@ is_stock(uint32_t ordinal)
 	return share != 0 && (((uint64_t)(ordinal * 2654435769u) * 10000) >> 32) >= share;
 }
 
+/* A host that deletes keys which it never made may have deleted ours. */
+static bool
+has_key_locked(void)
+{
+	if (!sf_key_is_ours())
+		have_key = sf_key_make(thread_ends);
+	return have_key;
+}
+
 bool
 sf_thread_attach(struct sf_thread *t)
 {
@@ -186,16 +251,23 @@ sf_thread_attach(struct sf_thread *t)
 	t->starting = 1;
 	sf_table_open();
 	ordinal = t->main ? 0 : attached + 1;
-	b = take_locked(t);
+	if (has_key_locked())
+		b = take_locked(t);
+	if (b != NULL) {
+		b->owner = t;
+		b->left = 0;
+	}
 	if (b != NULL && ordinal != 0)
 		attached = ordinal;
 	sf_lock_release(&lock);
-	if (b != NULL && pthread_setspecific(key, t) != 0) {
+	if (b != NULL && !sf_key_set(t)) {
+		b->left = 1;
 		give_back(b);
 		b = NULL;
 	}
 	if (b != NULL) {
 		t->n = b->n;
+		t->text = b->text;
 		t->block = b;
 		t->stock = is_stock(ordinal);
 		t->hit_mask = hit_mask;
@@ -333,10 +405,15 @@ sf_thread_forked(void)
 {
 	sf_thread_is_child = 1;
 	sf_lock_reset(&lock);
-	free_blocks = NULL;
-	for (struct sf_block *b = all_blocks; b != NULL; b = b->next_all)
+	given_back = waiting = NULL;
+	waiting_end = &waiting;
+	waiting_count = 0;
+	for (struct sf_block *b = all_blocks; b != NULL; b = b->next_all) {
 		if (b != sf_thread.block)
+			b->left = 1;
+		if (b != sf_thread.block || sf_thread.rounds != 0)
 			give_back(b);
+	}
 }
 
 SF_START void

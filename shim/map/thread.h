@@ -3,9 +3,9 @@
 //
 // The TLS record is small (CONTRACT 53) and its initial value is complete: an empty table, so
 // the hot path has no "initialised?" test. Block and table come from an arena of type-stable memory
-// and go back at thread death by a TSD destructor; a thread that lives on after that (later
-// destructors) gets the empty table for good. Nothing here calls malloc: the TSD key is used only if
-// it is one of the first 32, which glibc keeps inside the thread itself.
+// and go back by a TSD destructor (libc/key.h). That asks to be called again until libc's last round, so
+// that destructors of the host find the thread as it was; what still comes after that gets the empty
+// table for good. Nothing here calls malloc.
 #ifndef SF_THREAD_H
 #define SF_THREAD_H
 
@@ -32,9 +32,11 @@ struct sf_block {
 	uint64_t *n;                 /* counters, in the statistics segment as a rule */
 	struct sf_counters counters; /* else these */
 	struct sf_block *next_free;
+	const struct sf_thread *owner; /* the last one; only its address is of use */
 	struct sf_block *next_all;
 	void *table;            /* memory of an own hint table, NULL until the thread proves hot */
 	uint32_t text_turn;     /* writings of `text` begun */
+	uint8_t left;           /* the owner has been through its last destructor */
 	char text[SF_TEXT_MAX]; /* the pending error of a negative answer */
 };
 
@@ -43,7 +45,7 @@ struct sf_thread {
 	struct sf_cell *cells;  /* never NULL; its size stands before it (sf_cell_mask) */
 	uint64_t *n;            /* counters of `block`; without one a place that nobody reads */
 	uint8_t pending;        /* 0 no error of ours, 1 to be told, 2 told */
-	uint8_t dead;           /* the TSD destructor has run */
+	uint8_t dead;           /* the TSD destructor has run for the last time */
 	uint8_t starting;       /* attach or promotion under way: a signal must not nest it */
 	uint8_t stock;          /* A/B: this thread is answered by libc, and has no cells */
 	uint8_t due;            /* enum sf_due; the thread has no cells meanwhile */
@@ -57,6 +59,7 @@ struct sf_thread {
 	 */
 	const struct sf_object *caller;
 	/* Cold. */
+	char *text;                /* of `block`; stays when that is given back */
 	struct sf_cell *cells_due; /* what the thread gets back */
 	uint32_t beats;            /* times SF_BEAT hits were made with the shared table */
 	uint32_t own_misses;       /* of the own table since the last beat */
@@ -72,6 +75,7 @@ struct sf_thread {
 	uint32_t id;          /* the kernel's, 0 until asked for */
 	uint32_t changes;     /* loads and unloads that this thread itself has made */
 	uint8_t walks;        /* open walks of dl_iterate_phdr */
+	uint8_t rounds;       /* calls of the TSD destructor */
 	struct sf_walk walk[SF_WALKS_MAX];
 };
 

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "base/sys.h"
+#include "libc/key.h"
 #include "map/cell.h"
 #include "map/thread.h"
 #include <pthread.h>
@@ -209,22 +210,23 @@ START_TEST(a_dead_threads_block_and_table_serve_the_next)
 END_TEST
 
 static pthread_key_t late;
-static int late_calls;
+static int late_calls, late_right;
 
+/* A key above ours: its destructor comes after ours in each of libc's rounds. */
 static void
 later_destructor(void *arg)
 {
-	/* Ours has run, or runs in this round after us: come again until it has. */
-	if (!sf_thread.dead && late_calls++ < 3) {
+	bool last = ++late_calls == SF_KEY_ROUNDS;
+
+	if (!last)
 		pthread_setspecific(late, arg);
-		return;
-	}
-	late_calls = sf_thread.dead && sf_thread.block == NULL && sf_thread.pending == 0 &&
-				     sf_thread.cells != sf_table.cells &&
-				     sf_cell_mask(sf_thread.cells) == 0 &&
-				     !sf_thread_attach(&sf_thread)
-			     ? -1
-			     : 100;
+	late_right += last ? sf_thread.dead && sf_thread.block == NULL &&
+				      sf_thread.cells != sf_table.cells &&
+				      sf_cell_mask(sf_thread.cells) == 0 &&
+				      !sf_thread_attach(&sf_thread)
+			   : !sf_thread.dead && sf_thread.block != NULL &&
+				      sf_thread.cells == sf_table.cells;
+	late_right += sf_thread.pending == 1 && sf_thread.text[0] == 'x';
 }
 
 static void *
@@ -233,18 +235,71 @@ die_slowly(void *arg)
 	pthread_setspecific(late, arg);
 	ck_assert(sf_thread_attach(&sf_thread));
 	sf_thread.pending = 1;
+	sf_thread.block->text[0] = 'x';
 	return NULL;
 }
 
-START_TEST(destructors_that_run_after_ours_find_a_thread_without_memory)
+START_TEST(destructors_find_the_thread_as_it_was_until_the_last_round)
 {
 	pthread_t thread;
 
 	start(64);
-	pthread_key_create(&late, later_destructor);
+	for (int i = 0; i < 40; i++)
+		pthread_key_create(&late, i < 39 ? NULL : later_destructor);
 	pthread_create(&thread, NULL, die_slowly, &late);
 	pthread_join(thread, NULL);
-	ck_assert_int_eq(late_calls, -1);
+	ck_assert_int_eq(late_calls, SF_KEY_ROUNDS);
+	ck_assert_int_eq(late_right, 2 * SF_KEY_ROUNDS);
+}
+END_TEST
+
+/* Another thread's memory lies elsewhere: its record is on this stack here. */
+START_TEST(a_dead_threads_block_waits_while_others_come)
+{
+	struct visit v;
+	pthread_t thread;
+	unsigned int fresh = 0;
+
+	start(64);
+	for (int i = 0; i < 20; i++) {
+		struct sf_thread next = {.hit_mask = 0};
+
+		pthread_create(&thread, NULL, attach_and_die, &v);
+		pthread_join(thread, NULL);
+		ck_assert(sf_thread_attach(&next));
+		fresh += next.block != v.block;
+	}
+	ck_assert_uint_eq(fresh, 20);
+}
+END_TEST
+
+START_TEST(the_key_is_far_up_and_leaves_zero_alone)
+{
+	pthread_key_t next[40];
+
+	start(64);
+	for (unsigned int i = 0; i < COUNT_OF(next); i++) {
+		pthread_key_create(&next[i], NULL);
+		ck_assert_uint_eq(next[i], i < 31 ? i : i + 1);
+	}
+}
+END_TEST
+
+START_TEST(nothing_but_zero_is_free_then_there_is_no_key)
+{
+	pthread_key_t next;
+
+	for (unsigned int i = 0; i < 40; i++)
+		pthread_key_create(&next, NULL);
+	pthread_key_delete(0);
+	start(64);
+	ck_assert(!sf_thread_attach(&sf_thread));
+	pthread_key_create(&next, NULL);
+	ck_assert_uint_eq(next, 0);
+	pthread_key_delete(3);
+	ck_assert(sf_key_make(later_destructor));
+	ck_assert_int_eq(pthread_key_create(&next, NULL), 0);
+	ck_assert_uint_eq(next, 40);
 }
 END_TEST
 
@@ -353,7 +408,10 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, a_table_that_holds_too_little_is_given_up);
 	tcase_add_test(tests, a_small_limit_means_no_table);
 	tcase_add_test(tests, a_dead_threads_block_and_table_serve_the_next);
-	tcase_add_test(tests, destructors_that_run_after_ours_find_a_thread_without_memory);
+	tcase_add_test(tests, destructors_find_the_thread_as_it_was_until_the_last_round);
+	tcase_add_test(tests, a_dead_threads_block_waits_while_others_come);
+	tcase_add_test(tests, the_key_is_far_up_and_leaves_zero_alone);
+	tcase_add_test(tests, nothing_but_zero_is_free_then_there_is_no_key);
 	tcase_add_test(tests, after_fork_only_our_block_is_in_use);
 	tcase_add_test(tests, hints_need_proof_of_use);
 	tcase_add_test(tests, inside_a_dlopen_until_the_stack_proves_otherwise);

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// key.c: see key.h. pthread_key_create and _delete neither lock nor allocate in glibc.
+#include "key.h"
+
+#include "../base/atomic.h"
+#include "next.h"
+#include <limits.h>
+
+#define INLINE_KEYS 32 /* glibc's struct pthread: specific_1stblock */
+
+_Static_assert(SF_KEY_ROUNDS == PTHREAD_DESTRUCTOR_ITERATIONS, "libc's rounds");
+
+/* glibc's struct pthread_key_struct. */
+struct libc_key {
+	uintptr_t seq;
+	void (*ended)(void *);
+};
+
+static pthread_key_t key;
+static void (*destructor)(void *);
+static const struct libc_key *libc_keys; /* NULL: not to be read */
+
+/* Those that libc has; read only if they say of a new key what they should. */
+SF_START static const struct libc_key *
+find_libc_keys(void)
+{
+	const struct libc_key *keys;
+	struct sf_elf libc;
+
+	if (sf_next.libc == NULL || !sf_elf_open(&libc, sf_next.libc->l_addr, sf_next.libc->l_ld))
+		return NULL;
+	keys = sf_elf_function(&libc, "__pthread_keys");
+	return keys != NULL && sf_load_ptr(&keys[key].ended) == destructor ? keys : NULL;
+}
+
+/* All that are free up to the last wanted one are taken for a moment: libc gives the lowest. */
+SF_START bool
+sf_key_make(void (*ended)(void *))
+{
+	pthread_key_t taken[INLINE_KEYS + 1];
+	unsigned int n = 0;
+	bool made = false;
+
+	while (n <= INLINE_KEYS && pthread_key_create(&taken[n], ended) == 0)
+		if (taken[n++] >= INLINE_KEYS - 1)
+			break;
+	while (n-- > 0) {
+		if (made || taken[n] == 0 || taken[n] >= INLINE_KEYS) {
+			pthread_key_delete(taken[n]);
+			continue;
+		}
+		key = taken[n];
+		made = true;
+	}
+	destructor = ended;
+	libc_keys = made ? find_libc_keys() : NULL;
+	return made;
+}
+
+bool
+sf_key_is_ours(void)
+{
+	return libc_keys == NULL || sf_load_ptr(&libc_keys[key].ended) == destructor;
+}
+
+bool
+sf_key_set(const void *value)
+{
+	return pthread_setspecific(key, value) == 0;
+}
