@@ -68,8 +68,8 @@ look_at_sanitizer(struct patient *p, const char *name, bool needed)
 static bool
 is_beside_the_point(const char *symbol)
 {
-	return strcmp(symbol, "realpath") == 0 || strcmp(symbol, "dlerror") == 0 ||
-	       strcmp(symbol, "dlinfo") == 0 || strcmp(symbol, "dl_iterate_phdr") == 0;
+	return strcmp(symbol, "dlerror") == 0 || strcmp(symbol, "dlinfo") == 0 ||
+	       strcmp(symbol, "dl_iterate_phdr") == 0;
 }
 
 /* What it imports of the wrapped names goes to the report; what it defines stands between. */

@@ -126,6 +126,9 @@ start_go(const struct sf_decision *m)
 	struct sf_go_env env = {
 		.main = sf_next.main,
 		.libc = sf_next.libc,
+		.phdr = (const ElfW(Phdr) *)getauxval(AT_PHDR),
+		.phnum = getauxval(AT_PHNUM),
+		.page = getauxval(AT_PAGESZ),
 		.mode = (enum sf_go_mode)sf_settings.go,
 		.ttl_ms = sf_settings.go_ttl_ms,
 		.modules = sf_settings.go_modules,

@@ -7,7 +7,7 @@
 //                            v
 //   plugin.open +18 ------> look-up stub (x86_64/stubs.S) --> sf_go_lookup() (leaf.c): hit or miss
 //   plugin.open, map hit -> fill stub ----------------------> sf_go_fill()   (leaf.c)
-//   realpath (exported) --> sf_go_realpath() (realpath.c), only while sf_go_serves_realpath()
+//   the host's slot for realpath, rewritten (bind.c) --> sf_go_realpath() (realpath.c)
 #ifndef SF_GO_GO_H
 #define SF_GO_GO_H
 
@@ -22,6 +22,9 @@ struct symfast_shm_histogram;
 struct sf_go_env {
 	const struct link_map *main; // the executable; its l_next chain is the initial set
 	const struct link_map *libc; // where clock_gettime is taken from
+	const ElfW(Phdr) * phdr;     // the executable's, as getauxval tells: ld.so corrects it if
+	size_t phnum;                // it was started as a command, and needs no /proc
+	size_t page;                 // bytes
 	enum sf_go_mode mode;        // SYMFAST_GO
 	unsigned int ttl_ms;         // SYMFAST_GO_TTL_MS
 	bool modules;                // SYMFAST_GO_MODULES
@@ -52,8 +55,7 @@ enum sf_go_state sf_go_init(const struct sf_go_env *env);
 // happens in a process that is not served. The patched code stays: a look-up pays for one load.
 void sf_go_serve(bool on);
 
-// Should the exported realpath call sf_go_realpath? False in every process that is not a Go host;
-// the entry then makes a tail jump to the next definition. Constant after sf_go_init.
+// Do the executable's calls of realpath come to sf_go_realpath? Constant after sf_go_init.
 extern bool sf_go_serves_realpath;
 
 // realpath(3) for such a host: same result, same errno as the next definition, which answers

@@ -21,7 +21,7 @@ bool sf_go_modules_shortened;
 
 struct host {
 	struct sf_elf elf;
-	const ElfW(Phdr) * phdr;
+	const ElfW(Phdr) * phdr; // sf_go_env's
 	size_t phnum;
 	const ElfW(Sym) * open;
 	struct sf_go_code code;
@@ -94,8 +94,6 @@ describe(struct host *h)
 {
 	struct sf_go_code *c = &h->code;
 
-	h->phdr = (const ElfW(Phdr) *)sf_sys_auxv(AT_PHDR);
-	h->phnum = h->phdr ? sf_sys_auxv(AT_PHNUM) : 0;
 	c->addr = h->elf.bias + h->open->st_value;
 	c->bytes = (const uint8_t *)(uintptr_t)c->addr;
 	c->size = h->open->st_size;
@@ -291,7 +289,7 @@ report(const struct sf_go_env *env, const struct host *h, enum sf_go_state state
 SF_START enum sf_go_state
 sf_go_init(const struct sf_go_env *env)
 {
-	struct host h = {.phdr = NULL};
+	struct host h = {.phdr = env->phdr, .phnum = env->phdr ? env->phnum : 0};
 	enum sf_go_state state = SF_GO_STATE_LIBC;
 
 	if (!env->main || !find_host(&h, env))
@@ -308,7 +306,8 @@ sf_go_init(const struct sf_go_env *env)
 		shorten_walks(&h);
 	if (state == SF_GO_STATE_LIBC)
 		sf_go_serves_realpath = (sf_go_table.slots || prepare_table(env, 0)) &&
-					sf_go_level_init(env) && prepare_arms(env, false);
+					sf_go_level_init(env) && prepare_arms(env, false) &&
+					sf_go_bind_realpath(env);
 	report(env, &h, state);
 	return state;
 }

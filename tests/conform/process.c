@@ -195,6 +195,34 @@ namespace_agent(void)
 	}
 }
 
+#ifdef __x86_64__
+extern char *first_realpath(const char *, char *);
+__asm__(".symver first_realpath, realpath@" LIBC_FIRST);
+
+/* libc's first realpath refuses a NULL buffer, whoever asks for it and how. */
+static void
+old_realpath(void)
+{
+	char *(*by_name)(const char *, char *) =
+		(char *(*)(const char *, char *))dlvsym(RTLD_DEFAULT, "realpath", LIBC_FIRST);
+	char room[4096], *path;
+
+	EACH
+	{
+		errno = 0;
+		path = first_realpath("/proc/..", NULL);
+		say("first %s, %s", text(path), strerror(errno));
+		path = first_realpath("/proc/..", room);
+		say("first, with room %s", text(path));
+		errno = 0;
+		say("by name %s, %s", text(by_name("/proc/..", NULL)), strerror(errno));
+		path = realpath("/proc/..", NULL);
+		say("newest %s", text(path));
+		free(path);
+	}
+}
+#endif
+
 static void
 old_references(void)
 {
@@ -321,6 +349,9 @@ const struct row rows[] = {
 	{"C46 vfork and exec", executed, 0},
 	{"C47 audit", audited, 0},
 	{"C48 references under the old version", old_references, 0},
+#ifdef __x86_64__
+	{"C48 libc's first realpath", old_realpath, 0},
+#endif
 	{"C51 look-ups in earlier and later constructors", earlier_constructors, 0},
 	{"C51 look-ups in IFUNC resolvers", earlier_resolvers, 0},
 	{"C51 look-ups in IFUNC resolvers of other preloads", earlier_resolvers_after, 0},

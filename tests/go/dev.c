@@ -11,22 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
-char *realpath(const char *name, char *out);
 SF_EXPORT int symfast_counter(const char *name, uint64_t *value);
 SF_EXPORT void sf_dev_go_serve(int on);
-
-static char *(*next_realpath)(const char *, char *);
-
-SF_EXPORT char *
-realpath(const char *name, char *out)
-{
-	if (sf_go_serves_realpath)
-		return sf_go_realpath(name, out);
-	if (!next_realpath)
-		next_realpath = (char *(*)(const char *, char *))dlsym(RTLD_NEXT, "realpath");
-	return next_realpath(name, out);
-}
 
 struct wanted {
 	const char *name;
@@ -113,6 +101,9 @@ start(void)
 	const char *ab = getenv("SYMFAST_GO_DEV_AB");
 	struct sf_go_env env = {
 		.main = _r_debug.r_map,
+		.phdr = (const ElfW(Phdr) *)getauxval(AT_PHDR),
+		.phnum = getauxval(AT_PHNUM),
+		.page = getauxval(AT_PAGESZ),
 		.mode = mode_from(getenv("SYMFAST_GO")),
 		.ttl_ms = ttl ? (unsigned int)atoi(ttl) : 100,
 		.modules = modules && *modules == '1',
