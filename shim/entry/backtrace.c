@@ -156,6 +156,7 @@ own_symbols(void *const *addresses, unsigned int size)
 static bool
 serves(int size)
 {
+	SF_ENTRY_LOOK();
 	return sf_phase == SF_PHASE_LIVE && sf_load_32(&sf_word) == SF_WORD_ON &&
 	       !sf_thread.stock && sf_address_serves() && size > 0 && size <= FRAMES_MOST;
 }

@@ -107,6 +107,13 @@ void sf_entry_chores(void);
 			sf_entry_chores();                                                         \
 	} while (0)
 
+/* The kill file alone, for one hit in so many. */
+#define SF_ENTRY_LOOK()                                                                            \
+	do {                                                                                       \
+		if (sf_unlikely(sf_killfile_waiting))                                              \
+			sf_killfile_poll();                                                        \
+	} while (0)
+
 /* A test build of the library may lie about names of its own; the product has no such place. */
 #ifndef SF_SEAM_LIE
 #define SF_SEAM_LIE(name) false

@@ -51,8 +51,10 @@ found_hit(struct sf_thread *t, const void *handle, void *value)
 {
 	enum sf_counter hit = handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT;
 
-	if (sf_thread_hit(t, hit))
+	if (sf_thread_hit(t, hit)) {
+		SF_ENTRY_LOOK();
 		sf_thread_beat(t, t->n[hit]);
+	}
 	return STEP(value, FOUND);
 }
 
@@ -61,8 +63,10 @@ found_shared(struct sf_thread *t, const void *handle, void *value)
 {
 	enum sf_counter hit = handle == RTLD_DEFAULT ? SF_DEFAULT_SHARED : SF_DLSYM_SHARED;
 
-	if (sf_thread_hit(t, hit))
+	if (sf_thread_hit(t, hit)) {
+		SF_ENTRY_LOOK();
 		sf_thread_sample_next(t, t->n[hit]);
+	}
 	return STEP(value, FOUND);
 }
 
@@ -88,6 +92,8 @@ negative(struct sf_thread *t, const void *handle, const struct sf_cell_other *o)
 		}
 		t->pending = 1;
 	} while (!sf_negative_whole(t, turn));
+	if (sf_thread_next_hit_due(t, SF_DLSYM_NEGATIVE))
+		SF_ENTRY_LOOK();
 	t->n[SF_DLSYM_NEGATIVE]++;
 	return STEP(NULL, FOUND);
 }

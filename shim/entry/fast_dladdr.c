@@ -45,6 +45,7 @@ try_slowly(const void *address, Dl_info *info, void **extra, int flags)
 {
 	struct sf_location l;
 
+	SF_ENTRY_LOOK();
 	if (!sf_address_answer(&sf_thread, address, &l, SF_DLADDR_HIT, SF_DLADDR_INDEX))
 		return false;
 	answer(info, &l);
@@ -85,6 +86,8 @@ dladdr(const void *address, Dl_info *info)
 	if (sf_unlikely(sf_word != SF_WORD_ON))
 		return other_dladdr(address, info);
 	if (!sf_address_cached((uintptr_t)address, &l) || t->block == NULL || t->stock)
+		return slow_dladdr(address, info);
+	if (sf_unlikely(sf_thread_next_hit_due(t, SF_DLADDR_HIT)))
 		return slow_dladdr(address, info);
 	answer(info, &l);
 	t->n[SF_DLADDR_HIT]++;

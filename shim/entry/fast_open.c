@@ -40,6 +40,7 @@ sampled_dlopen(const char *name, int mode)
 	if (!elided(name != NULL ? name : "", mode, &handle))
 		return sf_full_dlopen(name, mode);
 	from = sf_ticks_since(from);
+	SF_ENTRY_LOOK();
 	t->pending = 0;
 	sf_ask_sampled_open(SF_TIMED_DLOPEN, sf_thread_sample(++t->n[SF_DLOPEN_HIT]), from);
 	return handle;
@@ -54,6 +55,7 @@ sampled_dlclose(void *handle)
 	if (sf_facts_error_pending() || !sf_object_give_back(handle))
 		return sf_full_dlclose(handle);
 	from = sf_ticks_since(from);
+	SF_ENTRY_LOOK();
 	t->pending = 0;
 	sf_ask_sampled_open(SF_TIMED_DLCLOSE, sf_thread_sample(++t->n[SF_DLCLOSE_HIT]), from);
 	return 0;

@@ -136,6 +136,7 @@ start_go(const struct sf_decision *m)
 		.log = log_line,
 		.realpath = sf_next.realpath_is_libc ? sf_next.realpath : NULL,
 		.errno_location = __errno_location,
+		.look = sf_killfile_waiting ? sf_killfile_poll : NULL,
 		.ab_share = m->ab_share,
 		.ab_mask = AB_SAMPLE - 1,
 	};

@@ -204,6 +204,7 @@ serve(callback_fn *callback, void *arg)
 {
 	struct sf_thread *t = &sf_thread;
 
+	SF_ENTRY_LOOK();
 	if (sf_unlikely(t->walks == SF_WALKS_MAX)) {
 		sf_pass(t, SF_PHDR_PASS, SF_BYPASS_DEEP);
 		return sf_next.iterate_phdr(callback, arg);

@@ -101,6 +101,7 @@ symfast_symbolize(void *const *addresses, size_t count, struct symfast_symbol *o
 	struct sf_thread *t = &sf_thread;
 	size_t known = 0;
 
+	SF_ENTRY_LOOK();
 	for (size_t i = 0; i < count; i++)
 		known += one(t, (uintptr_t)addresses[i], &out[i], flags);
 	return known;

@@ -36,6 +36,9 @@ struct sf_go_env {
 	void (*log)(const char *line);                  // may be NULL; the line has no newline
 	char *(*realpath)(const char *name, char *out); // next definition; NULL: no C level
 	int *(*errno_location)(void);                   // __errno_location; NULL: no C level
+	// Called at each realpath of the executable, which plugin.open makes when it goes Go's own
+	// way; may be NULL.
+	void (*look)(void);
 };
 
 enum sf_go_state {
@@ -55,7 +58,7 @@ enum sf_go_state sf_go_init(const struct sf_go_env *env);
 // happens in a process that is not served. The patched code stays: a look-up pays for one load.
 void sf_go_serve(bool on);
 
-// Do the executable's calls of realpath come to sf_go_realpath? Constant after sf_go_init.
+// Are the executable's calls of realpath answered by sf_go_realpath? Constant after sf_go_init.
 extern bool sf_go_serves_realpath;
 
 // realpath(3) for such a host: same result, same errno as the next definition, which answers

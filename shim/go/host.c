@@ -308,6 +308,8 @@ sf_go_init(const struct sf_go_env *env)
 		sf_go_serves_realpath = (sf_go_table.slots || prepare_table(env, 0)) &&
 					sf_go_level_init(env) && prepare_arms(env, false) &&
 					sf_go_bind_realpath(env);
+	else if (sf_go_level_watch(env))
+		sf_go_bind_realpath(env);
 	report(env, &h, state);
 	return state;
 }

@@ -20,6 +20,8 @@ extern enum sf_go_refusal sf_go_modules_refused;
 // Readies sf_go_realpath; false if the environment lacks a pointer that it needs or memory is
 // short.
 bool sf_go_level_init(const struct sf_go_env *env);
+// Readies it to look and to pass on, where plugin.open itself is served.
+bool sf_go_level_watch(const struct sf_go_env *env);
 // Leads the executable's calls of realpath to sf_go_realpath; false if it has none that could be.
 bool sf_go_bind_realpath(const struct sf_go_env *env);
 // In the child after fork.

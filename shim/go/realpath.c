@@ -23,6 +23,7 @@ struct path {
 static struct {
 	char *(*realpath)(const char *, char *);
 	int *(*errno_location)(void);
+	void (*look)(void); // or NULL
 	char *arena;
 	size_t used;
 	struct path *paths; // writer's own
@@ -36,9 +37,18 @@ sf_go_level_init(const struct sf_go_env *env)
 		return false;
 	level.realpath = env->realpath;
 	level.errno_location = env->errno_location;
+	level.look = env->look;
 	level.arena = sf_sys_map(PATHS_ARENA);
 	sf_go_table.half_ttl = 0;
 	return level.arena != NULL;
+}
+
+bool
+sf_go_level_watch(const struct sf_go_env *env)
+{
+	level.realpath = env->realpath;
+	level.look = env->look;
+	return env->realpath && env->look;
 }
 
 void
@@ -141,7 +151,9 @@ answer_split(const char *name, char *out)
 char *
 sf_go_realpath(const char *name, char *out)
 {
-	if (!name || !out)
+	if (level.look)
+		level.look();
+	if (!name || !out || !level.arena)
 		return level.realpath(name, out);
 	return sf_go_arms.share && LOAD(&sf_go_table.era) ? answer_split(name, out)
 							  : answer(name, out);

@@ -40,7 +40,7 @@ enum sf_shm { SF_SHM_OFF, SF_SHM_ON, SF_SHM_START, SF_SHM_KEEP };
 	N(breaker_retry_s, "SYMFAST_BREAKER_RETRY_S", 0, 0, 604800,                                \
 	  "so long after that verify is tried again, seconds; 0: never")                           \
 	T(kill_file, "SYMFAST_KILL_FILE", "", path, 256, "an absolute path, or nothing",           \
-	  "while this file exists the process is off; looked for by a thread of its own")          \
+	  "while this file exists the process is off; its own calls look for it")                  \
 	W(shm, "SYMFAST_SHM", SF_SHM_ON, "off|on|start|keep",                                      \
 	  "statistics segment: none, made at the first call that needs libc, made at start, or "   \
 	  "made at start and left behind at exit")                                                 \

@@ -3,23 +3,23 @@
 #include "killfile.h"
 
 #include "../base/bytes.h"
+#include "../base/lock.h"
 #include "../base/sys.h"
+#include "../base/ticks.h"
 #include "../map/thread.h"
 #include "../observe/settings.h"
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <time.h>
 
-#define PERIOD_NS     200000000u
-#define STACK         65536
-#define CHILD_SAMPLES 255u /* in a child one hit in 256 is slow enough to look */
+#define PERIOD_NS 200000000u
 
 uint8_t sf_killfile_waiting;
 
-static uint64_t next_look; /* CLOCK_MONOTONIC, ns; of children */
-static uint32_t before;    /* the last word that let the shim live, seen before the file */
-static uint32_t since;     /* the breaker when the file put it out */
+static uint64_t next_look;                 /* CLOCK_MONOTONIC, ns */
+static uint64_t asked_ticks;               /* when the clock was last read */
+static struct sf_lock lock = SF_LOCK_INIT; /* one thread looks, the others go on */
+static uint32_t before; /* the last word that let the shim live, seen before the file */
+static uint32_t since;  /* the breaker when the file put it out */
 
 static bool
 is_there(void)
@@ -81,47 +81,6 @@ look(void)
 		sf_store_32(&c->kill_file_seen, there);
 }
 
-static void *
-watch(void *arg)
-{
-	const struct timespec period = {0, PERIOD_NS};
-
-	(void)arg;
-	sf_syscall6(SYS_prctl, 15 /* PR_SET_NAME */, (long)"symfast-watch", 0, 0, 0, 0);
-	for (;;) {
-		look();
-		sf_syscall6(SYS_nanosleep, (long)&period, 0, 0, 0, 0, 0);
-	}
-	return NULL;
-}
-
-/*
- * All signals blocked but the two that libc needs for itself (cancel, and setuid in all threads): the
- * host's handlers never run on this small stack.
- */
-static bool
-start_thread(void)
-{
-	uint64_t all = ~(3ull << 31), old = 0;
-	pthread_attr_t attr;
-	pthread_t thread;
-	bool ok;
-
-	if (pthread_attr_init(&attr) != 0 || pthread_attr_setstacksize(&attr, STACK) != 0)
-		return false;
-	sf_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&old, sizeof(all), 0, 0);
-	ok = pthread_create(&thread, &attr, watch, NULL) == 0;
-	sf_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&old, 0, sizeof(old), 0, 0);
-	return ok;
-}
-
-static void
-poll_instead(void)
-{
-	sf_killfile_waiting = 1;
-	sf_thread_come_by(CHILD_SAMPLES);
-}
-
 SF_START void
 sf_killfile_start(void)
 {
@@ -131,24 +90,29 @@ sf_killfile_start(void)
 		return;
 	sf_bytes_cut(sf_control.kill_file, path, sizeof(sf_control.kill_file));
 	look();
-	if (!start_thread())
-		poll_instead();
+	sf_killfile_waiting = 1;
+	sf_thread_come_by(SF_KILLFILE_HITS - 1);
 }
 
 void
 sf_killfile_poll(void)
 {
-	uint64_t now = sf_sys_clock(CLOCK_MONOTONIC);
+	uint64_t ticks = sf_ticks(), now;
 
-	if (now < sf_load_64(&next_look))
+	/* The clock is a system call, too. A counter that stands behind another CPU's is a long time. */
+	if (ticks - sf_load_64(&asked_ticks) < SF_TICKS_FEW || !sf_lock_try(&lock))
 		return;
-	sf_store_64(&next_look, now + PERIOD_NS);
-	look();
+	sf_store_64(&asked_ticks, ticks);
+	now = sf_sys_clock(CLOCK_MONOTONIC);
+	if (now >= next_look) {
+		next_look = now + PERIOD_NS;
+		look();
+	}
+	sf_lock_release(&lock);
 }
 
 void
 sf_killfile_forked(void)
 {
-	if (sf_settings.kill_file_text[0] != '\0')
-		poll_instead();
+	sf_lock_reset(&lock);
 }
