@@ -109,9 +109,10 @@ struct symfast_shm_header {
 	uint32_t cpus;       /* not used by version 1: 0 */
 	char library[16];    /* version of libsymfast.so */
 	char exe[256];       /* /proc/PID/exe, cut at the end */
-	/* The CPU's time stamp counter is the unit of all durations: two readings of it. */
+	/* The CPU's time stamp counter is the unit of all durations: two readings of it. The library takes the
+	 * first only; made_ns - ns_first is the same for all of one boot of one machine, whose clock goes on. */
 	uint64_t ticks_first, ns_first; /* CLOCK_MONOTONIC, when the file was made */
-	uint64_t ticks_last, ns_last;   /* now and then, at least a second later; 0: not yet */
+	uint64_t ticks_last, ns_last;   /* later; 0: not read again, a reader takes its own */
 	struct symfast_shm_group
 		counters;            /* docs/counters.md, all but go.*; a block for each thread */
 	struct symfast_shm_group go; /* go.* of look-ups; a block for each CPU */

@@ -252,6 +252,8 @@ trace(const struct ab *ab, const struct ab_command *c, json_t *document)
 
 		if (n < 0) {
 			json_decref(calls);
+			if (ab_wait_ended())
+				return CLI_FAILED;
 			return cli_error_errno(CLI_FAILED, "system calls cannot be traced here");
 		}
 		if (wants(ab, arm))
@@ -274,7 +276,9 @@ write_out(const struct ab *ab, json_t *document)
 		status = cli_save(json_incref(document), ab->json);
 	if (status != CLI_OK)
 		return status;
-	if (ab->json == NULL || strcmp(ab->json, "-") != 0)
+	/* A document is nothing but the document. */
+	if ((ab->json == NULL || !cli_is_output(ab->json)) &&
+	    (ab->html == NULL || !cli_is_output(ab->html)))
 		return ab_print(document);
 	return ab_verdict(document);
 }
@@ -320,12 +324,14 @@ compare_runs(struct ab *ab, const char *library)
 	struct ab_command c;
 	int status;
 
+	ab_wait_begin();
 	prepare(ab, library, &with);
 	c = (struct ab_command){ab->command, {environ, with.list}, ab->input};
 	status = run_all(ab, &c, json_object_get(document, "runs"), sum);
 	if (status == CLI_OK)
 		status = trace(ab, &c, document);
 	remove_directory(ab, sum);
+	ab_wait_end();
 	stat = snapshot_document(sum);
 	if (snapshot_valid(stat))
 		json_object_set(document, "stat", stat);

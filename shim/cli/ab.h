@@ -4,6 +4,9 @@
 #define SF_CLI_AB_H
 
 #include "cli.h"
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/types.h>
 
 enum arm { ARM_STOCK, ARM_SYMFAST, ARMS };
 
@@ -53,8 +56,27 @@ struct ab_reference {
 int ab_run_once(const struct ab_command *c, enum arm arm, struct ab_reference *ref,
 		struct ab_run *run);
 
-/* Counts the system calls of one run by ptrace(2), threads and children included; -1: cannot. */
+/*
+ * Counts the system calls of one run by ptrace(2), threads and children included, until the command itself
+ * ends; -1: cannot.
+ */
 long ab_trace(const struct ab_command *c, enum arm arm);
+
+/*
+ * From begin to end SIGHUP, SIGINT and SIGTERM are taken notice of where the command is waited for; what
+ * was made meanwhile is removed, and then ab_wait_end() lets the signal do what it does.
+ */
+void ab_wait_begin(void);
+void ab_wait_end(void);
+/* Has there been one? */
+bool ab_wait_ended(void);
+/* wait4; -1 with EINTR: such a signal came. */
+pid_t ab_wait(pid_t pid, int options, int *status, struct rusage *use);
+/* Sends it on to the command, and after a second SIGKILL; its daemons are nobody's affair. */
+void ab_wait_stop(pid_t pid);
+/* The command has the signals as symfast ab was started with them. */
+void ab_wait_spawn(posix_spawnattr_t *a);
+void ab_wait_forked(void);
 
 /* A document's "runs" -> its "metrics" and "output"; false if the document is not one of ab's. */
 bool ab_judge(json_t *document);

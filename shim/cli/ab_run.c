@@ -86,6 +86,7 @@ static int
 spawn(const struct ab_command *c, enum arm arm, const int out[2], pid_t *pid)
 {
 	posix_spawn_file_actions_t files;
+	posix_spawnattr_t signals;
 	int error;
 
 	posix_spawn_file_actions_init(&files);
@@ -93,7 +94,9 @@ spawn(const struct ab_command *c, enum arm arm, const int out[2], pid_t *pid)
 					 O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&files, out[0], 1);
 	posix_spawn_file_actions_adddup2(&files, out[1], 2);
-	error = posix_spawnp(pid, c->argv[0], &files, NULL, c->argv, c->environment[arm]);
+	ab_wait_spawn(&signals);
+	error = posix_spawnp(pid, c->argv[0], &files, &signals, c->argv, c->environment[arm]);
+	posix_spawnattr_destroy(&signals);
 	posix_spawn_file_actions_destroy(&files);
 	return error;
 }
@@ -106,16 +109,20 @@ ab_run_once(const struct ab_command *c, enum arm arm, struct ab_reference *ref, 
 	double start = now();
 	pid_t pid, ended;
 
+	if (ab_wait_ended())
+		return CLI_FAILED;
 	if (out[0] < 0 || out[1] < 0)
 		return cli_error_errno(CLI_FAILED, "memory for the command's output");
 	errno = spawn(c, arm, out, &pid);
 	if (errno != 0)
 		return cli_error_errno(CLI_TARGET, "%s", c->argv[0]);
-	do
-		ended = wait4(pid, &run->status, 0, &use);
-	while (ended < 0 && errno == EINTR);
+	ended = ab_wait(pid, 0, &run->status, &use);
+	if (ended < 0 && ab_wait_ended())
+		ab_wait_stop(pid);
+	else if (ended < 0)
+		cli_error_errno(0, "wait for the command");
 	if (ended < 0)
-		return cli_error_errno(CLI_FAILED, "wait for the command");
+		return CLI_FAILED;
 	take(run, now() - start, &use);
 	compare(ref, run, out);
 	return CLI_OK;

@@ -3,7 +3,6 @@
 #include "cli.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,18 +188,15 @@ cli_print(json_t *document)
 	bool ok = write_json(document, stdout) && fflush(stdout) == 0;
 
 	json_decref(document);
-	return ok ? CLI_OK : cli_error_errno(CLI_FAILED, "standard output");
+	return cli_output(ok);
 }
 
 int
 cli_save(json_t *document, const char *path)
 {
 	struct cli_file f;
-	bool ok;
+	bool ok = cli_file_open(&f, path);
 
-	if (strcmp(path, "-") == 0)
-		return cli_print(document);
-	ok = cli_file_open(&f, path);
 	if (ok) {
 		ok = write_json(document, f.stream);
 		ok = cli_file_close(&f) && ok;
@@ -264,43 +260,6 @@ cli_load(const char *path)
 	}
 	clean_document(document);
 	return document;
-}
-
-bool
-cli_file_open(struct cli_file *f, const char *path)
-{
-	int fd;
-
-	f->path = cli_format("%s", path);
-	f->temporary = cli_format("%s.XXXXXX", path);
-	fd = mkostemp(f->temporary, O_CLOEXEC);
-	f->stream = fd >= 0 ? fdopen(fd, "w") : NULL;
-	if (f->stream != NULL)
-		return true;
-	cli_error_errno(0, "%s", path);
-	free(f->path);
-	free(f->temporary);
-	return false;
-}
-
-bool
-cli_file_close(struct cli_file *f)
-{
-	mode_t mask = umask(077);
-	bool ok;
-
-	umask(mask);
-	/* mkostemp gives 0600; a page or a metric is for whom the umask lets read. */
-	ok = fchmod(fileno(f->stream), 0666 & ~mask) == 0;
-	ok = fclose(f->stream) == 0 && ok;
-	ok = ok && rename(f->temporary, f->path) == 0;
-	if (!ok) {
-		cli_error_errno(0, "%s", f->path);
-		unlink(f->temporary);
-	}
-	free(f->path);
-	free(f->temporary);
-	return ok;
 }
 
 bool

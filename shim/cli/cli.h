@@ -54,18 +54,31 @@ char *cli_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 json_t *cli_document(const char *kind);
 /* Writes a document to standard output and drops it; CLI_OK, or CLI_FAILED with one line. */
 int cli_print(json_t *document);
-/* The same to a file ("-" is standard output), complete or not at all: a new file, renamed. */
+/* The same to a file, see cli_file_open. */
 int cli_save(json_t *document, const char *path);
 /* Reads a document and its kind; NULL after one line. */
 json_t *cli_load(const char *path);
 
-/* Opens PATH.XXXXXX for writing, and gives it its name; NULL or false after one line. */
+/*
+ * A file to write: a new one, PATH.XXXXXX, that gets its name when it is complete, in place of a regular
+ * file or of nothing. Anything else (a device, a pipe, a link) is written into and stays what it is; "-" is
+ * standard output. False after one line.
+ */
 struct cli_file {
 	FILE *stream;
-	char *path, *temporary;
+	char *path, *temporary; /* temporary: NULL where the file itself is written */
 };
 bool cli_file_open(struct cli_file *f, const char *path);
 bool cli_file_close(struct cli_file *f);
+
+/* Closed streams filled, no death by SIGPIPE, and an output that fails told at exit. At start. */
+void cli_streams(void);
+/* Does a command that is run get SIGPIPE's usual effect back? */
+bool cli_pipe_given_back(void);
+/* CLI_OK; or CLI_FAILED, after one line for errno, the first time. */
+int cli_output(bool good);
+/* "-", or a link to where standard output goes anyway. */
+bool cli_is_output(const char *path);
 
 /* Colours only on a terminal, and not with NO_COLOR set. */
 bool cli_colours(FILE *out);

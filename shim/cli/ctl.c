@@ -96,24 +96,22 @@ cli_ctl(int argc, char **argv)
 	struct ctl c = {0};
 	struct segment s;
 	const char *why, *before;
-	char *path;
 	int error;
 
 	cli_parse(&argp, argc, argv, 0, &c);
-	error = segment_of(&s, c.pid);
+	error = segment_to_set(&s, c.pid);
 	if (error != CLI_OK)
 		return error;
-	segment_close(&s);
 	before = snapshot_mode(&s);
 	why = refusal(&s);
 	if (why != NULL) {
 		cli_error("process %lu %s%s%s", c.pid, why, *s.control.why != '\0' ? ": " : "",
 			  s.control.why);
+		segment_close(&s);
 		return CLI_TARGET;
 	}
-	path = segment_path(s.head.uid, c.pid);
-	errno = segment_set(path, c.word);
-	free(path);
+	errno = segment_set(&s, c.word);
+	segment_close(&s);
 	if (errno != 0)
 		return cli_error_errno(CLI_TARGET, "process %lu", c.pid);
 	return print(&c, before, c.json);

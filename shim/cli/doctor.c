@@ -193,7 +193,7 @@ examine_file(struct patient *p, const char *word)
 	char *path = find_program(word), *by;
 	struct object program;
 
-	if (!object_read(&program, path)) {
+	if (!object_read(&program, path, OBJECT_MOST)) {
 		if (errno == ENOEXEC)
 			cli_error("%s is no regular file", path);
 		else
@@ -207,7 +207,7 @@ examine_file(struct patient *p, const char *word)
 		object_free(&program);
 		free(path);
 		path = by;
-		if (!object_read(&program, path))
+		if (!object_read(&program, path, OBJECT_MOST))
 			return cli_error_errno(CLI_TARGET, "%s", path);
 	}
 	doctor_fact(p, "program", path);

@@ -12,12 +12,14 @@
 struct object {
 	char *path;
 	void *bytes;
+	uint64_t size; /* of what was read */
 	enum sf_elf_file_fault fault;
 	struct sf_elf_file elf; /* if there is no fault */
 };
 
 /* false with errno if it cannot be read (ENOEXEC: no regular file, EFBIG: too big). */
-bool object_read(struct object *o, const char *path);
+bool object_read(struct object *o, const char *path, uint64_t most);
+#define OBJECT_MOST ((uint64_t)4 << 30)
 void object_free(struct object *o);
 
 /*

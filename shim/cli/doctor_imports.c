@@ -133,7 +133,7 @@ visit_needed(struct walk *w, const char *name, const struct object *needer, int 
 		return;
 	look_at_sanitizer(w->patient, name, true);
 	path = object_search(name, needer, w->patient->root);
-	if (path == NULL || !object_read(&o, path)) {
+	if (path == NULL || !object_read(&o, path, OBJECT_MOST)) {
 		w->missing++;
 	} else {
 		if (o.fault == SF_ELF_FILE_NONE)
@@ -191,7 +191,7 @@ look_at_mapped(struct walk *w, const char *path, const char *program)
 		return;
 	look_at_sanitizer(w->patient, base, true);
 	whole = cli_format("%s%s", w->patient->root, path);
-	if (!object_read(&o, whole)) {
+	if (!object_read(&o, whole, OBJECT_MOST)) {
 		w->missing++;
 	} else {
 		if (o.fault == SF_ELF_FILE_NONE)

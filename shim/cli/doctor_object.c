@@ -9,8 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MAX ((off_t)4 << 30)
-
 static bool
 read_all(int fd, struct object *o, uint64_t size)
 {
@@ -28,20 +26,42 @@ read_all(int fd, struct object *o, uint64_t size)
 			break; /* shorter than it was a moment ago */
 		have += n > 0 ? (uint64_t)n : 0;
 	}
+	o->size = have;
 	o->fault = sf_elf_file_open(&o->elf, o->bytes, have);
 	return true;
 }
 
-bool
-object_read(struct object *o, const char *path)
+/*
+ * A regular file, opened; -1 with errno. A device is not even opened, which alone may do something, and
+ * nothing can take the file's place between look and opening.
+ */
+static int
+open_regular(const char *path, struct stat *st)
 {
-	/* Not to be held up by a fifo, nor to take a terminal. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), error;
+	int at = open(path, O_PATH | O_CLOEXEC), fd = -1, error;
+	char link[32];
+
+	if (at < 0)
+		return -1;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", at);
+	errno = ENOEXEC;
+	if (fstat(at, st) == 0 && S_ISREG(st->st_mode))
+		fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	error = errno;
+	close(at);
+	errno = error;
+	return fd;
+}
+
+bool
+object_read(struct object *o, const char *path, uint64_t most)
+{
 	struct stat st;
+	int fd = open_regular(path, &st), error;
 
 	*o = (struct object){.path = cli_format("%s", path)};
-	if (fd >= 0 && fstat(fd, &st) == 0) {
-		errno = !S_ISREG(st.st_mode) ? ENOEXEC : st.st_size > FILE_MAX ? EFBIG : 0;
+	if (fd >= 0) {
+		errno = (uint64_t)st.st_size > most ? EFBIG : 0;
 		if (errno == 0 && read_all(fd, o, (uint64_t)st.st_size)) {
 			close(fd);
 			return true;

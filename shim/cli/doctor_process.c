@@ -126,7 +126,7 @@ doctor_process(struct patient *p, unsigned long pid)
 
 	if (n < 0 && errno == ENOENT && access("/proc/self", F_OK) == 0)
 		errno = ESRCH;
-	if (n < 0 || !object_read(&program, exe)) {
+	if (n < 0 || !object_read(&program, exe, OBJECT_MOST)) {
 		free(exe);
 		return cli_error_errno(CLI_TARGET, "process %lu", pid);
 	}

@@ -85,7 +85,7 @@ look_at_libc(struct patient *p, const struct object *program)
 	char *path = object_search("libc.so.6", program, p->root), version[16];
 	struct object libc;
 
-	if (path == NULL || !object_read(&libc, path)) {
+	if (path == NULL || !object_read(&libc, path, OBJECT_MOST)) {
 		doctor_find(p, LEVEL_WARN, "libc", "no libc.so.6 found in the usual folders");
 		free(path);
 		return;

@@ -78,6 +78,7 @@ main(int argc, char **argv)
 					 NULL};
 	struct chosen c = {COUNT, 0};
 
+	cli_streams();
 	argp_err_exit_status = CLI_USAGE;
 	cli_parse(&argp, argc, argv, ARGP_IN_ORDER, &c);
 	argv[c.at] = cli_format("symfast %s", commands[c.command].name);

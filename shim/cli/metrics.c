@@ -244,7 +244,7 @@ write_out(const struct metrics *m)
 	if (m->directory != NULL)
 		return write_textfile(m);
 	write_all(stdout, m);
-	return fflush(stdout) == 0 ? CLI_OK : cli_error_errno(CLI_FAILED, "standard output");
+	return cli_output(fflush(stdout) == 0);
 }
 
 int

@@ -6,52 +6,121 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * A segment names files, and may be made to hurt: so many are read, and so much of them at once. The rest is
+ * shown as object and offset.
+ */
+#define FILES_MOST     256
+#define FILE_MOST      (256u << 20)
+#define BYTES_MOST     (512u << 20)
+#define SYMBOLS_MOST   (4u << 20)
+#define ENCLOSING_MOST 64 /* symbols that begin between an address and the one that covers it */
+
+struct function {
+	uint64_t start;
+	uint32_t symbol;
+};
+
+/* An object file, and its functions by address. */
+struct file {
+	struct object object;
+	struct function *functions;
+	size_t count;
+};
+
 /* Object files are read once each. */
 struct names {
-	struct object *objects;
+	struct file *files;
 	size_t count;
+	uint64_t bytes;
 	char **texts; /* all names made, to be freed */
 	size_t text_count;
 	struct profile_frame *frames;
 };
 
-static const struct object *
-object_of(struct names *n, const char *path)
+static int
+by_start(const void *a, const void *b)
 {
-	struct object *o;
+	const struct function *x = a, *y = b;
 
-	for (size_t i = 0; i < n->count; i++)
-		if (strcmp(n->objects[i].path, path) == 0)
-			return &n->objects[i];
-	n->objects = cli_grow(n->objects, n->count + 1, sizeof(*n->objects));
-	o = &n->objects[n->count++];
-	*o = (struct object){0};
-	if (*path != '/' || !object_read(o, path) || o->fault != SF_ELF_FILE_NONE) {
-		if (o->path != NULL)
-			object_free(o);
-		*o = (struct object){.path = cli_format("%s", path)};
-	}
-	return o;
+	if (x->start == y->start)
+		return (x->symbol > y->symbol) - (x->symbol < y->symbol);
+	return (x->start > y->start) - (x->start < y->start);
 }
 
-/* The dynamic symbol that covers the address; NULL if none does. */
-static const char *
-symbol_at(const struct object *o, uint64_t address)
+static void
+list_functions(struct file *f)
 {
-	const char *best = NULL;
-	uint64_t best_value = 0;
+	uint32_t count = f->object.elf.symbol_count;
 
-	for (uint32_t i = 1; o->bytes != NULL && i < o->elf.symbol_count; i++) {
-		Elf64_Sym s = sf_elf_file_symbol(&o->elf, i);
-		bool covers = address >= s.st_value && address - s.st_value < s.st_size;
+	count = count < SYMBOLS_MOST ? count : SYMBOLS_MOST;
+	f->functions = cli_alloc(count, sizeof(*f->functions));
+	for (uint32_t i = 1; i < count; i++) {
+		Elf64_Sym s = sf_elf_file_symbol(&f->object.elf, i);
 
-		if (s.st_shndx != SHN_UNDEF && covers && s.st_value >= best_value &&
-		    ELF64_ST_TYPE(s.st_info) == STT_FUNC) {
-			best = sf_elf_file_symbol_name(&o->elf, &s);
-			best_value = s.st_value;
-		}
+		if (s.st_shndx != SHN_UNDEF && ELF64_ST_TYPE(s.st_info) == STT_FUNC)
+			f->functions[f->count++] = (struct function){s.st_value, i};
 	}
-	return best != NULL && *best != '\0' ? best : NULL;
+	qsort(f->functions, f->count, sizeof(*f->functions), by_start);
+}
+
+static bool
+read_file(struct names *n, struct file *f, const char *path)
+{
+	uint64_t left = BYTES_MOST - n->bytes;
+
+	if (*path != '/' || !object_read(&f->object, path, left < FILE_MOST ? left : FILE_MOST))
+		return false;
+	n->bytes += f->object.size;
+	if (f->object.fault == SF_ELF_FILE_NONE)
+		return true;
+	object_free(&f->object);
+	return false;
+}
+
+static const struct file *
+file_of(struct names *n, const char *path)
+{
+	static const struct file none;
+	struct file *f;
+
+	for (size_t i = 0; i < n->count; i++)
+		if (strcmp(n->files[i].object.path, path) == 0)
+			return &n->files[i];
+	if (n->count == FILES_MOST)
+		return &none;
+	n->files = cli_grow(n->files, n->count + 1, sizeof(*n->files));
+	f = &n->files[n->count++];
+	*f = (struct file){.functions = NULL};
+	if (read_file(n, f, path))
+		list_functions(f);
+	else
+		f->object.path = cli_format("%s", path);
+	return f;
+}
+
+/* The function that covers the address, and begins last; NULL if none does. */
+static const char *
+symbol_at(const struct file *f, uint64_t address)
+{
+	size_t low = 0, high = f->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (f->functions[middle].start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (size_t i = low, k = 0; i-- > 0 && k < ENCLOSING_MOST; k++) {
+		Elf64_Sym s = sf_elf_file_symbol(&f->object.elf, f->functions[i].symbol);
+		const char *name = sf_elf_file_symbol_name(&f->object.elf, &s);
+
+		if (address - s.st_value < s.st_size && name != NULL && *name != '\0')
+			return name;
+	}
+	return NULL;
 }
 
 static const char *
@@ -64,9 +133,9 @@ keep(struct names *n, char *text)
 static const char *
 name_of(struct names *n, const char *path, uint64_t offset)
 {
-	const struct object *o = object_of(n, path);
+	const struct file *f = file_of(n, path);
 	/* A return address: the call lies before it. */
-	const char *symbol = symbol_at(o, offset != 0 ? offset - 1 : 0);
+	const char *symbol = symbol_at(f, offset != 0 ? offset - 1 : 0);
 	const char *slash = strrchr(path, '/');
 	char clean[256];
 
@@ -139,11 +208,13 @@ profile_free(struct profile *p)
 {
 	struct names *n = p->owned;
 
-	for (size_t i = 0; i < n->count; i++)
-		object_free(&n->objects[i]);
+	for (size_t i = 0; i < n->count; i++) {
+		object_free(&n->files[i].object);
+		free(n->files[i].functions);
+	}
 	for (size_t i = 0; i < n->text_count; i++)
 		free(n->texts[i]);
-	free(n->objects);
+	free(n->files);
 	free(n->texts);
 	free(n->frames);
 	free(n);

@@ -7,6 +7,7 @@
 
 #include "preload.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -103,6 +104,8 @@ cli_run(int argc, char **argv)
 	if (setenv("LD_PRELOAD", preload, 1) != 0 ||
 	    (r.mode != NULL && setenv("SYMFAST", r.mode, 1) != 0))
 		return cli_error_errno(CANNOT, "environment");
+	if (cli_pipe_given_back())
+		signal(SIGPIPE, SIG_DFL);
 	execvp(r.command[0], r.command);
 	return cli_error_errno(errno == ENOENT ? NOT_FOUND : CANNOT_EXECUTE, "%s", r.command[0]);
 }

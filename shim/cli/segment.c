@@ -14,8 +14,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SIZE_MAX_FILE (16u << 20)
-#define COUNTERS_MAX  4096
+/* Several times what the library makes: room for later releases, none for a file that is made to hurt. */
+#define SIZE_MAX_FILE (4u << 20)
+#define NAMES_MAX     1024
+#define NAMES_BYTES   65536
+#define FUNCTIONS_MAX 64
+#define OBJECTS_MAX   1024
+#define SITES_MAX     2048
 #define STRIDE_MAX    65536
 
 static bool
@@ -27,18 +32,21 @@ fits(const struct segment *s, uint64_t offset, uint64_t size)
 static bool
 group_fits(const struct segment *s, const struct symfast_shm_group *g)
 {
-	return fits(s, g->names_offset, g->names_bytes) && g->names_count <= COUNTERS_MAX &&
-	       g->names_count <= g->names_bytes && g->block_stride <= STRIDE_MAX &&
+	return fits(s, g->names_offset, g->names_bytes) && g->names_count <= NAMES_MAX &&
+	       g->names_bytes <= NAMES_BYTES && g->names_count <= g->names_bytes &&
+	       g->block_stride <= STRIDE_MAX &&
 	       (g->block_capacity == 0 || g->block_stride >= g->names_count * 8ull) &&
 	       fits(s, g->blocks_offset, (uint64_t)g->block_capacity * g->block_stride) &&
 	       g->blocks_used <= g->block_capacity;
 }
 
 static bool
-section_fits(const struct segment *s, const struct symfast_shm_section *t, size_t row)
+section_fits(const struct segment *s, const struct symfast_shm_section *t, size_t row,
+	     uint32_t most)
 {
-	return (t->capacity == 0 || t->stride >= row) && t->stride <= STRIDE_MAX &&
-	       fits(s, t->offset, (uint64_t)t->capacity * t->stride) && t->used <= t->capacity;
+	return t->capacity <= most && (t->capacity == 0 || t->stride >= row) &&
+	       t->stride <= STRIDE_MAX && fits(s, t->offset, (uint64_t)t->capacity * t->stride) &&
+	       t->used <= t->capacity;
 }
 
 static const char *
@@ -50,8 +58,10 @@ check(struct segment *s, uint64_t file_size, uid_t owner)
 		return "is no statistics segment";
 	if (h->version != SYMFAST_SHM_VERSION)
 		return "is a segment of another format's version";
-	if (h->size > file_size || h->size > SIZE_MAX_FILE)
+	if (h->size > file_size)
 		return "is truncated";
+	if (h->size > SIZE_MAX_FILE)
+		return "is damaged: it is larger than any segment";
 	s->size = h->size;
 	if (h->header_size < SYMFAST_SHM_CONTROL + sizeof(struct symfast_shm_control) ||
 	    h->header_size > h->size)
@@ -59,12 +69,13 @@ check(struct segment *s, uint64_t file_size, uid_t owner)
 	if (h->uid != owner)
 		return "is damaged: it names another owner";
 	if (!group_fits(s, &h->counters) || !group_fits(s, &h->go) || !group_fits(s, &h->go_fill) ||
-	    !section_fits(s, &h->histograms, sizeof(struct symfast_shm_histogram)) ||
-	    !section_fits(s, &h->objects, sizeof(struct symfast_shm_object)) ||
-	    !section_fits(s, &h->sites, sizeof(struct symfast_shm_site)) ||
-	    !fits(s, h->functions_offset, h->functions_bytes) ||
-	    h->functions_count > h->functions_bytes || h->functions_count > COUNTERS_MAX)
-		return "is damaged: a table lies outside the file";
+	    !section_fits(s, &h->histograms, sizeof(struct symfast_shm_histogram),
+			  2 * FUNCTIONS_MAX) ||
+	    !section_fits(s, &h->objects, sizeof(struct symfast_shm_object), OBJECTS_MAX) ||
+	    !section_fits(s, &h->sites, sizeof(struct symfast_shm_site), SITES_MAX) ||
+	    !fits(s, h->functions_offset, h->functions_bytes) || h->functions_bytes > NAMES_BYTES ||
+	    h->functions_count > h->functions_bytes || h->functions_count > FUNCTIONS_MAX)
+		return "is damaged: a table lies outside the file, or is too large";
 	return NULL;
 }
 
@@ -128,19 +139,37 @@ check_file(int fd, struct stat *st)
 	return NULL;
 }
 
-const char *
-segment_open(struct segment *s, const char *path)
+/*
+ * Anybody may make a file of any name there, of root's processes, too. Where the name says whose it is, it
+ * is that user's file, or nobody's.
+ */
+static const char *
+check_name(const char *path, uid_t owner)
+{
+	const char *slash = strrchr(path, '/');
+	unsigned long uid, pid;
+
+	if (segment_name(slash != NULL ? slash + 1 : path, &uid, &pid) && uid != owner)
+		return "belongs to another user than its name says";
+	return NULL;
+}
+
+static const char *
+open_for(struct segment *s, const char *path, int access)
 {
 	const char *why;
 	struct stat st;
 
-	*s = (struct segment){.fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
+	*s = (struct segment){.fd = open(path, access | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
 	if (s->fd < 0)
 		return errno == ENOENT   ? "does not exist"
 		       : errno == EACCES ? "belongs to another user"
 		       : errno == ELOOP  ? "is a symbolic link"
+		       : errno == EISDIR ? "is no regular file"
 					 : "cannot be opened";
 	why = check_file(s->fd, &st);
+	if (why == NULL)
+		why = check_name(path, st.st_uid);
 	if (why == NULL && (pread(s->fd, &s->head, sizeof(s->head), 0) != sizeof(s->head) ||
 			    pread(s->fd, &s->control, sizeof(s->control), SYMFAST_SHM_CONTROL) !=
 				    sizeof(s->control)))
@@ -155,6 +184,12 @@ segment_open(struct segment *s, const char *path)
 	proc_strip_deleted(s->head.exe);
 	s->life = life_of(s);
 	return NULL;
+}
+
+const char *
+segment_open(struct segment *s, const char *path)
+{
+	return open_for(s, path, O_RDONLY);
 }
 
 static bool
@@ -217,8 +252,8 @@ segment_directory(void)
 	return dir != NULL && *dir != '\0' ? dir : SYMFAST_SHM_DIR;
 }
 
-char *
-segment_path(unsigned long uid, unsigned long pid)
+static char *
+path_of(unsigned long uid, unsigned long pid)
 {
 	return cli_format("%s/" SYMFAST_SHM_PREFIX "%lu.%lu", segment_directory(), uid, pid);
 }
@@ -261,8 +296,8 @@ explain(unsigned long pid)
 	return CLI_TARGET;
 }
 
-int
-segment_of(struct segment *s, unsigned long pid)
+static int
+open_process(struct segment *s, unsigned long pid, int access_mode)
 {
 	unsigned long owner;
 	const char *why;
@@ -271,12 +306,12 @@ segment_of(struct segment *s, unsigned long pid)
 	/* A dead process's file is looked for under our own name. */
 	if (!proc_owner(pid, &owner))
 		owner = geteuid();
-	path = segment_path(owner, pid);
+	path = path_of(owner, pid);
 	if (access(path, F_OK) != 0) {
 		free(path);
 		return explain(pid);
 	}
-	why = segment_open(s, path);
+	why = open_for(s, path, access_mode);
 	if (why == NULL && s->head.pid != pid) {
 		segment_close(s);
 		why = "is damaged: it names another process";
@@ -285,6 +320,18 @@ segment_of(struct segment *s, unsigned long pid)
 		cli_error("%s %s", path, why);
 	free(path);
 	return why == NULL ? CLI_OK : CLI_TARGET;
+}
+
+int
+segment_of(struct segment *s, unsigned long pid)
+{
+	return open_process(s, pid, O_RDONLY);
+}
+
+int
+segment_to_set(struct segment *s, unsigned long pid)
+{
+	return open_process(s, pid, O_RDWR);
 }
 
 /* The file was cut while it was mapped: one line, as for any other bad segment. */
@@ -298,20 +345,14 @@ on_bus_error(int signal)
 }
 
 int
-segment_set(const char *path, uint32_t word)
+segment_set(const struct segment *s, uint32_t word)
 {
 	const size_t size = SYMFAST_SHM_CONTROL + sizeof(struct symfast_shm_control);
-	int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC), error;
 	volatile struct symfast_shm_control *c;
-	char *map;
+	char *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
 
-	if (fd < 0)
-		return errno;
-	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	error = errno;
-	close(fd);
 	if (map == MAP_FAILED)
-		return error;
+		return errno;
 	signal(SIGBUS, on_bus_error);
 	c = (void *)(map + SYMFAST_SHM_CONTROL);
 	c->ctl_pid = (uint32_t)getpid();

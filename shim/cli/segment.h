@@ -4,7 +4,8 @@
 //
 // Everything is copied by pread(2) before it is looked at: a file that shrinks under us ends in a
 // short read, not in SIGBUS. Each offset, size and count is checked against the file; text is
-// cleaned. Nothing is written but by segment_set.
+// cleaned. Nothing is written but by segment_set. A file named symfast.UID.PID counts only if it is that user's
+// and says the same itself: others can make files there, too.
 #ifndef SF_CLI_SEGMENT_H
 #define SF_CLI_SEGMENT_H
 
@@ -44,12 +45,10 @@ const char *segment_directory(void);
 /* Does a file name of that directory name a segment? Its user and process. */
 bool segment_name(const char *name, unsigned long *uid, unsigned long *pid);
 
-/*
- * Stores a word, as the format demands of `ctl`; 0, or an errno. The only write; the file is opened
- * anew for it.
- */
-int segment_set(const char *path, uint32_t word);
-char *segment_path(unsigned long uid, unsigned long pid);
+/* As segment_of, for segment_set: the file that was checked is the one that is written. */
+int segment_to_set(struct segment *s, unsigned long pid);
+/* Stores a word, as the format demands of `ctl`; 0, or an errno. The only write. */
+int segment_set(const struct segment *s, uint32_t word);
 
 /* ---- what is in it ---- */
 

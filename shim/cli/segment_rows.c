@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define BOOT_SLACK_NS 10000000000ll
+
 /* A copy of part of the file; NULL if it is no longer there. */
 static void *
 copy(const struct segment *s, uint64_t offset, uint64_t size)
@@ -184,6 +186,22 @@ ticks(void)
 #endif
 }
 
+/*
+ * Was the segment made on this machine, since it started? Its two clocks of then lie as far apart as ours do
+ * now, but for what somebody has set the time of day by.
+ */
+static bool
+same_boot(const struct symfast_shm_header *h)
+{
+	struct timespec real, mono;
+	int64_t ours, its = (int64_t)(h->made_ns - h->ns_first);
+
+	if (clock_gettime(CLOCK_REALTIME, &real) != 0 || clock_gettime(CLOCK_MONOTONIC, &mono) != 0)
+		return false;
+	ours = (real.tv_sec - mono.tv_sec) * 1000000000ll + real.tv_nsec - mono.tv_nsec;
+	return its > ours - BOOT_SLACK_NS && its < ours + BOOT_SLACK_NS;
+}
+
 double
 segment_ns_per_tick(const struct segment *s)
 {
@@ -193,10 +211,11 @@ segment_ns_per_tick(const struct segment *s)
 	double rate;
 
 	/*
-	 * A process that has not (or never) read it twice: we read it for the second time. Both clocks
-	 * go on when the process is gone; a segment of another boot or machine is told by its rate.
+	 * The process has read its clocks once, when it made the file (a sandbox may forbid it a second time): we
+	 * read them again. Both go on when the process is gone, and are the same in all pid namespaces. A segment
+	 * of another boot or machine has no rate.
 	 */
-	if (last_ticks == 0 && s->life != SEGMENT_ELSEWHERE &&
+	if (last_ticks == 0 && (s->life != SEGMENT_ELSEWHERE || same_boot(h)) &&
 	    clock_gettime(CLOCK_MONOTONIC, &t) == 0) {
 		last_ticks = ticks();
 		last_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;

@@ -116,7 +116,7 @@ write_out(const struct sites *s, const struct profile *p, const char *unit)
 	if (!s->folded)
 		print(p, unit);
 	else if (!profile_fold(p, stdout))
-		return cli_error_errno(CLI_FAILED, "standard output");
+		return cli_output(false);
 	return CLI_OK;
 }
 

@@ -267,7 +267,7 @@ print_json(const struct rate *rates, size_t count)
 	json_object_set_new(document, "rates", list);
 	json_dumpf(document, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	json_decref(document);
-	return putchar('\n') == EOF || fflush(stdout) != 0 ? CLI_FAILED : CLI_OK;
+	return cli_output(putchar('\n') != EOF && fflush(stdout) == 0);
 }
 
 /* One reading and its lines; the first has nothing before it, so its rates are 0. */
@@ -286,8 +286,10 @@ turn(const struct top *t, struct readings *before)
 	rates = rates_of(&now, before, &count);
 	if (t->json)
 		status = print_json(rates, count);
-	else
+	else {
 		draw(&now, rates, count);
+		status = cli_output(fflush(stdout) == 0 && !ferror(stdout));
+	}
 	free(rates);
 	free_readings(before);
 	*before = now;

@@ -5,15 +5,12 @@
 #include "../base/bytes.h"
 #include "../base/lock.h"
 #include "../base/sys.h"
-#include "../base/ticks.h"
 #include "segment_file.h"
 #include "settings.h"
 #include <sys/mman.h>
-#include <time.h>
 
-#define PAGES          (SYMFAST_SHM_SIZE / SF_PAGE)
-#define SMALLEST_PAGE  4096
-#define CLOCK_EVERY_NS 1000000000u
+#define PAGES         (SYMFAST_SHM_SIZE / SF_PAGE)
+#define SMALLEST_PAGE 4096
 
 /* A page of its own in .bss; the symbol that every hit reads. */
 SF_LARGE __attribute__((aligned(SF_PAGE))) struct sf_page sf_page;
@@ -358,7 +355,7 @@ sf_segment_forked(void)
 	mine = 0;
 }
 
-/* ---- the word and the clock ---- */
+/* ---- the word ---- */
 
 SF_START void
 sf_segment_set_word(uint32_t word, enum symfast_shm_reason reason)
@@ -376,19 +373,4 @@ sf_segment_set_word(uint32_t word, enum symfast_shm_reason reason)
 		if (sf_load_32(&sf_control.word) == word)
 			break;
 	}
-}
-
-void
-sf_segment_clock(void)
-{
-	struct symfast_shm_header *h = &sf_page.header;
-	uint64_t ns;
-
-	if (!mine)
-		return;
-	ns = sf_sys_clock(CLOCK_MONOTONIC);
-	if (ns - sf_load_64(&h->ns_last) < CLOCK_EVERY_NS)
-		return;
-	sf_store_64(&h->ticks_last, sf_ticks());
-	sf_store_64(&h->ns_last, ns);
 }

@@ -76,8 +76,6 @@ bool sf_segment_touched(const void *p);
 
 /* Sets the word for `reason`; remembered, so that making the file cannot lose it. */
 void sf_segment_set_word(uint32_t word, enum symfast_shm_reason reason);
-/* Reads the clocks again if the last time was a second ago. */
-void sf_segment_clock(void);
 
 /* Names of counters or functions, written into every file that is made from now on. */
 struct sf_wordlist {

@@ -4,7 +4,10 @@
 import os
 import random
 import shutil
+import stat
 import struct
+import subprocess
+import time
 
 import case
 
@@ -29,6 +32,13 @@ DAMAGE = [
     ('header.functions_offset', BIG[:4], 'outside the file'),
     ('header.functions_bytes', BIG[:4], 'outside the file'),
     ('header.functions_count', BIG[:4], 'outside the file'),
+    # What fits, and is more than any release writes.
+    ('header.functions_count', struct.pack('<I', 65), 'too large'),
+    ('header.counters', struct.pack('<IIIIIII', 4096, 65537, 1, 4096, 8, 1, 1), 'too large'),
+    ('header.counters', struct.pack('<IIIIIII', 4096, 2048, 1025, 8192, 8200, 1, 1), 'too large'),
+    ('header.objects', struct.pack('<IIII', 4096, 128, 1025, 0), 'too large'),
+    ('header.sites', struct.pack('<IIII', 4096, 232, 2049, 0), 'too large'),
+    ('header.histograms', struct.pack('<IIII', 4096, 4000, 129, 0), 'too large'),
 ]
 COMMANDS = [['stat'], ['stat', '-j'], ['metrics'], ['sites'], ['sites', '-f'], ['report', '-j'],
             ['top', '-n', 1, '-d', 0.1], ['ctl']]
@@ -131,6 +141,163 @@ def documents(made):
             case.one_error(f'{command[0]} of {text[:40]}', made.run(*command, path), case.TARGET)
 
 
+def squat(folder):
+    """Root, and a name that says root, made by somebody else; and the other way round."""
+    if os.geteuid() != 0:
+        print('SKIP: squatted names: not root')
+        return
+    with case.Made(folder) as made:
+        with open(made.path, 'rb') as f:
+            good = f.read()
+        header_uid, _ = offsets['header.uid']
+        for name_uid, header, owner in ((0, 65534, 65534), (0, 0, 65534), (0, 65534, 0), (65534, 0, 0),
+                                        (65534, 0, 65534), (65534, 65534, 0)):
+            os.unlink(made.path)
+            path = f'{folder}/symfast.{name_uid}.{made.pid}'
+            put(path, good[:header_uid] + struct.pack('<I', header) + good[header_uid + 4:])
+            os.chown(path, owner, 0)
+            what = f'name {name_uid}, header {header}, owner {owner}'
+            for command in (*COMMANDS, ['list']) if name_uid == 0 else (['list'], ['top', '-n', 1, '-d', 0.1]):
+                words = ['list'] if command == ['list'] else words_for(command, made.pid)
+                if name_uid != 0 and command[0] == 'top':
+                    words = command
+                done = made.run(*words)
+                case.check(f'{" ".join(map(str, command))}: {what}: refused',
+                           done.returncode == (0 if words[0] == 'top' and name_uid else case.TARGET) and
+                           bool(done.stderr) and ('another user' in done.stderr or
+                                                             'another owner' in done.stderr), done)
+            with open(path, 'rb') as f:
+                case.check(f'{what}: not written', f.read()[1024:1648] == good[1024:1648])
+            os.unlink(path)
+            put(made.path, good)
+
+
+def exchanged(made, good):
+    """ctl writes what it has checked, whatever has the name by then."""
+    put(made.path, good)
+    if not shutil.which('strace'):
+        print('SKIP: exchanged files: strace is not here')
+        return
+    done = subprocess.run(['strace', '-f', '-e', 'trace=open,openat', case.CLI, 'ctl', str(made.pid), 'verify'],
+                          env=case.clean_env(SYMFAST_SHM_DIR=made.folder), capture_output=True, text=True,
+                          check=False)
+    opened = [line for line in done.stderr.splitlines() if f'symfast.{os.geteuid()}.' in line]
+    case.check('ctl opens the segment once, to write', len(opened) == 1 and 'O_RDWR' in opened[0], opened)
+
+
+def cost(made, path, commands):
+    """Seconds and MiB of the dearest of them."""
+    seconds, memory = 0, 0
+    for command in commands:
+        began = time.monotonic()
+        words = ['/usr/bin/env', 'python3', '-c', MEASURE, case.CLI, *map(str, command), path]
+        done = subprocess.run(words, env=case.clean_env(SYMFAST_SHM_DIR=made.folder), capture_output=True,
+                              text=True, errors='replace', timeout=100, check=False)
+        seconds = max(seconds, time.monotonic() - began)
+        memory = max(memory, int(done.stderr.split()[-1]) // 1024)
+    return seconds, memory
+
+
+MEASURE = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+"""
+READERS = [['stat'], ['stat', '-j'], ['sites'], ['sites', '-f'], ['report', '-j'], ['report', '-h', '/dev/null']]
+
+
+def heavy(made, good, at, folder):
+    """The dearest segments that pass all checks: 2048 sites of 24 frames in as many files, which are as dear."""
+    size = 4 << 20
+    data = bytearray(good + bytes(size - len(good)))
+
+    def put_at(field, form, *values):
+        struct.pack_into(form, data, at[field][0], *values)
+
+    put_at('header.size', '<Q', size)
+    sites, texts, names = 1 << 20, 2 << 20, 3 << 20
+    put_at('header.sites', '<IIII', sites, 232, 2048, 2048)
+    # Half of the frames in files of their own, half in paths that are not there, as long as may be.
+    big = f'{folder}/big'
+    with open(big, 'wb') as f:
+        f.write(b'\x7fELF')
+        f.truncate(200 << 20)
+    for i in range(300):
+        os.link(big, f'{folder}/{i}')
+    for i in range(300):
+        path = f'{folder}/{i}'.encode() + b'\0'
+        data[texts + i * 512:texts + i * 512 + len(path)] = path
+    for i in range(texts + 300 * 512, names, 512):
+        data[i:i + 511] = b'/' + b'x' * 500 + b'%09d' % i + b'x'
+    for i in range(2048):
+        row = sites + 232 * i
+        struct.pack_into('<QQQQHHHH', data, row, i + 1, 1, 1, 1, 0, 0, 24, 0)
+        for k in range(24):
+            n = i * 24 + k
+            struct.pack_into('<I', data, row + 40 + 4 * k, texts + n % 2048 * 512)
+            struct.pack_into('<I', data, row + 136 + 4 * k, n)
+    for group in ('counters', 'go', 'go_fill'):
+        put_at(f'header.{group}', '<IIIIIII', names, 65536, 1024, 65536, 8192, 100, 100)
+    for i in range(1024):
+        name = f'{"dlsym" if i % 2 else "bypass"}.x{i}'.encode() + b'\0'
+        data[names + i * 32:names + i * 32 + 31] = name.ljust(31, b'\1')[:30] + b'\0'
+    put(made.path, bytes(data))
+    for command in READERS:
+        seconds, memory = cost(made, str(made.pid), [command])
+        case.check(f'the dearest segment, {command[:2]}: {seconds:.1f} s, {memory} MiB', seconds < 10 and
+                   memory < (400 if command[0] == 'sites' else 100))
+    data[at['header.size'][0]:at['header.size'][0] + 8] = struct.pack('<Q', 16 << 20)
+    put(made.path, bytes(data) + bytes(12 << 20))
+    case.one_error('a segment of 16 MiB', made.run('stat', made.pid), case.TARGET, 'larger than any segment')
+
+
+def strange_objects(made, good, at, folder):
+    """A segment names what it likes: only regular files are opened."""
+    device, pipe = f'{folder}/device', f'{folder}/pipe'
+    os.mkfifo(pipe)
+    try:
+        os.mknod(device, stat.S_IFCHR | 0o600, os.makedev(1, 5))
+    except OSError:
+        device = '/dev/zero'
+    sites = struct.unpack_from('<I', good, at['header.sites'][0])[0]
+    text = struct.unpack_from('<I', good, sites + 40)[0]
+    for path in (device, pipe, folder, f'{folder}/none', '/dev/tty'):
+        data = bytearray(good)
+        data[text:text + len(path) + 1] = path.encode() + b'\0'
+        put(made.path, bytes(data))
+        done = made.run('sites', made.pid)
+        name = path.rsplit('/', maxsplit=1)[-1]
+        case.check(f'sites of {path}: by name and offset', done.returncode == 0 and f'{name}+0x100' in done.stdout,
+                   done)
+        if not shutil.which('strace'):
+            continue
+        done = subprocess.run(['strace', '-e', 'trace=open,openat', case.CLI, 'sites', str(made.pid)],
+                              env=case.clean_env(SYMFAST_SHM_DIR=made.folder), capture_output=True, text=True,
+                              check=False)
+        opened = [line for line in done.stderr.splitlines() if f'"{path}"' in line and 'O_PATH' not in line]
+        case.check(f'{path} is not opened', opened == [], opened)
+
+
+def other_space(folder, at):
+    """A segment of another pid namespace of this machine has nanoseconds; one of another machine or boot has not."""
+    for what, seconds, unit in (('this boot', 0, 'ns'), ('a boot before', -3600, 'ticks'), ('a later one', 3600, 'ticks')):
+        subprocess.run(['/bin/true'], env=case.clean_env(LD_PRELOAD=case.LIB, SYMFAST_SHM='keep', SYMFAST_SHM_DIR=folder),
+                       check=True)
+        path, = [f'{folder}/{name}' for name in os.listdir(folder)]
+        with open(path, 'rb') as f:
+            data = bytearray(f.read())
+        struct.pack_into('<Q', data, at['header.pid_space'][0], 42)
+        struct.pack_into('<QQ', data, at['header.ticks_last'][0], 0, 0)
+        made, = struct.unpack_from('<Q', data, at['header.made_ns'][0])
+        struct.pack_into('<Q', data, at['header.made_ns'][0], made + seconds * 1000000000)
+        put(path, bytes(data))
+        done = case.run('stat', '-j', path)
+        got = case.document(done, 'stat')
+        case.check(f'of another pid namespace, {what}: {unit}', got.get('state') == 'elsewhere' and
+                   got.get('unit') == unit, done.stdout[:300])
+        os.unlink(path)
+
+
 def fuzz(made, good, rounds):
     """Bytes changed at random, most of them where the offsets lie."""
     seed = int(os.environ.get('SYMFAST_TEST_SEED', '1'))
@@ -167,7 +334,15 @@ with case.workshop() as place, case.Made(place) as one:
     texts(one, whole, offsets)
     put(one.path, whole)
     documents(one)
+    exchanged(one, whole)
+    strange_objects(one, whole, offsets, place)
+    with case.workshop() as room:
+        other_space(room, offsets)
+    with case.workshop() as room:
+        heavy(one, whole, offsets, room)
     fuzz(one, whole, 300)
     shutil.rmtree(place)
     os.mkdir(place)
+with case.workshop() as place:
+    squat(place)
 case.end()

@@ -250,7 +250,7 @@ print_fields(void)
 	HEAD(magic), HEAD(version), HEAD(header_size), HEAD(size), HEAD(pid), HEAD(uid);
 	HEAD(start_time), HEAD(pid_space), HEAD(library), HEAD(exe), HEAD(ticks_first);
 	HEAD(ns_first), HEAD(ticks_last), HEAD(ns_last), HEAD(counters), HEAD(go), HEAD(go_fill);
-	HEAD(histograms), HEAD(objects), HEAD(sites), HEAD(functions_offset);
+	HEAD(made_ns), HEAD(histograms), HEAD(objects), HEAD(sites), HEAD(functions_offset);
 	HEAD(functions_bytes), HEAD(functions_count);
 	CONTROL(word), CONTROL(phase), CONTROL(reason), CONTROL(ctl_count), CONTROL(ctl_pid);
 	CONTROL(breaker), CONTROL(breaker_trips), CONTROL(mismatches);
