@@ -48,7 +48,7 @@ enum symfast_shm_reason {
 	SYMFAST_SHM_BY_SETTING = 0, /* SYMFAST, at start */
 	SYMFAST_SHM_BY_CANARY = 1,  /* SYMFAST_CANARY, at start */
 	SYMFAST_SHM_BY_CTL = 2,     /* written by `symfast ctl` */
-	SYMFAST_SHM_BY_FILE = 3,    /* SYMFAST_KILL_FILE appeared, or disappeared again */
+	SYMFAST_SHM_BY_FILE = 3,    /* SYMFAST_KILL_FILE, or `symfast watch`'s, came or went */
 	SYMFAST_SHM_BY_BREAKER = 4, /* the breaker opened, half-opened or closed */
 	SYMFAST_SHM_BY_REFUSAL = 5, /* the process cannot be served, see `why` */
 };

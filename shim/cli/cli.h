@@ -17,6 +17,7 @@
 
 int cli_ab(int argc, char **argv);
 int cli_ctl(int argc, char **argv);
+int cli_watch(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_list(int argc, char **argv);
 int cli_metrics(int argc, char **argv);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // ctl.c: `symfast ctl`: the mode of a live process, from outside.
-#include "cli.h"
+#include "ctl.h"
 
+#include "cli.h"
 #include "proc.h"
-#include "segment.h"
 #include "snapshot.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -54,9 +54,8 @@ parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* Why it would be in vain; NULL if it would not. */
-static const char *
-refusal(const struct segment *s)
+const char *
+ctl_refusal(const struct segment *s)
 {
 	if (s->life == SEGMENT_ENDED)
 		return "has ended";
@@ -103,14 +102,14 @@ cli_ctl(int argc, char **argv)
 	if (error != CLI_OK)
 		return error;
 	before = snapshot_mode(&s);
-	why = refusal(&s);
+	why = ctl_refusal(&s);
 	if (why != NULL) {
 		cli_error("process %lu %s%s%s", c.pid, why, *s.control.why != '\0' ? ": " : "",
 			  s.control.why);
 		segment_close(&s);
 		return CLI_TARGET;
 	}
-	errno = segment_set(&s, c.word);
+	errno = segment_set(&s, c.word, SYMFAST_SHM_BY_CTL);
 	segment_close(&s);
 	if (errno != 0)
 		return cli_error_errno(CLI_TARGET, "process %lu", c.pid);

@@ -16,6 +16,7 @@ static const struct {
 	{"stat", "show the counters of one process", cli_stat},
 	{"top", "show rates of all processes, live", cli_top},
 	{"ctl", "change the mode of a live process", cli_ctl},
+	{"watch", "switch all processes off while a file exists", cli_watch},
 	{"metrics", "write counters as OpenMetrics text", cli_metrics},
 	{"sites", "show which callers look up what", cli_sites},
 	{"report", "write a page of tables and curves", cli_report},

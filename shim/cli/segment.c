@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,6 +193,12 @@ segment_open(struct segment *s, const char *path)
 	return open_for(s, path, O_RDONLY);
 }
 
+const char *
+segment_open_to_set(struct segment *s, const char *path)
+{
+	return open_for(s, path, O_RDWR);
+}
+
 static bool
 same_group(const struct symfast_shm_group *a, const struct symfast_shm_group *b)
 {
@@ -334,18 +341,18 @@ segment_to_set(struct segment *s, unsigned long pid)
 	return open_process(s, pid, O_RDWR);
 }
 
-/* The file was cut while it was mapped: one line, as for any other bad segment. */
+static sigjmp_buf cut;
+
+/* The file was cut while it was mapped: an error like any other. */
 static void
 on_bus_error(int signal)
 {
-	static const char text[] = "symfast: the segment was truncated\n";
-
 	(void)signal;
-	_exit(write(STDERR_FILENO, text, sizeof(text) - 1) > 0 ? CLI_TARGET : CLI_FAILED);
+	siglongjmp(cut, 1);
 }
 
 int
-segment_set(const struct segment *s, uint32_t word)
+segment_set(const struct segment *s, uint32_t word, uint32_t reason)
 {
 	const size_t size = SYMFAST_SHM_CONTROL + sizeof(struct symfast_shm_control);
 	volatile struct symfast_shm_control *c;
@@ -354,9 +361,14 @@ segment_set(const struct segment *s, uint32_t word)
 	if (map == MAP_FAILED)
 		return errno;
 	signal(SIGBUS, on_bus_error);
+	if (sigsetjmp(cut, 1) != 0) {
+		munmap(map, size);
+		signal(SIGBUS, SIG_DFL);
+		return ENXIO;
+	}
 	c = (void *)(map + SYMFAST_SHM_CONTROL);
 	c->ctl_pid = (uint32_t)getpid();
-	symfast_shm_set(c, word, SYMFAST_SHM_BY_CTL);
+	symfast_shm_set(c, word, reason);
 	c->ctl_count = c->ctl_count + 1;
 	munmap(map, size);
 	signal(SIGBUS, SIG_DFL);

@@ -47,8 +47,10 @@ bool segment_name(const char *name, unsigned long *uid, unsigned long *pid);
 
 /* As segment_of, for segment_set: the file that was checked is the one that is written. */
 int segment_to_set(struct segment *s, unsigned long pid);
-/* Stores a word, as the format demands of `ctl`; 0, or an errno. The only write. */
-int segment_set(const struct segment *s, uint32_t word);
+/* The same for a file that has been found already. */
+const char *segment_open_to_set(struct segment *s, const char *path);
+/* Stores a word and why, as the format demands of `ctl`; 0, or an errno. The only write. */
+int segment_set(const struct segment *s, uint32_t word, uint32_t reason);
 
 /* ---- what is in it ---- */
 

@@ -84,15 +84,16 @@ def drop_in(folder):
 def metrics_units(folder):
     if not shutil.which('systemd-analyze'):
         return
-    for name in ('symfast-metrics.service', 'symfast-metrics.timer'):
+    for name in ('symfast-metrics.service', 'symfast-metrics.timer', 'symfast-watch.service'):
         text = read(f'systemd/{name}').replace('/usr/bin/symfast', case.CLI)
         with open(f'{folder}/{name}', 'w') as f:
             f.write(text)
     done = subprocess.run(['systemd-analyze', 'verify', '--man=no',
-                           f'{folder}/symfast-metrics.service', f'{folder}/symfast-metrics.timer'],
+                           f'{folder}/symfast-metrics.service', f'{folder}/symfast-metrics.timer',
+                           f'{folder}/symfast-watch.service'],
                           capture_output=True, text=True, env=case.clean_env())
-    case.check('the service and timer for metrics', done.returncode == 0 and
-               'symfast-metrics' not in done.stderr, done.stderr)
+    case.check('the services for metrics and the kill file, and the timer', done.returncode == 0 and
+               'symfast-' not in done.stderr, done.stderr)
     command = re.search(r'^ExecStart=/usr/bin/symfast (.*)$', read(
         'systemd/symfast-metrics.service'), re.M).group(1)
     words = command.replace('/var/lib/prometheus/node-exporter', folder).split()
