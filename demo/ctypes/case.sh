@@ -9,5 +9,5 @@ case_prepare() { :; }
 
 case_run()
 {
-	under /usr/bin/python3 -I "$CASE_DIR/lookup.py" 320000
+	under /usr/bin/python3 -I "$CASE_DIR/lookup.py" "$(amount 320000 160000)"
 }

@@ -12,5 +12,5 @@ case_prepare()
 
 case_run()
 {
-	under "$CASE_WORK/throw" 160000
+	under "$CASE_WORK/throw" "$(amount 160000 40000)"
 }

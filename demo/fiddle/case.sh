@@ -9,5 +9,5 @@ case_prepare() { :; }
 
 case_run()
 {
-	under /usr/bin/ruby "$CASE_DIR/lookup.rb" 160000
+	under /usr/bin/ruby "$CASE_DIR/lookup.rb" "$(amount 160000 80000)"
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034
 # SPDX-License-Identifier: BSD-2-Clause
 # A Go HTTP service that opens its plugin and looks its symbol up for each request.
-case_order=10
+case_order=35
 case_title='Go HTTP service: plugin.Open + Lookup per request'
 case_note='Go programs end without running destructors, so no counters are printed at exit.'
 
@@ -17,5 +17,5 @@ case_prepare()
 
 case_run()
 {
-	under "$CASE_WORK/service" "$CASE_WORK/page.so"
+	under "$CASE_WORK/service" "$CASE_WORK/page.so" "$(amount full short)"
 }

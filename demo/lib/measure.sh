@@ -7,6 +7,7 @@
 #	case_title	one line for --list
 #	case_note	line under the table, where a reader would otherwise expect more; may be empty
 #	case_counted	families of counters that make the hit share; default look-ups only
+#	case_full	yes: part of --full and of no run that names no case
 #	case_env	array, settings of the symfast arm only, such as SYMFAST=off
 # and defines
 #	case_prepare	once: compile what it needs into $CASE_WORK. Status 77: not possible here,
@@ -14,6 +15,7 @@
 #	case_run	once per repetition, never a cd: starts the programs with under, timed or start.
 #			Its stdout, stderr and status are compared; metrics go to descriptor 3, one line
 #			"metric VALUE UNIT WHAT..." each; unit ns, us, ms, s, or N/s where more is better
+# amount FULL SHORT gives the first with --full and the second without.
 # CASE_DIR is the case's folder, CASE_WORK its scratch folder.
 
 arm=stock
@@ -27,10 +29,15 @@ start()
 
 	# env gets LD_PRELOAD as an argument, so that only the program itself is preloaded.
 	[ "$arm" = stock ] ||
-		settings=("LD_PRELOAD=$SYMFAST_LIB" "${case_env[@]}" "${stats[@]}")
-	timeout -k 5 "$DEMO_TIMEOUT" env "${settings[@]}" "$@" </dev/null &
+		settings=("LD_PRELOAD=$SYMFAST_LIB" "SYMFAST_SHM_DIR=$segments" "${case_env[@]}" "${stats[@]}")
+	timeout -k 5 "$DEMO_TIMEOUT" env "${settings[@]}" "$@" </dev/null 9>&- &
 	started=$!
 	running+=("$started")
+}
+
+amount()
+{
+	if $full; then echo "$1"; else echo "$2"; fi
 }
 
 # Waits for what start started and returns its status.
@@ -83,7 +90,7 @@ stop_running()
 load_case()
 {
 	unset -f case_prepare case_run
-	case_order=99 case_title='' case_note='' case_skip='' case_env=()
+	case_order=99 case_title='' case_note='' case_skip='' case_full='' case_env=()
 	case_counted='dlsym default dlvsym'
 	CASE_DIR=$DEMO_DIR/$1
 	CASE_WORK=$DEMO_WORK/$1

@@ -16,7 +16,7 @@ complain()
 # One line that overwrites itself, only where a person is watching.
 progress()
 {
-	[ -t 1 ] && [ -t 2 ] || return 0
+	[ -t 1 ] && [ -t 2 ] && [ "${TERM:-dumb}" != dumb ] || return 0
 	printf '\r\033[K%s' "${1:+  $dim$1$plain}" >&2
 }
 

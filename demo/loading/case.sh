@@ -21,5 +21,6 @@ case_run()
 	local module
 
 	module=$(readlink "$CASE_WORK/module")
-	under "$CASE_WORK/host" "$module" 3 0 && under "$CASE_WORK/host" "$module" 3 200
+	under "$CASE_WORK/host" "$module" 3 0 "$(amount 1000 400)" &&
+		under "$CASE_WORK/host" "$module" 3 200 "$(amount 1000 400)"
 }

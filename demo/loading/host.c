@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// host MODULE THREADS PAUSE: threads look names up for a second while one thread keeps opening and
+// host MODULE THREADS PAUSE MS: threads look names up for MS milliseconds while one thread keeps opening and
 // closing a real PAM module, with PAUSE microseconds between (0: none).
 #include <dlfcn.h>
 #include <pthread.h>
@@ -24,7 +24,7 @@ static struct timespec load_pause;
 static void *handle;
 static void *expected[NAMES];
 static atomic_bool stop;
-static unsigned long reloads, failed;
+static unsigned long reloads, failed, run_ms;
 
 // As a server does per request: a look-up, then something else.
 static void *
@@ -84,16 +84,19 @@ print_metrics(const struct latency *l)
 	dprintf(3, "metric %.1f ns dlsym beside %s loads, p99.9\n", latency_quantile(l, 0.999),
 		kind);
 	if (!load_pause.tv_nsec)
-		dprintf(3, "metric %lu N/s %s loads done meanwhile\n", reloads, kind);
+		dprintf(3, "metric %lu N/s %s loads done meanwhile\n", reloads * 1000 / run_ms,
+			kind);
 }
 
 int
 main(int argc, char **argv)
 {
-	if (argc != 4)
+	if (argc != 5)
 		return 2;
 	unsigned threads = (unsigned)atoi(argv[2]);
-	const struct timespec length = {.tv_sec = 1};
+	run_ms = strtoul(argv[4], NULL, 10);
+	const struct timespec length = {.tv_sec = (time_t)(run_ms / 1000),
+					.tv_nsec = (long)(run_ms % 1000 * 1000000)};
 	struct reader *readers = calloc(threads + 1, sizeof(*readers));
 	struct reader *all = &readers[threads];
 	pthread_t loader;
@@ -116,7 +119,7 @@ main(int argc, char **argv)
 		latency_merge(&all->latency, &readers[t].latency);
 	}
 	printf("%u threads: %lu wrong answers; the loader: %lu failures, reloaded: %s\n", threads,
-	       all->wrong, failed, reloads > 10 ? "yes" : "no");
+	       all->wrong, failed, reloads > 4 ? "yes" : "no");
 	print_metrics(&all->latency);
 	return all->wrong || failed ? 1 : 0;
 }

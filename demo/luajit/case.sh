@@ -9,5 +9,5 @@ case_prepare() { :; }
 
 case_run()
 {
-	under /usr/bin/luajit "$CASE_DIR/load.lua" 200000
+	under /usr/bin/luajit "$CASE_DIR/load.lua" "$(amount 200000 100000)"
 }

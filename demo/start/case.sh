@@ -11,6 +11,6 @@ case_run()
 {
 	# A preloaded shell passes LD_PRELOAD on to what it starts.
 	# shellcheck disable=SC2016 # for that shell to expand
-	timed 'start /bin/true 500 times' \
-		/bin/sh -c 'i=0; while [ $i -lt 500 ]; do /bin/true; i=$((i + 1)); done; echo $i'
+	timed "start /bin/true $(amount 500 150) times" \
+		/bin/sh -c 'i=0; while [ $i -lt "$0" ]; do /bin/true; i=$((i + 1)); done; echo $i' "$(amount 500 150)"
 }

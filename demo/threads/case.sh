@@ -11,5 +11,5 @@ case_prepare()
 
 case_run()
 {
-	under "$CASE_WORK/host" 64 1500
+	under "$CASE_WORK/host" 64 "$(amount 1500 600)"
 }

@@ -5,6 +5,7 @@ case_order=56
 case_title='C++ exceptions under LLVM and nongnu libunwind, SYMFAST_PHDR'
 case_note='LLVM gains with threads only, nongnu has slower parts, libgcc (control) no longer walks at all.'
 case_counted='phdr'
+case_full=yes
 case_env=(SYMFAST_PHDR=serial)
 
 # build_with NAME [LIBRARY]: the library stands before libgcc_s, so its _Unwind_* are the ones used.
@@ -15,17 +16,6 @@ build_with()
 }
 
 # The run-time libraries: the packages for development conflict with each other.
-first_of()
-{
-	local file
-
-	for file; do
-		[ -e "$file" ] && echo "$file" && return 0
-	done
-	echo "none of: $*" >&2
-	return 1
-}
-
 case_prepare()
 {
 	local llvm nongnu

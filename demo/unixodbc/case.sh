@@ -9,5 +9,5 @@ case_prepare() { :; }
 
 case_run()
 {
-	under /usr/bin/python3 -I "$CASE_DIR/connect.py" 600
+	under /usr/bin/python3 -I "$CASE_DIR/connect.py" "$(amount 600 300)"
 }

@@ -158,8 +158,8 @@ func (s *service) crowd(n, requests int) {
 }
 
 func main() {
-	if len(os.Args) != 2 {
-		fail(fmt.Errorf("usage: service PLUGIN"))
+	if len(os.Args) != 3 {
+		fail(fmt.Errorf("usage: service PLUGIN full|short"))
 	}
 	page, err := filepath.EvalSymlinks(os.Args[1])
 	if err != nil {
@@ -176,12 +176,17 @@ func main() {
 	}
 	go http.Serve(l, s)
 	at := "http://" + l.Addr().String() + "/x"
-	for _, n := range []int{1000, 10000, 100000} {
+	levels, answers := []int{1000, 10000, 100000}, 200000
+	paced, saturating := 2000, 12800
+	if os.Args[2] == "short" {
+		levels, answers, paced, saturating = levels[:2], 60000, 1000, 6400
+	}
+	for _, n := range levels {
 		debug.SetGCPercent(400)
-		s.crowd(n, 200000)
+		s.crowd(n, answers)
 		debug.FreeOSMemory()
 	}
-	pace(at, 2000, 2000)
-	saturate(at, 64, 12800)
+	pace(at, 2000, paced)
+	saturate(at, 64, saturating)
 	fmt.Println(s.answers, "requests answered")
 }

@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Runs meson's tests and counts what came of them: $passed, $failed, $skipped.
+
+# A step that cannot run here counts as one skipped test, and says why.
+skip()
+{
+	complain "skipped: $*"
+	skipped=$((skipped + 1))
+}
+
+fail()
+{
+	complain "failed: $*"
+	failed=$((failed + 1))
+}
+
+# "SUITE<TAB>NAME" of every test, as meson has them.
+names_of()
+{
+	meson introspect --tests "$1" | python3 -c 'import json, sys
+for test in json.load(sys.stdin):
+    print(test["suite"][0].split(":")[-1], test["name"], sep="\t")'
+}
+
+# Tests wait for processors, too: their limits grow with what the machine has to do already.
+limits()
+{
+	awk -v cpus="$(nproc)" '{ n = 3 + int(2 * $1 / cpus); print (n > 20 ? 20 : n) }' /proc/loadavg
+}
+
+# Adds meson's results to the totals. The log has one JSON line per test.
+tally()
+{
+	local p f s
+
+	read -r p f s < <(python3 - "$1" <<-'END'
+		import json, sys
+		passed = failed = skipped = 0
+		for line in open(sys.argv[1]):
+		    test = json.loads(line)
+		    if test['result'] in ('OK', 'EXPECTEDFAIL'):
+		        passed += 1
+		    elif test['result'] == 'SKIP':
+		        skipped += 1
+		    else:
+		        failed += 1
+		print(passed, failed, skipped)
+		END
+	)
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+# run_tests DIR WHAT WORDS...: meson test with these words; WHAT names the log.
+run_tests()
+{
+	local dir=$1 what=$2 start=$SECONDS log filter
+	shift 2
+
+	log="$dir/meson-logs/testlog-$what.json"
+	rm -f "$log"
+	say "$what"
+	exec 8> >(exec grep --line-buffered -vE '^(ninja: |Full log|$)|^(Expected|Unexpected|Timeout|Fail:|Ok:|Skipped:)')
+	filter=$!
+	children meson test -C "$dir" --no-rebuild --print-errorlogs -t "$(limits)" \
+		--logbase "testlog-$what" "$@" >&8 2>&1 8>&-
+	exec 8>&-
+	wait "$filter"
+	if [ -s "$log" ]; then
+		tally "$log"
+	else
+		fail "$what: meson ran no test"
+	fi
+	printf '%s: %d s\n' "$what" $((SECONDS - start))
+}
+
+# run_suites DIR WHAT SUITE...: all at once, so that tests of several suites share the processors.
+run_suites()
+{
+	local dir=$1 what=$2 suite words=()
+	shift 2
+
+	for suite; do
+		words+=(--suite "$suite")
+	done
+	run_tests "$dir" "$what" "${words[@]}"
+}
