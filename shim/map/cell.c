@@ -10,7 +10,7 @@ const struct sf_object sf_cell_no_value = {.handle = 1};
 _Static_assert(SF_COUNTER_COUNT < SF_CELL_NEGATIVE, "a reason fits a byte");
 
 static struct sf_lock lock = SF_LOCK_INIT;
-static struct sf_cell *writing; /* the cell the lock's holder has made odd */
+static struct sf_cell *writing; /* the cell the lock's holder has made even */
 
 static bool
 is_stale_locked(const struct sf_cell *c)
@@ -53,12 +53,30 @@ set_life(struct sf_cell *c, const struct sf_object *life)
 	sf_store_64(&c->life, (uintptr_t)life - (uintptr_t)c);
 }
 
+/*
+ * The next even number, and the odd one after it. A reader makes an even number odd, so one more than an
+ * even number is never used.
+ */
+static void
+begin_locked(struct sf_cell *c)
+{
+	writing = c;
+	sf_store_32(&c->seq, (c->seq & ~1u) + 2);
+	sf_fence_store(); /* readers that see new bytes see the even number first */
+}
+
+static void
+end_locked(struct sf_cell *c)
+{
+	sf_fence_store();
+	sf_store_32(&c->seq, c->seq + 3);
+	writing = NULL;
+}
+
 static void
 write_locked(struct sf_cell *c, const struct content *from)
 {
-	writing = c;
-	sf_store_32(&c->seq, c->seq | 1);
-	sf_fence_store(); /* readers that see new bytes see the odd number first */
+	begin_locked(c);
 	set_life(c, from->life);
 	sf_fence_store(); /* a reader that sees the bytes below finds a life */
 	sf_store_ptr(&c->value, from->value);
@@ -68,9 +86,7 @@ write_locked(struct sf_cell *c, const struct content *from)
 		sf_store_64((uint64_t *)(void *)&c->name[i],
 			    *(const uint64_t *)(const void *)&from->name[i]);
 	sf_store_32(&c->tag, from->tag);
-	sf_fence_store();
-	sf_store_32(&c->seq, c->seq + 1);
-	writing = NULL;
+	end_locked(c);
 }
 
 /* Two writers of one set would leave a life and a value that do not belong together. */
@@ -223,10 +239,10 @@ sf_cell_forked(void)
 	sf_lock_reset(&lock);
 	if (writing != NULL) {
 		/* Half written: of no life, so it matches nothing and is replaced first. */
+		begin_locked(writing);
 		set_life(writing, &sf_cell_no_value);
 		sf_store_ptr(&writing->value, (void *)(uintptr_t)&sf_cell_no_value);
 		sf_store_32(&writing->gen, 1);
-		sf_store_32(&writing->seq, (writing->seq | 1) + 1);
-		writing = NULL;
+		end_locked(writing);
 	}
 }

@@ -23,14 +23,14 @@
 #define SF_CELL_VERSION 16
 
 struct sf_cell {
-	uint32_t seq;  /* odd while written; 0: never used */
+	uint32_t seq;  /* even while written; 0: never used, as if it were written for ever */
 	uint32_t gen;  /* of the life */
 	uint32_t tag;  /* low half of the name's address; 0 if never used */
 	uint32_t care; /* a bit for each byte of the name, its NUL included */
 	void *value;   /* if it is no value: the life, and in the top byte why */
 	/*
 	 * How far the life stands from this cell; its `handle` is the question's. Of a cell that was never
-	 * used this is the cell itself, whose zeros are no handle.
+	 * used this is the cell itself.
 	 */
 	uint64_t life;
 	char name[SF_CELL_ROOM];
@@ -81,20 +81,23 @@ sf_cell_tag(const char *name)
 	return (uint32_t)(uintptr_t)name;
 }
 
-/* The number that a cell must still have at the end; of an odd one it is another. */
+/*
+ * The number that a cell must still have at the end. An even one never has it: the zeros of a cell that
+ * was never used match a key of zeros in every field but this one.
+ */
 SF_INLINE uint32_t
 sf_cell_seq(const struct sf_cell *c)
 {
-	uint32_t seq = sf_load_32(&c->seq) & ~1u;
+	uint32_t seq = sf_load_32(&c->seq) | 1u;
 
-	sf_fence_load(); /* pairs with the store fence after the writer made seq odd */
+	sf_fence_load(); /* pairs with the store fence after the writer made seq even */
 	return seq;
 }
 
 SF_INLINE bool
 sf_cell_whole(const struct sf_cell *c, uint32_t seq)
 {
-	sf_fence_load(); /* pairs with the store fence before the writer makes seq even again */
+	sf_fence_load(); /* pairs with the store fence before the writer makes seq odd again */
 	return sf_holds_32(&c->seq, seq);
 }
 
