@@ -2,10 +2,13 @@
 // sys.c: system calls with a little logic around them.
 #include "sys.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <sys/mman.h>
 #include <time.h>
+
+#define PAGE 4096u
 
 #define WIPE_ON_FORK 18 /* MADV_WIPEONFORK */
 
@@ -125,6 +128,17 @@ sf_sys_auxv(unsigned long type)
 	}
 	sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
 	return found;
+}
+
+bool
+sf_sys_is_readable(const void *p, size_t size)
+{
+	uintptr_t into = (uintptr_t)p & (PAGE - 1), first = (uintptr_t)p - into;
+
+	for (size_t at = 0; at < into + size; at += PAGE)
+		if (sf_syscall6(SYS_rt_sigprocmask, -1, (long)(first + at), 0, 8, 0, 0) == -EFAULT)
+			return false;
+	return true;
 }
 
 bool

@@ -68,6 +68,11 @@ uint64_t sf_sys_random(void);
 /* The value of auxiliary vector entry `type` from /proc/self/auxv, 0 if unreadable or absent. */
 unsigned long sf_sys_auxv(unsigned long type);
 
+/*
+ * Can these bytes be read? Asks a system call that the shim makes anyway (rt_sigprocmask, to do nothing):
+ * the kernel copies the mask before it finds the request impossible. One call for each page.
+ */
+bool sf_sys_is_readable(const void *p, size_t size);
 /* Is there a mapping at this address? */
 bool sf_sys_is_mapped(const void *p);
 /* This thread's id, as the kernel counts. */

@@ -10,13 +10,30 @@
 #define VERSYM_HIDDEN 0x8000
 
 /*
- * glibc relocates these pointers in place where the dynamic section is writable (x86-64, aarch64
- * up to 2.35), and leaves them as offsets elsewhere: an offset is smaller than the load bias.
+ * glibc relocates these pointers in place where the program header says that the dynamic section may be
+ * written; in the vdso and after -z rodynamic they stay as linked. Which it is shows where they lead: a
+ * table is nearer to its own dynamic section than half the load bias, which may be "negative" (an object
+ * linked at a high address). Where an object lies closer to its linked address than any object is long,
+ * only a pointer below the bias, where nothing of it is mapped, is one that was left alone.
  */
-static const void *
-table(uintptr_t bias, ElfW(Addr) ptr)
+#define LONGEST 0x80000000u
+
+static uintptr_t
+distance(uintptr_t a, uintptr_t b)
 {
-	return (const void *)(ptr < bias ? ptr + bias : ptr);
+	return a > b ? a - b : b - a;
+}
+
+static const void *
+table(const struct sf_elf *e, const ElfW(Dyn) * dynamic, ElfW(Addr) ptr)
+{
+	uintptr_t here = (uintptr_t)dynamic;
+
+	bool linked = distance(ptr + e->bias, here) < distance(ptr, here);
+
+	if (e->bias + LONGEST <= 2ull * LONGEST)
+		linked = e->bias <= LONGEST && ptr < e->bias;
+	return (const void *)(linked ? ptr + e->bias : ptr);
 }
 
 bool
@@ -31,22 +48,22 @@ sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) * d)
 	for (; d->d_tag != DT_NULL; d++) {
 		switch (d->d_tag) {
 		case DT_SYMTAB:
-			e->symtab = table(bias, d->d_un.d_ptr);
+			e->symtab = table(e, d, d->d_un.d_ptr);
 			break;
 		case DT_STRTAB:
-			e->strtab = table(bias, d->d_un.d_ptr);
+			e->strtab = table(e, d, d->d_un.d_ptr);
 			break;
 		case DT_GNU_HASH:
-			e->gnu_hash = table(bias, d->d_un.d_ptr);
+			e->gnu_hash = table(e, d, d->d_un.d_ptr);
 			break;
 		case DT_HASH:
-			e->hash = table(bias, d->d_un.d_ptr);
+			e->hash = table(e, d, d->d_un.d_ptr);
 			break;
 		case DT_STRSZ:
 			e->strsz = d->d_un.d_val;
 			break;
 		case DT_VERSYM:
-			e->versym = table(bias, d->d_un.d_ptr);
+			e->versym = table(e, d, d->d_un.d_ptr);
 			break;
 		case DT_SONAME:
 			soname = d->d_un.d_val;
@@ -88,6 +105,17 @@ gnu_hash(const char *s)
 	return h;
 }
 
+/* The Bloom filter, as libc asks it: what it denies libc does not find, and reads no further. */
+static bool
+may_have(const uint32_t *header, uint32_t hash)
+{
+	const ElfW(Addr) *words = (const ElfW(Addr) *)(const void *)(header + 4);
+	const uint32_t bits = sizeof(ElfW(Addr)) * 8;
+	ElfW(Addr) word = words[hash / bits & (header[2] - 1)];
+
+	return word >> hash % bits & word >> (hash >> (header[3] & 31)) % bits & 1;
+}
+
 const ElfW(Sym) * sf_elf_next(const struct sf_elf *e, const char *name, uint32_t *cursor)
 {
 	const uint32_t *header = e->gnu_hash;
@@ -101,6 +129,8 @@ const ElfW(Sym) * sf_elf_next(const struct sf_elf *e, const char *name, uint32_t
 
 	hash = gnu_hash(name);
 	if (*cursor == 0) {
+		if (!may_have(header, hash))
+			return NULL;
 		index = buckets[hash % nbuckets];
 		if (index < symoffset)
 			return NULL;

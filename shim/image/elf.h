@@ -30,7 +30,7 @@ bool sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) * dynamic);
 /*
  * The next symbol called `name` after `*cursor` (0 to start) in the object's GNU hash table;
  * NULL at the end. Source of the walk: the GNU hash section as GNU ld writes it and glibc's
- * elf/dl-lookup.c reads it (Bloom filter skipped: the callers expect to find something).
+ * elf/dl-lookup.c reads it, no byte of it that libc would not read.
  */
 const ElfW(Sym) * sf_elf_next(const struct sf_elf *e, const char *name, uint32_t *cursor);
 

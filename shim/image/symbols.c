@@ -73,7 +73,7 @@ sf_symbols_step(const struct sf_symbols *s, struct sf_symbols_walk *w, uint32_t 
 
 /* ---- program headers ---- */
 
-#define FIRST_PAGE 4096u
+#define FIRST_PAGE SF_ELF_HEADER_MOST
 
 static const ElfW(Phdr) * program_headers(const void *header, unsigned int *n)
 {
@@ -147,13 +147,16 @@ is_within_load(const ElfW(Phdr) * note, const ElfW(Phdr) * ph, unsigned int n)
 }
 
 unsigned int
-sf_elf_build_id(const void *header, uintptr_t bias, const uint8_t **id, unsigned int max)
+sf_elf_build_id(const void *header, uintptr_t bias, const uint8_t **id, unsigned int max,
+		bool (*readable)(const void *, size_t))
 {
 	unsigned int n = 0, length = 0;
 	const ElfW(Phdr) *ph = program_headers(header, &n);
 
 	for (unsigned int i = 0; ph != NULL && i < n && length == 0; i++)
-		if (ph[i].p_type == PT_NOTE && ph[i].p_align <= 4 && is_within_load(&ph[i], ph, n))
+		if (ph[i].p_type == PT_NOTE && ph[i].p_align <= 4 &&
+		    is_within_load(&ph[i], ph, n) &&
+		    readable((const void *)(bias + ph[i].p_vaddr), ph[i].p_memsz))
 			length = id_of_notes((const char *)(bias + ph[i].p_vaddr),
 					     (const char *)(bias + ph[i].p_vaddr + ph[i].p_memsz),
 					     id, max);

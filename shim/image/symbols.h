@@ -34,6 +34,9 @@ enum sf_symbols_step { SF_SYMBOLS_END, SF_SYMBOLS_SKIP, SF_SYMBOLS_ONE };
 enum sf_symbols_step sf_symbols_step(const struct sf_symbols *s, struct sf_symbols_walk *w,
 				     uint32_t *index);
 
+/* What the three below read from the object's start on. libc reads none of it after the load. */
+#define SF_ELF_HEADER_MOST 4096u
+
 /* Does an object's header stand there, with its program headers on the same page? */
 bool sf_elf_is_header(const void *header);
 
@@ -49,8 +52,11 @@ struct sf_segment {
 unsigned int sf_elf_segments(const void *header, uintptr_t bias, struct sf_segment *out,
 			     unsigned int max);
 
-/* The build id of that object: its length, 0 if there is none of at most `max` bytes. */
+/*
+ * The build id of that object: its length, 0 if there is none of at most `max` bytes. The notes are read if
+ * `readable` says that they can be.
+ */
 unsigned int sf_elf_build_id(const void *header, uintptr_t bias, const uint8_t **id,
-			     unsigned int max);
+			     unsigned int max, bool (*readable)(const void *, size_t));
 
 #endif

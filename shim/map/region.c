@@ -178,7 +178,6 @@ read_segments(struct sf_region *r, const struct dl_find_object *found)
 		r->segments[kept++].size = (uint32_t)(segments[i].end - segments[i].start);
 	}
 	r->nsegments = (uint8_t)kept;
-	r->size = (uint32_t)(end - start);
 	return kept > 0;
 }
 
@@ -187,19 +186,24 @@ read_id(struct sf_region *r)
 {
 	const uint8_t *id = NULL;
 
-	r->id_size = sf_elf_build_id((void *)r->start, r->bias, &id, SF_REGION_ID_MAX);
+	r->id_size = sf_elf_build_id((void *)r->start, r->bias, &id, SF_REGION_ID_MAX,
+				     sf_sys_is_readable);
 	for (uint32_t i = 0; i < r->id_size; i++)
 		r->id[i] = id[i];
 }
 
-/* The object is mapped and stays so. Cost: its header, its dynamic section, its buckets. */
+/*
+ * The object is mapped and stays so. Cost: its header, if that can be read (libc never does), its dynamic
+ * section, its buckets.
+ */
 static void
-begin_life_locked(struct sf_region *r, const struct dl_find_object *found, bool permanent)
+begin_life_locked(struct sf_region *r, const struct dl_find_object *found, bool permanent,
+		  bool headed)
 {
 	struct link_map *map = found->dlfo_link_map;
 	uint32_t number = (uint32_t)(r - sf_regions);
 	struct sf_symbols symbols = {.end = 0};
-	struct sf_elf e;
+	struct sf_elf e = {.bias = 0};
 	bool fits;
 
 	clear_locked(r);
@@ -211,7 +215,8 @@ begin_life_locked(struct sf_region *r, const struct dl_find_object *found, bool 
 	r->fname = &r->own_name;
 	if (map == sf_next.main && map->l_name[0] == '\0')
 		r->fname = (const char *const *)sf_negative_argv;
-	fits = sf_elf_open(&e, r->bias, map->l_ld) && sf_symbols_open(&symbols, &e) &&
+	r->size = (uint32_t)((uintptr_t)found->dlfo_map_end - r->start);
+	fits = headed && sf_elf_open(&e, r->bias, map->l_ld) && sf_symbols_open(&symbols, &e) &&
 	       read_segments(r, found) && symbols.end < SYMBOLS_MOST && e.strsz < UINT32_MAX;
 	if (fits)
 		read_id(r);
@@ -321,12 +326,15 @@ work_locked(const struct dl_find_object *found, bool permanent)
 {
 	struct sf_region *r = sf_region_find(found->dlfo_link_map);
 
+	bool headed;
+
 	if (r == NULL || !SF_REGION_ALIVE(r->life)) {
-		if (!sf_elf_is_header(found->dlfo_map_start))
+		headed = sf_sys_is_readable(found->dlfo_map_start, SF_ELF_HEADER_MOST);
+		if (headed && !sf_elf_is_header(found->dlfo_map_start))
 			return;
 		r = free_place_locked(found->dlfo_link_map);
 		if (r != NULL)
-			begin_life_locked(r, found, permanent);
+			begin_life_locked(r, found, permanent, headed);
 		else
 			sf_count(SF_INDEX_FULL);
 		return;

@@ -301,6 +301,45 @@ START_TEST(dynamic_sections_made_by_hand)
 }
 END_TEST
 
+/* Tables of an object of 64 KiB, its dynamic section in the middle: relocated in place, and as linked. */
+START_TEST(a_table_is_found_wherever_the_object_was_linked)
+{
+	static char object[65536];
+	static const uintptr_t linked[] = {
+		0, 0x400000, 0x500000000, 0x700000000000, 0x800000000000, 0xffff800000000000};
+	ElfW(Dyn) *d = (ElfW(Dyn) *)(void *)(object + 32768);
+
+	for (unsigned int i = 0; i < COUNT_OF(linked); i++) {
+		for (uintptr_t at = 0; at < sizeof(object); at += 4096) {
+			uintptr_t bias = (uintptr_t)object - linked[i];
+			struct sf_elf e;
+
+			d[0] = (ElfW(Dyn)){.d_tag = DT_SYMTAB, .d_un.d_ptr = linked[i] + at};
+			d[1] = (ElfW(Dyn)){.d_tag = DT_STRTAB,
+					   .d_un.d_ptr = (uintptr_t)object + at};
+			d[2] = (ElfW(Dyn)){.d_tag = DT_NULL};
+			ck_assert(sf_elf_open(&e, bias, d));
+			ck_assert_ptr_eq(e.symtab, object + at);
+			ck_assert_ptr_eq(e.strtab, object + at);
+		}
+	}
+}
+END_TEST
+
+static bool
+anything(const void *p, size_t size)
+{
+	(void)p;
+	(void)size;
+	return true;
+}
+
+static bool
+nothing(const void *p, size_t size)
+{
+	return !anything(p, size);
+}
+
 /* A header page with one loaded segment and one note, `size` bytes at `at` from the header. */
 static unsigned int
 id_of_note(uintptr_t at, size_t size, uint32_t flags)
@@ -318,7 +357,8 @@ id_of_note(uintptr_t at, size_t size, uint32_t flags)
 	memcpy(page, &head, sizeof(head));
 	memcpy(page + 64, ph, sizeof(ph));
 	memcpy(page + 4096 - sizeof(note), note, sizeof(note));
-	return sf_elf_build_id(page, (uintptr_t)page, &id, 32);
+	ck_assert_uint_eq(sf_elf_build_id(page, (uintptr_t)page, &id, 32, nothing), 0);
+	return sf_elf_build_id(page, (uintptr_t)page, &id, 32, anything);
 }
 
 START_TEST(notes_are_read_only_where_something_was_loaded)
@@ -364,6 +404,7 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, soname_and_flags_of_real_objects);
 	tcase_add_test(tests, needed_objects_in_their_order);
 	tcase_add_test(tests, dynamic_sections_made_by_hand);
+	tcase_add_test(tests, a_table_is_found_wherever_the_object_was_linked);
 	tcase_add_test(tests, notes_are_read_only_where_something_was_loaded);
 	tcase_add_test(tests, objects_without_a_gnu_hash_table_have_no_symbols);
 }

@@ -106,7 +106,7 @@ slow_try(struct sf_lock *l)
 	if (given_away != NULL) {
 		ck_assert(sf_lock_try(l));
 		_dl_find_object((void *)(uintptr_t)strtol, &found);
-		begin_life_locked(given_away, &found, true);
+		begin_life_locked(given_away, &found, true, true);
 		given_away->extent = sf_arena_take_locked(4096);
 		given_away->extent_size = 4096;
 		given_away->ready = 1;

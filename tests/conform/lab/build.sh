@@ -59,6 +59,14 @@ so org/near.so "$src/obj.c" -DNAME=near -DV=323
 so kinds.so "$src/kinds.c" -fcommon -ftls-model=global-dynamic
 so versions.so "$src/versions.c" -Wl,--version-script="$src/versions.map"
 so bare.so "$src/bare.c" -nostdlib
+# linked far up, at a negative load bias and above it; a first page without rights, unrelocated tables
+obj high 330 -Wl,-Ttext-segment=0x800000000000
+obj higher 331 -Wl,-Ttext-segment=0xffff800000000000
+obj linked 332 -Wl,-Ttext-segment=0x600000000000
+so guard.so "$src/bare.c" -nostdlib -Wl,-T,"$src/guard.lds" -Wl,--build-id=none
+sed -e 's/guard PT_LOAD FLAGS(0)/guard PT_LOAD FILEHDR PHDRS FLAGS(4)/' \
+	-e 's/\. = 0;/. = SIZEOF_HEADERS;/' "$src/guard.lds" >"$out/header.lds"
+so header.so "$src/bare.c" -nostdlib -Wl,-T,"$out/header.lds" -Wl,--build-id=none
 # symbols for dladdr: two hash styles, a dense and a wide one, without .symtab, almost none
 for odd in 'wide 7 65536 3000' 'dense 8 256 400'; do
 	set -- $odd
