@@ -77,6 +77,21 @@ timed(struct sf_thread *t, struct sf_question *q, enum sf_counter reason)
 }
 
 /*
+ * Not in the map. What libc says while it is learnt is the host's answer: asked twice, the resolver of an
+ * IFUNC would run twice (CONTRACT 10). But of a negative answer that is kept, libc's error is gone.
+ */
+static struct sf_answer
+learnt(struct sf_thread *t, struct sf_question *q)
+{
+	struct sf_lesson lesson;
+	bool answered = sf_table_seen(q->hash) && sf_ask_copy(t, q, &lesson) == SF_LEARNT_ANSWER &&
+			q->handle != 0 && !(lesson.kept && lesson.reply.verdict == SF_NEGATIVE);
+
+	passed(t, q, SF_BYPASS_VERIFY);
+	return answered ? SF_ANSWER(lesson.value) : SF_DECLINE;
+}
+
+/*
  * RTLD_DEFAULT is compared with a look-up by the executable's handle (CONTRACT 20), and is then made
  * once more by the host itself.
  */
@@ -84,17 +99,13 @@ static struct sf_answer
 verified(struct sf_thread *t, struct sf_question *q)
 {
 	struct sf_reply r;
-	struct sf_lesson lesson;
 	uint64_t from;
 	void *value;
 
 	if (!sf_table_hash(q))
 		return passed(t, q, SF_BYPASS_LONG);
-	if (!sf_table_find(q, &r)) {
-		if (sf_table_seen(q->hash))
-			sf_ask_copy(t, q, &lesson);
-		return passed(t, q, SF_BYPASS_VERIFY);
-	}
+	if (!sf_table_find(q, &r))
+		return learnt(t, q);
 	if (r.verdict == SF_PASS)
 		return passed(t, q, (enum sf_counter)(uintptr_t)r.value);
 	from = sf_ticks();

@@ -21,7 +21,7 @@
 #define AB_SAMPLE 16
 
 /* Set before the constructor, where nothing else can be touched; applied by it. */
-static uint8_t early_raw_errors, early_raw_loads;
+static uint8_t early_raw_errors, early_raw_loads, early_global;
 
 void
 sf_boot(void)
@@ -44,7 +44,7 @@ void sf_boot_early(void) __attribute__((ifunc("boot_resolver"), visibility("hidd
 
 /* Why the process cannot be served; NULL if it can. */
 static const char *
-refusal(void)
+refusal(char **envp)
 {
 	if (sf_next.dlsym == NULL)
 		return "no next definitions";
@@ -60,7 +60,7 @@ refusal(void)
 		return "libc has no _dl_find_object (glibc 2.35 or newer)";
 	if (!sf_facts_error_init())
 		return "libc's error state was not found";
-	return NULL;
+	return sf_facts_loader_asked(envp);
 }
 
 static void
@@ -103,6 +103,10 @@ start_map(const struct sf_decision *m)
 	if (sf_settings.addr && sf_next.looking_is_libc)
 		sf_address_init();
 	pthread_atfork(NULL, NULL, forked_child);
+	if (early_global) {
+		sf_object_global_begin();
+		sf_object_global_end();
+	}
 	if (early_raw_loads)
 		sf_learn_raw("dlopen");
 	else if (early_raw_errors)
@@ -251,7 +255,7 @@ start(int argc, char **argv, char **envp)
 		return;
 	}
 	sf_negative_argv = argv;
-	refused = refusal();
+	refused = refusal(envp);
 	chosen = sf_canary_decide(envp);
 	m = sf_mode_decide(refused, chosen);
 	if (m.phase == SF_PHASE_LIVE)
@@ -329,5 +333,7 @@ sf_off_path_load(int mode)
 
 	if (sf_phase == SF_PHASE_EARLY && (mode & RTLD_DEEPBIND))
 		early_raw_loads = early_raw_errors = 1;
+	if (sf_phase == SF_PHASE_EARLY && (mode & RTLD_GLOBAL))
+		early_global = 1;
 	return a;
 }

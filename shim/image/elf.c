@@ -7,6 +7,10 @@
 #ifndef DF_1_NODEFLIB
 #define DF_1_NODEFLIB 0x800
 #endif
+#ifndef DT_AUXILIARY
+#define DT_AUXILIARY 0x7ffffffd
+#define DT_FILTER    0x7fffffff
+#endif
 #define VERSYM_HIDDEN 0x8000
 
 /*
@@ -80,6 +84,10 @@ sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) * d)
 			break;
 		case DT_RUNPATH:
 			e->runpath = true;
+			break;
+		case DT_FILTER:
+		case DT_AUXILIARY:
+			e->filter = true;
 			break;
 		case DT_FLAGS_1:
 			e->runpath |= (d->d_un.d_val & DF_1_NODEFLIB) != 0;
@@ -220,7 +228,8 @@ sf_elf_defines(const struct sf_elf *e, const char *name)
 	uint32_t cursor = 0;
 
 	while ((s = sf_elf_next(e, name, &cursor)) != NULL)
-		if (s->st_shndx != SHN_UNDEF)
+		if (s->st_shndx != SHN_UNDEF && (s->st_value != 0 || !is_plain(s)) &&
+		    (e->versym == NULL || !(e->versym[cursor] & VERSYM_HIDDEN)))
 			return true;
 	return false;
 }

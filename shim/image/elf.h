@@ -22,6 +22,7 @@ struct sf_elf {
 	bool symbolic; /* DT_SYMBOLIC or DF_SYMBOLIC */
 	bool rpath;    /* DT_RPATH: searched for whole subtrees of dependants */
 	bool runpath;  /* DT_RUNPATH, or DF_1_NODEFLIB: its own searches differ */
+	bool filter;   /* DT_FILTER, DT_AUXILIARY: others come before it in its own search order */
 };
 
 /* Fills `e` from a dynamic section; false if symbol or string table is missing. */
@@ -41,7 +42,7 @@ const ElfW(Sym) * sf_elf_next(const struct sf_elf *e, const char *name, uint32_t
  */
 bool sf_elf_defines_special(const struct sf_elf *e, const char *name, bool *unsure);
 
-/* Does the object define `name` at all? */
+/* Does the object define `name` so that a look-up without a version, in this object, ends here? */
 bool sf_elf_defines(const struct sf_elf *e, const char *name);
 
 /* The next DT_NEEDED name after *dynamic, which is advanced; NULL at the end. */

@@ -4,6 +4,7 @@
 
 #include "../base/atomic.h"
 #include "../base/bytes.h"
+#include "changes.h"
 #include <errno.h>
 #include <sys/auxv.h>
 
@@ -32,7 +33,7 @@ sf_facts_live(const void *handle)
 	return sf_facts_object(l->l_ld, &found, &lo, &hi) && found == l;
 }
 
-static uint8_t initial_rpath;
+static uint8_t initial_rpath, initial_filter;
 static uintptr_t vdso; /* where the kernel put it, 0: nowhere */
 
 void
@@ -42,13 +43,14 @@ sf_facts_search_init(void)
 
 	vdso = getauxval(AT_SYSINFO_EHDR); /* ENOENT where there is none */
 	errno = saved;
-	for (const struct link_map *l = sf_next.main; l != NULL && l != sf_next.tail;) {
+	for (const struct link_map *l = sf_next.main; l != NULL;
+	     l = l == sf_next.tail ? NULL : l->l_next) {
 		struct sf_elf e;
 
-		/* The executable's own RPATH serves every caller alike. */
-		l = l->l_next;
 		sf_elf_open(&e, l->l_addr, l->l_ld);
-		initial_rpath |= e.rpath;
+		initial_filter |= e.filter;
+		/* The executable's own RPATH serves every caller alike. */
+		initial_rpath |= e.rpath && l != sf_next.main;
 	}
 }
 
@@ -154,20 +156,45 @@ is_vdso(const struct link_map *l)
 	return vdso != 0 && (uintptr_t)l->l_ld - vdso < 65536;
 }
 
-bool
-sf_facts_special_in_initial(const char *name, bool *unsure)
+struct sf_facts_initial
+sf_facts_initial(const char *name)
 {
-	for (const struct link_map *l = sf_next.main; l != NULL;
+	struct sf_facts_initial of = {.special = false};
+
+	for (const struct link_map *l = sf_next.main; l != NULL && !of.special;
 	     l = l == sf_next.tail ? NULL : l->l_next) {
 		struct sf_elf e;
 
 		/* The vdso has no search list to be in: libc never finds a name there by itself. */
 		if (!sf_elf_open(&e, l->l_addr, l->l_ld) || is_vdso(l))
 			continue;
-		if (sf_elf_defines_special(&e, name, unsure))
-			return true;
+		of.special = sf_elf_defines_special(&e, name, &of.unsure);
+		of.plain = of.plain || sf_elf_defines(&e, name);
 	}
-	return false;
+	return of;
+}
+
+/* Cost: some 100 ns for each object, within a hold. */
+bool
+sf_facts_later_may_define(const char *name)
+{
+	uint64_t count = sf_changes_count(); /* before anything is learnt */
+	struct sf_hold hold;
+	bool found = false;
+
+	sf_fence_load();
+	if (sf_load_ptr(&sf_next.tail->l_next) == NULL)
+		return false;
+	if (!sf_changes_hold(&hold, count))
+		return true;
+	for (const struct link_map *l = sf_next.tail->l_next; l != NULL && !found; l = l->l_next) {
+		struct sf_elf e;
+
+		found = sf_elf_open(&e, l->l_addr, l->l_ld) &&
+			(e.gnu_hash == NULL || sf_elf_defines(&e, name));
+	}
+	sf_changes_release(&hold);
+	return found;
 }
 
 static bool
@@ -185,16 +212,41 @@ is_initial_soname(const char *name)
 }
 
 bool
-sf_facts_needs_initial_only(const struct link_map *l)
+sf_facts_searches_initial_only(const struct link_map *l, bool initial)
 {
 	const ElfW(Dyn) *d = l->l_ld;
 	const char *needed;
 	struct sf_elf e;
 
-	if (!sf_elf_open(&e, l->l_addr, d))
+	if (initial_filter || !sf_elf_open(&e, l->l_addr, d) || e.filter)
 		return false;
-	while ((needed = sf_elf_needed(&e, &d)) != NULL)
+	while (!initial && (needed = sf_elf_needed(&e, &d)) != NULL)
 		if (!is_initial_soname(needed))
 			return false;
 	return true;
+}
+
+/* The text after "VARIABLE=" in the environment, NULL if it is not there. */
+static const char *
+told(char **envp, const char *variable)
+{
+	for (; envp != NULL && *envp != NULL; envp++) {
+		size_t i = 0;
+
+		while (variable[i] != '\0' && (*envp)[i] == variable[i])
+			i++;
+		if (variable[i] == '\0' && (*envp)[i] == '=')
+			return *envp + i + 1;
+	}
+	return NULL;
+}
+
+const char *
+sf_facts_loader_asked(char **envp)
+{
+	const char *debug = told(envp, "LD_DEBUG");
+
+	if (told(envp, "LD_DYNAMIC_WEAK") != NULL)
+		return "LD_DYNAMIC_WEAK";
+	return debug != NULL && debug[0] != '\0' ? "LD_DEBUG" : NULL;
 }

@@ -12,19 +12,37 @@ bool sf_facts_object(const void *address, struct link_map **map, uintptr_t *lo, 
  * does; wrong for a handle that dangles into readable memory only if that memory imitates one. */
 bool sf_facts_live(const void *handle);
 
-/*
- * Does any object of the initial set define `name` as something that libc computes anew at each
- * look-up (IFUNC, TLS), or that no object's range covers? Then no address proves where an answer
- * came from. Sets `unsure` if an object cannot be searched.
- */
-bool sf_facts_special_in_initial(const char *name, bool *unsure);
+/* What the initial set knows of a name. */
+struct sf_facts_initial {
+	bool special; /* libc computes it anew at each look-up (IFUNC, TLS), or no object's range covers it:
+			 no address proves where an answer came from */
+	bool plain;  /* a look-up in the global scope ends within the set */
+	bool unsure; /* an object of it cannot be searched */
+};
+struct sf_facts_initial sf_facts_initial(const char *name);
 
-/* Are all direct dependencies of this object part of the initial set? */
-bool sf_facts_needs_initial_only(const struct link_map *l);
+/*
+ * Does an object that was opened later define the name? Looked for without the loader's lock: true, too,
+ * if that cannot be done now.
+ */
+bool sf_facts_later_may_define(const char *name);
+
+/*
+ * Is everything that this object's own search order holds besides itself part of the initial set?
+ * `initial`: it is part of it itself.
+ */
+bool sf_facts_searches_initial_only(const struct link_map *l, bool initial);
+
+/*
+ * What ld.so was told at its start that lets every look-up through libc count, in words; NULL: nothing. With
+ * LD_DYNAMIC_WEAK a strong definition that is loaded later wins; with LD_DEBUG each call is shown.
+ */
+const char *sf_facts_loader_asked(char **envp);
 
 /*
  * Notes whether an object of the initial set other than the executable carries DT_RPATH, which
- * counts for the searches of all it brought along. Once, in the constructor.
+ * counts for the searches of all it brought along; and whether one is a filter, whose filtee, missing at
+ * start, may be found by a later load. Once, in the constructor.
  */
 void sf_facts_search_init(void);
 

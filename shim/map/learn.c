@@ -216,10 +216,26 @@ prove(void *value, const struct sf_question *q, const struct lives *l, enum sf_c
 	}
 	if (!l->global && definer != l->ask &&
 	    !(sf_object_initial(definer) &&
-	      (l->object->permanent || sf_facts_needs_initial_only(l->ask))))
+	      sf_facts_searches_initial_only(l->ask, l->object->permanent)))
 		return false;
 	return sf_elf_open(&e, definer->l_addr, definer->l_ld) &&
 	       sf_elf_proves(&e, q->name, (uintptr_t)value);
+}
+
+/*
+ * RTLD_DEFAULT is asked for the host only if it need not be asked again by the host: if the answer lies
+ * in the initial set, or is no. Else the resolver of an IFUNC that was opened later would run twice.
+ */
+static enum hope
+hope_of_default(const char *name, const struct sf_facts_initial *of)
+{
+	if (of->unsure)
+		return HOPE_NONE;
+	if (of->plain)
+		return HOPE_ANY;
+	if (sf_object_global_untouched() || !sf_facts_later_may_define(name))
+		return HOPE_NEGATIVE;
+	return HOPE_NONE;
 }
 
 /*
@@ -230,19 +246,24 @@ static enum hope
 hope(const struct sf_question *q, const struct lives *l)
 {
 	const struct link_map *own = l->ask;
-	bool unsure = false;
+	struct sf_facts_initial of;
+	bool unsure = false, filter = false;
 	struct sf_elf e;
 
 	if (!l->global) {
 		if (!sf_elf_open(&e, own->l_addr, own->l_ld) ||
 		    sf_elf_defines_special(&e, q->name, &unsure))
 			return HOPE_NONE;
-		if (!unsure && sf_elf_defines(&e, q->name))
+		filter = e.filter;
+		if (!unsure && !filter && q->kind == SF_KIND_SYM && sf_elf_defines(&e, q->name))
 			return HOPE_ANY; /* first in its own search order, and plain */
 	}
-	if (sf_facts_special_in_initial(q->name, &unsure))
+	of = sf_facts_initial(q->name);
+	if (of.special)
 		return HOPE_NONE;
-	return unsure ? HOPE_NEGATIVE : HOPE_ANY;
+	if (q->handle == 0)
+		return hope_of_default(q->name, &of);
+	return unsure || of.unsure || filter ? HOPE_NEGATIVE : HOPE_ANY;
 }
 
 static void

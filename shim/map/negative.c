@@ -9,6 +9,7 @@ sf_negative_write(struct sf_thread *t, const char *file, size_t file_len, const 
 		  size_t name_len, const char *version, size_t version_len)
 {
 	static const char undefined[] = ": undefined symbol: ";
+	const char *says = file_len != 0 ? undefined : undefined + 2; /* libc's dlerror does so */
 	static const char versioned[] = ", version ";
 	uint32_t turn;
 	char *p;
@@ -19,7 +20,7 @@ sf_negative_write(struct sf_thread *t, const char *file, size_t file_len, const 
 	do {
 		turn = sf_negative_begin(t);
 		p = sf_bytes_put(t->block->text, file, file_len);
-		p = sf_bytes_put(p, undefined, sizeof(undefined) - 1);
+		p = sf_bytes_put(p, says, (size_t)(undefined + sizeof(undefined) - 1 - says));
 		p = sf_bytes_put(p, name, name_len);
 		if (version != NULL) {
 			p = sf_bytes_put(p, versioned, sizeof(versioned) - 1);

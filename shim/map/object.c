@@ -11,9 +11,10 @@
 
 #define HANDLE_NONE 1           /* no link map stands there */
 #define GEN_LAST    0xfffffff0u /* a record that old is never opened again */
+#define GLOBAL_FIRST 1u
 
 struct sf_object sf_object_permanent = {.gen = 1, .permanent = 1, .handle = SF_OBJECT_DEFAULT};
-struct sf_object sf_object_global = {.gen = 1, .handle = SF_OBJECT_DEFAULT};
+struct sf_object sf_object_global = {.gen = GLOBAL_FIRST, .handle = SF_OBJECT_DEFAULT};
 
 SF_GROWING struct sf_object sf_object_records[SF_OBJECT_MOST + 1];
 uint16_t sf_object_places[SF_OBJECT_MOST];
@@ -349,6 +350,12 @@ sf_object_global_life(uint32_t *gen)
 	*gen = sf_load_32(&sf_object_global.gen);
 	sf_fence_load();
 	return sf_load_32(&global_loading) == 0;
+}
+
+bool
+sf_object_global_untouched(void)
+{
+	return sf_load_32(&sf_object_global.gen) == GLOBAL_FIRST;
 }
 
 void

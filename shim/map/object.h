@@ -176,6 +176,8 @@ void sf_object_global_begin(void);
 void sf_object_global_end(void);
 /* May a global negative be kept now? If so, under which generation. */
 bool sf_object_global_life(uint32_t *gen);
+/* Has there been none at all? */
+bool sf_object_global_untouched(void);
 /* In the child after fork: loads that other threads were in the middle of have ended. */
 void sf_object_global_settle(void);
 

@@ -2,6 +2,7 @@
 // What was found from outside, each with others of its kind: names at round addresses, objects linked
 // anywhere, filters, weak definitions, resolvers, names of the executable.
 #include "row.h"
+#include <errno.h>
 #include <execinfo.h>
 #include <link.h>
 #include <stdint.h>
@@ -207,6 +208,173 @@ header_taken(void)
 	see_object("header.so");
 }
 
+/* ---- others come first: filters, weak definitions; resolvers ---- */
+
+/* Calls what it finds, and tells how often the resolver has run. */
+static void
+see_choice(void *handle, const char *name, const int *runs)
+{
+	EACH
+	{
+		union {
+			void *value;
+			int (*call)(void);
+		} found = {dlsym(handle, shape(each_, name))};
+
+		say("%s of %s gives %d, %d runs", name, handle_name(handle),
+		    found.value ? found.call() : -1, runs ? *runs : -1);
+		if (!found.value)
+			say("%s", text(dlerror()));
+	}
+}
+
+static void
+filters(void)
+{
+	static const char *const files[] = {"auxiliary.so", "filter.so", "missing.so",
+					    "needsaux.so"};
+
+	for (size_t i = 0; i < COUNT(files); i++) {
+		void *handle = must_open(files[i], RTLD_LAZY);
+		int *runs = dlsym(handle, "chosen_runs");
+
+		if (!runs)
+			dlerror();
+		see_choice(handle, "shared_fn", runs);
+		see_choice(handle, "chosen_fn", runs);
+		see_sym(handle, "strlen");
+		see_sym(handle, "strtol");
+		see_sym(handle, "nothing");
+		see_choice(handle, "shared_fn", runs);
+		see_close(handle);
+	}
+}
+
+/* The filtee comes when the filter, which was there at the start, is opened. */
+static void
+filters_at_start(void)
+{
+	in_process("filters", "LD_PRELOAD", preloads("missing.so"));
+	in_process("filters", "LD_PRELOAD", preloads("auxiliary.so"));
+}
+
+static void
+resolvers(int mode)
+{
+	void *handle = must_open("libchosen.so", mode), *self = dlopen(NULL, RTLD_LAZY);
+	const int *runs = dlsym(handle, "chosen_runs");
+
+	see_choice(RTLD_DEFAULT, "chosen_fn", runs);
+	see_choice(self, "chosen_fn", runs);
+	see_choice(handle, "chosen_fn", runs);
+	see_choice(RTLD_DEFAULT, "shared_fn", runs);
+	see_choice(RTLD_NEXT, "chosen_fn", runs);
+	EACH
+	{
+		say("dlvsym %d", dlvsym(handle, "chosen_fn", "VER") != NULL);
+		say("dlvsym %d, %d runs", dlvsym(RTLD_DEFAULT, "chosen_fn", "VER") != NULL, *runs);
+	}
+	see_close(handle);
+}
+
+static void
+resolvers_global(void)
+{
+	resolvers(RTLD_LAZY | RTLD_GLOBAL);
+}
+
+static void
+resolvers_local(void)
+{
+	resolvers(RTLD_LAZY);
+}
+
+/* Names that are missing before, beside and after objects that define them. */
+static void
+missing_by_default(void)
+{
+	void *handle;
+
+	see_choice(RTLD_DEFAULT, "only_alpha", NULL);
+	handle = must_open("alpha.so", RTLD_LAZY);
+	see_choice(RTLD_DEFAULT, "only_alpha", NULL);
+	see_choice(RTLD_DEFAULT, "only_beta", NULL);
+	must_open("beta.so", RTLD_LAZY | RTLD_GLOBAL);
+	see_choice(RTLD_DEFAULT, "only_alpha", NULL);
+	see_choice(RTLD_DEFAULT, "only_beta", NULL);
+	see_close(handle);
+	see_choice(RTLD_DEFAULT, "only_alpha", NULL);
+	must_open("alpha.so", RTLD_LAZY | RTLD_GLOBAL);
+	see_choice(RTLD_DEFAULT, "only_alpha", NULL);
+}
+
+static void
+weak_look_ups(void)
+{
+	void *self = dlopen(NULL, RTLD_LAZY), *weak = must_open("weak.so", RTLD_LAZY);
+
+	see_choice(RTLD_DEFAULT, "shared_fn", NULL);
+	see_choice(self, "shared_fn", NULL);
+	see_choice(weak, "shared_fn", NULL);
+	must_open("alpha.so", RTLD_LAZY | RTLD_GLOBAL);
+	see_choice(RTLD_DEFAULT, "shared_fn", NULL);
+	see_choice(self, "shared_fn", NULL);
+	see_choice(weak, "shared_fn", NULL);
+}
+
+static void
+weak_at_start(void)
+{
+	setenv("LD_PRELOAD", preloads("weak.so"), 1);
+	in_process("weak", NULL, NULL);
+	in_process("weak", "LD_DYNAMIC_WEAK", "1");
+	in_process("weak", "LD_DYNAMIC_WEAK", "");
+}
+
+/* ---- what the executable is called ---- */
+
+static void
+see_texts(void *self, const char *when)
+{
+	void *at = (void *)(uintptr_t)see_texts;
+
+	for (int i = 0; i < 100 + reps; i++) {
+		char **line = backtrace_symbols(&at, 1), *end = strchr(line[0], '(');
+		Dl_info info;
+
+		dladdr(at, &info);
+		say("%s: dladdr %s, text %.*s", when, text(info.dli_fname),
+		    end ? (int)(end - line[0]) : 4, line[0]);
+		free(line);
+		dlsym(self, "nothing");
+		say("%s: %s", when, text(dlerror()));
+		dlsym(RTLD_DEFAULT, "nothing");
+		say("%s: %s", when, text(dlerror()));
+		dlvsym(self, "nothing", "VER");
+		say("%s: %s", when, text(dlerror()));
+	}
+}
+
+static void
+titles(void)
+{
+	static char other[] = "other";
+	void *self = dlopen(NULL, RTLD_LAZY);
+
+	see_texts(self, "at first");
+	strcpy(row_argv[0], "t: 1");
+	see_texts(self, "title");
+	program_invocation_name = other;
+	program_invocation_short_name = other;
+	see_texts(self, "invocation name");
+	row_argv[0][0] = '\0';
+	see_texts(self, "empty");
+	row_argv[0] = other;
+	see_texts(self, "elsewhere");
+	row_argv[0] = NULL;
+	see_texts(self, "none");
+}
+
 /* ---- inner parts ---- */
 
 void
@@ -214,6 +382,10 @@ inner_main(const char *inner)
 {
 	if (strstr(inner, ".so"))
 		see_object(inner);
+	else if (strcmp(inner, "filters") == 0)
+		filters();
+	else if (strcmp(inner, "weak") == 0)
+		weak_look_ups();
 }
 
 const struct row rows[] = {
@@ -225,5 +397,12 @@ const struct row rows[] = {
 	{"C37 a first page without rights, tables as linked", guarded, 0},
 	{"C37 a header that the host takes away", header_taken, 0},
 	{"C12 C37 such objects at start", linked_anywhere_at_start, 0},
+	{"C12 C15 filters and auxiliary filters", filters, 0},
+	{"C12 C15 filters of the initial set", filters_at_start, 0},
+	{"C10 resolvers run as often, global", resolvers_global, 0},
+	{"C10 resolvers run as often, local", resolvers_local, 0},
+	{"C16 C20 names that come and go", missing_by_default, 0},
+	{"C16 LD_DYNAMIC_WEAK", weak_at_start, 0},
+	{"C05 C39 C42 titles over argv", titles, 0},
 	{NULL, NULL, 0},
 };

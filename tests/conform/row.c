@@ -16,7 +16,7 @@ int reps = 1;
 
 static char last_line[8192];
 static int last_count;
-static char **program_args;
+char **row_argv;
 
 static void
 put(const char *s)
@@ -161,7 +161,7 @@ in_process(const char *inner, const char *variable, const char *value)
 		snprintf(count, sizeof(count), "%d", reps);
 		if (variable)
 			setenv(variable, value, 1);
-		execl(program_args[0], program_args[0], "--inner", inner, count, NULL);
+		execl(row_argv[0], row_argv[0], "--inner", inner, count, NULL);
 		_exit(96);
 	}
 	waitpid(child, &status, 0);
@@ -190,7 +190,7 @@ main(int argc, char **argv)
 	int i, count = 0;
 
 	setrlimit(RLIMIT_CORE, &no_core);
-	program_args = argv;
+	row_argv = argv;
 	if (argc == 4 && strcmp(argv[1], "--inner") == 0 && inner_main) {
 		reps = atoi(argv[3]);
 		inner_main(argv[2]);

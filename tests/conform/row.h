@@ -19,6 +19,7 @@ struct row {
 
 extern const struct row rows[]; /* ends with a NULL name */
 extern int reps;                /* how often each observation is repeated */
+extern char **row_argv;         /* main's own, for rows that change it */
 
 /* The version that libc's oldest symbols carry. */
 #ifdef __x86_64__

@@ -74,14 +74,63 @@ END_TEST
 
 START_TEST(names_that_are_special_in_the_initial_set)
 {
-	bool unsure = false;
+	struct sf_facts_initial of;
 
 	ck_assert(sf_next_boot());
-	ck_assert(!sf_facts_special_in_initial("strtod", &unsure));
-	ck_assert(!sf_facts_special_in_initial("no_such_symbol", &unsure));
-	ck_assert(!unsure);
-	ck_assert(sf_facts_special_in_initial("errno", &unsure));
-	ck_assert(sf_facts_needs_initial_only(sf_next.main));
+	of = sf_facts_initial("strtod");
+	ck_assert(!of.special && of.plain && !of.unsure);
+	of = sf_facts_initial("no_such_symbol");
+	ck_assert(!of.special && !of.plain && !of.unsure);
+	ck_assert(sf_facts_initial("errno").special);
+	ck_assert(sf_facts_searches_initial_only(sf_next.main, true));
+}
+END_TEST
+
+START_TEST(what_filters_bring_along)
+{
+	static ElfW(Dyn)
+		filter[] = {{DT_SYMTAB, {8}}, {DT_STRTAB, {8}}, {DT_FILTER, {1}}, {DT_NULL, {0}}};
+	static ElfW(Dyn) plain[] = {{DT_SYMTAB, {8}}, {DT_STRTAB, {8}}, {DT_NULL, {0}}};
+	struct link_map own = {.l_addr = 0, .l_ld = filter};
+	struct link_map other = {.l_addr = 0, .l_ld = plain};
+
+	ck_assert(sf_next_boot());
+	ck_assert(sf_facts_searches_initial_only(&other, false));
+	ck_assert(!sf_facts_searches_initial_only(&own, false));
+	filter[2].d_tag = DT_AUXILIARY;
+	ck_assert(!sf_facts_searches_initial_only(&own, true));
+	/* One of the initial set, whose filtee a later load may find, stands for all. */
+	own.l_next = sf_next.main;
+	sf_next.main = &own;
+	sf_facts_search_init();
+	ck_assert(!sf_facts_searches_initial_only(&other, false));
+}
+END_TEST
+
+/* What ld.so was told: empty counts for LD_DYNAMIC_WEAK, whose presence is enough for it. */
+START_TEST(what_the_loader_was_told)
+{
+	static const struct {
+		const char *entry, *said;
+	} rows[] = {
+		{"LD_DYNAMIC_WEAK=1", "LD_DYNAMIC_WEAK"},
+		{"LD_DYNAMIC_WEAK=", "LD_DYNAMIC_WEAK"},
+		{"LD_DYNAMIC_WEAK", NULL},
+		{"LD_DYNAMIC_WEAKER=1", NULL},
+		{"LD_DEBUG=libs", "LD_DEBUG"},
+		{"LD_DEBUG=", NULL},
+		{"LD_DEBUG_OUTPUT=/tmp/x", NULL},
+		{"XLD_DEBUG=libs", NULL},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char *envp[] = {(char[]){"A=B"}, (char *)(uintptr_t)rows[i].entry, NULL};
+		const char *said = sf_facts_loader_asked(envp);
+
+		ck_assert(rows[i].said == NULL ? said == NULL
+					       : said != NULL && strcmp(said, rows[i].said) == 0);
+	}
+	ck_assert_ptr_null(sf_facts_loader_asked(NULL));
 }
 END_TEST
 
@@ -149,6 +198,8 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, live_link_maps);
 	tcase_add_test(tests, search_paths_of_callers);
 	tcase_add_test(tests, names_that_are_special_in_the_initial_set);
+	tcase_add_test(tests, what_filters_bring_along);
+	tcase_add_test(tests, what_the_loader_was_told);
 	tcase_add_test(tests, next_of_a_caller_in_front_of_us);
 	tcase_add_test(tests, raw_functions);
 	tcase_add_test(tests, libcs_pending_error);

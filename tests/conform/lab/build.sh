@@ -67,6 +67,12 @@ so guard.so "$src/bare.c" -nostdlib -Wl,-T,"$src/guard.lds" -Wl,--build-id=none
 sed -e 's/guard PT_LOAD FLAGS(0)/guard PT_LOAD FILEHDR PHDRS FLAGS(4)/' \
 	-e 's/\. = 0;/. = SIZEOF_HEADERS;/' "$src/guard.lds" >"$out/header.lds"
 so header.so "$src/bare.c" -nostdlib -Wl,-T,"$out/header.lds" -Wl,--build-id=none
+# a filter, one whose filtee is not there, and what it is there for: functions chosen at each look-up
+so libchosen.so "$src/chosen.c" -Wl,-soname,libchosen.so
+so auxiliary.so "$src/obj.c" -DNAME=auxiliary -DV=340 -Wl,--auxiliary,libchosen.so,-rpath,'$ORIGIN'
+so filter.so "$src/obj.c" -DNAME=filter -DV=341 -Wl,--filter,libchosen.so,-rpath,'$ORIGIN'
+so missing.so "$src/obj.c" -DNAME=missing -DV=342 -Wl,--auxiliary,libnotthere.so
+so weak.so "$src/weak.c"
 # symbols for dladdr: two hash styles, a dense and a wide one, without .symtab, almost none
 for odd in 'wide 7 65536 3000' 'dense 8 256 400'; do
 	set -- $odd
@@ -101,6 +107,8 @@ so libmid.so "$src/chain.c" -DNAME=mid -DPEER=leaf -DV=6 -Wl,-soname,libmid.so,-
 	-lleaf
 so libright.so "$src/chain.c" -DNAME=right -DPEER=left -DV=8 -Wl,-soname,libright.so
 wait
+so needsaux.so "$src/chain.c" -DNAME=needsaux -DPEER=leaf -DV=343 -L"$out" -l:auxiliary.so \
+	-Wl,--no-as-needed,-rpath,'$ORIGIN' -lleaf
 so down.so "$src/chain.c" -DNAME=down -DPEER=mid -DV=7 -Wl,-rpath,'$ORIGIN' -lmid
 so libleft.so "$src/chain.c" -DNAME=left -DPEER=right -DV=9 -Wl,-soname,libleft.so,-rpath,'$ORIGIN' \
 	-lright
