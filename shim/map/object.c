@@ -9,8 +9,8 @@
 #include "../observe/churn.h"
 #include "thread.h"
 
-#define HANDLE_NONE 1           /* no link map stands there */
-#define GEN_LAST    0xfffffff0u /* a record that old is never opened again */
+#define HANDLE_NONE  1           /* no link map stands there */
+#define GEN_LAST     0xfffffff0u /* a record that old is never opened again */
 #define GLOBAL_FIRST 1u
 
 struct sf_object sf_object_permanent = {.gen = 1, .permanent = 1, .handle = SF_OBJECT_DEFAULT};

@@ -45,10 +45,11 @@ see_at(void *handle, const char *name)
 static void
 round_names(void)
 {
-	static const char *const names[] = {"puts", "strtol", "no_such_name", "", "memcpy",
-					    "a_name_of_more_than_thirty_two_characters"};
-	void *handles[] = {RTLD_DEFAULT, dlopen(NULL, RTLD_LAZY),
-			   must_open("alpha.so", RTLD_LAZY), RTLD_NEXT};
+	static const char *const names[] = {
+		"puts", "strtol", "no_such_name",
+		"",     "memcpy", "a_name_of_more_than_thirty_two_characters"};
+	void *handles[] = {RTLD_DEFAULT, dlopen(NULL, RTLD_LAZY), must_open("alpha.so", RTLD_LAZY),
+			   RTLD_NEXT};
 	char *at = round_pages(0);
 
 	for (size_t i = 0; i < COUNT(names); i++) {
