@@ -8,7 +8,7 @@
 
 // The C functions behind the stubs; `g` is the goroutine.
 struct sf_go_leaves {
-	uint64_t (*lookup)(const char *name, size_t len);
+	uint64_t (*lookup)(const char *name, size_t len, uint64_t g);
 	void (*fill)(const char *frame, const char *plugin, uint64_t g);
 	// A/B, both or neither: in place of `lookup`, and where plugin.open itself returns a plugin.
 	uint64_t (*split)(const char *name, size_t len, uint64_t g);

@@ -177,6 +177,17 @@ prepare_arms(const struct sf_go_env *env, bool detour)
 	return true;
 }
 
+static uint32_t
+find_locked(const struct host *h)
+{
+	const ElfW(Sym) *s = symbol(h, "runtime.unlockOSThread", STT_FUNC);
+	uint64_t at = s ? h->elf.bias + s->st_value : 0;
+
+	if (!s || !in_segment(h, at, s->st_size, PF_R | PF_X))
+		return 0;
+	return sf_go_parse_locked((const uint8_t *)(uintptr_t)at, s->st_size);
+}
+
 static enum sf_go_refusal
 install(const struct sf_go_env *env, struct host *h)
 {
@@ -186,12 +197,15 @@ install(const struct sf_go_env *env, struct host *h)
 
 	if (why)
 		return why;
+	const uint32_t locked = find_locked(h);
+	if (!locked)
+		return SF_GO_REFUSE_LOCKED;
 	if (!prepare_table(env, strict ? 0 : (uint64_t)env->ttl_ms * 1000000))
 		return SF_GO_REFUSE_CLOCK;
 	if (!prepare_arms(env, true))
 		return SF_GO_REFUSE_ROOM;
-	sf_go_slots =
-		(struct sf_go_slots){shape.name_slot, shape.path_ptr_slot, shape.path_len_slot};
+	sf_go_slots = (struct sf_go_slots){shape.name_slot, shape.path_ptr_slot,
+					   shape.path_len_slot, locked};
 	bool split = sf_go_arms.share != 0;
 	const struct sf_go_leaves leaves = {
 		.lookup = sf_go_lookup,

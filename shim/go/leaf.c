@@ -2,79 +2,127 @@
 // The look-up: runs on a goroutine's stack. See leaf.h for what it may not do.
 //
 // When may a name be answered without Go?
-//   canonical (realpath gave the name itself back): for `ttl` after a fill. In that time only two
-//     things can have changed Go's answer: the file was deleted, or a symlink put in its place.
-//     Half way, one reader is sent to Go to renew it while the others still hit.
+//   canonical (realpath gave the name itself back): for `ttl` after Go last said so. In that time only
+//     two things can have changed Go's answer: the file was deleted, or a symlink put in its place.
 //   any other name, and a canonical one whose time is over: if a stat of the name leads to the very
-//     file that Go had under that path (struct sf_go_identity), then the path is still the one that
-//     realpath would give, and Go's map of plugins by path never forgets or changes a plugin.
+//     file (struct sf_go_identity) that a stat finds at the path which Go has made of it, and which
+//     had no symlink when it was walked (prove.h). Go's map of plugins by path never forgets or
+//     changes a plugin.
+//   a goroutine that is bound to its thread may have a root, a mount namespace or a user of its own
+//     there: its names are proved at each call, and it renews nothing for others.
+// Half way of a time to live (for names without one: every 50 ms) one reader is sent to Go to renew
+// it while the others still hit.
 // Never while the switch is off (go.h, sf_go_serve); what was timed before it was switched off and
 // on again is proved by a stat until it has been renewed.
 #include "arms.h"
-#include "names.h"
+#include "prove.h"
+
+#include <sys/resource.h>
 
 SF_LARGE struct sf_go_table sf_go_table;
 
+// The plugin of the proved variant for this file, or 0.
 static SF_NOINLINE uint64_t
-check_slow(struct sf_go_table *t, struct sf_go_entry *e)
+match_slow(struct sf_go_entry *e, const struct sf_go_identity *id, struct statx *st)
 {
-	struct sf_go_identity id;
-	struct statx st;
-
-	if (identify(AT_FDCWD, e->name, 0, &st, &id) != FILE_PROVABLE) {
-		count(t, SF_GO_STALE);
-		return 0;
-	}
 	for (int i = 0; i < SF_GO_VARIANTS; i++) {
 		struct sf_go_variant *v = &e->variant[i];
-		// Pairs with the fences in remember(): equal even numbers around the copy mean that
-		// the writer was not inside it.
+		// Pairs with open_variant() and close_variant(): equal even numbers around all of it,
+		// the kernel's reading of the path too, mean that the writer was not inside.
 		uint32_t seq = __atomic_load_n(&v->seq, __ATOMIC_ACQUIRE);
-		struct sf_go_identity seen;
 
-		if (!seq || seq & 1)
+		if (!seq || seq & 1 || !LOAD(&v->proved) || LOAD(&v->id.mount) != id->mount ||
+		    LOAD(&v->id.device) != id->device || LOAD(&v->id.inode) != id->inode ||
+		    LOAD(&v->id.ctime_sec) != id->ctime_sec ||
+		    LOAD(&v->id.ctime_nsec) != id->ctime_nsec)
 			continue;
-		seen.mount = LOAD(&v->id.mount);
-		seen.device = LOAD(&v->id.device);
-		seen.inode = LOAD(&v->id.inode);
-		seen.ctime_sec = LOAD(&v->id.ctime_sec);
-		seen.ctime_nsec = LOAD(&v->id.ctime_nsec);
 		uint64_t value = LOAD(&v->value);
+		const char *path = LOAD(&v->path);
+		if (path && !leads_to(AT_FDCWD, path, id, st))
+			continue;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (LOAD(&v->seq) == seq && same_identity(&seen, &id)) {
-			count(t, SF_GO_CHECKED);
+		if (LOAD(&v->seq) == seq)
 			return value;
-		}
 	}
-	count(t, SF_GO_STALE);
 	return 0;
 }
 
-// Near or past its end of life: may this caller be the one that renews the entry? At most one per
-// half life is, so that an expiry never becomes a rush on Go's mutex.
+static SF_NOINLINE uint64_t
+look_slow(struct sf_go_table *t, struct sf_go_entry *e, struct statx *st)
+{
+	struct sf_go_identity id;
+	enum file f = ask_kernel(AT_FDCWD, e->name, 0, st);
+	uint64_t value = 0;
+
+	if (f == FILE_PROVABLE) {
+		take_identity(st, &id);
+		value = match_slow(e, &id, st);
+		if (!value)
+			value = prove_slow(t, e, &id);
+	} else if (f != FILE_NONE) {
+		count_fill(t, f == FILE_UNKNOWN ? SF_GO_SKIP_KERNEL : SF_GO_SKIP_FILE);
+		pause_entry(t, e, SF_GO_PAUSE_NS);
+	}
+	return value;
+}
+
+// How often this thread has gone to sleep by itself; -1 if that may not be asked. Who was merely
+// preempted did not wait for a file.
+SF_INLINE long
+sleeps(struct rusage *r)
+{
+	return sf_syscall6(SYS_getrusage, RUSAGE_THREAD, (long)r, 0, 0, 0, 0) ? -1 : r->ru_nvcsw;
+}
+
+// A goroutine that waits here holds its processor, and a collection waits for it: once, and then Go
+// itself asks, which gives the processor away.
+static SF_NOINLINE uint64_t
+check_slow(struct sf_go_table *t, struct sf_go_entry *e)
+{
+	union {
+		struct statx st;
+		struct rusage usage;
+	} u;
+
+	if (tell(t, CLOCK_MONOTONIC_COARSE) < LOAD(&e->paused)) {
+		count_fill(t, SF_GO_BYPASS_PAUSED);
+		return 0;
+	}
+	long slept = sleeps(&u.usage);
+	uint64_t from = tell(t, CLOCK_MONOTONIC), value = look_slow(t, e, &u.st);
+	if (sf_unlikely(tell(t, CLOCK_MONOTONIC) - from > SF_GO_SLOW_NS) &&
+	    (slept < 0 || sleeps(&u.usage) != slept)) {
+		count_fill(t, SF_GO_SLOW);
+		pause_entry(t, e, SF_GO_PAUSE_NS);
+	}
+	count(t, value ? SF_GO_CHECKED : SF_GO_STALE);
+	return value;
+}
+
+// Near or past its end: may this caller be the one that renews the entry? At most one per half of
+// the time is, so that an expiry never becomes a rush on Go's mutex.
 static SF_NOINLINE bool
 elect_slow(struct sf_go_table *t, struct sf_go_entry *e, uint64_t at)
 {
-	uint64_t until = LOAD(&e->elected);
+	uint64_t until = LOAD(&e->elected), half = t->half_ttl ? t->half_ttl : SF_GO_RENEW_NS;
 
 	if (until > at)
 		return false;
-	if (!__atomic_compare_exchange_n(&e->elected, &until, at + t->half_ttl + 1, false,
+	if (!__atomic_compare_exchange_n(&e->elected, &until, at + half + 1, false,
 					 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return false;
 	count(t, SF_GO_REFRESH);
 	return true;
 }
 
-// Past half of its life, of an era that has ended, or never timed.
+// Past half of its time, of an era that has ended, never timed, or for a goroutine of its own thread.
 static SF_NOINLINE uint64_t
-prove_slow(struct sf_go_table *t, struct sf_go_entry *e, uint32_t era)
+renew_slow(struct sf_go_table *t, struct sf_go_entry *e, uint32_t era, bool bound)
 {
 	uint32_t filled = __atomic_load_n(&e->era, __ATOMIC_ACQUIRE);
+	uint64_t at = tell(t, CLOCK_MONOTONIC_COARSE);
 
-	if (filled) {
-		uint64_t at = now(t);
-
+	if (!bound) {
 		if (elect_slow(t, e, at))
 			return 0;
 		if (filled == era && at < LOAD(&e->expires)) {
@@ -86,7 +134,7 @@ prove_slow(struct sf_go_table *t, struct sf_go_entry *e, uint32_t era)
 }
 
 SF_INLINE uint64_t
-get(struct sf_go_table *t, const char *name, size_t len)
+get(struct sf_go_table *t, const char *name, size_t len, bool bound)
 {
 	// Pairs with nothing: whatever order sf_go_serve() is seen in, an entry of another era is
 	// never taken for one of this.
@@ -107,18 +155,18 @@ get(struct sf_go_table *t, const char *name, size_t len)
 		return 0;
 	}
 	// Pairs with the release in put(): an era that is seen implies `value` and `expires`.
-	if (sf_likely(__atomic_load_n(&e->era, __ATOMIC_ACQUIRE) == era) &&
+	if (sf_likely(__atomic_load_n(&e->era, __ATOMIC_ACQUIRE) == era) && sf_likely(!bound) &&
 	    sf_likely(now(t) + t->half_ttl < LOAD(&e->expires))) {
 		count(t, SF_GO_HIT);
 		return e->value;
 	}
-	return prove_slow(t, e, era);
+	return renew_slow(t, e, era, bound);
 }
 
 uint64_t
-sf_go_lookup(const char *name, size_t len)
+sf_go_lookup(const char *name, size_t len, uint64_t g)
 {
-	return get(&sf_go_table, name, len);
+	return get(&sf_go_table, name, len, is_bound(g));
 }
 
 // The arm is drawn before anything is known of the name, so that both get the same mixture of calls.
@@ -138,7 +186,7 @@ sf_go_lookup_split(const char *name, size_t len, uint64_t g)
 	}
 	uint64_t from = timed ? sf_ticks() : 0;
 	if (fast)
-		value = get(t, name, len);
+		value = get(t, name, len, is_bound(g));
 	else
 		count(t, SF_GO_BYPASS_STOCK);
 	if (!value) {
@@ -154,5 +202,5 @@ sf_go_lookup_split(const char *name, size_t len, uint64_t g)
 uint64_t
 sf_go_table_get(struct sf_go_table *t, const char *name, size_t len)
 {
-	return get(t, name, len);
+	return get(t, name, len, false);
 }

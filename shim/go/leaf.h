@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The table of opened plugins and the two functions that run on a goroutine's stack.
 //
-// Concurrency: one writer at a time (pluginsMu for fills from Go, `filling` beside it), any number
-// of readers, no lock and no store to shared memory on a hit except the reader's own counter
-// stripe. Entries are never moved, changed in name, or freed: a reader that has found one may use
-// it for ever. Progress: readers wait-free but for one retry-free seqlock read per variant (torn =
-// no match).
+// Concurrency: one writer at a time (`filling`, which is only ever tried): a fill, or a reader that
+// proves what a fill has left. Any number of readers, no lock and no store to shared memory on a hit
+// except the reader's own counter stripe. Entries are never moved, changed in name, or freed: a
+// reader that has found one may use it for ever. Progress: readers wait-free but for one retry-free
+// seqlock read per variant (torn = no match).
 //
 // Rules for these objects (leaf.c, fill.c): about 790 bytes of stack, no SSE register, no TLS
 // variable, no lazy binding, no libc function but the clock through `clock`, no call from one to the
@@ -21,7 +21,7 @@
 #define SF_GO_ENTRIES   1024         // names
 #define SF_GO_VARIANTS  4            // identities per name: what a switched symlink has pointed to
 #define SF_GO_NAME_MAX  4095         // PATH_MAX without its NUL: a longer name cannot be opened
-#define SF_GO_ARENA     (512u << 10) // all entries together
+#define SF_GO_ARENA     (768u << 10) // all entries and their paths together
 #define SF_GO_STRIPES   64           // counter lines; one per CPU on machines up to that size
 #define SF_GO_SWITCH_AT 1640         // symfast_shm.h: control.go_era in the file's first page
 #ifdef __x86_64__
@@ -29,7 +29,11 @@
 #else
 #define SF_GO_PAGE 65536
 #endif
-#define SF_GO_NULL_MAX 4096 // Go panics recoverably for addresses below; so must we
+#define SF_GO_RENEW_NS  50000000u    // half a time to live for names that have none
+#define SF_GO_SLOW_NS   1000000u     // a proof that slept and took longer is a slow one: then
+#define SF_GO_PAUSE_NS  1000000000u  // so long without another; the same for what no stat proves,
+#define SF_GO_REMOTE_NS 60000000000u // and so long if another machine or process answers
+#define SF_GO_NULL_MAX  4096         // Go panics recoverably for addresses below; so must we
 
 // X(ID, "name", "meaning"): counted on a stripe, by readers; 8 words fill its cache line.
 #define SF_GO_STRIPE_COUNTERS(X)                                                                   \
@@ -49,9 +53,14 @@
 	X(SKIP_STATE, "go.skip.state", "not kept: failed, or its init still runs")                 \
 	X(SKIP_NAME, "go.skip.name", "not kept: name too long or with a NUL")                      \
 	X(SKIP_FILE, "go.skip.file",                                                               \
-	  "not kept: linked twice, remote, just changed, no plain file")                           \
+	  "not proved: linked twice, remote, just changed, no plain file")                         \
+	X(SKIP_KERNEL, "go.skip.kernel",                                                           \
+	  "not proved: no statx (before Linux 4.11), or it does not tell the mount (before 5.8)")  \
 	X(SKIP_FULL, "go.skip.full", "not kept: the table is full")                                \
-	X(SKIP_BUSY, "go.skip.busy", "not kept: another fill was under way")                       \
+	X(SKIP_BUSY, "go.skip.busy", "not kept or not proved: another one was being written")      \
+	X(SLOW, "go.slow", "proofs that slept and took more than a millisecond")                   \
+	X(BYPASS_PAUSED, "go.bypass.paused",                                                       \
+	  "sent to Go: its file was slow a moment ago, or no stat can prove it")                   \
 	X(AB_SENT, "go.ab.sent", "A/B: timed look-ups that went Go's own way")                     \
 	X(AB_ENDED, "go.ab.ended", "of them: those whose end was seen, and so their duration")     \
 	X(AB_LOST, "go.ab.lost", "A/B: not timed, for want of a place for the start")
@@ -69,10 +78,15 @@ struct sf_go_identity {
 	uint64_t mount, device, inode, ctime_sec, ctime_nsec;
 };
 
+// What Go said: the name's canonical path was this one, and its plugin that one. The second holds for
+// ever; the first is proved whenever it is used.
 struct sf_go_variant {
-	uint32_t seq; // odd while the writer is inside; 0 = never used
+	uint32_t seq;    // odd while the writer is inside; 0 = never used
+	uint32_t proved; // `id` is what lay at the path when it was walked without a symlink
 	struct sf_go_identity id;
 	uint64_t value;
+	char *path;    // NULL: the name itself
+	uint32_t room; // bytes there, the last one always NUL
 };
 
 struct sf_go_entry {
@@ -81,7 +95,8 @@ struct sf_go_entry {
 	uint32_t len;
 	uint32_t era;     // not 0: the name is the path that realpath made of it, as last seen then
 	uint64_t expires; // coarse ns; the writer renews it
-	uint64_t elected; // until then some reader is renewing; readers compete with one CAS
+	uint64_t elected; // until then nobody renews; readers compete with one CAS
+	uint64_t paused;  // until then no proof is tried
 	uint32_t next_variant;
 	struct sf_go_variant variant[SF_GO_VARIANTS];
 	char name[]; // with NUL, padded to 8
@@ -122,16 +137,17 @@ struct sf_go_table {
 // Where the writer finds its arguments, as offsets from the goroutine's RSP at the fill site.
 struct sf_go_slots {
 	uint32_t name, path_ptr, path_len;
+	uint32_t locked; // in g: not 0 while the goroutine is bound to its thread; 0: not known
 };
 
 // Hidden, so that no object reaches them through the linker's table.
 extern struct sf_go_table sf_go_table __attribute__((visibility("hidden")));
 extern struct sf_go_slots sf_go_slots __attribute__((visibility("hidden")));
 
-// A *Plugin for the name, or 0: go Go's own way. Called by the look-up stub.
-uint64_t sf_go_lookup(const char *name, size_t len);
+// A *Plugin for the name, or 0: go Go's own way. Called by the look-up stub; `g` is the goroutine.
+uint64_t sf_go_lookup(const char *name, size_t len, uint64_t g);
 
-// The same with A/B (arms.h): deals the call to an arm. `g` is the goroutine.
+// The same with A/B (arms.h): deals the call to an arm.
 uint64_t sf_go_lookup_split(const char *name, size_t len, uint64_t g);
 
 // Keeps `plugin` if it is complete, and no call of A/B's stock arm has found it. Called by the fill

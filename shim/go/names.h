@@ -7,6 +7,7 @@
 #include "leaf.h"
 
 #include "../base/sys.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
 
@@ -99,6 +100,19 @@ find(struct sf_go_table *t, uint64_t h, const char *name, size_t len, size_t *sl
 	}
 }
 
+// Is the goroutine bound to its thread (LockOSThread, a call from C), which may have a root, a mount
+// namespace or a user of its own?
+SF_INLINE bool
+is_bound(uint64_t g)
+{
+	const uint32_t at = sf_go_slots.locked;
+	uint64_t locked = 0;
+
+	if (sf_likely(at && g))
+		__builtin_memcpy(&locked, (const char *)g + at, 8);
+	return locked != 0;
+}
+
 // Whose line of counters is this? The CPU's, or the stack's where the kernel does not tell.
 SF_INLINE uint32_t
 this_cpu(const struct sf_go_table *t)
@@ -135,32 +149,66 @@ now(struct sf_go_table *t)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-SF_INLINE bool
-same_identity(const struct sf_go_identity *a, const struct sf_go_identity *b)
-{
-	return a->mount == b->mount && a->device == b->device && a->inode == b->inode &&
-	       a->ctime_sec == b->ctime_sec && a->ctime_nsec == b->ctime_nsec;
-}
-
-enum file { FILE_NONE, FILE_PLAIN, FILE_PROVABLE };
+enum file { FILE_NONE, FILE_UNKNOWN, FILE_PLAIN, FILE_PROVABLE };
 
 SF_INLINE enum file
-identify(long dir, const char *path, int flags, struct statx *st, struct sf_go_identity *id)
+ask_kernel(long dir, const char *path, int flags, struct statx *st)
 {
 	const unsigned int type = 0170000, plain = 0100000;
+	long err = sf_syscall6(SYS_statx, dir, (long)path, flags, SF_GO_IDENTITY, (long)st, 0);
 
-	if (sf_syscall6(SYS_statx, dir, (long)path, flags, SF_GO_IDENTITY, (long)st, 0))
-		return FILE_NONE;
+	if (err)
+		return err == -ENOSYS || err == -EPERM ? FILE_UNKNOWN : FILE_NONE;
 	if ((st->stx_mode & type) != plain)
 		return FILE_NONE;
+	if ((st->stx_mask & SF_GO_IDENTITY) != SF_GO_IDENTITY)
+		return FILE_UNKNOWN;
+	return st->stx_nlink == 1 ? FILE_PROVABLE : FILE_PLAIN;
+}
+
+SF_INLINE uint64_t
+device(const struct statx *st)
+{
+	return (uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor;
+}
+
+SF_INLINE void
+take_identity(const struct statx *st, struct sf_go_identity *id)
+{
 	id->mount = st->stx_mnt_id;
-	id->device = (uint64_t)st->stx_dev_major << 32 | st->stx_dev_minor;
+	id->device = device(st);
 	id->inode = st->stx_ino;
 	id->ctime_sec = (uint64_t)st->stx_ctime.tv_sec;
 	id->ctime_nsec = st->stx_ctime.tv_nsec;
-	if ((st->stx_mask & SF_GO_IDENTITY) != SF_GO_IDENTITY || st->stx_nlink != 1)
-		return FILE_PLAIN;
-	return FILE_PROVABLE;
+}
+
+SF_INLINE bool
+is_identity(const struct statx *st, const struct sf_go_identity *id)
+{
+	return st->stx_mnt_id == id->mount && device(st) == id->device &&
+	       st->stx_ino == id->inode && (uint64_t)st->stx_ctime.tv_sec == id->ctime_sec &&
+	       st->stx_ctime.tv_nsec == id->ctime_nsec;
+}
+
+SF_INLINE void
+count_fill(struct sf_go_table *t, enum sf_go_fill_counter id)
+{
+	__atomic_fetch_add(&t->fills[id], 1, __ATOMIC_RELAXED);
+}
+
+// Before the first word of a variant changes, and after the last: pairs with the loads in check_slow().
+// One that was left open by a writer which a fork has cut off is opened anew.
+SF_INLINE void
+open_variant(struct sf_go_variant *v)
+{
+	STORE(&v->seq, v->seq | 1);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+SF_INLINE void
+close_variant(struct sf_go_variant *v)
+{
+	__atomic_store_n(&v->seq, v->seq + 1, __ATOMIC_RELEASE);
 }
 
 #endif

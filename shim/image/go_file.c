@@ -98,7 +98,15 @@ read_shape(const struct sf_elf_file *f, const Elf64_Sym *open, const char *versi
 	if (code.bytes == NULL || code.mapaccess == 0 || code.chanrecv == 0 || code.gostring == 0 ||
 	    code.morestack == 0)
 		return SF_GO_REFUSE_SYMBOLS;
-	return sf_go_parse(&code, &shape);
+	enum sf_go_refusal why = sf_go_parse(&code, &shape);
+	if (why != SF_GO_REFUSE_NONE)
+		return why;
+	Elf64_Sym unlock;
+	if (!sf_elf_file_defined(f, "runtime.unlockOSThread", &unlock) ||
+	    sf_go_parse_locked(sf_elf_file_at(f, unlock.st_value, unlock.st_size),
+			       unlock.st_size) == 0)
+		return SF_GO_REFUSE_LOCKED;
+	return SF_GO_REFUSE_NONE;
 }
 
 void

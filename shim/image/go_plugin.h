@@ -25,6 +25,7 @@
 	X(SITE, "site", "the map access is not followed by load, test, je")                        \
 	X(SLOT, "slot", "the plugin is not kept in one slot across the receive")                   \
 	X(EPILOGUE, "epilogue", "the success epilogue is another one")                             \
+	X(LOCKED, "locked", "where a goroutine's binding to its thread is kept is not known")      \
 	X(SYMBOLS, "symbols", "a runtime symbol is missing")                                       \
 	X(ROOM, "room", "no memory within reach of the code")                                      \
 	X(PROTECT, "protect", "the code may not be made writable")                                 \
@@ -76,6 +77,10 @@ struct sf_go_shape {
 // nothing but code->bytes[0..size) and code->version; no allocation, no state, any thread, any
 // signal.
 enum sf_go_refusal sf_go_parse(const struct sf_go_code *code, struct sf_go_shape *shape);
+
+// Reads runtime.unlockOSThread: the offset in a goroutine's record of the word that is not 0 while the
+// goroutine is bound to its thread; 0 if the code is another one.
+uint32_t sf_go_parse_locked(const uint8_t *bytes, size_t size);
 
 // True for a release whose field offsets and stack rules are known: "go1.24" or "go1.24.4".
 bool sf_go_version_listed(const char *version, size_t len);

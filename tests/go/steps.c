@@ -69,6 +69,7 @@ test_torn_read(void)
 		put(a_link, a, 100);
 		turn_ring();
 		put(a_link, a, 100);
+		CHECK(get(a_link) == 100);
 		step_begin(k, turn_ring);
 		uint64_t v = get(a_link);
 		step_end();
@@ -94,6 +95,7 @@ test_torn_write(void)
 {
 	fresh_table(0);
 	put(a_link, a, 100);
+	CHECK(get(a_link) == 100);
 	step_begin(-1, look_link);
 	turn_ring();
 	step_end();
@@ -101,6 +103,7 @@ test_torn_write(void)
 	answered = 0;
 	step_begin(-1, look_link);
 	put(a_link, a, 100);
+	CHECK(get(a_link) == 100);
 	step_end();
 	CHECK(wrong == 0 && answered > 0 && get(a_link) == 100);
 }
@@ -108,7 +111,7 @@ test_torn_write(void)
 static void
 look_timed(void)
 {
-	uint64_t v = sf_go_lookup(a, strlen(a));
+	uint64_t v = sf_go_lookup(a, strlen(a), 0);
 
 	wrong += v != 0 && v != truth;
 	answered += v == truth;
@@ -195,7 +198,7 @@ folder_in_place_of_link(void)
 	CHECK(unlink(way) == 0 && rename(folder, way) == 0);
 }
 
-// A folder takes a symlink's place while its path is being kept: the file behind the link is never
+// A folder takes a symlink's place while its path is being proved: the file behind the link is never
 // tied to the path.
 static void
 test_way_changes(void)
@@ -215,9 +218,11 @@ test_way_changes(void)
 	for (long k = 0; !done && k < 100000; k += 7) {
 		fresh_table(0);
 		CHECK(symlink(sub, way) == 0);
-		step_begin(k, folder_in_place_of_link);
 		put(in_way, in_way, 5);
+		step_begin(k, folder_in_place_of_link);
+		uint64_t got = get(in_way);
 		step_end();
+		CHECK(got == 0 || got == 5);
 		done = steps <= k;
 		if (!done)
 			CHECK(rename(way, folder) == 0 && symlink(sub, way) == 0);
@@ -243,7 +248,8 @@ off_unlink_on(void)
 }
 
 // The plugin goes away while the switch is off. Whenever that happens to a fill, nothing timed is
-// left of it: only a stat could answer, and finds no file.
+// left of it: only a stat could answer, and finds no file. (A fill that has not begun is one of the
+// new era: Go has just answered.)
 static void
 test_era_of_fill(void)
 {
@@ -256,7 +262,8 @@ test_era_of_fill(void)
 		step_end();
 		done = steps <= k;
 		if (!done)
-			CHECK(get(a) == 0 && get(a) == 0 && counted(SF_GO_HIT) == 0);
+			CHECK(((struct sf_go_entry *)t->arena)->era == t->era ||
+			      (get(a) == 0 && get(a) == 0 && counted(SF_GO_HIT) == 0));
 		make(a);
 		sf_sys_unmap(t->arena, SF_GO_ARENA);
 		sf_sys_unmap(t->slots, SF_GO_SLOTS * sizeof(*t->slots));

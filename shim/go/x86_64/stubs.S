@@ -60,6 +60,7 @@ sf_go_stubs_begin:
 	andq	$-16, %rsp
 	movq	%rax, %rdi
 	movq	%rbx, %rsi
+	movq	%r14, %rdx
 	ask_leaf
 sf_go_stubs_moved:
 	.fill	11, 1, 0x90
