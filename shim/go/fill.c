@@ -239,5 +239,5 @@ sf_go_fill(const char *frame, const char *plugin, uint64_t g)
 	__builtin_memcpy(&len, frame + sf_go_slots.name + 8, 8);
 	__builtin_memcpy(&path, frame + sf_go_slots.path_ptr, 8);
 	__builtin_memcpy(&path_len, frame + sf_go_slots.path_len, 8);
-	keep(t, name, len, path, path_len, (uint64_t)(uintptr_t)plugin, is_bound(g));
+	keep(t, name, len, path, path_len, (uint64_t)(uintptr_t)plugin, is_bound(t, g));
 }

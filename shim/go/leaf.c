@@ -166,7 +166,7 @@ get(struct sf_go_table *t, const char *name, size_t len, bool bound)
 uint64_t
 sf_go_lookup(const char *name, size_t len, uint64_t g)
 {
-	return get(&sf_go_table, name, len, is_bound(g));
+	return get(&sf_go_table, name, len, is_bound(&sf_go_table, g));
 }
 
 // The arm is drawn before anything is known of the name, so that both get the same mixture of calls.
@@ -186,7 +186,7 @@ sf_go_lookup_split(const char *name, size_t len, uint64_t g)
 	}
 	uint64_t from = timed ? sf_ticks() : 0;
 	if (fast)
-		value = get(t, name, len, is_bound(g));
+		value = get(t, name, len, is_bound(t, g));
 	else
 		count(t, SF_GO_BYPASS_STOCK);
 	if (!value) {

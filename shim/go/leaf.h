@@ -114,6 +114,7 @@ struct sf_go_table {
 	int (*clock)(clockid_t id, struct timespec *out);
 	intptr_t rseq; // offset of glibc's struct rseq from the thread pointer; 0 = none
 	struct sf_go_entry **slots;
+	uint32_t locked; // in g: not 0 while the goroutine is bound to its thread; 0: not known
 	// Writer's own.
 	char *arena SF_CACHE;
 	size_t used;
@@ -137,7 +138,6 @@ struct sf_go_table {
 // Where the writer finds its arguments, as offsets from the goroutine's RSP at the fill site.
 struct sf_go_slots {
 	uint32_t name, path_ptr, path_len;
-	uint32_t locked; // in g: not 0 while the goroutine is bound to its thread; 0: not known
 };
 
 // Hidden, so that no object reaches them through the linker's table.

@@ -103,14 +103,13 @@ find(struct sf_go_table *t, uint64_t h, const char *name, size_t len, size_t *sl
 // Is the goroutine bound to its thread (LockOSThread, a call from C), which may have a root, a mount
 // namespace or a user of its own?
 SF_INLINE bool
-is_bound(uint64_t g)
+is_bound(const struct sf_go_table *t, uint64_t g)
 {
-	const uint32_t at = sf_go_slots.locked;
-	uint64_t locked = 0;
+	uint64_t thread = 0;
 
-	if (sf_likely(at && g))
-		__builtin_memcpy(&locked, (const char *)g + at, 8);
-	return locked != 0;
+	if (sf_likely(t->locked))
+		__builtin_memcpy(&thread, (const char *)g + t->locked, 8);
+	return thread != 0;
 }
 
 // Whose line of counters is this? The CPU's, or the stack's where the kernel does not tell.

@@ -70,7 +70,8 @@ is_settled(struct sf_go_table *t, const struct sf_go_identity *id)
 static bool
 leads_to(long dir, const char *path, const struct sf_go_identity *id, struct statx *st)
 {
-	return ask_kernel(dir, path, AT_SYMLINK_NOFOLLOW, st) == FILE_PROVABLE && is_identity(st, id);
+	return ask_kernel(dir, path, AT_SYMLINK_NOFOLLOW, st) == FILE_PROVABLE &&
+	       is_identity(st, id);
 }
 
 // The same, with no symlink on the way. Slashes are cut and put back.
