@@ -204,8 +204,9 @@ install(const struct sf_go_env *env, struct host *h)
 		return SF_GO_REFUSE_CLOCK;
 	if (!prepare_arms(env, true))
 		return SF_GO_REFUSE_ROOM;
-	sf_go_slots = (struct sf_go_slots){shape.name_slot, shape.path_ptr_slot,
-					   shape.path_len_slot, locked};
+	sf_go_slots =
+		(struct sf_go_slots){shape.name_slot, shape.path_ptr_slot, shape.path_len_slot};
+	sf_go_table.locked = locked;
 	bool split = sf_go_arms.share != 0;
 	const struct sf_go_leaves leaves = {
 		.lookup = sf_go_lookup,

@@ -205,7 +205,8 @@ test_bound(void)
 	const uint64_t value = (uint64_t)(uintptr_t)plugin;
 
 	fresh_table(1000);
-	sf_go_slots = (struct sf_go_slots){.name = 8, .path_ptr = 32, .path_len = 48, .locked = 16};
+	sf_go_slots = (struct sf_go_slots){.name = 8, .path_ptr = 32, .path_len = 48};
+	t->locked = 16;
 	frame[1] = frame[4] = (uint64_t)(uintptr_t)a;
 	frame[2] = frame[6] = strlen(a);
 	plugin[4] = (uint64_t)(uintptr_t)closed;
@@ -233,7 +234,7 @@ test_bound(void)
 	CHECK(counted(SF_GO_REFRESH) == 1); // the roaming one's, above
 	make(a);
 	settle();
-	sf_go_slots.locked = 0;
+	t->locked = 0;
 }
 
 // One field of the identity differs, or the variant is being written: no proof.
