@@ -11,7 +11,7 @@ case_prepare()
 	local llvm
 
 	# Until LLVM 17 libLLVM-14.so.1, from then on libLLVM.so.18.1; the oldest that is here.
-	llvm=$(first_of /usr/lib/*/libLLVM-[0-9]*.so.1 /usr/lib/*/libLLVM.so.[0-9]*) || return
+	llvm=$(first_of /usr/lib/*/libLLVM-[0-9][0-9].so.1 /usr/lib/*/libLLVM.so.[0-9]*) || return
 	g++ -O1 -g -Wall -Wextra -o "$CASE_WORK/storm" "$CASE_DIR/storm.cpp" "$llvm" -lpthread -ldl
 }
 

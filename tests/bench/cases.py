@@ -36,7 +36,8 @@ class Place:
         self.others = os.path.join(self.bench, 'others')
         pam = glob.glob('/lib/*/security/pam_unix.so')
         self.churned = pam[0] if pam else self.other
-        self.llvm = bool(glob.glob('/usr/lib/*/libLLVM-14.so.1'))
+        llvm = sorted(glob.glob('/usr/lib/*/libLLVM-[0-9][0-9].so.1') + glob.glob('/usr/lib/*/libLLVM.so.[0-9]*'))
+        self.llvm = os.path.basename(llvm[0]) if llvm else ''
         self.gtk = bool(glob.glob('/usr/lib/*/libgtk-3.so.0'))
         self.start = os.path.exists(os.path.join(self.bench, 'start'))
         self.two_cpus = {0, 1} <= os.sched_getaffinity(0)
@@ -73,8 +74,8 @@ def other_lookups(place):
         yield Case(f'{kind}/64/1', 'lookup', ['--kind', kind, '--set', 'mixed', *base], CALL)
     for names in (4096, 16384):
         yield Case(f'llvm/{names}/1', 'lookup',
-                   ['--kind', 'hit', '--set', 'libLLVM-14.so.1', '--names', names, *crowd(1)],
-                   CALL, skip='' if place.llvm else 'libLLVM-14.so.1 is not installed')
+                   ['--kind', 'hit', '--set', place.llvm, '--names', names, *crowd(1)],
+                   CALL, skip='' if place.llvm else 'libLLVM is not installed')
     for kind in ('default', 'next', 'version'):
         yield Case(f'{kind}/64/1', 'lookup', ['--kind', kind, '--set', 'libc', *base], CALL)
 
@@ -113,8 +114,7 @@ def addresses(place):
     objects = {
         'libc': ('address', 'libc.so.6', ''),
         'gtk': ('address', 'libgtk-3.so.0', '' if place.gtk else 'libgtk-3.so.0 is not installed'),
-        'llvm': ('address', 'libLLVM-14.so.1',
-                 '' if place.llvm else 'libLLVM-14.so.1 is not installed'),
+        'llvm': ('address', place.llvm, '' if place.llvm else 'libLLVM is not installed'),
         'functions': ('address_functions', 'self', ''),
     }
     for name, (program, object_, skip) in objects.items():

@@ -167,13 +167,13 @@ libstdcxx(void)
 static void
 libllvm(void)
 {
-	sweep_object("libLLVM-14.so.1", RTLD_LAZY, 1);
+	sweep_object(SF_LLVM, RTLD_LAZY, 1);
 }
 
 static void
 libllvm_threads(void)
 {
-	sweep_object("libLLVM-14.so.1", RTLD_LAZY, 4);
+	sweep_object(SF_LLVM, RTLD_LAZY, 4);
 }
 
 const struct row rows[] = {
@@ -181,7 +181,7 @@ const struct row rows[] = {
 	{"C12 every symbol of libc, 4 threads", libc_threads, 0},
 	{"C12 C16 every symbol of libm, local then global", libm_alone, 0},
 	{"C12 every symbol of libstdc++", libstdcxx, 0},
-	{"C12 every symbol of libLLVM-14", libllvm, 0},
-	{"C12 every symbol of libLLVM-14, 4 threads", libllvm_threads, 0},
+	{"C12 every symbol of libLLVM", libllvm, 0},
+	{"C12 every symbol of libLLVM, 4 threads", libllvm_threads, 0},
 	{0},
 };
