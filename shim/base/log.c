@@ -2,7 +2,7 @@
 // log.c: see log.h.
 #include "log.h"
 
-#include "sys.h"
+#include "quiet.h"
 
 static void
 append(struct sf_line *l, char c)
@@ -58,5 +58,5 @@ void
 sf_line_write(struct sf_line *l)
 {
 	l->text[l->len++] = '\n';
-	sf_sys_write_err(l->text, l->len);
+	sf_quiet_stderr(l->text, l->len);
 }

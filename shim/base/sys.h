@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // sys.h: the few system calls the shim makes, without libc, so that nobody can interpose them and
-// errno stays the host's. Each returns the kernel's value: negative numbers are -errno.
+// errno stays the host's. Each returns the kernel's value: negative numbers are -errno. In a process
+// that filters its own calls (sf_sys_confined) each fails, as if the kernel had refused.
 #ifndef SF_SYS_H
 #define SF_SYS_H
 
 #include "attr.h"
 #include <sys/syscall.h>
+
+/*
+ * 1: the host has begun to filter its system calls (entry/confine.c). From here on only write(2) to the
+ * standard error is made; whatever else would need one is done without.
+ */
+extern uint8_t sf_sys_confined;
 
 #if defined(__x86_64__)
 SF_INLINE long
@@ -55,14 +62,17 @@ void *sf_sys_map_wiped(size_t size);
 /* Addresses without memory: nothing there can be read until sf_sys_open() opens it for good. */
 void *sf_sys_reserve(size_t size);
 bool sf_sys_open(void *p, size_t size);
+/*
+ * A new mapping in place of memory of ours. It is made elsewhere and then moved there, in one step: if it
+ * is refused, what was there stays, where MAP_FIXED by itself may leave a hole for the host's next mmap.
+ */
+bool sf_sys_lay_over(void *at, size_t size, int flags, int fd, size_t offset);
 /* Gives the pages' memory back; they stay readable, as zeroes. */
 void sf_sys_forget(void *p, size_t size);
-/* A clock of the kernel's (CLOCK_MONOTONIC, ...), in ns; 0 if there is none. */
+/* A clock of the kernel's (CLOCK_MONOTONIC, ...), in ns; 0 if there is none, or no asking. */
 uint64_t sf_sys_clock(int clock);
 /* The path of the executable, cut to fit, into `room` bytes of zeros; empty without /proc. */
 void sf_sys_exe(char *to, size_t room);
-/* Writes all of it to file descriptor 2; gives up silently on an error. */
-void sf_sys_write_err(const char *s, size_t n);
 /* Fills `out` from the kernel's random source; falls back on addresses and the clock. */
 uint64_t sf_sys_random(void);
 /* The value of auxiliary vector entry `type` from /proc/self/auxv, 0 if unreadable or absent. */

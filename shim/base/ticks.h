@@ -15,9 +15,17 @@
 #define SF_TICKS_FEW (1u << 18)
 #endif
 
+/*
+ * 1: the host has forbidden itself the counter (PR_SET_TSC, strict seccomp): reading it would be SIGSEGV.
+ * Noticed by entry/confine.c; all durations are 0 from then on.
+ */
+extern uint8_t sf_ticks_forbidden;
+
 SF_INLINE uint64_t
 sf_ticks(void)
 {
+	if (sf_unlikely(sf_ticks_forbidden))
+		return 0;
 #if defined(__x86_64__)
 	return __builtin_ia32_rdtsc();
 #elif defined(__aarch64__)

@@ -17,6 +17,8 @@ ticks_per_ms(void)
 {
 	uint64_t ns = sf_sys_clock(CLOCK_MONOTONIC), from = sf_ticks(), now;
 
+	if (ns == 0) /* there is no asking */
+		return 0;
 	do {
 		now = sf_sys_clock(CLOCK_MONOTONIC);
 	} while (now - ns < CALIBRATE);
@@ -50,6 +52,8 @@ sf_estimate(struct sf_estimate *e)
 	if (e->calls + loads == 0)
 		return;
 	rate = ticks_per_ms();
+	if (rate == 0)
+		return;
 	e->ns = ticks / 1000 * 1000000 / (rate / 1000 + 1);
 	e->waited_ns = waited / 1000 * 1000000 / (rate / 1000 + 1);
 	e->load_ns = load_ticks / 1000 * 1000000 / (rate / 1000 + 1);

@@ -4,6 +4,8 @@
 
 #include "../base/log.h"
 #include "../base/memcheck.h"
+#include "../base/quiet.h"
+#include "../base/sys.h"
 #include "../go/go.h"
 #include "../libc/changes.h"
 #include "../libc/facts.h"
@@ -246,6 +248,7 @@ start(int argc, char **argv, char **envp)
 	bool chosen;
 
 	(void)argc;
+	sf_quiet_note_stderr();
 	sf_boot();
 	sf_boot_early(); /* keeps the IFUNC relocation */
 	sf_settings_read(getauxval(AT_SECURE) ? NULL : envp);
@@ -288,6 +291,8 @@ stop(void)
 void
 sf_entry_chores(void)
 {
+	if (sf_sys_confined)
+		return;
 	if (sf_segment_due)
 		sf_segment_open();
 	if (sf_breaker_waiting)

@@ -7,6 +7,7 @@
 
 #include "../base/bytes.h"
 #include "../base/log.h"
+#include "../base/quiet.h"
 #include "../base/sys.h"
 #include "../libc/next.h"
 #include "../observe/histogram.h"
@@ -129,19 +130,10 @@ expand(char *to, size_t room, const char *path)
 static bool
 write_line(struct out *o)
 {
-	for (size_t done = 0; done < o->len;) {
-		long n = sf_syscall6(SYS_write, o->fd, (long)(o->line + done),
-				     (long)(o->len - done), 0, 0, 0);
+	long error = sf_quiet_write((int)o->fd, o->line, o->len, -1);
 
-		if (n == -EINTR)
-			continue;
-		if (n <= 0) {
-			o->error = n != 0 ? -n : EIO;
-			return false;
-		}
-		done += (size_t)n;
-	}
-	return true;
+	o->error = -error;
+	return error == 0;
 }
 
 /* A process that has sampled nothing leaves the file of another one alone. */
@@ -152,12 +144,19 @@ open_file(struct out *o)
 
 	expand(path, sizeof(path), sf_settings.sites_file_text);
 	o->fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)path,
-			    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK |
-				    O_NOCTTY,
+			    O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
 			    0600, 0, 0);
-	if (o->fd < 0)
+	if (o->fd < 0) {
 		o->error = -o->fd;
-	return o->fd >= 0;
+		return false;
+	}
+	/* The statistics segment is no place for it: cut, it would take our own memory away. */
+	if (sf_segment_is_file((int)o->fd)) {
+		o->error = EBUSY;
+		return false;
+	}
+	sf_syscall6(SYS_ftruncate, o->fd, 0, 0, 0, 0, 0);
+	return true;
 }
 
 static bool
@@ -187,7 +186,7 @@ sf_sites_file_write(void)
 	SF_LARGE static struct out o; /* of a size that an exiting thread's stack may not have */
 	struct sf_line l;
 
-	if (sf_sites_every == 0)
+	if (sf_sites_every == 0 || sf_sys_confined)
 		return;
 	o.fd = -1;
 	sf_sites_each(put_site, &o);

@@ -126,8 +126,11 @@ process_id(void)
 static bool
 may_hold(void)
 {
-	uint32_t me = process_id(), *process = &sf_changes.wiped->process;
+	uint32_t me, *process = &sf_changes.wiped->process;
 
+	if (sf_sys_confined)
+		return false;
+	me = process_id();
 	return sf_load_32(process) == me || sf_cas_32(process, 0, me);
 }
 
@@ -169,7 +172,7 @@ sf_changes_forked(void)
 {
 	sf_changes.wiped->holders = 0;
 	sf_changes.wiped->waiting = 0;
-	sf_changes.wiped->process = process_id();
+	sf_changes.wiped->process = sf_sys_confined ? 0 : process_id();
 }
 
 /* ---- start ---- */

@@ -101,6 +101,14 @@ find_maps(void)
 	return sf_next.self != NULL;
 }
 
+void *
+sf_next_find(const char *name)
+{
+	struct link_map *owner;
+
+	return sf_next.self != NULL ? definition(name, &owner) : NULL;
+}
+
 bool
 sf_next_boot(void)
 {

@@ -54,5 +54,7 @@ extern struct sf_next sf_next;
 
 /* Fills sf_next. Idempotent; true if every wrapped name has a next definition. */
 bool sf_next_boot(void);
+/* The next definition of another name, for those that are seldom wanted. NULL: none, or too early. */
+void *sf_next_find(const char *name);
 
 #endif

@@ -360,6 +360,8 @@ work(const struct dl_find_object *found, bool permanent, uint64_t count)
 {
 	struct sf_hold hold;
 
+	if (sf_sys_confined) /* a hold blocks signals, an index wants memory */
+		return SF_MISS_BUSY;
 	if (permanent)
 		sf_changes_hold_initial(&hold);
 	else if (!sf_changes_hold(&hold, count))

@@ -4,11 +4,13 @@
 
 #include "../base/bytes.h"
 #include "../base/lock.h"
+#include "../base/quiet.h"
 #include "../base/sys.h"
 #include "segment_file.h"
 #include "settings.h"
 #include <sys/mman.h>
 
+#define THREADS_READY 256 /* blocks that are there in a process that may ask for nothing later */
 #define PAGES         (SYMFAST_SHM_SIZE / SF_PAGE)
 #define SMALLEST_PAGE 4096
 
@@ -18,10 +20,13 @@ uint8_t sf_segment_due;
 void (*sf_segment_on_word)(uint32_t word);
 
 SF_LARGE __attribute__((aligned(SF_PAGE))) static char memory[SYMFAST_SHM_SIZE];
-static char *area;      /* the memory, once it may be used */
-static uint8_t allowed; /* a file may be made by this process and its children */
-static uint8_t mine;    /* the file, and therefore the header, is this process's own */
-static uint32_t maker;  /* pid of the process that made it */
+static char *area;       /* the memory, once it may be used */
+static uint8_t allowed;  /* a file may be made by this process and its children */
+static uint8_t mine;     /* the file, and therefore the header, is this process's own */
+static uint32_t maker;   /* pid of the process that made it */
+static uint32_t process; /* pid of whose memory this is: a child of vfork has another one */
+static uint8_t settled;  /* of the file's pages those that may be needed have been touched */
+static uint8_t tries, pause_left; /* after a want of descriptors: calls to let go by */
 static uint32_t forked_from;
 static uint32_t blocks; /* given out */
 static uint64_t touched[(PAGES + 63) / 64];
@@ -64,8 +69,12 @@ touch_locked(size_t page)
 
 	if (is_touched(page))
 		return true;
-	/* SF_PAGE may be several of the kernel's. */
-	for (char *at = start; at < start + SF_PAGE; at += SMALLEST_PAGE) {
+	if (mine && (settled || sf_sys_confined))
+		return false;
+	/* SF_PAGE may be several of the kernel's. Memory of our own is simply there. */
+	for (char *at = start; mine && at < start + SF_PAGE; at += SMALLEST_PAGE) {
+		if (at < area + SF_SEGMENT_OBJECTS)
+			continue; /* names, written with the file */
 		if (sf_syscall6(SYS_rt_sigprocmask, 0, 0, (long)at, sizeof(uint64_t), 0, 0) != 0)
 			return false;
 		*(uint64_t *)(void *)at = 0;
@@ -200,10 +209,11 @@ describe(struct symfast_shm_header *h)
 static bool
 write_header(int fd)
 {
-	struct symfast_shm_header h = {.magic = {0}};
+	SF_LARGE static struct symfast_shm_header h; /* not on the host's stack; under the lock */
 	struct symfast_shm_group functions;
 	uint32_t at = SF_SEGMENT_TEXTS;
 
+	__builtin_memset(&h, 0, sizeof(h));
 	describe(&h);
 	sf_file_identity(&h, maker);
 	if (!write_names(fd, SF_TEXT_COUNTERS, &at, &h.counters) ||
@@ -228,8 +238,7 @@ write_control(int fd)
 static bool
 map_over(void *at, size_t n, int fd, size_t offset)
 {
-	return sf_syscall6(SYS_mmap, (long)at, (long)n, PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_FIXED, fd, (long)offset) == (long)at;
+	return sf_sys_lay_over(at, n, MAP_SHARED, fd, offset);
 }
 
 /* A word that is set in between would stay behind on the old page: it is set again. */
@@ -279,34 +288,107 @@ sf_segment_overlay(void *page, size_t offset)
 		overlays[overlay_count++] = (struct overlay){page, offset};
 }
 
+/* What a thread, a sample or a churning object may want later. */
+static void
+settle_locked(void)
+{
+	size_t last_block = SF_SEGMENT_BLOCKS + THREADS_READY * SF_SEGMENT_BLOCK - 1;
+
+	for (size_t p = SF_SEGMENT_OBJECTS / SF_PAGE; p < SF_SEGMENT_GO / SF_PAGE; p++)
+		touch_locked(p);
+	for (size_t p = SF_SEGMENT_HISTOGRAMS / SF_PAGE; p <= last_block / SF_PAGE; p++)
+		if (sf_settings.sites.n != 0 || p < SF_SEGMENT_SITES / SF_PAGE ||
+		    p >= SF_SEGMENT_BLOCKS / SF_PAGE)
+			touch_locked(p);
+	settled = 1;
+}
+
+static bool
+fill_file_locked(int fd, bool map)
+{
+	bool done = write_header(fd);
+
+	if (done && map)
+		done = map_area_locked(fd) && map_page_locked(fd) && map_overlays_locked(fd);
+	else if (done)
+		done = write_control(fd);
+	return done && sf_file_publish(fd);
+}
+
+/* Want of descriptors passes: it is tried again, ever more rarely. */
+static void
+try_again(void)
+{
+	if (tries >= 6)
+		return;
+	pause_left = (uint8_t)(1u << tries++);
+	sf_segment_due = 1;
+}
+
 static void
 make_locked(bool map)
 {
+	struct sf_quiet quiet;
 	int fd;
 
 	sf_segment_due = 0;
 	maker = sf_file_pid();
-	fd = sf_file_create(maker);
-	if (fd < 0)
+	if (!sf_quiet_begin(&quiet)) {
+		try_again();
 		return;
-	mine = write_header(fd) &&
-	       (map ? map_area_locked(fd) && map_page_locked(fd) && map_overlays_locked(fd)
-		    : write_control(fd));
-	sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
-	if (!mine)
-		sf_file_unlink();
-	else if (sf_settings.shm != SF_SHM_KEEP) /* who keeps files also counts on the dead's */
-		sf_file_tidy(maker, sf_page.header.pid_space);
+	}
+	fd = sf_file_create(maker);
+	if (fd >= 0) {
+		mine = fill_file_locked(fd, map);
+		sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
+		if (!mine)
+			sf_file_unlink();
+		else if (sf_settings.shm != SF_SHM_KEEP) /* who keeps files counts on the dead's */
+			sf_file_tidy();
+		if (mine && map && sf_settings.shm >= SF_SHM_START)
+			settle_locked();
+	} else if (sf_file_may_pass(fd)) {
+		try_again();
+	}
+	sf_quiet_end(&quiet);
 }
 
 void
 sf_segment_open(void)
 {
-	if (area == NULL || !sf_lock_try(&lock))
+	if (area == NULL || sf_sys_confined || !sf_lock_try(&lock))
 		return;
-	if (sf_segment_due)
+	/* A child of vfork would make it for its parent under its own number. */
+	if (pause_left != 0)
+		pause_left--;
+	else if (sf_segment_due && sf_file_pid() == process)
 		make_locked(true);
 	sf_lock_release(&lock);
+}
+
+/*
+ * Another thread may be in it: it is waited for a little, as what it still has to ask could end the
+ * process a moment later.
+ */
+void
+sf_segment_confine(void)
+{
+	bool own = false;
+
+	if (sf_sys_confined || sf_file_pid() != process)
+		return; /* a child of vfork: the memory is its parent's, who filters nothing */
+	if (sf_segment_due && sf_settings.shm >= SF_SHM_START)
+		sf_segment_open();
+	for (int i = 0; area != NULL && !own && i < 1000; i++)
+		if (!(own = sf_lock_try(&lock)))
+			sf_sys_pause(20);
+	sf_segment_due = 0;
+	if (own && mine && !settled)
+		settle_locked();
+	sf_quiet_confine();
+	sf_sys_confined = 1;
+	if (own)
+		sf_lock_release(&lock);
 }
 
 void
@@ -319,7 +401,7 @@ sf_segment_leave_note(const char *dir)
 SF_START void
 sf_segment_close(void)
 {
-	if (mine && maker == sf_file_pid())
+	if (mine && !sf_sys_confined && maker == sf_file_pid())
 		sf_file_unlink();
 }
 
@@ -327,6 +409,7 @@ SF_START void
 sf_segment_init(bool may, const char *dir)
 {
 	area = memory;
+	process = sf_file_pid();
 	allowed = may;
 	sf_segment_due = allowed;
 	if (allowed)
@@ -336,23 +419,36 @@ sf_segment_init(bool may, const char *dir)
 static bool
 map_private(void *at, size_t n)
 {
-	return sf_syscall6(SYS_mmap, (long)at, (long)n, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-			   0) == (long)at;
+	return sf_sys_lay_over(at, n, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
-/* The parent's counts stay the parent's. Touched pages are still somebody's, and empty now. */
+/*
+ * The parent's counts stay the parent's. Touched pages are still somebody's, and empty now. Where no
+ * memory of its own can be had, or asked for, the child goes on counting into its parent's file.
+ */
 void
 sf_segment_forked(void)
 {
 	sf_lock_reset(&lock);
 	forked_from = mine ? maker : forked_from;
+	if (sf_sys_confined)
+		return;
+	process = sf_file_pid();
 	sf_segment_due = allowed;
-	if (area != NULL && !map_private(area, SYMFAST_SHM_SIZE))
-		area = NULL;
+	settled = tries = pause_left = 0;
+	if (area != NULL && !map_private(area, SYMFAST_SHM_SIZE)) {
+		sf_segment_due = 0;
+		return;
+	}
 	for (uint32_t i = 0; mine && i < overlay_count; i++)
 		map_private(overlays[i].page, SF_PAGE);
 	mine = 0;
+}
+
+bool
+sf_segment_is_file(int fd)
+{
+	return mine && sf_file_is(fd);
 }
 
 /* ---- the word ---- */

@@ -62,6 +62,13 @@ void sf_segment_init(bool may, const char *dir);
 void sf_segment_open(void);
 /* Writes a file of a process that is not served, and maps nothing: header and control only. */
 void sf_segment_leave_note(const char *dir);
+/*
+ * The host is about to filter its system calls: whatever a later call, thread or sample may need of the
+ * kernel is asked for now, and sf_sys_confined set. The file stays at exit: the next one's start removes it.
+ */
+void sf_segment_confine(void);
+/* Is this descriptor the file? */
+bool sf_segment_is_file(int fd);
 /* Unlinks the file, if it is this process's. */
 void sf_segment_close(void);
 /* In the child after fork. */

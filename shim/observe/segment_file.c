@@ -3,16 +3,21 @@
 #include "segment_file.h"
 
 #include "../base/bytes.h"
+#include "../base/quiet.h"
 #include "../base/sys.h"
 #include "../base/ticks.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define PATH_ROOM 192
 
-static char directory[PATH_ROOM - 32];
-SF_LARGE static char path[PATH_ROOM];
+static char directory[PATH_ROOM - 48];
+SF_LARGE static char path[PATH_ROOM]; /* "": there is none of ours */
+static uint64_t space;                /* this process's pid namespace, 0: unknown */
+static uint8_t named;                 /* before it is published, too */
 
 SF_START void
 sf_file_directory(const char *dir)
@@ -24,7 +29,7 @@ sf_file_directory(const char *dir)
 	*sf_bytes_put(directory, dir, n) = '\0';
 }
 
-uint32_t
+SF_START uint32_t
 sf_file_pid(void)
 {
 	return (uint32_t)sf_syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0);
@@ -63,13 +68,19 @@ put_prefix(char *p)
 	return p;
 }
 
+/* Another pid namespace may have the number too, in the same directory: then with the namespace's own. */
 static void
-make_path(uint32_t pid)
+make_path(uint32_t pid, uint64_t number)
 {
 	char *p = put_text(path, directory);
 
 	*p++ = '/';
-	*put_number(put_prefix(p), pid) = '\0';
+	p = put_number(put_prefix(p), pid);
+	if (number != 0) {
+		*p++ = '.';
+		p = put_number(p, (uint32_t)number);
+	}
+	*p = '\0';
 }
 
 /* A file larger than the process may make would not be refused but signalled (SIGXFSZ). */
@@ -82,47 +93,129 @@ may_be_so_large(void)
 	       limit.rlim_cur >= SYMFAST_SHM_SIZE;
 }
 
+/* For file systems without unnamed files, and processes without /proc: under a name of its own at first. */
 static long
-create(void)
+create_named(void)
 {
-	return sf_syscall6(SYS_openat, AT_FDCWD, (long)path,
-			   O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600, 0, 0);
+	const long flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	char *end = path;
+	long fd;
+
+	while (*end != '\0')
+		end++;
+	*put_text(end, ".new") = '\0';
+	sf_syscall6(SYS_unlinkat, AT_FDCWD, (long)path, 0, 0, 0, 0);
+	fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)path, flags, 0600, 0, 0);
+	if (fd < 0)
+		path[0] = '\0'; /* somebody else's: not ours to remove */
+	named = fd >= 0;
+	return fd;
+}
+
+static bool
+has_proc(void)
+{
+	return sf_syscall6(SYS_faccessat, AT_FDCWD, (long)"/proc/self/fd", 0, 0, 0, 0) == 0;
+}
+
+bool
+sf_file_may_pass(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
 }
 
 int
 sf_file_create(uint32_t pid)
 {
-	long fd;
+	long fd, error;
 
 	if (directory[0] == '\0' || !may_be_so_large())
-		return -1;
-	make_path(pid);
-	fd = create();
-	if (fd < 0) {
-		sf_file_unlink();
-		fd = create();
+		return -EFBIG;
+	make_path(pid, 0);
+	named = 0;
+	fd = has_proc() ? sf_syscall6(SYS_openat, AT_FDCWD, (long)directory,
+				      O_RDWR | O_TMPFILE | O_CLOEXEC, 0600, 0, 0)
+			: -EOPNOTSUPP;
+	if (fd < 0 && !sf_file_may_pass((int)fd))
+		fd = create_named();
+	if (fd < 0)
+		return (int)fd;
+	error = sf_syscall6(SYS_ftruncate, fd, SYMFAST_SHM_SIZE, 0, 0, 0, 0);
+	if (error == 0)
+		return (int)fd;
+	sf_quiet_settle(error);
+	sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
+	sf_file_unlink();
+	return (int)error;
+}
+
+/* Does the name belong to a process of another pid namespace? */
+static bool
+is_elsewhere(void)
+{
+	struct symfast_shm_header h = {.pid_space = 0};
+	long fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)path,
+			      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0, 0, 0);
+
+	if (fd < 0)
+		return false;
+	sf_syscall6(SYS_pread64, fd, (long)&h, sizeof(h), 0, 0, 0);
+	sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
+	return h.pid_space != 0 && space != 0 && h.pid_space != space;
+}
+
+static long
+give_name(int fd)
+{
+	char from[32];
+
+	*put_number(put_text(from, "/proc/self/fd/"), (uint32_t)fd) = '\0';
+	return sf_syscall6(SYS_linkat, AT_FDCWD, (long)from, AT_FDCWD, (long)path,
+			   AT_SYMLINK_FOLLOW, 0);
+}
+
+static bool
+publish_named(uint32_t pid)
+{
+	char old[PATH_ROOM];
+
+	*put_text(old, path) = '\0';
+	make_path(pid, 0);
+	if (is_elsewhere())
+		make_path(pid, space);
+	if (sf_syscall6(SYS_renameat2, AT_FDCWD, (long)old, AT_FDCWD, (long)path, 0, 0) == 0)
+		return true;
+	*put_text(path, old) = '\0';
+	return false;
+}
+
+bool
+sf_file_publish(int fd)
+{
+	uint32_t pid = sf_file_pid();
+	long error;
+
+	if (named)
+		return publish_named(pid);
+	error = give_name(fd);
+	if (error == -EEXIST) {
+		if (is_elsewhere())
+			make_path(pid, space);
+		sf_syscall6(SYS_unlinkat, AT_FDCWD, (long)path, 0, 0, 0, 0);
+		error = give_name(fd);
 	}
-	if (fd < 0) {
-		path[0] = '\0'; /* somebody else's: not ours to remove */
-		return -1;
-	}
-	if (sf_syscall6(SYS_ftruncate, fd, SYMFAST_SHM_SIZE, 0, 0, 0, 0) != 0) {
-		sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
-		sf_file_unlink();
-		return -1;
-	}
-	return (int)fd;
+	if (error != 0)
+		path[0] = '\0';
+	return error == 0;
 }
 
 void
-sf_file_tidy(uint32_t pid, uint64_t pid_space)
+sf_file_tidy(void)
 {
 	char prefix[32];
 
-	if (pid % 8 != 0)
-		return;
 	*put_prefix(prefix) = '\0';
-	sf_file_sweep(directory, prefix, pid_space);
+	sf_file_sweep(directory, prefix, space);
 }
 
 void
@@ -133,16 +226,29 @@ sf_file_unlink(void)
 }
 
 bool
+sf_file_is(int fd)
+{
+	struct stat a, b;
+
+	return path[0] != '\0' && sf_syscall6(SYS_fstat, fd, (long)&a, 0, 0, 0, 0) == 0 &&
+	       sf_syscall6(SYS_newfstatat, AT_FDCWD, (long)path, (long)&b, 0, 0, 0) == 0 &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+bool
 sf_file_write(int fd, const void *p, size_t n, size_t offset)
 {
-	return sf_syscall6(SYS_pwrite64, fd, (long)p, (long)n, (long)offset, 0, 0) == (long)n;
+	long done = sf_syscall6(SYS_pwrite64, fd, (long)p, (long)n, (long)offset, 0, 0);
+
+	sf_quiet_settle(done);
+	return done == (long)n;
 }
 
 /* Field 22 of /proc/self/stat: the 20th after the program's name, which may hold anything. */
 static uint64_t
 start_time(void)
 {
-	char text[512];
+	SF_LARGE static char text[512]; /* under the segment's lock */
 	uint64_t n = 0;
 	long fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)"/proc/self/stat", O_RDONLY | O_CLOEXEC,
 			      0, 0, 0);
@@ -182,7 +288,7 @@ sf_file_identity(struct symfast_shm_header *h, uint32_t pid)
 	h->pid = pid;
 	h->uid = (uint32_t)sf_syscall6(SYS_geteuid, 0, 0, 0, 0, 0, 0);
 	h->start_time = start_time();
-	h->pid_space = pid_space();
+	h->pid_space = space = pid_space();
 	h->made_ns = sf_sys_clock(CLOCK_REALTIME);
 	h->ticks_first = sf_ticks();
 	h->ns_first = sf_sys_clock(CLOCK_MONOTONIC);

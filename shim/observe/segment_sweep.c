@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // segment_sweep.c: files of processes that ended without their destructors do not pile up.
 //
-// A process that is killed, calls _exit or is written in Go leaves its file: that is wanted, for one
-// look afterwards. One new process in eight looks through the directory, keeps the first 32 files of
-// dead processes that it meets, and removes the others. Only this user's, only of this pid namespace.
+// A process that is killed, calls _exit, filters its system calls or is written in Go leaves its file: that
+// is wanted, for one look afterwards. Each new file's maker looks through the directory, keeps eight files of
+// dead processes, the youngest, and removes the others. Only this user's, only of this pid namespace.
 #include "segment_file.h"
 
+#include "../base/bytes.h"
+#include "../base/log.h"
 #include "../base/sys.h"
 #include <errno.h>
 #include <fcntl.h>
 
-#define KEPT      32
-#define ENTRIES   4096 /* looked at, at most */
-#define BUFFER    4096
+#define KEPT      8
+#define ENTRIES   1024 /* looked at, at most */
+#define BUFFER    2048
 #define NAME_AT   19 /* in a struct linux_dirent64: after inode, offset, length and type */
 #define LENGTH_AT 16
 
-/* The pid at the end of "symfast.UID.PID"; 0: another name. */
+/* The pid of "symfast.UID.PID"; 0: another name. */
 static uint32_t
 pid_of(const char *name, const char *prefix)
 {
@@ -27,7 +29,8 @@ pid_of(const char *name, const char *prefix)
 			return 0;
 	for (; *name >= '0' && *name <= '9' && pid < 1u << 24; name++)
 		pid = pid * 10 + (uint32_t)(*name - '0');
-	return *name == '\0' ? pid : 0;
+	/* Or not finished when its maker was killed. */
+	return *name == '\0' || (*name == '.' && sf_bytes_same(name, ".new")) ? pid : 0;
 }
 
 static bool
@@ -36,47 +39,103 @@ is_dead(uint32_t pid)
 	return sf_syscall6(SYS_kill, (long)pid, 0, 0, 0, 0, 0) == -ESRCH;
 }
 
-/* A pid of another namespace says nothing here. */
+struct dead {
+	uint64_t made; /* CLOCK_REALTIME, ns */
+	uint32_t pid;
+	bool fresh; /* ".new" */
+};
+
+struct sweep {
+	long dir;
+	const char *prefix;
+	uint64_t space;
+	unsigned int count;
+	struct dead kept[KEPT];
+};
+
+static void
+remove_one(const struct sweep *w, const struct dead *d)
+{
+	char name[64];
+	struct sf_line digits;
+	char *end = sf_bytes_put(name, w->prefix, sf_bytes_length(w->prefix, 32));
+
+	digits.len = 0;
+	sf_line_u64(&digits, d->pid);
+	end = sf_bytes_put(end, digits.text, digits.len);
+	end = sf_bytes_put(end, ".new", d->fresh ? 4 : 0);
+	*end = '\0';
+	sf_syscall6(SYS_unlinkat, w->dir, (long)name, 0, 0, 0, 0);
+}
+
+/* A pid of another namespace says nothing here; one who says nothing of his was not finished. */
 static bool
-is_of_space(long dir, const char *name, uint64_t space)
+is_of_space(const struct sweep *w, const char *name, struct dead *d)
 {
 	struct symfast_shm_header h = {.pid_space = 0};
-	long fd = sf_syscall6(SYS_openat, dir, (long)name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0, 0,
-			      0);
+	long fd = sf_syscall6(SYS_openat, w->dir, (long)name,
+			      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0, 0, 0);
 
 	if (fd < 0)
 		return false;
 	sf_syscall6(SYS_pread64, fd, (long)&h, sizeof(h), 0, 0, 0);
 	sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
-	return h.pid_space == space;
+	d->made = h.made_ns;
+	return h.pid_space == w->space || (d->fresh && h.pid_space == 0);
+}
+
+/* The oldest one goes: it, or one of those that were kept so far. */
+static void
+keep_or_remove(struct sweep *w, struct dead d)
+{
+	unsigned int oldest = 0;
+
+	if (w->count < KEPT && !d.fresh) {
+		w->kept[w->count++] = d;
+		return;
+	}
+	for (unsigned int i = 1; i < w->count; i++)
+		if (w->kept[i].made < w->kept[oldest].made)
+			oldest = i;
+	if (!d.fresh && w->kept[oldest].made < d.made) {
+		struct dead old = w->kept[oldest];
+
+		w->kept[oldest] = d;
+		d = old;
+	}
+	remove_one(w, &d);
 }
 
 static void
-look_at(long dir, const char *name, const char *prefix, uint64_t space, unsigned int *dead)
+look_at(struct sweep *w, const char *name)
 {
-	uint32_t pid = pid_of(name, prefix);
+	struct dead d = {.pid = pid_of(name, w->prefix)};
 
-	if (pid == 0 || !is_dead(pid) || ++*dead <= KEPT || !is_of_space(dir, name, space))
+	if (d.pid == 0 || !is_dead(d.pid))
 		return;
-	sf_syscall6(SYS_unlinkat, dir, (long)name, 0, 0, 0, 0);
+	d.fresh = name[sf_bytes_length(name, 64) - 1] == 'w';
+	if (is_of_space(w, name, &d))
+		keep_or_remove(w, d);
 }
 
 void
 sf_file_sweep(const char *directory, const char *prefix, uint64_t space)
 {
-	_Alignas(8) char buffer[BUFFER];
-	unsigned int dead = 0, seen = 0;
-	long dir = sf_syscall6(SYS_openat, AT_FDCWD, (long)directory,
-			       O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, 0, 0);
+	/* No stack of the host's is used for them; the caller holds the segment's lock. */
+	SF_LARGE static _Alignas(8) char buffer[BUFFER];
+	struct sweep w = {.prefix = prefix, .space = space};
+	unsigned int seen = 0;
 	long n;
 
-	if (dir < 0)
+	w.dir = sf_syscall6(SYS_openat, AT_FDCWD, (long)directory,
+			    O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, 0, 0);
+	if (w.dir < 0)
 		return;
 	while (seen < ENTRIES &&
-	       (n = sf_syscall6(SYS_getdents64, dir, (long)buffer, BUFFER, 0, 0, 0)) > 0)
+	       (n = sf_syscall6(SYS_getdents64, w.dir, (long)buffer, BUFFER, 0, 0, 0)) > 0)
 		for (long at = 0; at < n; seen++) {
-			look_at(dir, buffer + at + NAME_AT, prefix, space, &dead);
+			look_at(&w, buffer + at + NAME_AT);
 			at += *(const uint16_t *)(const void *)(buffer + at + LENGTH_AT);
 		}
-	sf_syscall6(SYS_close, dir, 0, 0, 0, 0, 0);
+	sf_syscall6(SYS_close, w.dir, 0, 0, 0, 0, 0);
 }

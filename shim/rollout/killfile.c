@@ -97,8 +97,11 @@ sf_killfile_start(void)
 void
 sf_killfile_poll(void)
 {
-	uint64_t ticks = sf_ticks(), now;
+	uint64_t ticks, now;
 
+	if (sf_sys_confined)
+		return;
+	ticks = sf_ticks();
 	/* The clock is a system call, too. A counter that stands behind another CPU's is a long time. */
 	if (ticks - sf_load_64(&asked_ticks) < SF_TICKS_FEW || !sf_lock_try(&lock))
 		return;

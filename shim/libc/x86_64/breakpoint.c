@@ -85,21 +85,44 @@ forget_translation(const uint8_t *at)
 			 : "cc", "memory");
 }
 
-/* `at` is aligned to 16, so the room lies in one page and its first half in one word. */
+/* Executable only, again: what refused once may have been short of memory. */
 static bool
-replace(uint8_t *at, const uint8_t text[SF_BREAK_ROOM])
+close_page(const uint8_t *at)
+{
+	for (int i = 0; i < 8; i++)
+		if (protect(at, PROT_READ | PROT_EXEC))
+			return true;
+	return false;
+}
+
+static void
+write_text(uint8_t *at, const uint8_t text[SF_BREAK_ROOM])
 {
 	uint64_t first;
 
-	if (!protect(at, PROT_READ | PROT_WRITE | PROT_EXEC))
-		return false;
 	__builtin_memcpy(at + 8, text + 8, SF_BREAK_ROOM - 8);
 	__builtin_memcpy(&first, text, 8);
 	sf_fence_store();
 	sf_store_64((uint64_t *)(void *)at, first);
-	protect(at, PROT_READ | PROT_EXEC);
+}
+
+/*
+ * `at` is aligned to 16, so the room lies in one page and its first half in one word. Where the page cannot
+ * be closed again, what was there is put back: the page is as the program's own code may leave it, no more.
+ */
+static const char *
+replace(uint8_t *at, const uint8_t text[SF_BREAK_ROOM], const uint8_t undo[SF_BREAK_ROOM])
+{
+	bool closed;
+
+	if (!protect(at, PROT_READ | PROT_WRITE | PROT_EXEC))
+		return "ld.so's code may not be changed";
+	write_text(at, text);
+	closed = close_page(at);
+	if (!closed && undo != NULL)
+		write_text(at, undo);
 	forget_translation(at);
-	return true;
+	return closed ? NULL : "ld.so's code could not be made read-only again";
 }
 
 /* Puts the jump into `text`. False: it does not fit into `size` bytes. */
@@ -140,11 +163,11 @@ sf_break_write(uint8_t *at, void (*to)(void), uint8_t undo[SF_BREAK_ROOM])
 		return "ld.so's breakpoint is no plain return";
 	if (!make_jump(text, size, head, at, (uintptr_t)to))
 		return "no room for a jump in ld.so";
-	return replace(at, text) ? NULL : "ld.so's code may not be changed";
+	return replace(at, text, undo);
 }
 
 void
 sf_break_undo(uint8_t *at, const uint8_t undo[SF_BREAK_ROOM])
 {
-	replace(at, undo);
+	replace(at, undo, NULL);
 }
