@@ -2,13 +2,14 @@
 // The shape of plugin.open, piece by piece.
 //
 //   entry   lea -D(%rsp),%r12; cmp 0x10(%r14),%r12; jbe GROW      stays: growing a stack restarts
-//   here +18     sub $N,%rsp; mov %rbp,N-8(%rsp); lea N-8(%rsp),%rbp   Go 1.19: `sub` is displaced
-//   +18     push %rbp; mov %rsp,%rbp; sub $N,%rsp                 Go 1.21 on: all three are
+//   +18     sub $N,%rsp; mov %rbp,N-8(%rsp); lea N-8(%rsp),%rbp   Go 1.19
+//   +18     push %rbp; mov %rsp,%rbp; sub $N,%rsp                 Go 1.21 on; `sub` is displaced
 //           mov %rax,SLOT(%rsp); mov %rbx,SLOT+8(%rsp)            the name, in either order
 //   ...     call gostring; mov %rax,P(%rsp); mov %rbx,L(%rsp)     the canonical path
 //   ...     mov P(%rsp),%rcx; mov L(%rsp),%rbx; mov plugins(%rip),%rdx; lea type(%rip),%rax
 //           mov %rbx,%rdi; mov %rdx,%rbx; call mapaccess1_faststr the same path is the key
-//   site    mov (%rax),%rdx; [nop]; test %rdx,%rdx; [nop]; je     displaced up to the je
+//           mov (%rax),%rdx; [nop]; test %rdx,%rdx; [nop]
+//   site    je                                                    displaced
 //           mov %rdx,S(%rsp)                                      the plugin, in a slot
 //   ...     mov 0x20(%rdx),%rax; xor %ebx,%ebx; [nop]; call chanrecv1    proves the offset of
 //   p.loaded
@@ -24,6 +25,7 @@
 #include "go_cursor.h"
 
 #define CHECK_LEN     18
+#define INT3          0xcc
 #define SIZE_MIN      512
 #define SIZE_MAX_OPEN 16384
 #define FRAME_MAX     4096
@@ -115,14 +117,18 @@ sf_go_version_listed(const char *version, size_t len)
 	static const char listed[][5] = {"1.19", "1.21", "1.22", "1.23",
 					 "1.24", "1.25", "1.26", "1.27"};
 
-	if (!version || len < 6 || len > 16 || memcmp(version, "go", 2))
+	if (!version || len < 6 || len > 256 || memcmp(version, "go", 2))
 		return false;
 	for (size_t i = 0; i < sizeof(listed) / sizeof(listed[0]); i++) {
 		const char *rest = version + 6, *end = version + len;
 
 		if (memcmp(version + 2, listed[i], 4))
 			continue;
-		return rest == end || (*rest++ == '.' && digits(&rest, end) && rest == end);
+		bool whole = rest < end && *rest == '.';
+		if (whole && (rest++, !digits(&rest, end)))
+			return false;
+		// What a vendor or an experiment adds is proved by the shape.
+		return rest == end || *rest == ' ' || (whole && (*rest == '-' || *rest == '+'));
 	}
 	return false;
 }
@@ -173,7 +179,9 @@ parse_prologue(const struct sf_go_code *code, struct sf_go_shape *shape)
 		EAT(&c, 0x55, 0x48, 0x89, 0xe5);
 	EAT(&c, 0x48, 0x81, 0xec);
 	int64_t frame = eat_i32(&c);
-	shape->moved_len = (uint32_t)(offset_of(code, &c) - CHECK_LEN);
+	shape->check = CHECK_LEN + (old ? 0 : 4);
+	shape->pushed = !old;
+	shape->moved_len = (uint32_t)offset_of(code, &c) - shape->check;
 	if (old) {
 		EAT(&c, 0x48, 0x89, 0xac, 0x24);
 		bool same = eat_i32(&c) == frame - 8;
@@ -186,9 +194,8 @@ parse_prologue(const struct sf_go_code *code, struct sf_go_shape *shape)
 	// The linker checks for the frame (a pushed RBP is not counted) less StackSmall.
 	if (check != frame - STACK_SMALL + (old ? 0 : 8))
 		return SF_GO_REFUSE_FRAME;
-	shape->check = CHECK_LEN;
 	shape->frame = (uint32_t)frame;
-	memcpy(shape->moved, code->bytes + CHECK_LEN, shape->moved_len);
+	memcpy(shape->moved, code->bytes + shape->check, shape->moved_len);
 
 	uint32_t slot = shape->frame + (old ? 8 : 16);
 	struct cursor ax = c, bx = c;
@@ -257,17 +264,18 @@ parse_site(const struct sf_go_code *code, struct sf_go_shape *shape, size_t mapa
 {
 	struct cursor c = cursor_at(code, mapaccess + 5);
 
-	shape->site = (uint32_t)offset_of(code, &c);
 	EAT(&c, 0x48, 0x8b, 0x10);
 	skip_nops(&c);
 	EAT(&c, 0x48, 0x85, 0xd2);
 	skip_nops(&c);
-	shape->resume = (uint32_t)offset_of(code, &c);
+	shape->site = (uint32_t)offset_of(code, &c);
 	EAT(&c, 0x0f, 0x84);
 	int64_t to = eat_i32(&c);
-	to += (int64_t)offset_of(code, &c);
+	shape->resume = (uint32_t)offset_of(code, &c);
+	to += (int64_t)shape->resume;
 	if (!c.ok || to <= (int64_t)shape->resume || to >= (int64_t)code->size)
 		return SF_GO_REFUSE_SITE;
+	shape->missing = (uint32_t)to;
 	skip_nops(&c);
 	*slot = eat_slot(&c, 0x89, RDX);
 	if (!c.ok || *slot + 8 > (int32_t)shape->frame)
@@ -293,6 +301,8 @@ parse_success(const struct sf_go_code *code, struct sf_go_shape *shape, size_t c
 	if (!receives || eat_slot(&c, 0x8b, RAX) != slot)
 		return SF_GO_REFUSE_SLOT;
 	shape->end_len = (uint32_t)offset_of(code, &c) - shape->end;
+	if (shape->end_len != SF_GO_END_MAX)
+		return SF_GO_REFUSE_SLOT;
 	memcpy(shape->end_moved, code->bytes + shape->end, shape->end_len);
 
 	EAT(&c, 0x31, 0xdb, 0x31, 0xc9);
@@ -344,6 +354,9 @@ sf_go_parse(const struct sf_go_code *code, struct sf_go_shape *shape)
 {
 	memset(shape, 0, sizeof(*shape));
 	enum sf_go_refusal why = parse(code, shape);
+	if (why > SF_GO_REFUSE_SIZE && (code->bytes[0] == INT3 || code->bytes[CHECK_LEN] == INT3 ||
+					code->bytes[CHECK_LEN + 4] == INT3))
+		why = SF_GO_REFUSE_PROBE;
 	if (why)
 		memset(shape, 0, sizeof(*shape));
 	return why;

@@ -27,6 +27,7 @@
 	X(EPILOGUE, "epilogue", "the success epilogue is another one")                             \
 	X(LOCKED, "locked", "where a goroutine's binding to its thread is kept is not known")      \
 	X(SYMBOLS, "symbols", "a runtime symbol is missing")                                       \
+	X(PROBE, "probe", "a probe stands in the code")                                            \
 	X(ROOM, "room", "no memory within reach of the code")                                      \
 	X(PROTECT, "protect", "the code may not be made writable")                                 \
 	X(CLOCK, "clock", "no coarse clock")                                                       \
@@ -53,18 +54,21 @@ struct sf_go_code {
 	bool race; // the host contains the race detector
 };
 
-#define SF_GO_MOVED_MAX 11
+#define SF_GO_MOVED_MAX 7
 #define SF_GO_END_MAX   8
+#define SF_GO_JE_LEN    6
 
 // What the installer needs. Offsets of code count from the entry of plugin.open; slots are offsets
-// from RSP as it stands at `site`.
+// from RSP as it stands at `site`. Each place is one whole instruction of six bytes or more.
 struct sf_go_shape {
-	uint32_t check;     // length of the stack check that stays; the look-up's jump goes here
-	uint32_t moved_len; // bytes of prologue that the jump displaces
+	uint32_t check;     // the subtraction that takes the frame; the look-up's jump goes here
+	uint32_t moved_len; // its length
 	uint8_t moved[SF_GO_MOVED_MAX];
+	bool pushed;        // RBP is on the stack by then
 	uint32_t frame;     // bytes that the prologue takes from the stack, without a pushed RBP
-	uint32_t site;      // load of *Plugin after the map access; the fill's jump goes here
-	uint32_t resume;    // the je behind it
+	uint32_t site;      // the je after the map access, RDX = *Plugin; the fill's jump goes here
+	uint32_t resume;    // what follows it
+	uint32_t missing;   // where it leads if there is no plugin
 	uint32_t name_slot; // pointer; the length is beside it
 	uint32_t path_ptr_slot;
 	uint32_t path_len_slot;
@@ -82,7 +86,8 @@ enum sf_go_refusal sf_go_parse(const struct sf_go_code *code, struct sf_go_shape
 // goroutine is bound to its thread; 0 if the code is another one.
 uint32_t sf_go_parse_locked(const uint8_t *bytes, size_t size);
 
-// True for a release whose field offsets and stack rules are known: "go1.24" or "go1.24.4".
+// True for a release whose field offsets and stack rules are known: "go1.24" or "go1.24.4", with the
+// words of a vendor or of experiments behind it or not: "go1.24.4 X:nodwarf5", "go1.24.4-vendor".
 bool sf_go_version_listed(const char *version, size_t len);
 
 // The word of a reason (for counters) and its sentence; never NULL.

@@ -66,21 +66,20 @@ unsound(const struct sf_go_code *c, const struct sf_go_shape *s)
 {
 	const uint8_t *site = c->bytes + s->site;
 
-	if (s->check != 18 || s->moved_len < 5 || s->moved_len > SF_GO_MOVED_MAX)
+	if (s->check != (s->pushed ? 22 : 18) || s->moved_len != SF_GO_MOVED_MAX)
 		return "entry";
-	if (memcmp(s->moved, c->bytes + 18, s->moved_len))
+	if (memcmp(s->moved, c->bytes + s->check, s->moved_len) ||
+	    memcmp(s->moved, "\x48\x81\xec", 3))
 		return "moved bytes";
-	if (s->site < 18 + s->moved_len || s->resume < s->site + 5 || s->resume + 6 > c->size)
+	if (s->site < s->check + 14 || s->resume != s->site + SF_GO_JE_LEN ||
+	    s->resume + 6 > c->size || s->missing <= s->resume || s->missing >= c->size)
 		return "site";
-	if (memcmp(site, "\x48\x8b\x10", 3) || c->bytes[s->resume] != 0x0f ||
-	    c->bytes[s->resume + 1] != 0x84)
-		return "load or je";
-	if (site[-5] != 0xe8)
-		return "call";
+	if (memcmp(site, "\x0f\x84", 2))
+		return "je";
 	if (s->path_ptr_slot + 8 > s->frame || s->path_len_slot + 8 > s->frame ||
 	    s->name_slot < s->frame || s->name_slot > s->frame + 16)
 		return "slots";
-	if (s->end_len < 5 || s->end_len > SF_GO_END_MAX || s->end < s->resume + 6 ||
+	if (s->end_len != SF_GO_END_MAX || s->end < s->resume + 6 ||
 	    s->end + s->end_len > c->size || c->bytes[s->end - 5] != 0xe8 ||
 	    memcmp(c->bytes + s->end, "\x48\x8b", 2) ||
 	    memcmp(s->end_moved, c->bytes + s->end, s->end_len))

@@ -70,9 +70,9 @@ jump_at(const uint8_t *at, uint8_t *copy)
 {
 	int32_t rel;
 
-	memcpy(&rel, at + 1, 4);
-	memset(copy + 1, 0, 4);
-	return at[0] == 0xe9 ? at + 5 + rel : NULL;
+	memcpy(&rel, at + 2, 4);
+	memset(copy + 2, 0, 4);
+	return !memcmp(at, "\x48\xe9", 2) || !memcmp(at, "\x0f\x83", 2) ? at + 6 + rel : NULL;
 }
 
 static bool
@@ -113,7 +113,8 @@ test_pair(const struct pair *p, size_t off, bool split)
 	}
 	check(why == SF_GO_REFUSE_NONE, p->version, sf_go_refusal_word(why), 0);
 	check(s.check == p->want.check && s.frame == p->want.frame &&
-		      s.moved_len == p->want.moved_len && s.name_slot == p->want.name_slot &&
+		      s.moved_len == p->want.moved_len && s.pushed == p->want.pushed &&
+		      s.name_slot == p->want.name_slot &&
 		      s.path_ptr_slot == p->want.path_ptr_slot &&
 		      s.path_len_slot == p->want.path_len_slot,
 	      p->version, "shape", 0);
@@ -128,7 +129,7 @@ test_pair(const struct pair *p, size_t off, bool split)
 
 		check(end && end > fill && end < fill + 4096, p->version, "end stub", 0);
 		check(end && memmem(end, 256, s.end_moved, s.end_len), p->version, "moved load", 0);
-		check(!memcmp(open + s.end + 5, s.end_moved + 5, s.end_len - 5), p->version,
+		check(!memcmp(open + s.end + 6, s.end_moved + 6, s.end_len - 6), p->version,
 		      "bytes behind the end's jump", 0);
 		memcpy(copy + s.end, p->in + s.end, s.end_len);
 	}
@@ -142,6 +143,48 @@ test_pair(const struct pair *p, size_t off, bool split)
 	check(lookup && memmem(lookup, 128, s.moved, s.moved_len), p->version, "moved bytes", 0);
 	free(copy);
 	munmap(area, AREA);
+}
+
+// A probe that was there before is told, one that comes after the parser is not written over.
+static void
+test_probes(const struct pair *p)
+{
+	size_t size = (size_t)(p->in_end - p->in);
+	struct sf_go_leaves leaves = {
+		.lookup = leaf_lookup, .fill = leaf_fill, .split = leaf_split, .end = leaf_end};
+	struct sf_go_shape s;
+
+	for (int i = 0; i < 3; i++) {
+		uint8_t *open = place(p, 0);
+		struct sf_go_code code = code_of(p, open, size);
+
+		check(sf_go_parse(&code, &s) == SF_GO_REFUSE_NONE, p->version, "shape", 1);
+		const uint32_t sites[] = {s.check, s.site, s.end};
+		// Whole instructions of the jump's length, and a first byte that stays the file's: the
+		// kernel puts that one back when a probe goes.
+		check(s.moved_len >= 6 && s.resume - s.site >= 6 && s.end_len >= 6, p->version,
+		      "a jump over more than one instruction", 0);
+		mprotect(open, AREA, PROT_READ | PROT_WRITE);
+		open[sites[i]] = 0xcc;
+		mprotect(open, AREA, PROT_READ | PROT_EXEC);
+		check(sf_go_detour_install(open, &s, &leaves) == SF_GO_REFUSE_PROBE, p->version,
+		      "written over a probe", (unsigned long)i);
+		for (size_t at = 0; at < size; at++)
+			check(open[at] == (at == sites[i] ? 0xcc : p->in[at]), p->version,
+			      "a byte changed", at);
+		enum sf_go_refusal why = sf_go_parse(&code, &s);
+		check(i ? why != SF_GO_REFUSE_NONE : why == SF_GO_REFUSE_PROBE, p->version,
+		      "a probe at start", (unsigned long)i);
+		munmap(open, AREA);
+		open = place(p, 0);
+		code = code_of(p, open, size);
+		sf_go_parse(&code, &s);
+		check(sf_go_detour_install(open, &s, &leaves) == SF_GO_REFUSE_NONE, p->version,
+		      "install", (unsigned long)i);
+		check(open[sites[i]] == p->in[sites[i]], p->version, "another first byte",
+		      (unsigned long)i);
+		munmap(open, AREA);
+	}
 }
 
 static bool
@@ -213,13 +256,17 @@ test_hostile(const struct pair *p)
 					       "go1.24x",
 					       "go1.24.4x",
 					       "go1.24rc1",
-					       "go1.24.4 X:nogreenteagc",
+					       "go1.20.14 X:nodwarf5",
+					       "go1.27rc1 (Red Hat)",
 					       "Go1.24",
 					       "devel go1.24-abcdef",
 					       "go1.24.99999",
 					       "go1.24.4.4",
 					       "go1.24-",
+					       "go1.24-devel_abc",
 					       "xo1.24"};
+	static const char *const words[] = {" X:nodwarf5", " (Red Hat 1.26.2-2.el10)", " ",
+					    "-vendor.1", "+patched"};
 	size_t size = (size_t)(p->in_end - p->in);
 	uint8_t *copy = malloc(size);
 	struct sf_go_code good = code_of(p, p->in, size), code = good;
@@ -228,6 +275,15 @@ test_hostile(const struct pair *p)
 		code.version = versions[i];
 		code.version_len = strlen(versions[i]);
 		refuse(code, SF_GO_REFUSE_VERSION, "version");
+	}
+	// The words of vendors and experiments: their release is the one known, their shape is proved.
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		char said[64];
+
+		snprintf(said, sizeof(said), "%s%s", p->version, words[i]);
+		code.version = said;
+		code.version_len = strlen(said);
+		refuse(code, SF_GO_REFUSE_NONE, "vendor words");
 	}
 	code = good;
 	code.race = true;
@@ -282,6 +338,7 @@ main(void)
 
 		for (size_t k = 0; k < 6; k++)
 			test_pair(&pairs[i], offs[k / 2] & ~(size_t)1, k % 2);
+		test_probes(&pairs[i]);
 		test_bits(&pairs[i]);
 		test_hostile(&pairs[i]);
 	}

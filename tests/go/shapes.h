@@ -8,13 +8,13 @@
 // X(symbol, version, frame, moved, name slot, path pointer slot, path length slot)
 #define SHAPES(X)                                                                                  \
 	X(go1_19, "go1.19.8", 0x268, 7, 0x270, 0xf8, 0x60)                                         \
-	X(go1_21, "go1.21.13", 0x270, 11, 0x280, 0x100, 0x60)                                      \
-	X(go1_22, "go1.22.12", 0x270, 11, 0x280, 0x100, 0x80)                                      \
-	X(go1_23, "go1.23.5", 0x270, 11, 0x280, 0x100, 0x80)                                       \
-	X(go1_24, "go1.24.4", 0x260, 11, 0x270, 0xf0, 0x80)                                        \
-	X(go1_25, "go1.25.12", 0x260, 11, 0x270, 0xf0, 0x80)                                       \
-	X(go1_26, "go1.26.10", 0x260, 11, 0x270, 0xf0, 0x80)                                       \
-	X(go1_27, "go1.27.3", 0x260, 11, 0x270, 0xf0, 0x80)
+	X(go1_21, "go1.21.13", 0x270, 7, 0x280, 0x100, 0x60)                                       \
+	X(go1_22, "go1.22.12", 0x270, 7, 0x280, 0x100, 0x80)                                       \
+	X(go1_23, "go1.23.5", 0x270, 7, 0x280, 0x100, 0x80)                                        \
+	X(go1_24, "go1.24.4", 0x260, 7, 0x270, 0xf0, 0x80)                                         \
+	X(go1_25, "go1.25.12", 0x260, 7, 0x270, 0xf0, 0x80)                                        \
+	X(go1_26, "go1.26.10", 0x260, 7, 0x270, 0xf0, 0x80)                                        \
+	X(go1_27, "go1.27.3", 0x260, 7, 0x270, 0xf0, 0x80)
 
 struct pair {
 	const char *version;
@@ -36,7 +36,8 @@ static const struct pair pairs[] = {
 	 sym##_out,                                                                                \
 	 sym##_out_end,                                                                            \
 	 sym##_in_free,                                                                            \
-	 {.check = 18,                                                                             \
+	 {.check = n == 0x268 ? 18 : 22,                                                           \
+	  .pushed = n != 0x268,                                                                    \
 	  .moved_len = m,                                                                          \
 	  .frame = n,                                                                              \
 	  .name_slot = name,                                                                       \

@@ -7,7 +7,7 @@
 //   2. every code page that will change: read, write and execute at once. PR_SET_MDWE and SELinux
 //      (execmem) refuse exactly this step; once it is granted, taking `write` away again cannot be
 //      refused, whereas write-only first could leave the code without execute;
-//   3. five bytes each, the look-up last: without the others a look-up only ever misses, or is
+//   3. six bytes each, the look-up last: without the others a look-up only ever misses, or is
 //      timed without an end;
 //   4. back to read and execute.
 #include "../detour.h"
@@ -17,17 +17,22 @@
 extern const uint8_t sf_go_stubs_begin[], sf_go_stubs_moved[], sf_go_stubs_split[];
 extern const uint8_t sf_go_stubs_split_moved[], sf_go_stubs_fill[], sf_go_stubs_end[];
 extern const uint8_t sf_go_stubs_end_moved[], sf_go_stubs_targets[], sf_go_stubs_size[];
+extern const uint8_t sf_go_stubs_pop[], sf_go_stubs_split_pop[];
 
 #define IN_PAGE(symbol) (page + ((symbol)-sf_go_stubs_begin))
 #define SITES           3
+#define POP_RBP         0x5d
 
 struct targets {
-	uint64_t lookup_leaf, lookup_resume, fill_leaf, fill_resume, end_leaf, end_resume;
+	uint64_t lookup_leaf, lookup_resume, fill_leaf, fill_resume, fill_missing, end_leaf,
+		end_resume;
 };
 
 struct site {
 	uint8_t *at;
 	const uint8_t *stub;
+	const uint8_t *was; // what the parser has seen there
+	size_t len;
 };
 
 static bool
@@ -36,9 +41,23 @@ write_stubs(uint8_t *page, const struct sf_go_shape *shape, const struct targets
 	__builtin_memcpy(page, sf_go_stubs_begin, (size_t)(sf_go_stubs_size - sf_go_stubs_begin));
 	__builtin_memcpy(IN_PAGE(sf_go_stubs_moved), shape->moved, shape->moved_len);
 	__builtin_memcpy(IN_PAGE(sf_go_stubs_split_moved), shape->moved, shape->moved_len);
+	if (shape->pushed)
+		*IN_PAGE(sf_go_stubs_pop) = *IN_PAGE(sf_go_stubs_split_pop) = POP_RBP;
 	__builtin_memcpy(IN_PAGE(sf_go_stubs_end_moved), shape->end_moved, shape->end_len);
 	__builtin_memcpy(IN_PAGE(sf_go_stubs_targets), to, sizeof(*to));
 	return protect(page, PAGE, PROT_READ | PROT_EXEC);
+}
+
+static bool
+is_as_parsed(const struct site *sites, int n)
+{
+	for (int i = 0; i < n; i++) {
+		for (size_t k = 0; k < sites[i].len; k++) {
+			if (sites[i].at[k] != sites[i].was[k])
+				return false;
+		}
+	}
+	return true;
 }
 
 // All code is opened before any of it is changed, so that a policy refuses all or nothing.
@@ -68,20 +87,29 @@ sf_go_detour_install(uint8_t *open, const struct sf_go_shape *shape,
 		.lookup_resume = (uint64_t)(uintptr_t)(entry + shape->moved_len),
 		.fill_leaf = (uint64_t)(uintptr_t)leaves->fill,
 		.fill_resume = (uint64_t)(uintptr_t)(open + shape->resume),
+		.fill_missing = (uint64_t)(uintptr_t)(open + shape->missing),
 		.end_leaf = (uint64_t)(uintptr_t)leaves->end,
 		.end_resume = (uint64_t)(uintptr_t)(open + shape->end + shape->end_len),
 	};
 
+	const int32_t away = (int32_t)(shape->missing - shape->resume);
+	uint8_t je[SF_GO_JE_LEN] = {0x0f, 0x84};
+
+	__builtin_memcpy(je + 2, &away, sizeof(away));
 	if (!page)
 		return SF_GO_REFUSE_ROOM;
 	const struct site sites[SITES] = {
-		{open + shape->end, IN_PAGE(sf_go_stubs_end)},
-		{open + shape->site, IN_PAGE(sf_go_stubs_fill)},
-		{entry, leaves->end ? IN_PAGE(sf_go_stubs_split) : page},
+		{open + shape->end, IN_PAGE(sf_go_stubs_end), shape->end_moved, shape->end_len},
+		{open + shape->site, IN_PAGE(sf_go_stubs_fill), je, sizeof(je)},
+		{entry, leaves->end ? IN_PAGE(sf_go_stubs_split) : page, shape->moved,
+		 shape->moved_len},
 	};
 	const int skip = leaves->end ? 0 : 1;
-	if (write_stubs(page, shape, &to) && patch(sites + skip, SITES - skip))
+	enum sf_go_refusal why = SF_GO_REFUSE_PROTECT;
+	if (!is_as_parsed(sites + skip, SITES - skip))
+		why = SF_GO_REFUSE_PROBE;
+	else if (write_stubs(page, shape, &to) && patch(sites + skip, SITES - skip))
 		return SF_GO_REFUSE_NONE;
 	sf_syscall6(SYS_munmap, (long)page, PAGE, 0, 0, 0, 0);
-	return SF_GO_REFUSE_PROTECT;
+	return why;
 }

@@ -12,7 +12,7 @@
 #define PAGE     4096u
 #define STEP     0x10000u // distance between two tries
 #define TRIES    4096     // 256 MiB downwards: well within a jump's reach
-#define JUMP_LEN 5
+#define JUMP_LEN 6
 
 static inline uint8_t *
 map_near(uintptr_t code)
@@ -41,13 +41,18 @@ protect(const uint8_t *at, size_t len, long prot)
 	return sf_syscall6(SYS_mprotect, (long)first, (long)(end - first), prot, 0, 0, 0) == 0;
 }
 
+// A jump in place of one whole instruction of at least its length: every boundary stays one. A uprobe
+// set there later runs the file's instruction and goes on behind it; when it is taken away the kernel
+// puts back the file's first byte. So that byte stays what it was:
+//	48 e9    jmp, with a prefix that means nothing to it (over a sub, lea or mov)
+//	0f 83    jae: always taken behind a `test`, which clears carry (over a je)
 static inline void
 write_jump(uint8_t *at, const uint8_t *to)
 {
 	int32_t rel = (int32_t)(to - (at + JUMP_LEN));
 
-	at[0] = 0xe9;
-	__builtin_memcpy(at + 1, &rel, 4);
+	at[1] = at[0] == 0x0f ? 0x83 : 0xe9;
+	__builtin_memcpy(at + 2, &rel, 4);
 }
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The stubs of the Go detour: copied to a page near the host's code by detour.c, never run here.
  *
- *   plugin.open+18  jmp lookup ---> lookup: C leaf; hit:  ret to plugin.Open's caller
- *     (5 bytes, written by             |             miss: moved prologue, jmp back
- *      detour.c)                       v
- *   plugin.open+18+moved <-------------+
- *   fill site       jmp fill -----> fill:   C leaf; displaced load and test; jmp to the je
- *   je              <------------------+
+ *   sub $N,%rsp     jmp lookup ---> lookup: C leaf; hit:  ret to plugin.Open's caller
+ *     (six bytes of seven,             |             miss: moved sub, jmp back
+ *      written by detour.c)            v
+ *   what follows     <-----------------+
+ *   je missing      jae fill -----> fill:   no plugin: jmp missing; C leaf; jmp behind the je
+ *   what follows     <-----------------+
  *   success         jmp end ------> end:    C leaf; displaced load; jmp behind it      A/B only,
  *   xor, ..., ret   <------------------+                              with `split` as its lookup
  *
@@ -17,8 +17,9 @@
  * rounded down; nothing is written above it. A signal may arrive at any instruction: Go's handlers
  * find a PC in no Go function and neither preempt, scan nor move this stack.
  *
- * At `lookup` and `split`: RAX, RBX = name; RSP = return address of plugin.Open's caller, frame not
- * yet taken. At `fill`: RAX = address of the map's value; RSP = bottom of plugin.open's frame. At
+ * At `lookup` and `split`: RAX, RBX = name; RSP = return address of plugin.Open's caller (Go 1.19) or
+ * the RBP pushed below it, frame not yet taken. At `fill`: RDX = *Plugin or 0, carry is clear, RAX =
+ * address of the map's value; RSP = bottom of plugin.open's frame. At
  * `end`: nothing but g; RSP the same; chanrecv1 has just returned, so that every register is free.
  */
 	.section .rodata.sf_go_stubs, "a", @progbits
@@ -27,6 +28,10 @@
 	.hidden	sf_go_stubs_begin
 	.globl	sf_go_stubs_moved
 	.hidden	sf_go_stubs_moved
+	.globl	sf_go_stubs_pop
+	.hidden	sf_go_stubs_pop
+	.globl	sf_go_stubs_split_pop
+	.hidden	sf_go_stubs_split_pop
 	.globl	sf_go_stubs_split
 	.hidden	sf_go_stubs_split
 	.globl	sf_go_stubs_split_moved
@@ -42,7 +47,7 @@
 	.globl	sf_go_stubs_size
 	.hidden	sf_go_stubs_size
 
-	.macro	ask_leaf
+	.macro	ask_leaf pop
 	call	*.Llookup_leaf(%rip)
 	movq	%r12, %rsp
 	xorps	%xmm15, %xmm15
@@ -50,6 +55,7 @@
 	je	1f
 	xorl	%ebx, %ebx
 	xorl	%ecx, %ecx
+\pop:	nop			/* or pop %rbp */
 	ret
 1:	movq	%r13, %rax
 	.endm
@@ -61,14 +67,15 @@ sf_go_stubs_begin:
 	movq	%rax, %rdi
 	movq	%rbx, %rsi
 	movq	%r14, %rdx
-	ask_leaf
+	ask_leaf sf_go_stubs_pop
 sf_go_stubs_moved:
-	.fill	11, 1, 0x90
+	.fill	7, 1, 0x90
 	jmp	*.Llookup_resume(%rip)
 
 	.p2align 6
 sf_go_stubs_fill:
-	movq	(%rax), %rdx
+	testq	%rdx, %rdx
+	je	1f
 	movq	%rsp, %r12
 	movq	%rax, %r13
 	movq	%rdx, %rbx
@@ -81,8 +88,8 @@ sf_go_stubs_fill:
 	movq	%r13, %rax
 	movq	%rbx, %rdx
 	xorps	%xmm15, %xmm15
-	testq	%rdx, %rdx
 	jmp	*.Lfill_resume(%rip)
+1:	jmp	*.Lfill_missing(%rip)
 
 	.p2align 6
 sf_go_stubs_split:
@@ -92,9 +99,9 @@ sf_go_stubs_split:
 	movq	%rax, %rdi
 	movq	%rbx, %rsi
 	movq	%r14, %rdx
-	ask_leaf
+	ask_leaf sf_go_stubs_split_pop
 sf_go_stubs_split_moved:
-	.fill	11, 1, 0x90
+	.fill	7, 1, 0x90
 	jmp	*.Llookup_resume(%rip)
 
 	.p2align 6
@@ -118,6 +125,8 @@ sf_go_stubs_targets:
 .Lfill_leaf:
 	.quad	0
 .Lfill_resume:
+	.quad	0
+.Lfill_missing:
 	.quad	0
 .Lend_leaf:
 	.quad	0

@@ -20,4 +20,3 @@
 	.long .Lfree0 - .Lbegin, .Lfree1 - .Lbegin, .Lfree2 - .Lbegin;                             \
 	.section .note.GNU-stack, "", @progbits
 #define FREE(n) .Lfree##n:
-#define JUMP .byte 0xe9, 0, 0, 0, 0
