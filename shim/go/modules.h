@@ -5,7 +5,7 @@
 
 #include "../image/go_modules.h"
 
-// One for each 64 KiB of 512 MiB: more plugins than that share words, and walk.
+// One pair for each 64 KiB of 512 MiB: more plugins than that share pairs, and walk.
 #define SF_GO_MODULE_WORDS 8192
 
 // One function: its entry, what the parser made of it, runtime.firstmoduledata.

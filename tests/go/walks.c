@@ -358,7 +358,10 @@ start_list(const struct row *r)
 	known = 1;
 	for (int i = 0; i < MANY; i++) {
 		// Gaps, neighbours, several to a word of the table, and the same word far apart.
-		uint64_t low = 0x7f0000000000 + (uint64_t)i * 0x9000 + (i % 3 ? 0 : 0x800);
+		// Some far from their text, as those of run-time linkers are.
+		uint64_t base =
+			i % 8 == 5 ? 0x100000000000 : ((uintptr_t)space | 0xffff) + 0x1000001;
+		uint64_t low = base + (uint64_t)i * 0x9000 + (i % 3 ? 0 : 0x800);
 
 		if (i % 8 == 7)
 			low += (uint64_t)SF_GO_MODULE_WORDS << 16;
@@ -408,6 +411,47 @@ look(void *arg)
 	return NULL;
 }
 
+static bool
+finds(int i)
+{
+	uint64_t at = field(modules[i], live_row->low);
+
+	return walk(at) == (uint64_t)(uintptr_t)modules[i];
+}
+
+static void
+link_behind(int i, int next)
+{
+	set_field(modules[i], live_row->next, next ? (uint64_t)(uintptr_t)modules[next] : 0);
+}
+
+// Who leaves the list is no longer found, whether its record lies by its text or not, nor is anything
+// in its place; and it is the table that answers for the others.
+static void
+test_removal(const struct row *r)
+{
+	const int far = 61, last = MANY - 1;
+
+	era = 1;
+	CHECK(far % 8 == 5 && finds(far) && finds(far + 1) && finds(last), r - rows);
+	link_behind(far - 1, far + 1);
+	CHECK(!finds(far) && finds(far + 1) && finds(last), r - rows);
+	link_behind(far - 1, far);
+	CHECK(finds(far) && finds(far + 1) && finds(last), r - rows);
+	link_behind(last - 1, 0);
+	CHECK(!finds(last) && !finds(last), r - rows);
+	link_behind(last - 1, last);
+	CHECK(finds(last), r - rows);
+	// The list is cut far in front: what the table has is found by it, what it has not is not, and
+	// with the switch off nobody.
+	link_behind(2, 0);
+	CHECK(finds(last) && !finds(far), r - rows);
+	era = 0;
+	CHECK(!finds(last), r - rows);
+	link_behind(2, 3);
+	era = 1;
+}
+
 static void
 test_run(const struct row *r)
 {
@@ -440,15 +484,7 @@ test_run(const struct row *r)
 	stop = 1;
 	for (int i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
-	// It is the table that answers: a module that is no longer in the list is still found by it,
-	// and with the switch off by nobody.
-	uint64_t at = field(modules[MANY - 1], r->low);
-	era = 1;
-	CHECK(walk(at) == truth(at) && truth(at), at);
-	set_field(modules[MANY - 2], r->next, 0);
-	CHECK(walk(at) == (uint64_t)(uintptr_t)modules[MANY - 1], at);
-	era = 0;
-	CHECK(walk(at) == 0, at);
+	test_removal(r);
 	munmap(live.page, 8192);
 }
 

@@ -50,7 +50,7 @@ patch(const struct sf_go_walk_site *sites, int n, uint8_t *page, size_t stub)
 enum sf_go_refusal
 sf_go_modules_install(const struct sf_go_walk_site *sites, int n, const uint32_t *era)
 {
-	const size_t words = SF_GO_MODULE_WORDS * sizeof(uint64_t);
+	const size_t words = SF_GO_MODULE_WORDS * 2 * sizeof(uint64_t);
 	const size_t stub = (size_t)(sf_go_modules_end - sf_go_modules_begin);
 	uint8_t *page = map_near((uintptr_t)sites[0].entry);
 	uint64_t *table = sf_sys_map(words * (size_t)n);
@@ -63,7 +63,7 @@ sf_go_modules_install(const struct sf_go_walk_site *sites, int n, const uint32_t
 		return SF_GO_REFUSE_ROOM;
 	}
 	for (int i = 0; i < n; i++)
-		write_stub(page + stub * (size_t)i, &sites[i], table + SF_GO_MODULE_WORDS * i, era);
+		write_stub(page + stub * (size_t)i, &sites[i], table + SF_GO_MODULE_WORDS * 2 * i, era);
 	if (protect(page, PAGE, PROT_READ | PROT_EXEC) && patch(sites, n, page, stub))
 		return SF_GO_REFUSE_NONE;
 	sf_syscall6(SYS_munmap, (long)page, PAGE, 0, 0, 0, 0);
