@@ -63,7 +63,8 @@ sf_go_modules_install(const struct sf_go_walk_site *sites, int n, const uint32_t
 		return SF_GO_REFUSE_ROOM;
 	}
 	for (int i = 0; i < n; i++)
-		write_stub(page + stub * (size_t)i, &sites[i], table + SF_GO_MODULE_WORDS * 2 * i, era);
+		write_stub(page + stub * (size_t)i, &sites[i], table + SF_GO_MODULE_WORDS * 2 * i,
+			   era);
 	if (protect(page, PAGE, PROT_READ | PROT_EXEC) && patch(sites, n, page, stub))
 		return SF_GO_REFUSE_NONE;
 	sf_syscall6(SYS_munmap, (long)page, PAGE, 0, 0, 0, 0);
