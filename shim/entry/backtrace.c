@@ -12,6 +12,7 @@
 /* As in fast.c: no way round by the GOT. */
 #pragma GCC visibility push(hidden)
 #include "../libc/next.h"
+#include "../libc/wording.h"
 #include "address.h"
 
 #define FRAMES_MOST 1024 /* libc, too, keeps them on the stack */
@@ -270,26 +271,31 @@ add_text(struct iovec *v, int *n, const char *text)
 	add(v, n, text, sf_bytes_length(text, NAME_MOST));
 }
 
-/* One write for each frame, as libc does; libc's own writev, which is a cancellation point. */
+/* One write for each frame, as libc does, and in its wording; libc's own writev, which is a cancellation point. */
 static void
-write_frame(int fd, const void *address, const struct frame *f)
+write_frame(int fd, const void *address, const struct frame *f, enum sf_wording wording)
 {
 	char offset[WORD_WIDTH], pointer[WORD_WIDTH];
+	bool place = f->sname != NULL || f->bias != 0, ahead;
 	struct iovec v[9];
 	uintptr_t away;
-	bool ahead;
 	int n = 0;
 
-	if (f->fname != NULL)
+	if (f->fname != NULL) {
 		add_text(v, &n, f->fname);
-	if (f->fname != NULL && (f->sname != NULL || f->bias != 0)) {
-		add_text(v, &n, "(");
+		if (place || wording == SF_WORDING_SPACE)
+			add_text(v, &n, "(");
 		if (f->sname != NULL)
 			add_text(v, &n, f->sname);
-		away = distance(address, f, &ahead);
-		add_text(v, &n, ahead ? "+0x" : "-0x");
-		add(v, &n, offset, (size_t)(put_hex(offset, away) - offset));
-		add_text(v, &n, ")");
+		if (place) {
+			away = distance(address, f, &ahead);
+			add_text(v, &n, ahead ? "+0x" : "-0x");
+			add(v, &n, offset, (size_t)(put_hex(offset, away) - offset));
+		}
+		if (wording == SF_WORDING_SPACE)
+			add_text(v, &n, ") ");
+		else if (place)
+			add_text(v, &n, ")");
 	}
 	add_text(v, &n, "[0x");
 	add(v, &n, pointer, (size_t)(put_hex(pointer, (uintptr_t)address) - pointer));
@@ -298,7 +304,7 @@ write_frame(int fd, const void *address, const struct frame *f)
 }
 
 static SF_NOINLINE void
-own_symbols_fd(void *const *addresses, int size, int fd)
+own_symbols_fd(void *const *addresses, int size, int fd, enum sf_wording wording)
 {
 	struct sf_thread *t = &sf_thread;
 
@@ -306,15 +312,17 @@ own_symbols_fd(void *const *addresses, int size, int fd)
 		struct frame f;
 
 		read_frame(t, addresses[i], &f);
-		write_frame(fd, addresses[i], &f);
+		write_frame(fd, addresses[i], &f, wording);
 	}
 }
 
 SF_EXPORT void
 backtrace_symbols_fd(void *const *addresses, int size, int fd)
 {
-	if (serves(size))
-		own_symbols_fd(addresses, size, fd);
+	enum sf_wording wording = serves(size) ? sf_wording_libc() : SF_WORDING_UNKNOWN;
+
+	if (wording != SF_WORDING_UNKNOWN)
+		own_symbols_fd(addresses, size, fd, wording);
 	else if (can_pass())
 		sf_next.backtrace_symbols_fd(addresses, size, fd);
 }

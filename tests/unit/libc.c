@@ -3,11 +3,14 @@
 #include "unit.h"
 
 #include "libc/facts.h"
+#include "libc/wording.h"
 #include <dlfcn.h>
+#include <execinfo.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 const char unit_name[] = "libc";
 
@@ -190,6 +193,60 @@ START_TEST(libcs_pending_error)
 }
 END_TEST
 
+/* The pieces of text that code refers to, each alone and all kinds of them together. */
+START_TEST(wording_by_the_pieces)
+{
+#ifdef __x86_64__
+	static struct {
+		uint8_t code[64];
+		char text[32];
+	} m = {.text = ")\0(\0) \0() \0(nil)"};
+	static const struct {
+		int at[3];
+		enum sf_wording want;
+	} rows[] = {{{0, 2, -1}, SF_WORDING_CLOSE},    {{4, 7, 2}, SF_WORDING_SPACE},
+		    {{4, 2, -1}, SF_WORDING_UNKNOWN},  {{7, -1, -1}, SF_WORDING_UNKNOWN},
+		    {{0, 4, 7}, SF_WORDING_UNKNOWN},   {{2, -1, -1}, SF_WORDING_UNKNOWN},
+		    {{-1, -1, -1}, SF_WORDING_UNKNOWN}};
+	struct sf_segment all = {(uintptr_t)&m, (uintptr_t)(&m + 1)}, none = {1, 2};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		memset(m.code, 0x90, sizeof(m.code));
+		for (size_t k = 0; k < 3; k++) {
+			uint8_t *p = m.code + 3 + 17 * k;
+			int32_t away = (int32_t)(m.text + rows[i].at[k] - (char *)p - 7);
+
+			if (rows[i].at[k] < 0)
+				continue;
+			p[0] = k == 1 ? 0x4c : 0x48;
+			p[1] = 0x8d;
+			p[2] = (uint8_t)(0x05 | k << 3);
+			memcpy(p + 3, &away, 4);
+		}
+		ck_assert_int_eq(sf_wording_of(m.code, sizeof(m.code), &all, 1), rows[i].want);
+		ck_assert_int_eq(sf_wording_of(m.code, sizeof(m.code), &none, 1),
+				 SF_WORDING_UNKNOWN);
+	}
+#endif
+}
+END_TEST
+
+/* This machine's libc does as its code says. */
+START_TEST(wording_of_this_libc)
+{
+	void *at = (char *)dlsym(RTLD_DEFAULT, "qsort") + 3;
+	char text[512] = "";
+	int ends[2];
+
+	ck_assert_int_eq(pipe(ends), 0);
+	backtrace_symbols_fd(&at, 1, ends[1]);
+	ck_assert_int_gt(read(ends[0], text, sizeof(text) - 1), 0);
+	ck_assert(sf_next_boot());
+	ck_assert_int_eq(sf_wording_libc(),
+			 strstr(text, ") [") != NULL ? SF_WORDING_SPACE : SF_WORDING_CLOSE);
+}
+END_TEST
+
 void
 unit_tests(TCase *tests)
 {
@@ -203,4 +260,6 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, next_of_a_caller_in_front_of_us);
 	tcase_add_test(tests, raw_functions);
 	tcase_add_test(tests, libcs_pending_error);
+	tcase_add_test(tests, wording_by_the_pieces);
+	tcase_add_test(tests, wording_of_this_libc);
 }
