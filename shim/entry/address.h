@@ -16,6 +16,8 @@ bool sf_address_answer(struct sf_thread *t, const void *address, struct sf_locat
 
 /* Verify mode: libc's dladdr or dladdr1, compared with what the shim would have said. */
 int sf_address_verify(const void *address, Dl_info *info);
-int sf_address_verify1(const void *address, Dl_info *info, void **extra, int flags);
+/* `kind`: as what it is counted, SF_COMPARED_... */
+int sf_address_verify1(const void *address, Dl_info *info, void **extra, int flags,
+		       enum sf_counter kind);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "../base/ticks.h"
 #include "../libc/facts.h"
+#include <errno.h>
 
 static void *
 libc_says(const struct sf_question *q)
@@ -21,13 +22,25 @@ finding(const void *value)
 				   value};
 }
 
+static enum sf_counter
+compared(const struct sf_question *q, const struct sf_reply *r)
+{
+	if (q->kind == SF_KIND_OPEN)
+		return SF_COMPARED_DLOPEN;
+	if (r->verdict != SF_VALUE)
+		return SF_COMPARED_NEGATIVE;
+	if (q->kind == SF_KIND_VSYM)
+		return SF_COMPARED_DLVSYM;
+	return q->handle == 0 ? SF_COMPARED_DEFAULT : SF_COMPARED_DLSYM;
+}
+
 /*
  * The reply was valid before libc was asked. If its life still runs afterwards, it was the answer
- * all the time in between, and libc's may not differ.
+ * all the time in between, and libc's may not differ. `alike`: so much is known to be the same.
  */
-static void
-compare(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
-	const void *value)
+static bool
+compare_more(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
+	     const void *value, bool alike)
 {
 	const void *kept = r->verdict == SF_VALUE ? r->value : NULL;
 
@@ -36,13 +49,91 @@ compare(struct sf_thread *t, const struct sf_question *q, const struct sf_reply 
 		kept = (const char *)kept + 1;
 	if (sf_load_32(&r->object->gen) != r->gen) {
 		sf_count_for(t, SF_VERIFY_VOID);
-	} else if (kept == value) {
+		return false;
+	}
+	sf_count_for(t, compared(q, r));
+	if (kept == value && alike) {
 		sf_count_for(t, SF_VERIFY_SAME);
 		sf_breaker_same();
-	} else {
-		sf_breaker_mismatch(sf_histogram_name(sf_ask_function(q)), q->name, finding(kept),
-				    finding(value));
+		return true;
 	}
+	sf_breaker_mismatch(sf_histogram_name(sf_ask_function(q)), q->name, finding(kept),
+			    finding(value));
+	return false;
+}
+
+static bool
+compare(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
+	const void *value)
+{
+	return compare_more(t, q, r, value, true);
+}
+
+/* libc's error of a question of ours is nobody's. */
+static void
+forget_error(void)
+{
+	if (sf_facts_error_pending())
+		sf_facts_error_clear();
+}
+
+bool
+sf_ask_value_stands(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r)
+{
+	bool same = compare(t, q, r, libc_says(q));
+
+	forget_error();
+	return same;
+}
+
+/*
+ * By handle the text is libc's, too: both are of the same object. RTLD_DEFAULT is asked of the executable's
+ * handle, whose text names another.
+ */
+bool
+sf_ask_negative_stands(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
+		       uint32_t turn)
+{
+	const void *value = libc_says(q);
+	bool alike = true, same = false;
+	const char *text;
+	int saved = errno;
+
+	if (value == NULL && q->handle != 0) {
+		text = sf_next.dlerror();
+		alike = text != NULL && sf_bytes_same(text, t->block->text);
+	}
+	errno = saved;
+	/* A handler that came in between may have left a text of its own: nothing to compare. */
+	if (sf_negative_whole(t, turn))
+		same = compare_more(t, q, r, value, alike);
+	else
+		sf_count_for(t, SF_VERIFY_VOID);
+	forget_error();
+	return same;
+}
+
+bool
+sf_ask_open_stands(struct sf_thread *t, const char *name, int mode, const void *handle)
+{
+	const void *kept = SF_SEAM_LIE(name) ? (const char *)handle + 1 : handle;
+	void *again;
+
+	t->open_depth++;
+	again = sf_next.dlopen(name[0] != '\0' ? name : NULL, mode | RTLD_NOLOAD);
+	t->open_depth--;
+	sf_count_for(t, SF_COMPARED_DLOPEN);
+	if (again == kept)
+		sf_count_for(t, SF_VERIFY_SAME);
+	else
+		sf_breaker_mismatch("dlopen", name, finding(kept), finding(again));
+	if (again == kept)
+		sf_breaker_same();
+	/* A reference is elided, so this one is not the last. */
+	if (again != NULL)
+		sf_next.dlclose(again);
+	forget_error();
+	return again == kept;
 }
 
 static struct sf_answer
@@ -138,7 +229,10 @@ sf_ask_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
 	return verified(t, q);
 }
 
-/* The hit's own cell may have been for another life: whose it was is asked of the map again. */
+/*
+ * The hit's own cell may have been for another life: whose it was is asked of the map again. RTLD_DEFAULT is
+ * asked of the executable's handle, which says the same for who was answered (CONTRACT 20).
+ */
 static void *
 checked(struct sf_thread *t, const struct sf_question *q, void *value)
 {
@@ -173,8 +267,7 @@ sf_ask_sampled(void *handle, const char *name, const char *version, void *value,
 				.kind = version != NULL ? SF_KIND_VSYM : SF_KIND_SYM};
 
 	sf_ask_sampled_open(sf_ask_function(&q), due, ticks);
-	/* RTLD_DEFAULT may not be asked for the host: see verified(). */
-	if (!(due & SF_DUE_CHECK) || handle == RTLD_DEFAULT || !sf_table_hash(&q))
+	if (!(due & SF_DUE_CHECK) || !sf_table_hash(&q))
 		return value;
 	return checked(&sf_thread, &q, value);
 }

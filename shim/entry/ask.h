@@ -51,8 +51,28 @@ struct sf_answer sf_ask_symbol(struct sf_thread *t, struct sf_question *q, const
  */
 void *sf_ask_sampled(void *handle, const char *name, const char *version, void *value,
 		     unsigned int due, uint64_t ticks);
-/* The same for a hit of dlopen or dlclose, which nobody compares. */
+/* The same for a hit of dlopen or dlclose, which is only timed. */
 void sf_ask_sampled_open(enum sf_timed function, unsigned int due, uint64_t ticks);
+
+/* Is the next one of these hits to be compared with libc's answer (verify:1/N)? */
+SF_INLINE bool
+sf_ask_due(const struct sf_thread *t, enum sf_counter hit)
+{
+	return t->block != NULL && sf_thread_next_hit_due(t, hit) &&
+	       (sf_thread_sample(t->n[hit] + 1) & SF_DUE_CHECK);
+}
+
+/*
+ * A hit that is due and not yet given: is it what libc says? The host's answer then stands, with libc's
+ * error as it was before. False: pass the call through.
+ */
+bool sf_ask_value_stands(struct sf_thread *t, const struct sf_question *q,
+			 const struct sf_reply *r);
+/* The same for a negative one, whose text is written already, in this turn. */
+bool sf_ask_negative_stands(struct sf_thread *t, const struct sf_question *q,
+			    const struct sf_reply *r, uint32_t turn);
+/* And for the handle of a dlopen that has just been elided. */
+bool sf_ask_open_stands(struct sf_thread *t, const char *name, int mode, const void *handle);
 
 /* What the map would answer to this dlopen. */
 struct sf_claim {

@@ -22,14 +22,16 @@ decline(struct sf_thread *t, enum sf_counter reason)
 	return false;
 }
 
+static bool stands(struct sf_thread *t, const void *address, const struct sf_location *l,
+		   enum sf_counter hit);
+
 static bool
 by_index(struct sf_thread *t, const void *address, struct sf_location *l, enum sf_counter indexed)
 {
 	switch (sf_address_find((uintptr_t)address, l)) {
 	case SF_FOUND:
 		sf_address_keep((uintptr_t)address, l);
-		sf_count_for(t, indexed);
-		return true;
+		return stands(t, address, l, indexed);
 	case SF_FOUND_COLD:
 		return decline(t, reason_of(sf_region_miss(address)));
 	case SF_FOUND_NOWHERE:
@@ -50,10 +52,8 @@ sf_address_answer(struct sf_thread *t, const void *address, struct sf_location *
 		return decline(t, reason);
 	if (!sf_address_serves())
 		return decline(t, SF_BYPASS_ADDR);
-	if (sf_address_cached((uintptr_t)address, l)) {
-		sf_count_for(t, cached);
-		return true;
-	}
+	if (sf_address_cached((uintptr_t)address, l))
+		return stands(t, address, l, cached);
 	return by_index(t, address, l, indexed);
 }
 
@@ -80,9 +80,9 @@ claim(const void *address)
 static bool
 agrees(const struct sf_location *l, int result, const Dl_info *info)
 {
-	return result != 0 && info->dli_fname == l->fname &&
-	       (uintptr_t)info->dli_fbase == l->fbase && info->dli_sname == l->sname &&
-	       (uintptr_t)info->dli_saddr == l->saddr;
+	return result != 0 && !(l->sname != NULL && SF_SEAM_LIE(l->sname)) &&
+	       info->dli_fname == l->fname && (uintptr_t)info->dli_fbase == l->fbase &&
+	       info->dli_sname == l->sname && (uintptr_t)info->dli_saddr == l->saddr;
 }
 
 static struct sf_finding
@@ -92,26 +92,51 @@ finding(bool any, uintptr_t value)
 				   (const void *)value};
 }
 
+static const char *
+function_of(enum sf_counter kind)
+{
+	return kind == SF_COMPARED_DLADDR      ? "dladdr"
+	       : kind == SF_COMPARED_BACKTRACE ? "backtrace_symbols"
+					       : "symfast_symbolize";
+}
+
 /* If the region still lives, its answer was right all the while, and libc's may not differ. */
-static void
-compare(const struct claim *c, int result, const Dl_info *info)
+static bool
+compare(const struct sf_location *l, int result, const Dl_info *info, enum sf_counter kind)
 {
 	struct sf_thread *t = &sf_thread;
-	const struct sf_location *l = &c->location;
 
-	if (!c->any)
-		return;
 	sf_fence_load(); /* pairs with the fence after a life has ended */
 	if (sf_load_32(&l->region->life) != l->life) {
 		sf_count_for(t, SF_VERIFY_VOID);
-	} else if (agrees(l, result, info)) {
+		return false;
+	}
+	sf_count_for(t, kind);
+	if (agrees(l, result, info)) {
 		sf_count_for(t, SF_VERIFY_SAME);
 		sf_breaker_same();
-	} else {
-		sf_breaker_mismatch(
-			"dladdr", l->sname != NULL ? l->sname : l->fname, finding(true, l->saddr),
-			finding(result != 0, result != 0 ? (uintptr_t)info->dli_saddr : 0));
+		return true;
 	}
+	sf_breaker_mismatch(function_of(kind), l->sname != NULL ? l->sname : l->fname,
+			    finding(true, l->saddr),
+			    finding(result != 0, result != 0 ? (uintptr_t)info->dli_saddr : 0));
+	return false;
+}
+
+/* An answer, counted; one in so many is held against libc's (verify:1/N). False: libc's is the host's. */
+static bool
+stands(struct sf_thread *t, const void *address, const struct sf_location *l, enum sf_counter hit)
+{
+	bool due = sf_ask_due(t, hit);
+	Dl_info info;
+
+	sf_count_for(t, hit);
+	if (sf_likely(!due))
+		return true;
+	return compare(l, sf_next.dladdr(address, &info), &info,
+		       hit == SF_BACKTRACE_OWN   ? SF_COMPARED_BACKTRACE
+		       : hit == SF_SYMBOLIZE_OWN ? SF_COMPARED_SYMBOLIZE
+						 : SF_COMPARED_DLADDR);
 }
 
 int
@@ -120,16 +145,19 @@ sf_address_verify(const void *address, Dl_info *info)
 	struct claim c = claim(address);
 	int result = sf_next.dladdr(address, info);
 
-	compare(&c, result, info);
+	if (c.any)
+		compare(&c.location, result, info, SF_COMPARED_DLADDR);
 	return result;
 }
 
 int
-sf_address_verify1(const void *address, Dl_info *info, void **extra, int flags)
+sf_address_verify1(const void *address, Dl_info *info, void **extra, int flags,
+		   enum sf_counter kind)
 {
 	struct claim c = claim(address);
 	int result = sf_next.dladdr1(address, info, extra, flags);
 
-	compare(&c, result, info);
+	if (c.any)
+		compare(&c.location, result, info, kind);
 	return result;
 }

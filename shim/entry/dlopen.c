@@ -214,6 +214,12 @@ elide_by_content(struct sf_thread *t, struct sf_question *q, struct sf_reply *r)
 		return false;
 	if (sf_facts_error_pending())
 		sf_facts_error_clear();
+	if (sf_unlikely(sf_ask_due(t, SF_DLOPEN_HIT)) &&
+	    !sf_ask_open_stands(t, q->name, (int)q->handle, r->value) &&
+	    sf_object_give_back(r->value)) {
+		sf_count_for(t, SF_DLOPEN_HIT); /* it was this one's turn */
+		return false;
+	}
 	sf_note_content_hit(t, q, r->entry);
 	sf_count_for(t, SF_DLOPEN_HIT);
 	return true;

@@ -58,6 +58,12 @@ negative(struct sf_thread *t, const struct sf_question *q, const struct sf_reply
 		}
 		t->pending = 1;
 	} while (!sf_negative_whole(t, turn));
+	if (sf_unlikely(sf_ask_due(t, sf_outcome(q, SF_OUTCOME_NEGATIVE))) &&
+	    !sf_ask_negative_stands(t, q, r, turn)) {
+		t->pending = 0;
+		sf_count_for(t, sf_outcome(q, SF_OUTCOME_NEGATIVE)); /* it was this one's turn */
+		return SF_DECLINE;
+	}
 	sf_count_for(t, sf_outcome(q, SF_OUTCOME_NEGATIVE));
 	return SF_ANSWER(NULL);
 }
@@ -72,6 +78,10 @@ give(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
 		return negative(t, q, r);
 	if (r->verdict != SF_VALUE)
 		return decline(t, q, (enum sf_counter)(uintptr_t)r->value);
+	if (sf_unlikely(sf_ask_due(t, sf_outcome(q, how))) && !sf_ask_value_stands(t, q, r)) {
+		sf_count_for(t, sf_outcome(q, how)); /* it was this one's turn */
+		return SF_DECLINE;
+	}
 	sf_count_for(t, sf_outcome(q, how));
 	return SF_ANSWER(r->value);
 }

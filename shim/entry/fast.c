@@ -81,9 +81,14 @@ negative(struct sf_thread *t, const void *handle, const struct sf_cell_other *o)
 	const char *kept = sf_cell_name(o->cell, &name_len);
 	uint32_t turn;
 
-	/* RTLD_DEFAULT names its caller: the full wrapper knows it. */
+	/* RTLD_DEFAULT names its caller: the full wrapper knows it. One in so many is compared there. */
 	if (len == 0 || handle == RTLD_DEFAULT || sf_learn_errors_raw())
 		return STEP(NULL, ASK_FULL);
+	if (sf_unlikely(sf_thread_next_hit_due(t, SF_DLSYM_NEGATIVE))) {
+		SF_ENTRY_LOOK();
+		if (sf_ask_due(t, SF_DLSYM_NEGATIVE))
+			return STEP(NULL, ASK_FULL);
+	}
 	do {
 		turn = sf_negative_write_stored(t, o->life->file, len, kept, name_len);
 		if (turn == 0 || !sf_cell_valid(o)) {
@@ -92,8 +97,6 @@ negative(struct sf_thread *t, const void *handle, const struct sf_cell_other *o)
 		}
 		t->pending = 1;
 	} while (!sf_negative_whole(t, turn));
-	if (sf_thread_next_hit_due(t, SF_DLSYM_NEGATIVE))
-		SF_ENTRY_LOOK();
 	t->n[SF_DLSYM_NEGATIVE]++;
 	return STEP(NULL, FOUND);
 }

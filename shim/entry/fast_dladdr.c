@@ -111,7 +111,7 @@ dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 	if (try_slowly(address, info, extra, flags))
 		return 1;
 	if (leave(&sf_thread))
-		return sf_address_verify1(address, info, extra, flags);
+		return sf_address_verify1(address, info, extra, flags, SF_COMPARED_DLADDR);
 	return sf_next.dladdr1(address, info, extra, flags);
 }
 #pragma GCC visibility pop

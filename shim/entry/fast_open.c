@@ -35,6 +35,7 @@ sampled_dlopen(const char *name, int mode)
 {
 	struct sf_thread *t = &sf_thread;
 	uint64_t from = sf_ticks();
+	unsigned int due;
 	void *handle;
 
 	if (!elided(name != NULL ? name : "", mode, &handle))
@@ -42,7 +43,12 @@ sampled_dlopen(const char *name, int mode)
 	from = sf_ticks_since(from);
 	SF_ENTRY_LOOK();
 	t->pending = 0;
-	sf_ask_sampled_open(SF_TIMED_DLOPEN, sf_thread_sample(++t->n[SF_DLOPEN_HIT]), from);
+	due = sf_thread_sample(++t->n[SF_DLOPEN_HIT]);
+	sf_ask_sampled_open(SF_TIMED_DLOPEN, due, from);
+	if (sf_unlikely(due & SF_DUE_CHECK) &&
+	    !sf_ask_open_stands(t, name != NULL ? name : "", mode, handle) &&
+	    sf_object_give_back(handle))
+		return sf_full_dlopen(name, mode);
 	return handle;
 }
 

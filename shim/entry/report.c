@@ -98,11 +98,41 @@ print_go(void *arg, const char *name, uint64_t value)
 	sf_line_write(&l);
 }
 
+/* What was held against libc's answers, by kind. */
+static void
+print_compared(void)
+{
+	static const char names[] =
+		"dlsym\0RTLD_DEFAULT\0dlvsym\0negative\0dlopen\0dladdr\0backtrace_symbols\0"
+		"symfast_symbolize";
+	uint64_t all = 0, one;
+	struct sf_line l;
+
+	sf_line_start(&l);
+	sf_line_str(&l, "compared with libc: ");
+	for (unsigned int i = 0; i <= SF_COMPARED_SYMBOLIZE - SF_COMPARED_DLSYM; i++) {
+		one = sf_counters_sum((enum sf_counter)(SF_COMPARED_DLSYM + i));
+		if (one == 0)
+			continue;
+		sf_line_str(&l, all != 0 ? ", " : "");
+		sf_line_str(&l, sf_bytes_word(names, i));
+		sf_line_str(&l, " ");
+		sf_line_u64(&l, one);
+		all += one;
+	}
+	sf_line_str(&l, all == 0 ? "nothing" : "; different: ");
+	if (all != 0)
+		sf_line_u64(&l, sf_counters_sum(SF_VERIFY_MISMATCH));
+	if (all != 0 || sf_settings.mode.n == SF_MODE_VERIFY)
+		sf_line_write(&l);
+}
+
 void
 sf_report_end(void)
 {
 	print_state();
 	sf_counters_print();
 	sf_go_counters(print_go, NULL);
+	print_compared();
 	sf_estimate_print();
 }

@@ -7,7 +7,7 @@
 
 /* The effective settings, and the state that came of them; why dl_iterate_phdr is libc's, or NULL. */
 void sf_report_start(const char *not_walking);
-/* State, counters, and in observe mode the estimate. */
+/* State, counters, what verify compared, and in observe mode the estimate. */
 void sf_report_end(void);
 /* SYMFAST_SITES_FILE, if it is wanted and anything was sampled. At exit. */
 void sf_sites_file_write(void);

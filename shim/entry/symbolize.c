@@ -52,7 +52,8 @@ static bool
 ask_libc(const void *address, Dl_info *info, struct link_map **map)
 {
 	if (sf_phase == SF_PHASE_LIVE && sf_load_32(&sf_word) == SF_WORD_VERIFY)
-		return sf_address_verify1(address, info, (void **)map, RTLD_DL_LINKMAP);
+		return sf_address_verify1(address, info, (void **)map, RTLD_DL_LINKMAP,
+					  SF_COMPARED_SYMBOLIZE);
 	return sf_next.dladdr1 != NULL &&
 	       sf_next.dladdr1(address, info, (void **)map, RTLD_DL_LINKMAP);
 }

@@ -101,7 +101,18 @@
 	X(RAW_HANDOUT, "raw.handout", "libc's own functions handed to the host")                   \
 	X(THREAD_BLOCK, "thread.block", "thread blocks handed out")                                \
 	X(THREAD_TABLE, "thread.table", "tables of cells given to threads that proved hot")        \
-	X(THREAD_SHARED, "thread.shared", "own tables given up: they held too little")
+	X(THREAD_SHARED, "thread.shared", "own tables given up: they held too little")             \
+	X(COMPARED_DLSYM, "compared.dlsym", "values of dlsym by handle, held against libc's")      \
+	X(COMPARED_DEFAULT, "compared.default", "values of RTLD_DEFAULT, held against the same")   \
+	X(COMPARED_DLVSYM, "compared.dlvsym", "values of dlvsym, held against libc's")             \
+	X(COMPARED_NEGATIVE, "compared.negative",                                                  \
+	  "negative answers of all three, held against libc's; verify:1/N: texts by handle, too")  \
+	X(COMPARED_DLOPEN, "compared.dlopen", "handles of dlopen, held against libc's")            \
+	X(COMPARED_DLADDR, "compared.dladdr", "dladdr and dladdr1, held against libc's")           \
+	X(COMPARED_BACKTRACE, "compared.backtrace",                                                \
+	  "frames of backtrace_symbols and backtrace_symbols_fd, held against libc's")             \
+	X(COMPARED_SYMBOLIZE, "compared.symbolize",                                                \
+	  "addresses of symfast_symbolize, held against libc's")
 
 enum sf_counter {
 #define X(id, name, text) SF_##id,

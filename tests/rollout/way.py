@@ -7,6 +7,7 @@ the service itself checks each request: none may be lost or wrong.
 """
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -273,6 +274,52 @@ def wrong():
     demand('the nearest is SYMFAST_SAMPLE; ignored' in said[0] and said[1] == 'symfast: state on', f'{said[:2]}')
 
 
+KINDS = (('s', 'dlsym', 'dlsym'), ('v', 'dlvsym', 'dlvsym'), ('d', 'default', 'default'),
+         ('n', 'negative', 'dlsym'), ('N', 'negative', 'default'), ('o', 'dlopen', 'dlopen'),
+         ('a', 'dladdr', 'dladdr'), ('A', 'dladdr', 'dladdr'), ('b', 'backtrace', 'backtrace_symbols'),
+         ('B', 'backtrace', 'backtrace_symbols'), ('y', 'symbolize', 'symfast_symbolize'))
+
+
+def kinds():
+    """Everything that is served is compared, alone and while serving; a lie of each kind is found, and the host
+    gets the truth. Said at the end, by kind."""
+    program = os.path.join(os.path.dirname(SERVICE), 'rollout_kinds')
+    env = {k: v for k, v in os.environ.items() if not k.startswith('SYMFAST')}
+    env.update(SYMFAST_STATS='1', SYMFAST_SAMPLE='0')
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(PLUGIN, f'{folder}/truth.so')
+        shutil.copy(PLUGIN, f'{folder}/lie_.so')
+
+        def run(library, mode, kind, prefix, rounds=4000):
+            plug = f'{folder}/lie_.so' if prefix == 'lie' and kind == 'o' else f'{folder}/truth.so'
+            done = subprocess.run([program, kind, prefix, plug, str(rounds)], text=True, capture_output=True,
+                                  env=dict(env, LD_PRELOAD=library, SYMFAST=mode), timeout=60, check=False)
+            demand(done.stdout == '0 wrong\n' and done.returncode == 0,
+                   f'{mode} {kind} {prefix}: {done.stdout} {done.stderr}')
+            return dict(re.findall(r'^symfast: (\S+) (\d+)$', done.stderr, re.M)), done.stderr
+
+        for mode, part in (('verify', 1), ('verify:1/1', 1), ('verify:1/64', 64)):
+            for kind, counter, function in KINDS:
+                counts, said = run(LIBRARY, mode, kind, 'lie')
+                compared = int(counts.get(f'compared.{counter}', 0))
+                demand(3000 / part < compared <= 9000 / part, f'{mode} {kind}: {compared} compared: {said}')
+                demand('verify.mismatch' not in counts and 'breaker:' not in said, f'{mode} {kind}: {said}')
+                line = re.search(r'^symfast: compared with libc: (.*); different: 0$', said, re.M)
+                word = {'default': 'RTLD_DEFAULT', 'backtrace': 'backtrace_symbols',
+                        'symbolize': 'symfast_symbolize'}.get(counter, counter)
+                demand(line and f'{word} {compared}' in line[1] and 'estimate' not in said, f'{mode} {kind}: {said}')
+                counts, said = run(LIAR, mode, kind, 'lie')
+                lines = [line for line in said.splitlines() if 'breaker:' in line]
+                demand(len(lines) == 1 and f'breaker: {function} of "' in lines[0] and 'lie_' in lines[0] and
+                       counts['verify.mismatch'] == '1', f'{mode} {kind}: the lie: {said}')
+                demand('symfast: state off: "breaker"' in said, f'{mode} {kind}: not off: {said}')
+        # Somebody who asks nothing is told so.
+        _, said = run(LIBRARY, 'verify', 's', 'truth', 1)
+        demand(re.search(r'compared with libc: (nothing|dlsym \d; different: 0)\n', said), said)
+        _, said = run(LIBRARY, 'on', 's', 'truth')
+        demand('compared' not in said, said)
+
+
 def breaker():
     """A map that lies: at the first comparison everything is passed through, and said so once."""
     for how in ({'SYMFAST': 'verify'}, {'SYMFAST': 'on'}):
@@ -399,7 +446,7 @@ def nowhere():
         demand(re.search(r'dlsym.hit [1-9]', s.err), s.err)
 
 
-STEPS = (observe, verify, live, sampled, checked, arms, sites, sites_file, canary, wrong, breaker, retry, scribbled,
+STEPS = (observe, verify, live, sampled, checked, arms, sites, sites_file, canary, wrong, kinds, breaker, retry, scribbled,
          killfile, idle_child, forks, crash, nowhere)
 
 

@@ -37,8 +37,10 @@ sf_address_answer(struct sf_thread *t, const void *address, struct sf_location *
 }
 
 int
-sf_address_verify1(const void *address, Dl_info *info, void **extra, int flags)
+sf_address_verify1(const void *address, Dl_info *info, void **extra, int flags,
+		   enum sf_counter kind)
 {
+	(void)kind;
 	return sf_next.dladdr1(address, info, extra, flags);
 }
 
