@@ -98,6 +98,8 @@ parse(int key, char *arg, struct argp_state *state)
 		ab->syscalls = true;
 		return 0;
 	case 'h':
+		if (arg[0] == '-' && arg[1] != '\0')
+			cli_usage(state, "-h is --html, and needs a file: %s", arg);
 		ab->html = arg;
 		return 0;
 	case 'j':
@@ -361,6 +363,8 @@ cli_ab(int argc, char **argv)
 	cli_parse(&argp, argc, argv, ARGP_IN_ORDER, &ab);
 	if (ab.comparing)
 		return ab_compare(ab.compare[0], ab.compare[1], ab.json != NULL);
+	if (ab.input != NULL && access(ab.input, R_OK) != 0)
+		return cli_error_errno(CLI_TARGET, "%s", ab.input);
 	library = preload_library(ab.library);
 	if (library == NULL)
 		return CLI_TARGET;

@@ -2,10 +2,17 @@
 // preload.c: see preload.h.
 #include "preload.h"
 
+#include "../observe/forms.h"
+#include <errno.h>
+#include <fcntl.h>
+
 #include <libgen.h>
 #include <limits.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define BARE "libsymfast.so"
@@ -36,6 +43,39 @@ own_library(void)
 	return cli_format(BARE);
 }
 
+extern char **environ;
+
+/*
+ * Does the loader take it? A library that is none, of another CPU, or nowhere to be found it only complains
+ * of, and goes on without: a program that does nothing (this one) is started with it, and what is said read.
+ */
+static bool
+loads(const char *library)
+{
+	static const char own[] = "/proc/self/exe", words[] = "cannot be preloaded";
+	char *arguments[] = {(char *)(uintptr_t) "symfast", (char *)(uintptr_t) "--version", NULL};
+	char *preload = cli_format("LD_PRELOAD=%s", library), said[1024] = "";
+	char *with[] = {preload, (char *)(uintptr_t) "SYMFAST_DISABLE=1", NULL, NULL};
+	int out = memfd_create("said", MFD_CLOEXEC), status = 0;
+	posix_spawn_file_actions_t files;
+	pid_t pid;
+
+	for (char **e = environ; *e != NULL; e++)
+		if (strncmp(*e, "LD_LIBRARY_PATH=", 16) == 0)
+			with[2] = *e;
+	posix_spawn_file_actions_init(&files);
+	posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_adddup2(&files, out, 2);
+	if (out >= 0 && posix_spawn(&pid, own, &files, NULL, arguments, with) == 0 &&
+	    waitpid(pid, &status, 0) == pid && pread(out, said, sizeof(said) - 1, 0) < 0)
+		*said = '\0';
+	posix_spawn_file_actions_destroy(&files);
+	if (out >= 0)
+		close(out);
+	free(preload);
+	return status == 0 && strstr(said, words) == NULL;
+}
+
 char *
 preload_library(const char *given)
 {
@@ -55,6 +95,8 @@ preload_library(const char *given)
 		cli_error_errno(0, "%s", path);
 	} else if (strpbrk(path, " :") != NULL) {
 		cli_error("%s: LD_PRELOAD takes no path with a space or a colon", path);
+	} else if (!loads(path)) {
+		cli_error("%s: cannot be preloaded", path);
 	} else {
 		return path;
 	}
@@ -101,13 +143,9 @@ preload_value(const char *library, const char *old)
 bool
 preload_mode_known(const char *mode)
 {
-	static const char *const words[] = {"off", "observe", "verify", "on", "ab"};
-	size_t len = strcspn(mode, ":");
+	struct sf_parsed parsed;
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strlen(words[i]) == len && strncmp(mode, words[i], len) == 0)
-			return true;
-	return false;
+	return sf_form_mode(mode, &parsed);
 }
 
 void

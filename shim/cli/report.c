@@ -25,6 +25,8 @@ parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'h':
+		if (arg[0] == '-' && arg[1] != '\0')
+			cli_usage(state, "-h is --html, and needs a file: %s", arg);
 		r->html = arg;
 		return 0;
 	case 'j':

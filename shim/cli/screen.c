@@ -47,12 +47,12 @@ catch_signals(void)
 }
 
 bool
-screen_open(void)
+screen_open(bool whole)
 {
 	struct termios raw;
 
 	catch_signals();
-	if (!isatty(STDOUT_FILENO))
+	if (!whole || !isatty(STDOUT_FILENO))
 		return false;
 	keys = tcgetattr(STDIN_FILENO, &before) == 0;
 	if (keys) {

@@ -6,8 +6,8 @@
 
 #include "../base/attr.h"
 
-/* Takes the terminal, if standard output is one; false: lines are written instead. */
-bool screen_open(void);
+/* Takes the whole terminal, if standard output is one and it is wanted; false: lines are written instead. */
+bool screen_open(bool whole);
 /* Gives it back. Safe to call twice, and from a signal handler. */
 void screen_close(void);
 /* Starts a frame; then one call per line, which is cut to the width; lines below are dropped. */

@@ -308,8 +308,9 @@ cli_top(int argc, char **argv)
 	cli_parse(&argp, argc, argv, 0, &t);
 	t.watch = watch_new(segment_directory());
 	status = read_all(&t, &before);
+	/* So many readings are to be looked at afterwards: they stay. */
 	if (status == CLI_OK && !t.json)
-		screen_open();
+		screen_open(t.rounds == 0);
 	for (unsigned long n = 0; status == CLI_OK && (t.rounds == 0 || n < t.rounds); n++) {
 		if (screen_wait((double)t.interval_ms / 1000))
 			break;

@@ -51,9 +51,18 @@ def errors(folder):
     os.symlink(LIB, f'{odd}/x.so')
     with open(f'{odd}/real.so', 'w'):
         pass
+    with open(f'{folder}/empty.so', 'w'):
+        pass
     rows = [
         ('no command', ['run'], 2, 'a command is needed'),
         ('no such mode', ['run', '-m', 'quick', 'true'], 2, 'no such mode: quick'),
+        ('a share above all', ['run', '-m', 'ab:101', 'true'], 2, 'ab:101'),
+        ('one of none', ['run', '-m', 'verify:1/0', 'true'], 2, 'verify:1/0'),
+        ('no library', ['run', '-l', '/etc/passwd', 'true'], 125, '/etc/passwd: cannot be preloaded'),
+        ('an empty library', ['run', '-l', f'{folder}/empty.so', 'true'], 125, 'cannot be preloaded'),
+        ('a folder', ['run', '-l', folder, 'true'], 125, 'cannot be preloaded'),
+        ('not found by the loader', ['run', '-l', 'libnosuch.so', 'true'], 125, 'cannot be preloaded'),
+        ('ab with what is no library', ['ab', '-l', '/etc/passwd', 'true'], 3, 'cannot be preloaded'),
         ('JSON without dry run', ['run', '-j', 'true'], 2, '--dry-run'),
         ('no such command', ['run', '--', '/no/such'], 127, '/no/such'),
         ('not executable', ['run', '--', '/etc/passwd'], 126, '/etc/passwd'),

@@ -3,6 +3,7 @@
 """symfast top: rates of a process that counts, as lines, as JSON, and on a terminal under tmux."""
 import json
 import os
+import pty
 import re
 import resource
 import subprocess
@@ -26,6 +27,26 @@ def rates(made):
     case.check('lines where there is no terminal', re.search(
         rf'{made.pid} on +dlsym +\d+ +0 +\d+ +99.0 %', done.stdout) and '\x1b' not in done.stdout,
         repr(done.stdout))
+
+
+def stays(made):
+    """On a terminal, too, a number of readings is there to be looked at afterwards."""
+    def read():
+        text = b''
+        try:
+            while True:
+                text += os.read(master, 4096)
+        except OSError:
+            return text.decode()
+
+    master, terminal = pty.openpty()
+    top = subprocess.Popen([case.CLI, 'top', '-d', '1', '-n', '1', str(made.pid)], stdin=terminal, stdout=terminal,
+                           env=case.clean_env(SYMFAST_SHM_DIR=made.folder, TERM='xterm'))
+    os.close(terminal)
+    text = read()
+    case.check('one reading with its rates, and no escape', top.wait() == 0 and '\x1b' not in text and re.search(
+        rf'{made.pid} on +dlsym +[1-9]\d* ', text), repr(text))
+    os.close(master)
 
 
 def changes(folder):
@@ -146,6 +167,7 @@ with case.workshop() as place:
     changes(f'{place}/other')
     with case.Made(f'{place}/shm', 1, '--count') as one:
         rates(one)
+        stays(one)
         cost(one)
         terminal(one, place)
         errors(one)

@@ -60,7 +60,7 @@ def main():
         return 77
     try:
         root = fetch(sys.argv[1])
-    except (OSError, ValueError, urllib.error.URLError, EOFError, lzma.LZMAError, subprocess.SubprocessError) as error:
+    except (urllib.error.URLError, TimeoutError, ValueError, EOFError, lzma.LZMAError, subprocess.SubprocessError) as error:
         print(f'SKIP: no other libc: {error}')
         return 77
     bad = 0
