@@ -6,6 +6,7 @@
 #include "../libc/facts.h"
 #include "../observe/churn.h"
 #include "../observe/sites.h"
+#include "../retain/retain.h"
 
 #define KNOWN_MODES (RTLD_LAZY | RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL | RTLD_NODELETE)
 
@@ -17,6 +18,7 @@
 static struct sf_answer
 tail(struct sf_thread *t, const char *name, int mode, uintptr_t sp, enum sf_counter reason)
 {
+	sf_retain_unsure();
 	if (!sf_unreadable(name))
 		sf_learn_passed_open(name);
 	if (mode & RTLD_GLOBAL)
@@ -75,12 +77,12 @@ load(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
 
 	t->open_depth++;
 	/* A child of fork may have inherited a half-done load, which the first step would trip over. */
-	handle = sf_next.dlopen(name,
+	handle = sf_next.load(name,
 				mode | (name != NULL && !sf_thread_is_child ? RTLD_NOLOAD : 0));
 	/* An error of the first step is the error of the load: the file is looked at before the flag. */
 	if (handle == NULL && !(mode & RTLD_NOLOAD) && name != NULL && !sf_thread_is_child &&
 	    !sf_facts_error_pending()) {
-		handle = sf_next.dlopen(name, mode);
+		handle = sf_next.load(name, mode);
 		whole = true;
 	}
 	t->open_depth--;
@@ -118,7 +120,7 @@ load_once(struct sf_thread *t, const char *name, int mode)
 	void *handle;
 
 	t->open_depth++;
-	handle = sf_next.dlopen(name, mode);
+	handle = sf_next.load(name, mode);
 	t->open_depth--;
 	if (handle != NULL)
 		sf_object_opened(handle);
@@ -268,6 +270,7 @@ sf_entry_dlmopen(Lmid_t space, const char *name, int mode, const void *caller, u
 		sf_learn_raw("dlopen");
 	if (mode & RTLD_GLOBAL)
 		sf_object_global_begin();
+	sf_retain_unsure();
 	if (!sf_unreadable(name))
 		sf_learn_passed_open(name);
 	sf_thread_mark_open(t, sp);
@@ -286,7 +289,7 @@ close_really(struct sf_thread *t, void *handle, enum sf_close how)
 	t->close_depth++;
 	if (how == SF_CLOSE_LIBC_TWICE)
 		sf_next.dlclose(handle);
-	result = sf_next.dlclose(handle);
+	result = sf_next.unload(handle);
 	t->close_depth--;
 	if (sf_unlikely(result != 0 && how != SF_CLOSE_UNKNOWN))
 		sf_breaker_doubt("libc refused to close what the books say is open");

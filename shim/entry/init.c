@@ -15,6 +15,7 @@
 #include "../map/address.h"
 #include "../observe/settings.h"
 #include "../observe/sites.h"
+#include "../retain/retain.h"
 #include "../rollout/canary.h"
 #include <errno.h>
 #include <pthread.h>
@@ -76,6 +77,7 @@ forked_child(void)
 	sf_object_reset_locks();
 	sf_thread_forked();
 	sf_changes_forked();
+	sf_retain_forked();
 	sf_snapshot_forked();
 	sf_region_forked();
 	sf_address_forked();
@@ -84,6 +86,21 @@ forked_child(void)
 	sf_go_serve(sf_load_32(&sf_word) == SF_WORD_ON);
 	if (sf_thread.open_depth == 0 && sf_thread.open_mark == 0)
 		sf_object_global_settle();
+}
+
+/* Only where it was asked for: what is said then is said of a setting. */
+static void
+start_retain(void)
+{
+	const struct sf_retain_limits limits = {
+		.list = sf_settings.retain_text,
+		.most = sf_settings.retain_max,
+		.kib = sf_settings.retain_kib,
+		.idle_s = sf_settings.retain_idle_s,
+	};
+
+	if (sf_settings.retain.n != 0)
+		sf_retain_init(&limits);
 }
 
 static bool
@@ -104,6 +121,7 @@ start_map(const struct sf_decision *m)
 	sf_region_init(sf_settings.index_kib, watched);
 	if (sf_settings.addr && sf_next.looking_is_libc)
 		sf_address_init();
+	start_retain();
 	pthread_atfork(NULL, NULL, forked_child);
 	if (early_global) {
 		sf_object_global_begin();

@@ -20,7 +20,7 @@ struct sf_changes sf_changes = {.count = 1, .at = &sf_changes.text, .wiped = &no
 
 static const struct debug_chain *debug; /* ld.so's own, not the copy of an executable */
 static const char *refusal = "not asked for";
-#define HOOKS 2
+#define HOOKS 3
 static void (*on_move[HOOKS])(bool settled);
 
 /* ---- what ld.so calls ---- */
@@ -243,5 +243,9 @@ sf_changes_refusal(void)
 void
 sf_changes_on_move(void (*hook)(bool settled))
 {
-	on_move[on_move[0] != NULL] = hook;
+	unsigned int i = 0;
+
+	while (i < HOOKS - 1 && on_move[i] != NULL)
+		i++;
+	on_move[i] = hook;
 }

@@ -127,6 +127,8 @@ sf_next_boot(void)
 	SF_NEXT_LIST(X)
 #undef X
 	sf_next.libc = owner;
+	sf_next.load = sf_next.dlopen;
+	sf_next.unload = sf_next.dlclose;
 	sf_next.looking_is_libc = true;
 #define X(name, ret, params)                                                                       \
 	sf_next.name = (ret(*) params)definition(#name, &owner);                                   \

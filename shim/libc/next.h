@@ -35,6 +35,9 @@ struct sf_next {
 	SF_NEXT_LIST(X)
 	SF_NEXT_LOOKING(X)
 #undef X
+	/* How dlopen and dlclose are called from C, for the host: libc's own, or the room's that retains objects. */
+	void *(*load)(const char *, int);
+	int (*unload)(void *);
 	ssize_t (*writev)(int, const struct iovec *, int); /* libc's own: whom its functions call */
 	char *(*realpath)(const char *, char *);
 	int (*find_object)(void *, struct dl_find_object *);

@@ -135,6 +135,13 @@ sf_form_key(const char *value, struct sf_parsed *out)
 }
 
 bool
+sf_form_list(const char *value, struct sf_parsed *out)
+{
+	*out = (struct sf_parsed){*value != '\0', 0};
+	return true;
+}
+
+bool
 sf_form_path(const char *value, struct sf_parsed *out)
 {
 	if (*value != '\0' && *value != '/')

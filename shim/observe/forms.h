@@ -22,6 +22,9 @@ bool sf_form_key(const char *value, struct sf_parsed *out);
 /* Empty (n 0), or an absolute path (n 1). */
 bool sf_form_path(const char *value, struct sf_parsed *out);
 
+/* Anything: n is whether there is something. */
+bool sf_form_list(const char *value, struct sf_parsed *out);
+
 /* A letter of the alphabet as a small one. */
 SF_INLINE char
 sf_form_small(char c)

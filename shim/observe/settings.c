@@ -39,7 +39,7 @@ static const struct texts texts = {
 #define SLIP_MOST  2                        /* letters that are wrong by a slip */
 #define STEM_LEAST (sizeof("SYMFAST_") + 3) /* letters that say what is meant */
 
-enum form { FORM_NONE, FORM_mode, FORM_percent, FORM_key, FORM_path, FORM_ratio };
+enum form { FORM_NONE, FORM_mode, FORM_percent, FORM_key, FORM_path, FORM_ratio, FORM_list };
 
 /* Places in `texts` and in sf_settings; 0 in `texts`: there is none. */
 struct setting {
@@ -113,6 +113,8 @@ parse_form(const struct setting *s, const char *value)
 		return sf_form_path(value, out);
 	case FORM_ratio:
 		return sf_form_ratio(value, out);
+	case FORM_list:
+		return sf_form_list(value, out);
 	case FORM_NONE:
 		break;
 	}

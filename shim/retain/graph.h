@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// graph.h: which objects would libc unload, or load, together? Sets of places, a bit each.
+//
+// Computed from public data: DT_NEEDED names, matched as libc matches them, and the host's references. libc also counts
+// what symbol binding has tied together and what is marked never to be unloaded; so a computed set is only believed
+// where libc was seen to unload, or load, exactly that set (sets.h).
+#ifndef SF_RETAIN_GRAPH_H
+#define SF_RETAIN_GRAPH_H
+
+#include "place.h"
+
+typedef uint64_t sf_retain_set;
+#define SF_RETAIN_BIT(place) (1ull << (place))
+
+/* Reads all names again if loads or unloads have happened since. */
+void sf_retain_graph_update(void);
+
+/* `set` and all that it needs, as far as it is under management. */
+sf_retain_set sf_retain_graph_reach(sf_retain_set set);
+
+/* Places in one of these states. */
+sf_retain_set sf_retain_graph_in_state(enum sf_retain_state state);
+
+/*
+ * What nobody needs any more: live places that neither the host's references nor anything outside needs. `lost` is
+ * the one whose last reference goes. False: it cannot be told, for example because an object outside management
+ * that the set needs may have to go with it.
+ */
+bool sf_retain_graph_unneeded(int lost, sf_retain_set *set);
+
+/* Does any object outside `set` that is not of the initial set ask for a name that one in `set` defines? */
+bool sf_retain_graph_is_asked(sf_retain_set set);
+
+/* Does any object in `set` define this name? */
+bool sf_retain_graph_defines(sf_retain_set set, const char *name);
+
+#endif

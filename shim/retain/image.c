@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// image.c: see image.h.
+#include "image.h"
+
+#include "../base/bytes.h"
+#include "../base/sys.h"
+#include "../libc/facts.h"
+#include <sys/mman.h>
+
+#define IMAGE_PAGE  4096u
+#define IMAGE_CHUNK 256u /* bytes compared before anything is written */
+#define IMAGE_LARGE 65536u /* zeros that are given back to the kernel rather than looked for */
+
+size_t sf_retain_image_bytes;
+
+static bool
+image_is_zero(const char *at, size_t n)
+{
+	uint64_t any = 0, word;
+
+	for (; n >= 8; n -= 8, at += 8) {
+		__builtin_memcpy(&word, at, 8);
+		any |= word;
+	}
+	while (n-- > 0)
+		any |= (unsigned char)*at++;
+	return any == 0;
+}
+
+static bool
+image_differs(const char *at, const char *copy, size_t n)
+{
+	uint64_t any = 0, a, b;
+
+	for (; n >= 8; n -= 8, at += 8, copy += 8) {
+		__builtin_memcpy(&a, at, 8);
+		__builtin_memcpy(&b, copy, 8);
+		any |= a ^ b;
+	}
+	while (n-- > 0)
+		any |= (unsigned char)(*at++ ^ *copy++);
+	return any != 0;
+}
+
+/* Bytes up to the last one that is not zero. */
+static size_t
+image_used(const struct sf_retain_range *r)
+{
+	size_t n = r->size;
+
+	while (n > IMAGE_PAGE && image_is_zero(r->at + n - IMAGE_PAGE, IMAGE_PAGE))
+		n -= IMAGE_PAGE;
+	while (n > 0 && r->at[n - 1] == 0)
+		n--;
+	return n;
+}
+
+static size_t
+image_measure(struct sf_retain_place *p)
+{
+	size_t all = 0;
+
+	for (int i = 0; i < p->nranges; i++) {
+		p->ranges[i].copied = image_used(&p->ranges[i]);
+		all += (p->ranges[i].copied + 15) & ~(size_t)15;
+	}
+	p->relro.copied = p->relro.size;
+	return all + p->relro.size;
+}
+
+static char *
+image_put(struct sf_retain_range *r, char *to)
+{
+	r->copy = to;
+	if (r->copied > 0)
+		sf_bytes_put(to, r->at, r->copied);
+	return to + ((r->copied + 15) & ~(size_t)15);
+}
+
+bool
+sf_retain_image_take(struct sf_retain_place *p, size_t limit)
+{
+	size_t bytes = image_measure(p);
+	char *to;
+
+	if (sf_retain_image_bytes + bytes > limit)
+		return false;
+	if (bytes == 0)
+		bytes = 1;
+	p->memory = sf_sys_map(bytes);
+	if (p->memory == NULL)
+		return false;
+	p->bytes = bytes;
+	sf_retain_image_bytes += bytes;
+	to = p->memory;
+	for (int i = 0; i < p->nranges; i++)
+		to = image_put(&p->ranges[i], to);
+	image_put(&p->relro, to);
+	p->copied = 1;
+	return true;
+}
+
+static bool
+image_protect(const struct sf_retain_range *r, int protection)
+{
+	uintptr_t from = (uintptr_t)r->at & ~(uintptr_t)(IMAGE_PAGE - 1);
+	uintptr_t to = ((uintptr_t)r->at + r->size + IMAGE_PAGE - 1) & ~(uintptr_t)(IMAGE_PAGE - 1);
+
+	return r->size == 0 ||
+	       sf_syscall6(SYS_mprotect, (long)from, (long)(to - from), protection, 0, 0, 0) == 0;
+}
+
+bool
+sf_retain_image_ready(const struct sf_retain_place *p)
+{
+	for (int i = 0; i < p->nranges; i++)
+		if (!image_protect(&p->ranges[i], PROT_READ | PROT_WRITE))
+			return false;
+	return image_protect(&p->relro, PROT_READ);
+}
+
+static void
+image_clear_slowly(char *at, const char *end)
+{
+	while (at < end) {
+		size_t n = (size_t)(end - at) < IMAGE_CHUNK ? (size_t)(end - at) : IMAGE_CHUNK;
+
+		if (!image_is_zero(at, n))
+			__builtin_memset(at, 0, n);
+		at += n;
+	}
+}
+
+/*
+ * Whole anonymous pages of a large .bss: given back, they are zero at the next touch, as after a load. Not those of the
+ * file: they would be read from it again.
+ */
+static void
+image_clear(char *at, char *end, char *plain)
+{
+	char *from = at > plain ? (char *)(((uintptr_t)at + IMAGE_PAGE - 1) & ~(uintptr_t)(IMAGE_PAGE - 1)) : plain;
+	char *to = (char *)((uintptr_t)end & ~(uintptr_t)(IMAGE_PAGE - 1));
+
+	if (to - from < (ptrdiff_t)IMAGE_LARGE ||
+	    sf_syscall6(SYS_madvise, (long)from, to - from, MADV_DONTNEED, 0, 0, 0) != 0) {
+		image_clear_slowly(at, end);
+		return;
+	}
+	image_clear_slowly(at, from);
+	image_clear_slowly(to, end);
+}
+
+/* Writes nothing to what is as it was, so that pages which nobody has touched stay untouched. */
+static void
+image_restore_range(const struct sf_retain_range *r)
+{
+	for (size_t at = 0; at < r->copied; at += IMAGE_CHUNK) {
+		size_t n = r->copied - at < IMAGE_CHUNK ? r->copied - at : IMAGE_CHUNK;
+
+		if (image_differs(r->at + at, r->copy + at, n))
+			sf_bytes_put(r->at + at, r->copy + at, n);
+	}
+	image_clear(r->at + r->copied, r->at + r->size, r->plain);
+}
+
+static void
+image_restore_relro(const struct sf_retain_range *r)
+{
+	if (r->size == 0 || !image_differs(r->at, r->copy, r->size))
+		return;
+	if (!image_protect(r, PROT_READ | PROT_WRITE))
+		return;
+	image_restore_range(r);
+	image_protect(r, PROT_READ);
+}
+
+/* The calling thread's variables; who calls has made sure that there is no other thread. */
+static void
+image_restore_tls(const struct sf_retain_place *p)
+{
+	char *block = p->tls_size != 0 ? sf_facts_thread_block(p->map) : NULL;
+
+	if (block == NULL)
+		return;
+	sf_bytes_put(block, (const char *)p->tls_image, p->tls_copied);
+	__builtin_memset(block + p->tls_copied, 0, p->tls_size - p->tls_copied);
+}
+
+void
+sf_retain_image_restore(const struct sf_retain_place *p)
+{
+	for (int i = 0; i < p->nranges; i++)
+		image_restore_range(&p->ranges[i]);
+	image_restore_relro(&p->relro);
+	image_restore_tls(p);
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// image.h: the writable memory of a place's object: copied before its first constructor, put back after its destructors.
+//
+// What libc has relocated and then made read-only is compared at each close, and put back where somebody has written
+// to it. The copy holds what stood in the file and was relocated; zeros are not copied, only looked for. Memory of the
+// file's mapping that was not written to yet may be gone with the file (SIGBUS): who calls has proved that the file is
+// the same, and nothing is read of it otherwise.
+#ifndef SF_RETAIN_IMAGE_H
+#define SF_RETAIN_IMAGE_H
+
+#include "place.h"
+
+/* Bytes that the copies of all places take. */
+extern size_t sf_retain_image_bytes;
+
+/* Copies it. False: no memory, or more than `limit` bytes for all places. */
+bool sf_retain_image_take(struct sf_retain_place *p, size_t limit);
+
+/*
+ * Gives the pages back their protection. False: some are no longer mapped, or the kernel refuses: it cannot be put
+ * back. To be asked before the destructors run.
+ */
+bool sf_retain_image_ready(const struct sf_retain_place *p);
+
+/* Puts it back. Cost: a comparison of each byte, a copy of each changed page. */
+void sf_retain_image_restore(const struct sf_retain_place *p);
+
+#endif

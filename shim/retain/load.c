@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// load.c: see load.h.
+#include "load.h"
+
+#include "../base/bytes.h"
+#include "../base/sys.h"
+#include "../libc/changes.h"
+#include "../libc/next.h"
+#include "image.h"
+#include <time.h>
+
+/* One call of libc that is being watched; they nest, for constructors and destructors may load and close. */
+struct load_watch {
+	struct load_watch *outer;
+	struct link_map *last; /* the end of libc's list before a load that is managed, else NULL */
+	struct sf_retain_order order;
+	sf_retain_set came;
+	bool whole;  /* each object that came has a place */
+	bool nested; /* there was another watched call within */
+};
+
+struct sf_retain_arguments sf_retain_arguments;
+size_t sf_retain_load_limit;
+uint64_t sf_retain_load_scope;
+static struct load_watch *load_watch; /* the innermost */
+static uint32_t load_number;
+
+/* ---- what libc calls ---- */
+
+void sf_retain_run_init(int argc, char **argv, char **envp, int place) __attribute__((visibility("hidden")));
+void sf_retain_run_fini(int place) __attribute__((visibility("hidden")));
+
+static void
+load_copy(sf_retain_set set)
+{
+	for (; set != 0; set &= set - 1) {
+		struct sf_retain_place *p = &sf_retain_places[__builtin_ctzll(set)];
+
+		if (p->fit == SF_RETAIN_FIT && !p->copied && !sf_retain_image_take(p, sf_retain_load_limit))
+			p->fit = SF_RETAIN_UNFIT_MEMORY;
+	}
+}
+
+static void
+load_note(struct load_watch *w, int place)
+{
+	if (w != NULL && w->order.count < SF_RETAIN_PLACES)
+		w->order.place[w->order.count++] = (uint8_t)place;
+}
+
+void
+sf_retain_run_init(int argc, char **argv, char **envp, int place)
+{
+	struct load_watch *w = load_watch;
+
+	sf_retain_arguments = (struct sf_retain_arguments){argc, argv};
+	/* All of them are relocated, and none has run a constructor. */
+	if (w != NULL && (w->came & SF_RETAIN_BIT(place))) {
+		load_copy(w->came);
+		load_note(w, place);
+	}
+	sf_retain_place_run_init(place, argc, argv, envp);
+}
+
+void
+sf_retain_run_fini(int place)
+{
+	/* To the host it went long ago; this is the process's end, or it is let go at last. */
+	if (sf_retain_places[place].state == SF_RETAIN_CLOSED)
+		return;
+	load_note(load_watch, place);
+	sf_retain_place_run_fini(place);
+}
+
+/* ld.so has mapped what a dlopen wants, and tells so, before any constructor. */
+static void
+load_moved(bool settled)
+{
+	struct load_watch *w = load_watch;
+
+	if (w == NULL || w->last == NULL || !settled || w->came != 0)
+		return;
+	for (struct link_map *l = w->last->l_next; l != NULL; l = l->l_next) {
+		int place = sf_retain_place_attach(l);
+
+		if (place >= 0)
+			w->came |= SF_RETAIN_BIT(place);
+		else
+			w->whole = false;
+	}
+}
+
+bool
+sf_retain_load_init(void)
+{
+	struct sf_elf libc;
+	const char *(*version)(void);
+
+	if (sf_changes_refusal() != NULL || !sf_elf_open(&libc, sf_next.libc->l_addr, sf_next.libc->l_ld))
+		return false;
+	version = (const char *(*)(void))sf_elf_function(&libc, "gnu_get_libc_version");
+	sf_retain_libc_version = version != NULL ? version() : NULL;
+	sf_changes_on_move(load_moved);
+	return true;
+}
+
+/* ---- watched calls ---- */
+
+static struct link_map *
+load_last(void)
+{
+	struct link_map *l = sf_next.tail;
+
+	while (l->l_next != NULL)
+		l = l->l_next;
+	return l;
+}
+
+static bool
+load_is_listed(const struct link_map *map)
+{
+	for (const struct link_map *l = sf_next.tail; l != NULL; l = l->l_next)
+		if (l == map)
+			return true;
+	return false;
+}
+
+static unsigned int
+load_count(void)
+{
+	unsigned int n = 0;
+
+	for (const struct link_map *l = sf_next.tail->l_next; l != NULL; l = l->l_next)
+		n++;
+	return n;
+}
+
+static void
+load_begin(struct load_watch *w, bool manage)
+{
+	*w = (struct load_watch){.outer = load_watch, .whole = true};
+	if (w->outer != NULL)
+		w->outer->nested = true;
+	if (manage)
+		w->last = load_last();
+	load_watch = w;
+}
+
+/* Which of all places have lost their object? They are detached. */
+static sf_retain_set
+load_sweep(void)
+{
+	sf_retain_set gone = 0;
+
+	for (int i = 0; i < SF_RETAIN_PLACES; i++)
+		if (sf_retain_places[i].map != NULL && !load_is_listed(sf_retain_places[i].map)) {
+			gone |= SF_RETAIN_BIT(i);
+			sf_retain_place_detach(i);
+		}
+	return gone;
+}
+
+/* The files of what has come: known, and not changed since they were mapped. */
+static void
+load_identify(int place, uint64_t before, bool whole)
+{
+	struct sf_retain_place *p = &sf_retain_places[place];
+	struct dl_find_object found;
+
+	p->load = load_number;
+	p->scope = sf_retain_load_scope;
+	if (p->fit != SF_RETAIN_FIT)
+		return;
+	if (!whole || !p->copied)
+		p->fit = SF_RETAIN_UNFIT_UNKNOWN;
+	else if (sf_next.find_object((void *)p->map->l_ld, &found) != 0 ||
+		 !sf_retain_identity_read(p->name, &p->identity) ||
+		 !sf_retain_identity_settled(&p->identity, before) ||
+		 !sf_retain_identity_mapped(p->name, found.dlfo_map_start, &p->identity))
+		p->fit = SF_RETAIN_UNFIT_FILE;
+}
+
+static void
+load_finish(struct load_watch *w, uint64_t before, const char *name, int mode, const void *handle)
+{
+	int root = sf_retain_place_find(handle);
+
+	load_copy(w->came); /* of objects without any constructor */
+	load_number++;
+	for (sf_retain_set left = w->came; left != 0; left &= left - 1)
+		load_identify(__builtin_ctzll(left), before, w->whole);
+	w->order.set = w->came;
+	if (w->whole && !w->nested)
+		sf_retain_sets_learn(SF_RETAIN_LOADED, &w->order);
+	if (root >= 0 && (w->came & SF_RETAIN_BIT(root))) {
+		sf_bytes_cut(sf_retain_places[root].opened, name, SF_RETAIN_NAME_MAX);
+		sf_retain_places[root].root_mode = mode;
+	}
+}
+
+void *
+sf_retain_load_open(const char *name, int mode, bool manage)
+{
+	uint64_t before = manage ? sf_sys_clock(CLOCK_REALTIME) : 0;
+	struct load_watch watch;
+	sf_retain_set reached;
+	void *handle;
+	int place;
+
+	load_begin(&watch, manage);
+	handle = sf_next.dlopen(name, mode);
+	load_watch = watch.outer;
+	if (handle == NULL) {
+		load_sweep();
+		return NULL;
+	}
+	if (watch.came != 0)
+		load_finish(&watch, before, name, mode, handle);
+	if (!(mode & RTLD_GLOBAL))
+		return handle;
+	sf_retain_load_scope++;
+	place = sf_retain_place_find(handle);
+	sf_retain_graph_update();
+	reached = place >= 0 ? sf_retain_graph_reach(SF_RETAIN_BIT(place)) : 0;
+	for (; reached != 0; reached &= reached - 1)
+		sf_retain_places[__builtin_ctzll(reached)].global = 1;
+	return handle;
+}
+
+int
+sf_retain_load_close(void *handle, sf_retain_set expected)
+{
+	sf_retain_set closed = sf_retain_graph_in_state(SF_RETAIN_CLOSED), gone, stayed;
+	unsigned int before = load_count(), after;
+	struct load_watch watch;
+	int result;
+
+	load_begin(&watch, false);
+	result = sf_next.dlclose(handle);
+	load_watch = watch.outer;
+	after = load_count();
+	gone = load_sweep();
+	watch.order.set = gone & ~closed;
+	if (!watch.nested && watch.order.set != 0 && before - after == (unsigned int)__builtin_popcountll(gone))
+		sf_retain_sets_learn(SF_RETAIN_UNLOADED, &watch.order);
+	for (stayed = watch.nested ? 0 : expected & ~gone; stayed != 0; stayed &= stayed - 1)
+		sf_retain_places[__builtin_ctzll(stayed)].pinned = 1;
+	return result;
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// load.h: loads and unloads by libc, watched: what came or went together, and in which order its functions ran.
+#ifndef SF_RETAIN_LOAD_H
+#define SF_RETAIN_LOAD_H
+
+#include "sets.h"
+
+/* argc and argv as constructors get them; NULL argv: no load was seen yet. */
+struct sf_retain_arguments {
+	int argc;
+	char **argv;
+};
+extern struct sf_retain_arguments sf_retain_arguments;
+
+/* Bytes that all copies may take, from the settings. */
+extern size_t sf_retain_load_limit;
+
+/* Asks to be told by ld.so's breakpoint. False: loads are not seen. */
+bool sf_retain_load_init(void);
+
+/* libc's dlopen. If `manage`, what it maps gets places. Under ld.so's lock. */
+void *sf_retain_load_open(const char *name, int mode, bool manage);
+
+/*
+ * libc's dlclose. `expected`: what should go, 0: unknown; what then stays is pinned. Under ld.so's lock.
+ */
+int sf_retain_load_close(void *handle, sf_retain_set expected);
+
+/* What was loaded so far, RTLD_GLOBAL: the number of such loads. */
+extern uint64_t sf_retain_load_scope;
+
+#endif

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// names.c: see names.h.
+#include "names.h"
+
+#include "../base/bytes.h"
+#include "../base/log.h"
+#include "../base/sys.h"
+#include <fcntl.h>
+
+/*
+ * libc opens these by itself, unseen, while hosts may open them, too (NSS, iconv); the others end with the
+ * process or keep threads of their own.
+ */
+static const char names_denied[] = "!libnss_*:!libgcc_s.so*:!libasan.so*:!libtsan.so*:!libpthread*.so*:!libc.so*:!ld-linux*";
+
+SF_LARGE static char names_list[SF_RETAIN_LIST_MAX + sizeof(names_denied) + 1];
+static size_t names_used;
+
+const char *
+sf_retain_names_base(const char *path)
+{
+	const char *base = path;
+
+	for (; *path != '\0'; path++)
+		if (*path == '/')
+			base = path + 1;
+	return base;
+}
+
+/* A bracket expression at `p`, behind its '['; moves `p` behind its ']'. Without one, '[' is itself. */
+static bool
+names_bracket(const char **p, const char *end, char c)
+{
+	const char *at = *p;
+	bool not = at < end && (*at == '!' || *at == '^'), in = false;
+
+	at += not;
+	for (const char *first = at; at < end && (*at != ']' || at == first); at++) {
+		if (at + 2 < end && at[1] == '-' && at[2] != ']') {
+			in |= c >= at[0] && c <= at[2];
+			at += 2;
+		} else {
+			in |= c == *at;
+		}
+	}
+	if (at >= end)
+		return c == '[';
+	*p = at + 1;
+	return in != not;
+}
+
+/* One character against what stands at `*p`, which is moved behind it. */
+static bool
+names_one(const char **p, const char *end, char c)
+{
+	char want = *(*p)++;
+
+	if (want == '?')
+		return true;
+	if (want == '[')
+		return names_bracket(p, end, c);
+	return want == c;
+}
+
+/* The usual loop with one point of return: the last '*' takes one more character. */
+bool
+sf_retain_names_match(const char *pattern, const char *end, const char *name)
+{
+	const char *star = NULL, *again = NULL;
+
+	for (;;) {
+		if (pattern < end && *pattern == '*') {
+			star = ++pattern;
+			again = name;
+			continue;
+		}
+		if (*name == '\0' && pattern == end)
+			return true;
+		if (*name != '\0' && pattern < end && names_one(&pattern, end, *name)) {
+			name++;
+			continue;
+		}
+		if (star == NULL || *again == '\0')
+			return false;
+		name = ++again;
+		pattern = star;
+	}
+}
+
+static const char *
+names_end(const char *at)
+{
+	while (*at != '\0' && *at != ':')
+		at++;
+	return at;
+}
+
+/* "=keep" at the end of a pattern, which then ends before it. */
+static enum sf_retain_how
+names_how(const char *at, const char **end)
+{
+	static const char keep[] = "=keep";
+	size_t n = sizeof(keep) - 1;
+
+	if ((size_t)(*end - at) <= n)
+		return SF_RETAIN_FRESH;
+	for (size_t i = 0; i < n; i++)
+		if ((*end)[(ptrdiff_t)i - (ptrdiff_t)n] != keep[i])
+			return SF_RETAIN_FRESH;
+	*end -= n;
+	return SF_RETAIN_KEEP;
+}
+
+enum sf_retain_how
+sf_retain_names_find(const char *path)
+{
+	const char *base = sf_retain_names_base(path), *next;
+	enum sf_retain_how found = SF_RETAIN_NOT;
+
+	for (const char *at = names_list; *at != '\0'; at = *next == ':' ? next + 1 : next) {
+		const char *end = next = names_end(at);
+		bool denied = *at == '!';
+		enum sf_retain_how how = names_how(at, &end);
+
+		if (!sf_retain_names_match(at + denied, end, base))
+			continue;
+		if (denied)
+			return SF_RETAIN_NOT;
+		if (found == SF_RETAIN_NOT)
+			found = how;
+	}
+	return found;
+}
+
+static bool
+names_refuse(const char *what, const char *why)
+{
+	struct sf_line l;
+
+	names_list[0] = '\0';
+	names_used = 0;
+	sf_line_start(&l);
+	sf_line_str(&l, "SYMFAST_RETAIN: ");
+	sf_line_quote(&l, what, 64);
+	sf_line_str(&l, why);
+	sf_line_str(&l, "; nothing is retained");
+	sf_line_write(&l);
+	return false;
+}
+
+static bool
+names_add(const char *at, size_t n)
+{
+	if (names_used + n + 2 > sizeof(names_list))
+		return false;
+	if (names_used > 0)
+		names_list[names_used++] = ':';
+	*sf_bytes_put(names_list + names_used, at, n) = '\0';
+	names_used += n;
+	return true;
+}
+
+/* A line of a file: its pattern without blanks and comment. */
+static bool
+names_add_line(const char *at, const char *end)
+{
+	const char *stop = at;
+
+	while (stop < end && *stop != '#')
+		stop++;
+	while (at < stop && (*at == ' ' || *at == '\t'))
+		at++;
+	while (stop > at && (stop[-1] == ' ' || stop[-1] == '\t' || stop[-1] == '\r'))
+		stop--;
+	return at == stop || names_add(at, (size_t)(stop - at));
+}
+
+static bool
+names_add_text(const char *text, size_t n)
+{
+	const char *end = text + n;
+
+	while (text < end) {
+		const char *line = text;
+
+		while (text < end && *text != '\n' && *text != ':')
+			text++;
+		if (!names_add_line(line, text))
+			return false;
+		text++;
+	}
+	return true;
+}
+
+/* What of a file fits a list, read at once; negative: it cannot be read, or is longer. */
+static long
+names_slurp(const char *path, char *to, size_t room)
+{
+	long fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0, 0, 0);
+	long used = 0, n = fd;
+
+	while (fd >= 0 && (n = sf_syscall6(SYS_read, fd, (long)(to + used), (long)(room - (size_t)used), 0, 0, 0)) > 0)
+		used += n;
+	if (fd >= 0)
+		sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
+	return n < 0 || (size_t)used == room ? -1 : used;
+}
+
+static bool
+names_add_file(const char *at, size_t n)
+{
+	char path[512];
+	char *text = sf_sys_map(SF_RETAIN_LIST_MAX);
+	bool good = false;
+	long got;
+
+	if (text == NULL || n >= sizeof(path))
+		return names_refuse(at, " cannot be read");
+	*sf_bytes_put(path, at, n) = '\0';
+	got = names_slurp(path, text, SF_RETAIN_LIST_MAX);
+	if (got < 0)
+		names_refuse(path, " cannot be read, or is too long");
+	else if (!(good = names_add_text(text, (size_t)got)))
+		names_refuse(path, " is too long");
+	sf_sys_unmap(text, SF_RETAIN_LIST_MAX);
+	return good;
+}
+
+bool
+sf_retain_names_read(const char *list)
+{
+	const char *next;
+
+	names_list[0] = '\0';
+	names_used = 0;
+	for (const char *at = list; *at != '\0'; at = *next == ':' ? next + 1 : next) {
+		next = names_end(at);
+		if (at == next)
+			continue;
+		if (*at == '@') {
+			if (!names_add_file(at + 1, (size_t)(next - at - 1)))
+				return false;
+		} else if (!names_add(at, (size_t)(next - at))) {
+			return names_refuse(list, " is too long");
+		}
+	}
+	return names_used == 0 || names_add(names_denied, sizeof(names_denied) - 1);
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// place.h: an object under management: its place in a table of 64, what of it is known, what was changed in it.
+//
+// When libc has mapped a retained file and its new dependencies (ld.so's breakpoint, before any constructor), each gets a
+// place, and its DT_INIT/DT_INIT_ARRAY and DT_FINI/DT_FINI_ARRAY are made to name the place's stubs, which run the
+// object's own functions. So libc still decides when and in which order constructors and destructors run; we see the
+// order, take the copy of writable memory before the first constructor, and run nothing for an object that is closed.
+// That is public data only: the object's own dynamic section, in its own memory.
+//
+// Everything here is written under ld.so's lock (lock.h, or ld.so's breakpoint). A place keeps its name and number
+// when its object is unloaded, so that sets of places still mean the same files at the next load.
+#ifndef SF_RETAIN_PLACE_H
+#define SF_RETAIN_PLACE_H
+
+#include "../base/attr.h"
+#include "identity.h"
+#include "retain_limits.h"
+#include <link.h>
+
+#define SF_RETAIN_RANGES   6
+#define SF_RETAIN_NAME_MAX 256
+
+enum sf_retain_state {
+	SF_RETAIN_GONE,    /* not mapped */
+	SF_RETAIN_LIVE,    /* mapped, and libc and the host agree on it */
+	SF_RETAIN_CLOSING, /* its destructors run, or its memory is being put back */
+	SF_RETAIN_CLOSED,  /* mapped; to the host it is unloaded */
+};
+
+/* Writable memory, and how it was before the first constructor. */
+struct sf_retain_range {
+	char *at;
+	size_t size;
+	char *copy;    /* NULL until it was taken */
+	size_t copied; /* bytes of it; what follows was zero */
+	char *plain;   /* from here on it is anonymous memory, not the file's */
+};
+
+typedef void (*sf_retain_init_fn)(int, char **, char **);
+typedef void (*sf_retain_fini_fn)(void);
+
+struct sf_retain_place {
+	struct link_map *map; /* NULL: gone */
+	uint8_t state;
+	uint8_t fit;     /* may be retained; else why not (enum sf_retain_unfit) */
+	uint8_t pinned;  /* libc has kept it where we thought it would go: never retained */
+	uint8_t global;  /* it is in the global scope */
+	uint8_t nranges;
+	uint8_t copied;  /* the copies below are of this load */
+	uint8_t patched; /* the stubs are in place */
+	uint8_t opening; /* its dlopen may not have returned yet: in use, though the host has no reference */
+	uint8_t held;    /* closed, and the reference of libc that its last dlclose would have given back is ours */
+	uint32_t load;   /* number of the load that brought it */
+	int root_mode;   /* mode it was opened with, if it was opened by name */
+	uint64_t turn;      /* of the last close, for the least recent one */
+	uint64_t closed_at; /* then, by the monotonic clock; only if there is a limit of time */
+	uint64_t scope;  /* the global scope's number at its load */
+	uint64_t needs;  /* places that it names in DT_NEEDED */
+	size_t bytes;    /* of all copies */
+	char *memory;    /* where they are */
+	struct sf_retain_identity identity;
+	/* What its dynamic section said. */
+	sf_retain_init_fn init;
+	sf_retain_fini_fn fini;
+	const uintptr_t *init_array, *fini_array;
+	size_t init_count, fini_count;
+	/* What it says now: arrays of one. */
+	uintptr_t init_one, fini_one;
+	struct sf_retain_range ranges[SF_RETAIN_RANGES];
+	struct sf_retain_range relro; /* read-only after relocation */
+	uintptr_t tls_image;
+	size_t tls_copied, tls_size;
+	char name[SF_RETAIN_NAME_MAX];   /* its l_name */
+	char opened[SF_RETAIN_NAME_MAX]; /* what the host gave to dlopen; empty: it came as a dependency */
+};
+
+enum sf_retain_unfit {
+	SF_RETAIN_FIT,
+	SF_RETAIN_UNFIT_TLS,     /* thread-local variables, and more than one thread */
+	SF_RETAIN_UNFIT_DTORS,   /* thread_local objects with destructors */
+	SF_RETAIN_UNFIT_SHAPE,   /* segments or tables that are not of a known form */
+	SF_RETAIN_UNFIT_MEMORY,  /* no memory for the copy, or over the limit */
+	SF_RETAIN_UNFIT_FILE,    /* its file cannot be identified */
+	SF_RETAIN_UNFIT_UNKNOWN, /* a reference was taken that was not seen */
+};
+
+extern struct sf_retain_place sf_retain_places[SF_RETAIN_PLACES];
+/* gnu_get_libc_version(), set before the first load. */
+extern const char *sf_retain_libc_version;
+
+/* The place of a mapped object, -1 if it has none. */
+int sf_retain_place_find(const struct link_map *map);
+/* The place of a file name, mapped or not. */
+int sf_retain_place_named(const char *name);
+
+/* Gives a newly mapped object a place and puts the stubs in. -1: no place is free, or its tables are strange. */
+int sf_retain_place_attach(struct link_map *map);
+/* Of an object that libc has unmapped. */
+void sf_retain_place_detach(int place);
+
+/* Calls the object's own constructors, as libc would; and its destructors. */
+void sf_retain_place_run_init(int place, int argc, char **argv, char **envp);
+void sf_retain_place_run_fini(int place);
+
+#endif
