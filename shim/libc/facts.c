@@ -126,6 +126,29 @@ sf_facts_error_init(void)
 	return true;
 }
 
+static void **
+error_place(void)
+{
+	return (void **)((char *)__builtin_thread_pointer() + sf_facts_error_offset);
+}
+
+struct sf_facts_error
+sf_facts_error_aside(void)
+{
+	struct sf_facts_error aside = {*error_place()};
+
+	*error_place() = NULL;
+	return aside;
+}
+
+void
+sf_facts_error_back(struct sf_facts_error aside)
+{
+	if (sf_facts_error_pending())
+		sf_facts_error_clear();
+	*error_place() = aside.pending;
+}
+
 /*
  * dlinfo tells what dl_iterate_phdr would, by the same function of ld.so, but drops the pending error,
  * as every successful call does: it is put aside meanwhile.
@@ -133,12 +156,11 @@ sf_facts_error_init(void)
 void *
 sf_facts_thread_block(struct link_map *l)
 {
-	void **error = (void **)((char *)__builtin_thread_pointer() + sf_facts_error_offset);
-	void *pending = *error, *block = NULL;
+	struct sf_facts_error aside = sf_facts_error_aside();
+	void *block = NULL;
 
-	*error = NULL;
 	sf_next.dlinfo(l, RTLD_DI_TLS_DATA, &block);
-	*error = pending;
+	sf_facts_error_back(aside);
 	return block;
 }
 

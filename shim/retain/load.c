@@ -160,9 +160,12 @@ load_sweep(void)
 	return gone;
 }
 
-/* The files of what has come: known, and not changed since they were mapped. */
+/*
+ * The files of what has come: known, and not changed since they were mapped. `searched`: dependencies were looked for
+ * in folders; where all were loaded before, libc asks no folder.
+ */
 static void
-load_identify(int place, uint64_t before, bool whole)
+load_identify(int place, uint64_t before, bool whole, bool searched)
 {
 	struct sf_retain_place *p = &sf_retain_places[place];
 	struct dl_find_object found;
@@ -178,6 +181,14 @@ load_identify(int place, uint64_t before, bool whole)
 		 !sf_retain_identity_settled(&p->identity, before) ||
 		 !sf_retain_identity_mapped(p->name, found.dlfo_map_start, &p->identity))
 		p->fit = SF_RETAIN_UNFIT_FILE;
+	else if (searched && !sf_retain_paths_of(p->map, &p->folders))
+		p->fit = SF_RETAIN_UNFIT_PATHS;
+}
+
+static bool
+load_is_bare(const char *name)
+{
+	return !sf_bytes_has(name, '/');
 }
 
 static void
@@ -188,13 +199,15 @@ load_finish(struct load_watch *w, uint64_t before, const char *name, int mode, c
 	load_copy(w->came); /* of objects without any constructor */
 	load_number++;
 	for (sf_retain_set left = w->came; left != 0; left &= left - 1)
-		load_identify(__builtin_ctzll(left), before, w->whole);
+		load_identify(__builtin_ctzll(left), before, w->whole, (w->came & (w->came - 1)) != 0);
 	w->order.set = w->came;
 	if (w->whole && !w->nested)
 		sf_retain_sets_learn(SF_RETAIN_LOADED, &w->order);
 	if (root >= 0 && (w->came & SF_RETAIN_BIT(root))) {
 		sf_bytes_cut(sf_retain_places[root].opened, name, SF_RETAIN_NAME_MAX);
 		sf_retain_places[root].root_mode = mode;
+		if (load_is_bare(name) && !sf_retain_paths_of(sf_next.main, &sf_retain_places[root].folders))
+			sf_retain_places[root].fit = SF_RETAIN_UNFIT_PATHS;
 	}
 }
 

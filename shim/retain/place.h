@@ -14,6 +14,7 @@
 
 #include "../base/attr.h"
 #include "identity.h"
+#include "paths.h"
 #include "retain_limits.h"
 #include <link.h>
 
@@ -59,6 +60,7 @@ struct sf_retain_place {
 	size_t bytes;    /* of all copies */
 	char *memory;    /* where they are */
 	struct sf_retain_identity identity;
+	sf_retain_folders folders; /* that it, or what it needs, was searched for in */
 	/* What its dynamic section said. */
 	sf_retain_init_fn init;
 	sf_retain_fini_fn fini;
@@ -80,6 +82,7 @@ enum sf_retain_unfit {
 	SF_RETAIN_UNFIT_DTORS,   /* thread_local objects with destructors */
 	SF_RETAIN_UNFIT_SHAPE,   /* segments or tables that are not of a known form */
 	SF_RETAIN_UNFIT_MEMORY,  /* no memory for the copy, or over the limit */
+	SF_RETAIN_UNFIT_PATHS,   /* its searches go through too many folders */
 	SF_RETAIN_UNFIT_FILE,    /* its file cannot be identified */
 	SF_RETAIN_UNFIT_UNKNOWN, /* a reference was taken that was not seen */
 };

@@ -21,7 +21,7 @@ bool sf_retain_on;
 
 static struct sf_retain_limits retain_limits;
 static uint64_t retain_turn;   /* number of the last close */
-static uint32_t retain_busy;   /* thread inside an operation, by its kernel id; 0: none */
+static const void *retain_busy; /* the record of the thread that is inside an operation; NULL: none */
 static uint8_t retain_frozen;  /* state is not to be trusted: all is libc's */
 static uint32_t retain_closing; /* destructors of a retained set run */
 static void *retain_queue[RETAIN_QUEUE];
@@ -34,8 +34,11 @@ retain_release(int place)
 {
 	struct sf_retain_place *p = &sf_retain_places[place];
 
+	struct sf_facts_error aside = sf_facts_error_aside(); /* perhaps a destructor's, which the host will ask for */
+
 	p->held = 0;
 	sf_retain_load_close(p->map, 0);
+	sf_facts_error_back(aside);
 	sf_count(SF_RETAIN_RELEASE);
 }
 
@@ -223,10 +226,10 @@ static void
 retain_close_job(void *arg)
 {
 	struct retain_close *c = arg;
-	uint32_t outer = retain_busy;
+	const void *outer = retain_busy;
 	int place = sf_retain_place_find(c->handle);
 
-	retain_busy = sf_sys_thread_id();
+	retain_busy = &sf_thread;
 	if (retain_closing > 0 && retain_queued < RETAIN_QUEUE && (place < 0 || sf_retain_places[place].state == SF_RETAIN_LIVE)) {
 		retain_queue[retain_queued++] = c->handle;
 		c->result = 0;
@@ -255,6 +258,12 @@ sf_retain_unload(void *handle)
 static bool
 retain_files_same(sf_retain_set set)
 {
+	sf_retain_folders folders = 0;
+
+	for (sf_retain_set left = set; left != 0; left &= left - 1)
+		folders |= sf_retain_places[__builtin_ctzll(left)].folders;
+	if (!sf_retain_paths_same(folders))
+		return false;
 	for (; set != 0; set &= set - 1) {
 		const struct sf_retain_place *p = &sf_retain_places[__builtin_ctzll(set)];
 		struct sf_retain_identity now;
@@ -382,9 +391,9 @@ static void
 retain_open_job(void *arg)
 {
 	struct retain_open *o = arg;
-	uint32_t outer = retain_busy;
+	const void *outer = retain_busy;
 
-	retain_busy = sf_sys_thread_id();
+	retain_busy = &sf_thread;
 	if (retain_limits.idle_s != 0)
 		retain_release_idle(sf_sys_clock(CLOCK_MONOTONIC));
 	o->handle = retain_open_now(o->name, o->mode);
@@ -484,7 +493,7 @@ void
 sf_retain_forked(void)
 {
 	/* Another thread was in the middle of it. */
-	if (retain_busy != 0 && retain_busy != sf_thread.id)
+	if (retain_busy != NULL && retain_busy != &sf_thread)
 		retain_frozen = 1;
 }
 
