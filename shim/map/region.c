@@ -138,6 +138,12 @@ moved(bool settled)
 		sf_lock_release(&lock);
 }
 
+void
+sf_region_look_again(void)
+{
+	moved(true);
+}
+
 /* A place for a new life: the object's former one, or any that is free. */
 static struct sf_region *
 free_place_locked(const struct link_map *map)

@@ -80,6 +80,11 @@ void sf_region_forked(void);
 #define SF_REGION_MOST   (SF_REGION_SETS * SF_REGION_WAYS + 1)
 extern struct sf_region sf_regions[SF_REGION_MOST];
 
+/*
+ * sf_next.find_object does not find an object any more that it found before: its region ends. Under ld.so's lock.
+ */
+void sf_region_look_again(void);
+
 /* The region of the object with this link map, alive or not, or NULL. Wait-free. */
 struct sf_region *sf_region_find(const struct link_map *map);
 

@@ -6,7 +6,9 @@
 #include "../base/sys.h"
 #include "../libc/facts.h"
 #include "../map/object.h"
+#include "../map/region.h"
 #include "../map/thread.h"
+#include "hide.h"
 #include "image.h"
 #include "load.h"
 #include "lock.h"
@@ -148,6 +150,7 @@ retain_close_set(int root, sf_retain_set set, const struct sf_retain_order *orde
 	retain_closing--;
 	retain_restore(set);
 	retain_set_state(set, SF_RETAIN_CLOSED);
+	sf_region_look_again();
 	p->held = 1;
 	p->turn = ++retain_turn;
 	if (retain_limits.idle_s != 0)
@@ -448,45 +451,32 @@ sf_retain_unsure(void)
 	retain_run(retain_unsure_job);
 }
 
-void
-sf_retain_found(const void *address)
+/* The global scope is searched for this name. */
+static void
+retain_look_up_job(void *arg)
 {
-	struct link_map *map;
-	uintptr_t lo, hi;
-	int place;
+	const char *name = arg;
+	sf_retain_set closed = 0;
 
-	if (!sf_retain_on || !sf_facts_object(address, &map, &lo, &hi))
-		return;
-	place = sf_retain_place_find(map);
-	if (place >= 0)
-		sf_retain_places[place].pinned = 1;
+	for (int i = 0; i < SF_RETAIN_PLACES; i++) {
+		struct sf_retain_place *p = &sf_retain_places[i];
+
+		if (p->map == NULL || !p->global || !sf_retain_graph_defines(SF_RETAIN_BIT(i), name))
+			continue;
+		if (p->state == SF_RETAIN_CLOSED)
+			closed |= SF_RETAIN_BIT(i);
+		else
+			p->pinned = 1; /* perhaps found, and then libc ties it to the caller (CONTRACT 19) */
+	}
+	if (closed != 0)
+		retain_drain_job(NULL);
 }
 
 void
 sf_retain_look_up(const char *name)
 {
-	sf_retain_set global = 0;
-
-	if (!sf_retain_on)
-		return;
-	for (int i = 0; i < SF_RETAIN_PLACES; i++)
-		if (sf_retain_places[i].global && sf_retain_places[i].state == SF_RETAIN_CLOSED)
-			global |= SF_RETAIN_BIT(i);
-	if (global != 0 && sf_retain_graph_defines(global, name))
-		sf_retain_drain();
-}
-
-bool
-sf_retain_hides(const void *address)
-{
-	struct link_map *map;
-	uintptr_t lo, hi;
-	int place;
-
-	if (!sf_retain_on || !sf_facts_object(address, &map, &lo, &hi))
-		return false;
-	place = sf_retain_place_find(map);
-	return place >= 0 && sf_retain_places[place].state == SF_RETAIN_CLOSED;
+	if (sf_retain_on && !retain_frozen)
+		sf_retain_lock_run(retain_look_up_job, (void *)(uintptr_t)name);
 }
 
 void
@@ -508,6 +498,7 @@ sf_retain_init(const struct sf_retain_limits *limits)
 		return "loads and unloads are not seen";
 	retain_limits = *limits;
 	sf_retain_load_limit = (size_t)limits->kib * 1024;
+	sf_retain_hide_init();
 	sf_next.load = sf_retain_load;
 	sf_next.unload = sf_retain_unload;
 	sf_retain_on = true;

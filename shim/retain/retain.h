@@ -42,14 +42,11 @@ void sf_retain_unsure(void);
 /* Lets go of all that is closed. */
 void sf_retain_drain(void);
 
-/* A look-up in the global scope found this address: its object stays, as in libc (CONTRACT 19). */
-void sf_retain_found(const void *address);
-
-/* Before a look-up of this name in the global scope: whoever could be found, though closed, is let go. */
+/*
+ * Before libc looks this name up in the global scope: a closed object that could be found is let go, and one that can
+ * be found stays, as in libc (CONTRACT 19).
+ */
 void sf_retain_look_up(const char *name);
-
-/* Does the address lie in a closed object? */
-bool sf_retain_hides(const void *address);
 
 /* In the child after fork. */
 void sf_retain_forked(void);

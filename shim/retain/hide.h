@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// hide.h: a closed object is not found by address: what stands in place of libc's functions that would find it.
+#ifndef SF_RETAIN_HIDE_H
+#define SF_RETAIN_HIDE_H
+
+#include "../base/attr.h"
+#include <link.h>
+
+/* Puts them in place; only where something is retained. */
+void sf_retain_hide_init(void);
+
+/* _dl_find_object, closed objects included. */
+int sf_retain_hide_find(const void *address, struct dl_find_object *found);
+
+#endif
