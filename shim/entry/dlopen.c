@@ -6,7 +6,6 @@
 #include "../libc/facts.h"
 #include "../observe/churn.h"
 #include "../observe/sites.h"
-#include "../retain/retain.h"
 
 #define KNOWN_MODES (RTLD_LAZY | RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL | RTLD_NODELETE)
 
@@ -18,7 +17,6 @@
 static struct sf_answer
 tail(struct sf_thread *t, const char *name, int mode, uintptr_t sp, enum sf_counter reason)
 {
-	sf_retain_unsure();
 	if (!sf_unreadable(name))
 		sf_learn_passed_open(name);
 	if (mode & RTLD_GLOBAL)
@@ -270,7 +268,6 @@ sf_entry_dlmopen(Lmid_t space, const char *name, int mode, const void *caller, u
 		sf_learn_raw("dlopen");
 	if (mode & RTLD_GLOBAL)
 		sf_object_global_begin();
-	sf_retain_unsure();
 	if (!sf_unreadable(name))
 		sf_learn_passed_open(name);
 	sf_thread_mark_open(t, sp);

@@ -5,7 +5,6 @@
 #include "../base/ticks.h"
 #include "../libc/facts.h"
 #include "../observe/sites.h"
-#include "../retain/retain.h"
 
 static struct sf_answer
 decline(struct sf_thread *t, const struct sf_question *q, enum sf_counter reason)
@@ -176,9 +175,6 @@ look_up(void *handle, const char *name, const char *version, enum sf_kind kind, 
 	t->pending = 0;
 	if (sf_unreadable(name) || (kind == SF_KIND_VSYM && sf_unreadable(version)))
 		return decline(t, &q, SF_BYPASS_NULL);
-	if (sf_unlikely(sf_retain_on) &&
-	    (handle == RTLD_DEFAULT || handle == RTLD_NEXT || handle == sf_next.main))
-		sf_retain_look_up(name);
 	if (name[0] == 'd' && sf_learn_is_wrapped(name))
 		return wrapped_name(t, &q, caller);
 	if (sf_unlikely(!sf_ask_map(t, sf_load_32(&sf_word), &reason)))

@@ -71,7 +71,7 @@ is_main(const char *path)
 static const char *
 symbol_at(const char *path, uint32_t offset)
 {
-	struct link_map *l = sf_next.dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
+	struct link_map *l = sf_next.own.dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
 	struct dl_find_object o;
 	const char *at;
 	Dl_info info;

@@ -129,6 +129,9 @@ sf_next_boot(void)
 	sf_next.libc = owner;
 	sf_next.load = sf_next.dlopen;
 	sf_next.unload = sf_next.dlclose;
+#define X(name, ret, params) sf_next.own.name = sf_next.name;
+	SF_NEXT_LIST(X)
+#undef X
 	sf_next.looking_is_libc = true;
 #define X(name, ret, params)                                                                       \
 	sf_next.name = (ret(*) params)definition(#name, &owner);                                   \

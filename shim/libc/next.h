@@ -30,6 +30,12 @@
 	X(backtrace_symbols, char **, (void *const *, int))                                        \
 	X(backtrace_symbols_fd, void, (void *const *, int, int))
 
+struct sf_next_calls {
+#define X(name, ret, params) ret(*name) params;
+	SF_NEXT_LIST(X)
+#undef X
+};
+
 struct sf_next {
 #define X(name, ret, params) ret(*name) params;
 	SF_NEXT_LIST(X)
@@ -38,6 +44,8 @@ struct sf_next {
 	/* How dlopen and dlclose are called from C, for the host: libc's own, or the room's that retains objects. */
 	void *(*load)(const char *, int);
 	int (*unload)(void *);
+	/* The next definitions themselves, also where that room stands before one of them. */
+	struct sf_next_calls own;
 	ssize_t (*writev)(int, const struct iovec *, int); /* libc's own: whom its functions call */
 	char *(*realpath)(const char *, char *);
 	int (*find_object)(void *, struct dl_find_object *);

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 uint8_t sf_learn_raw_errors;
+void (*sf_learn_on_raw)(void);
 static uint8_t namespaces;
 
 /* ---- what ends or limits learning ---- */
@@ -26,7 +27,7 @@ sf_learn_is_wrapped(const char *name)
 static bool
 replay_reference(void *handle, const char *name)
 {
-	void *again = sf_next.dlopen(name[0] != '\0' ? name : NULL, RTLD_LAZY | RTLD_NOLOAD);
+	void *again = sf_next.own.dlopen(name[0] != '\0' ? name : NULL, RTLD_LAZY | RTLD_NOLOAD);
 
 	if (again != NULL && again != handle)
 		sf_next.dlclose(again);
@@ -44,6 +45,8 @@ sf_learn_raw(const char *name)
 {
 	sf_count(SF_RAW_HANDOUT);
 	sf_store_8(&sf_learn_raw_errors, 1);
+	if (sf_learn_on_raw != NULL)
+		sf_learn_on_raw();
 	/* Who closes or opens behind our back makes every handle's life unknowable: CONTRACT 36. */
 	if (sf_bytes_same(name, "dlclose") || sf_bytes_same(name, "dlopen") ||
 	    sf_bytes_same(name, "dlmopen")) {
@@ -140,7 +143,7 @@ adopt(struct sf_thread *t, void *handle, uint32_t *gen)
 	    sf_learn_has_namespaces() || !sf_facts_live(handle) || !was_passed(l, false) ||
 	    !sf_bytes_has(l->l_name, '/') || sf_bytes_has(l->l_name, '$'))
 		return false;
-	again = sf_next.dlopen(l->l_name, RTLD_LAZY | RTLD_NOLOAD);
+	again = sf_next.own.dlopen(l->l_name, RTLD_LAZY | RTLD_NOLOAD);
 	if (again == handle && sf_object_adopted(handle, gen)) {
 		sf_count(SF_OBJECT_ADOPT);
 		return true;

@@ -26,6 +26,8 @@ enum sf_learnt sf_learn(struct sf_thread *t, const struct sf_question *q, struct
 
 /* The host holds, or asks for, one of libc's own functions under this name. */
 void sf_learn_raw(const char *name);
+/* Called then, if set: the room that retains objects has to let them go. */
+extern void (*sf_learn_on_raw)(void);
 /* A dlopen of this name is passed through: its handle may be adopted at the first look-up. */
 void sf_learn_passed_open(const char *name);
 /* libc is about to close this handle: it is not adopted again. */

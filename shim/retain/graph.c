@@ -115,6 +115,12 @@ sf_retain_graph_reach(sf_retain_set set)
 }
 
 sf_retain_set
+sf_retain_graph_outside(void)
+{
+	return sf_retain_graph_reach(graph_outside);
+}
+
+sf_retain_set
 sf_retain_graph_in_state(enum sf_retain_state state)
 {
 	sf_retain_set set = 0;

@@ -18,7 +18,10 @@ void sf_retain_graph_update(void);
 /* `set` and all that it needs, as far as it is under management. */
 sf_retain_set sf_retain_graph_reach(sf_retain_set set);
 
-/* Places in one of these states. */
+/* What mapped objects without a place need, and what that needs. */
+sf_retain_set sf_retain_graph_outside(void);
+
+/* Places in this state. */
 sf_retain_set sf_retain_graph_in_state(enum sf_retain_state state);
 
 /*

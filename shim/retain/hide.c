@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// hide.c: see hide.h. None of them takes a lock: a place's state is one byte, and its object stays mapped.
+// hide.c: see hide.h. Those by address take no lock: a place's state is one byte, and its object stays mapped. The
+// others end in a jump, so that libc sees the host as its caller (CONTRACT 22).
 #include "hide.h"
 
 #include "../base/atomic.h"
 #include "../libc/next.h"
 #include "place.h"
+#include "retain.h"
 
 static int (*hide_find_object)(void *, struct dl_find_object *);
 static int (*hide_dladdr)(const void *, Dl_info *);
@@ -52,6 +54,42 @@ hide_dladdr1_of(const void *address, Dl_info *info, void **extra, int flags)
 	return hide_hides(address) ? 0 : hide_dladdr1(address, info, extra, flags);
 }
 
+static bool
+hide_is_scope(const void *handle)
+{
+	return handle == RTLD_DEFAULT || handle == RTLD_NEXT || handle == sf_next.main;
+}
+
+static void *
+hide_dlsym(void *handle, const char *name)
+{
+	if (hide_is_scope(handle))
+		sf_retain_look_up(name);
+	return sf_next.own.dlsym(handle, name);
+}
+
+static void *
+hide_dlvsym(void *handle, const char *name, const char *version)
+{
+	if (hide_is_scope(handle))
+		sf_retain_look_up(name);
+	return sf_next.own.dlvsym(handle, name, version);
+}
+
+static void *
+hide_dlopen(const char *name, int mode)
+{
+	sf_retain_unsure();
+	return sf_next.own.dlopen(name, mode);
+}
+
+static void *
+hide_dlmopen(Lmid_t space, const char *name, int mode)
+{
+	sf_retain_unsure();
+	return sf_next.own.dlmopen(space, name, mode);
+}
+
 void
 sf_retain_hide_init(void)
 {
@@ -61,4 +99,8 @@ sf_retain_hide_init(void)
 	sf_next.find_object = hide_find;
 	sf_next.dladdr = hide_dladdr_of;
 	sf_next.dladdr1 = hide_dladdr1_of;
+	sf_next.dlsym = hide_dlsym;
+	sf_next.dlvsym = hide_dlvsym;
+	sf_next.dlopen = hide_dlopen;
+	sf_next.dlmopen = hide_dlmopen;
 }

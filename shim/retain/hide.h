@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// hide.h: a closed object is not found by address: what stands in place of libc's functions that would find it.
+// hide.h: what stands before libc's functions where something is retained: a closed object is not found by address or
+// name, and a dlopen that is passed through is not unseen. Where nothing is retained, none of it is ever called.
 #ifndef SF_RETAIN_HIDE_H
 #define SF_RETAIN_HIDE_H
 

@@ -15,7 +15,7 @@ struct load_watch {
 	struct load_watch *outer;
 	struct link_map *last; /* the end of libc's list before a load that is managed, else NULL */
 	struct sf_retain_order order;
-	sf_retain_set came;
+	sf_retain_set came, gone;
 	bool whole;  /* each object that came has a place */
 	bool nested; /* there was another watched call within */
 };
@@ -25,6 +25,9 @@ size_t sf_retain_load_limit;
 uint64_t sf_retain_load_scope;
 static struct load_watch *load_watch; /* the innermost */
 static uint32_t load_number;
+static sf_retain_set load_reviving; /* closed objects that a load by libc itself needs */
+
+extern char **environ;
 
 /* ---- what libc calls ---- */
 
@@ -49,12 +52,63 @@ load_note(struct load_watch *w, int place)
 		w->order.place[w->order.count++] = (uint8_t)place;
 }
 
+/*
+ * libc has loaded something by itself (NSS, iconv), unseen until ld.so told, and it needs closed objects: they are new
+ * again, and their constructors run before those of what needs them.
+ */
+static void
+load_revive(int argc, char **argv, char **envp)
+{
+	sf_retain_set set = load_reviving;
+	const struct sf_retain_order *order = sf_retain_sets_find(SF_RETAIN_LOADED, set);
+	struct sf_retain_order now = {.set = set};
+
+	load_reviving = 0;
+	if (order != NULL)
+		now = *order;
+	for (sf_retain_set left = order != NULL ? 0 : set; left != 0; left &= left - 1)
+		now.place[now.count++] = (uint8_t)__builtin_ctzll(left);
+	for (; set != 0; set &= set - 1) {
+		struct sf_retain_place *p = &sf_retain_places[__builtin_ctzll(set)];
+
+		p->state = SF_RETAIN_LIVE;
+		p->owed = p->held;
+		p->held = 0;
+		p->fit = SF_RETAIN_UNFIT_LIBC;
+	}
+	for (unsigned int i = 0; i < now.count; i++)
+		sf_retain_place_run_init(now.place[i], argc, argv, envp);
+}
+
+/* What needs closed objects gets a stub, and so revives them; without a place they are revived at once. */
+static void
+load_foreign(void)
+{
+	bool stubs = false;
+
+	sf_retain_graph_update();
+	load_reviving = sf_retain_graph_outside() & sf_retain_graph_in_state(SF_RETAIN_CLOSED);
+	if (load_reviving == 0)
+		return;
+	for (struct link_map *l = sf_next.tail->l_next; l != NULL; l = l->l_next) {
+		int place = sf_retain_place_find(l) < 0 ? sf_retain_place_attach(l) : -1;
+
+		if (place >= 0) {
+			stubs |= sf_retain_places[place].init_one != 0;
+			sf_retain_places[place].fit = SF_RETAIN_UNFIT_LIBC;
+		}
+	}
+	if (!stubs)
+		load_revive(sf_retain_arguments.argc, sf_retain_arguments.argv, environ);
+}
+
 void
 sf_retain_run_init(int argc, char **argv, char **envp, int place)
 {
 	struct load_watch *w = load_watch;
 
 	sf_retain_arguments = (struct sf_retain_arguments){argc, argv};
+	load_revive(argc, argv, envp);
 	/* All of them are relocated, and none has run a constructor. */
 	if (w != NULL && (w->came & SF_RETAIN_BIT(place))) {
 		load_copy(w->came);
@@ -73,14 +127,46 @@ sf_retain_run_fini(int place)
 	sf_retain_place_run_fini(place);
 }
 
+static bool
+load_is_listed(const struct link_map *map)
+{
+	for (const struct link_map *l = sf_next.tail; l != NULL; l = l->l_next)
+		if (l == map)
+			return true;
+	return false;
+}
+
+/* Which of all places have lost their object? They are detached. */
+static sf_retain_set
+load_sweep(void)
+{
+	sf_retain_set gone = 0;
+
+	for (int i = 0; i < SF_RETAIN_PLACES; i++)
+		if (sf_retain_places[i].map != NULL && !load_is_listed(sf_retain_places[i].map)) {
+			gone |= SF_RETAIN_BIT(i);
+			sf_retain_place_detach(i);
+		}
+	return gone;
+}
+
 /* ld.so has mapped what a dlopen wants, and tells so, before any constructor. */
 static void
 load_moved(bool settled)
 {
 	struct load_watch *w = load_watch;
+	sf_retain_set gone;
 
-	if (w == NULL || w->last == NULL || !settled || w->came != 0)
+	if (!settled)
 		return;
+	gone = load_sweep(); /* by whomever */
+	if (w != NULL)
+		w->gone |= gone;
+	if (w == NULL || w->last == NULL || w->came != 0) {
+		if (sf_retain_graph_in_state(SF_RETAIN_CLOSED) != 0)
+			load_foreign();
+		return;
+	}
 	for (struct link_map *l = w->last->l_next; l != NULL; l = l->l_next) {
 		int place = sf_retain_place_attach(l);
 
@@ -117,15 +203,6 @@ load_last(void)
 	return l;
 }
 
-static bool
-load_is_listed(const struct link_map *map)
-{
-	for (const struct link_map *l = sf_next.tail; l != NULL; l = l->l_next)
-		if (l == map)
-			return true;
-	return false;
-}
-
 static unsigned int
 load_count(void)
 {
@@ -145,20 +222,6 @@ load_begin(struct load_watch *w, bool manage)
 	if (manage)
 		w->last = load_last();
 	load_watch = w;
-}
-
-/* Which of all places have lost their object? They are detached. */
-static sf_retain_set
-load_sweep(void)
-{
-	sf_retain_set gone = 0;
-
-	for (int i = 0; i < SF_RETAIN_PLACES; i++)
-		if (sf_retain_places[i].map != NULL && !load_is_listed(sf_retain_places[i].map)) {
-			gone |= SF_RETAIN_BIT(i);
-			sf_retain_place_detach(i);
-		}
-	return gone;
 }
 
 /*
@@ -212,6 +275,19 @@ load_finish(struct load_watch *w, uint64_t before, const char *name, int mode, c
 	}
 }
 
+void
+sf_retain_load_settle(void)
+{
+	for (int i = 0; i < SF_RETAIN_PLACES; i++) {
+		struct sf_retain_place *p = &sf_retain_places[i];
+
+		if (p->map == NULL || !p->owed)
+			continue;
+		p->owed = 0;
+		sf_retain_load_close(p->map, 0);
+	}
+}
+
 void *
 sf_retain_load_open(const char *name, int mode, bool manage)
 {
@@ -222,7 +298,7 @@ sf_retain_load_open(const char *name, int mode, bool manage)
 	int place;
 
 	load_begin(&watch, manage);
-	handle = sf_next.dlopen(name, mode);
+	handle = sf_next.own.dlopen(name, mode);
 	load_watch = watch.outer;
 	if (handle == NULL) {
 		load_sweep();
@@ -250,10 +326,10 @@ sf_retain_load_close(void *handle, sf_retain_set expected)
 	int result;
 
 	load_begin(&watch, false);
-	result = sf_next.dlclose(handle);
+	result = sf_next.own.dlclose(handle);
 	load_watch = watch.outer;
 	after = load_count();
-	gone = load_sweep();
+	gone = watch.gone | load_sweep();
 	watch.order.set = gone & ~closed;
 	if (!watch.nested && watch.order.set != 0 && before - after == (unsigned int)__builtin_popcountll(gone))
 		sf_retain_sets_learn(SF_RETAIN_UNLOADED, &watch.order);

@@ -26,6 +26,9 @@ void *sf_retain_load_open(const char *name, int mode, bool manage);
  */
 int sf_retain_load_close(void *handle, sf_retain_set expected);
 
+/* Gives back what was held of objects that libc's own loads have revived. */
+void sf_retain_load_settle(void);
+
 /* What was loaded so far, RTLD_GLOBAL: the number of such loads. */
 extern uint64_t sf_retain_load_scope;
 

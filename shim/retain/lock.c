@@ -38,7 +38,7 @@ sf_retain_lock_run(void (*run)(void *), void *arg)
 	struct lock_job job = {run, arg, false}, *outer = lock_job;
 
 	lock_job = &job;
-	sf_next.dlsym(sf_next.main, "symfast_locked");
+	sf_next.own.dlsym(sf_next.main, "symfast_locked");
 	lock_job = outer;
 	return job.done;
 }

@@ -262,6 +262,23 @@ place_imports(const struct sf_elf *e, const char *name)
 	return false;
 }
 
+/* iconv's modules, by their folder; NSS modules are known by name (names.c). */
+static bool
+place_is_libcs(const char *path)
+{
+	static const char folder[] = "/gconv/";
+
+	for (; *path != '\0'; path++) {
+		size_t n = 0;
+
+		while (n < sizeof(folder) - 1 && path[n] == folder[n])
+			n++;
+		if (n == sizeof(folder) - 1)
+			return true;
+	}
+	return false;
+}
+
 static enum sf_retain_unfit
 place_judge(const struct sf_retain_place *p, const struct place_scan *s, const struct place_dynamic *d)
 {
@@ -271,6 +288,8 @@ place_judge(const struct sf_retain_place *p, const struct place_scan *s, const s
 		return SF_RETAIN_UNFIT_SHAPE;
 	if ((d->init_array != NULL) != (d->init_size != NULL) || (d->fini_array != NULL) != (d->fini_size != NULL))
 		return SF_RETAIN_UNFIT_SHAPE;
+	if (place_is_libcs(p->name))
+		return SF_RETAIN_UNFIT_LIBC;
 	if (d->static_tls && s->tls)
 		return SF_RETAIN_UNFIT_TLS;
 	if (place_imports(&e, "__cxa_thread_atexit_impl") || place_imports(&e, "__cxa_thread_atexit"))

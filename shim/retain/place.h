@@ -50,6 +50,7 @@ struct sf_retain_place {
 	uint8_t copied;  /* the copies below are of this load */
 	uint8_t patched; /* the stubs are in place */
 	uint8_t opening; /* its dlopen may not have returned yet: in use, though the host has no reference */
+	uint8_t owed;    /* it was revived: libc's reference that we held is to be given back */
 	uint8_t held;    /* closed, and the reference of libc that its last dlclose would have given back is ours */
 	uint32_t load;   /* number of the load that brought it */
 	int root_mode;   /* mode it was opened with, if it was opened by name */
@@ -84,6 +85,7 @@ enum sf_retain_unfit {
 	SF_RETAIN_UNFIT_MEMORY,  /* no memory for the copy, or over the limit */
 	SF_RETAIN_UNFIT_PATHS,   /* its searches go through too many folders */
 	SF_RETAIN_UNFIT_FILE,    /* its file cannot be identified */
+	SF_RETAIN_UNFIT_LIBC,    /* libc opens such by itself, unseen */
 	SF_RETAIN_UNFIT_UNKNOWN, /* a reference was taken that was not seen */
 };
 

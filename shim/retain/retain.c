@@ -5,6 +5,7 @@
 #include "../base/bytes.h"
 #include "../base/sys.h"
 #include "../libc/facts.h"
+#include "../map/learn.h"
 #include "../map/object.h"
 #include "../map/region.h"
 #include "../map/thread.h"
@@ -176,7 +177,7 @@ retain_surplus(const struct sf_retain_place *p)
 	} never;
 
 	never.map.l_name = p->map->l_name;
-	return sf_next.dlclose(&never);
+	return sf_next.own.dlclose(&never);
 }
 
 static int
@@ -193,7 +194,7 @@ retain_close_now(void *handle)
 		return retain_surplus(&sf_retain_places[place]);
 	/* One reference of several. */
 	if (retain_is_open(handle))
-		return sf_next.dlclose(handle);
+		return sf_next.own.dlclose(handle);
 	sf_retain_places[place].opening = 0;
 	sf_retain_graph_update();
 	known = sf_retain_graph_unneeded(place, &set);
@@ -233,6 +234,7 @@ retain_close_job(void *arg)
 	int place = sf_retain_place_find(c->handle);
 
 	retain_busy = &sf_thread;
+	sf_retain_load_settle();
 	if (retain_closing > 0 && retain_queued < RETAIN_QUEUE && (place < 0 || sf_retain_places[place].state == SF_RETAIN_LIVE)) {
 		retain_queue[retain_queued++] = c->handle;
 		c->result = 0;
@@ -252,7 +254,7 @@ sf_retain_unload(void *handle)
 	struct retain_close c = {.handle = handle};
 
 	if (retain_frozen || !sf_retain_lock_run(retain_close_job, &c))
-		return sf_next.dlclose(handle);
+		return sf_next.own.dlclose(handle);
 	return c.result;
 }
 
@@ -351,13 +353,13 @@ retain_try_reopen(const char *name, int mode)
 static bool
 retain_finds_live(const char *name, int mode, bool *fails)
 {
-	void *found = sf_next.dlopen(name, (mode & (RTLD_LAZY | RTLD_NOW)) | RTLD_NOLOAD);
+	void *found = sf_next.own.dlopen(name, (mode & (RTLD_LAZY | RTLD_NOW)) | RTLD_NOLOAD);
 	int place = found != NULL ? sf_retain_place_find(found) : -1;
 	bool live = found != NULL && (place < 0 || sf_retain_places[place].state != SF_RETAIN_CLOSED);
 
 	*fails = found == NULL && sf_facts_error_pending();
 	if (found != NULL)
-		sf_next.dlclose(found);
+		sf_next.own.dlclose(found);
 	return live;
 }
 
@@ -369,7 +371,7 @@ retain_open_now(const char *name, int mode)
 	void *handle;
 
 	if (name == NULL || name[0] == '\0' || (mode & (RTLD_LAZY | RTLD_NOW)) == 0)
-		return sf_next.dlopen(name, mode);
+		return sf_next.own.dlopen(name, mode);
 	handle = closed ? retain_try_reopen(name, mode) : NULL;
 	if (handle != NULL)
 		return handle;
@@ -397,6 +399,7 @@ retain_open_job(void *arg)
 	const void *outer = retain_busy;
 
 	retain_busy = &sf_thread;
+	sf_retain_load_settle();
 	if (retain_limits.idle_s != 0)
 		retain_release_idle(sf_sys_clock(CLOCK_MONOTONIC));
 	o->handle = retain_open_now(o->name, o->mode);
@@ -409,7 +412,7 @@ sf_retain_load(const char *name, int mode)
 	struct retain_open o = {name, mode, NULL};
 
 	if (retain_frozen || !sf_retain_lock_run(retain_open_job, &o))
-		return sf_next.dlopen(name, mode);
+		return sf_next.own.dlopen(name, mode);
 	return o.handle;
 }
 
@@ -475,8 +478,16 @@ retain_look_up_job(void *arg)
 void
 sf_retain_look_up(const char *name)
 {
-	if (sf_retain_on && !retain_frozen)
+	if (!sf_unreadable(name) && !retain_frozen)
 		sf_retain_lock_run(retain_look_up_job, (void *)(uintptr_t)name);
+}
+
+/* Who holds libc's own dlopen can find a closed object unseen: from now on all is libc's. */
+static void
+retain_end(void)
+{
+	sf_retain_unsure();
+	retain_frozen = 1;
 }
 
 void
@@ -499,6 +510,7 @@ sf_retain_init(const struct sf_retain_limits *limits)
 	retain_limits = *limits;
 	sf_retain_load_limit = (size_t)limits->kib * 1024;
 	sf_retain_hide_init();
+	sf_learn_on_raw = retain_end;
 	sf_next.load = sf_retain_load;
 	sf_next.unload = sf_retain_unload;
 	sf_retain_on = true;
