@@ -75,8 +75,7 @@ load(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
 
 	t->open_depth++;
 	/* A child of fork may have inherited a half-done load, which the first step would trip over. */
-	handle = sf_next.load(name,
-				mode | (name != NULL && !sf_thread_is_child ? RTLD_NOLOAD : 0));
+	handle = sf_next.load(name, mode | (name != NULL && !sf_thread_is_child ? RTLD_NOLOAD : 0));
 	/* An error of the first step is the error of the load: the file is looked at before the flag. */
 	if (handle == NULL && !(mode & RTLD_NOLOAD) && name != NULL && !sf_thread_is_child &&
 	    !sf_facts_error_pending()) {

@@ -84,7 +84,7 @@ bool
 sf_facts_is_raw(const void *f)
 {
 #define X(name, ret, params)                                                                       \
-	if (f == (const void *)sf_next.own.name)                                                       \
+	if (f == (const void *)sf_next.own.name)                                                   \
 		return true;
 	SF_NEXT_LIST(X)
 #undef X

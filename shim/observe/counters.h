@@ -97,10 +97,13 @@
 	X(INDEX_FREE, "index.free", "address indexes freed: their object was unloaded")            \
 	X(INDEX_FULL, "index.full", "no room for an index or for one more object")                 \
 	X(INDEX_REFUSE, "index.refuse", "objects whose tables cannot be indexed exactly")          \
-	X(RETAIN_CLOSE, "retain.close", "closes of a retained object: destructors ran, it stays mapped")      \
-	X(RETAIN_OPEN, "retain.open", "loads of a retained object: constructors ran, nothing was mapped")    \
-	X(RETAIN_REFUSE, "retain.refuse", "closes of a named object that libc made: not provable")           \
-	X(RETAIN_RELEASE, "retain.release", "retained objects let go: limits, changes, others' loads")       \
+	X(RETAIN_CLOSE, "retain.close",                                                            \
+	  "closes of a retained object: destructors ran, it stays mapped")                         \
+	X(RETAIN_OPEN, "retain.open",                                                              \
+	  "loads of a retained object: constructors ran, nothing was mapped")                      \
+	X(RETAIN_REFUSE, "retain.refuse", "closes of a named object that libc made: not provable") \
+	X(RETAIN_RELEASE, "retain.release",                                                        \
+	  "retained objects let go: limits, changes, others' loads")                               \
 	X(SCOPE_CHANGE, "scope.change", "RTLD_GLOBAL loads: global negatives are void")            \
 	X(RAW_HANDOUT, "raw.handout", "libc's own functions handed to the host")                   \
 	X(THREAD_BLOCK, "thread.block", "thread blocks handed out")                                \

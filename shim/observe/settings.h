@@ -64,12 +64,14 @@ enum sf_shm { SF_SHM_OFF, SF_SHM_ON, SF_SHM_START, SF_SHM_KEEP };
 	N(index_kib, "SYMFAST_INDEX_KIB", 65536, 256, 1048576,                                     \
 	  "upper limit of all address indexes together, KiB")                                      \
 	T(retain, "SYMFAST_RETAIN", "", list, 1024, "GLOB[=keep][:GLOB...]; @FILE; !GLOB",         \
-	  "files that stay mapped when they are closed, and are as new when opened again; empty: none")  \
+	  "files that stay mapped when they are closed, and are as new when opened again; empty: " \
+	  "none")                                                                                  \
 	N(retain_max, "SYMFAST_RETAIN_MAX", 32, 0, 64, "so many closed objects stay at most")      \
 	N(retain_kib, "SYMFAST_RETAIN_KIB", 65536, 0, 1048576,                                     \
 	  "upper limit of the copies of retained objects' memory, KiB")                            \
 	N(retain_idle_s, "SYMFAST_RETAIN_IDLE_S", 0, 0, 604800,                                    \
-	  "so long after its close an object is really closed, at the host's next dlopen or dlclose; 0: never") \
+	  "so long after its close an object is really closed, at the host's next dlopen or "      \
+	  "dlclose; 0: never")                                                                     \
 	W(go, "SYMFAST_GO", SF_GO_ON, "off|libc|strict|on",                                        \
 	  "Go hosts: off, only the C level, a stat at every plugin.Open, or the full detour")      \
 	N(go_ttl_ms, "SYMFAST_GO_TTL_MS", 100, 0, 3600000,                                         \

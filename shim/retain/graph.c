@@ -8,9 +8,10 @@
 #include "../map/object.h"
 #include "names.h"
 
-static uint64_t graph_count;         /* sf_changes_count() at the last update; 0: never */
-static sf_retain_set graph_outside;  /* what mapped objects without a place need */
-static sf_retain_set graph_strangers; /* places that need an object of the latter which the host did not open itself */
+static uint64_t graph_count;        /* sf_changes_count() at the last update; 0: never */
+static sf_retain_set graph_outside; /* what mapped objects without a place need */
+static sf_retain_set
+	graph_strangers; /* places that need an object of the latter which the host did not open itself */
 
 #define GRAPH_EACH(place, set)                                                                     \
 	for (sf_retain_set left_ = (set); left_ != 0; left_ &= left_ - 1)                          \
@@ -70,7 +71,8 @@ graph_read_needs(const struct link_map *l, bool *stranger)
 
 		if (place >= 0)
 			set |= SF_RETAIN_BIT(place);
-		else if (needed != NULL && !sf_object_initial(needed) && !graph_opened_by_host(needed))
+		else if (needed != NULL && !sf_object_initial(needed) &&
+			 !graph_opened_by_host(needed))
 			*stranger = true;
 	}
 	return set;
@@ -169,7 +171,8 @@ sf_retain_graph_is_asked(sf_retain_set set)
 		struct sf_elf e;
 		size_t count;
 
-		if (place >= 0 && (SF_RETAIN_BIT(place) & set || sf_retain_places[place].state != SF_RETAIN_LIVE))
+		if (place >= 0 &&
+		    (SF_RETAIN_BIT(place) & set || sf_retain_places[place].state != SF_RETAIN_LIVE))
 			continue;
 		if (!sf_elf_open(&e, l->l_addr, l->l_ld))
 			continue;

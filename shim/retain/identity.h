@@ -20,7 +20,8 @@ bool sf_retain_identity_read(const char *path, struct sf_retain_identity *id);
 /* The same of a folder, or of anything else that can be named: without opening it. */
 bool sf_retain_identity_stat(const char *path, struct sf_retain_identity *id);
 
-bool sf_retain_identity_same(const struct sf_retain_identity *a, const struct sf_retain_identity *b);
+bool sf_retain_identity_same(const struct sf_retain_identity *a,
+			     const struct sf_retain_identity *b);
 
 /*
  * May a file that changed at this time be told by it from a later change within the clock's grain? `now` as
@@ -32,6 +33,7 @@ bool sf_retain_identity_settled(const struct sf_retain_identity *id, uint64_t no
  * The first bytes of the file and of the object mapped at `start`: does the path name what is mapped? (Between libc's
  * opening of a file and ours another one may have taken its name.)
  */
-bool sf_retain_identity_mapped(const char *path, const char *start, const struct sf_retain_identity *id);
+bool sf_retain_identity_mapped(const char *path, const char *start,
+			       const struct sf_retain_identity *id);
 
 #endif

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 
 #define IMAGE_PAGE  4096u
-#define IMAGE_CHUNK 256u /* bytes compared before anything is written */
+#define IMAGE_CHUNK 256u   /* bytes compared before anything is written */
 #define IMAGE_LARGE 65536u /* zeros that are given back to the kernel rather than looked for */
 
 size_t sf_retain_image_bytes;
@@ -138,7 +138,10 @@ image_clear_slowly(char *at, const char *end)
 static void
 image_clear(char *at, char *end, char *plain)
 {
-	char *from = at > plain ? (char *)(((uintptr_t)at + IMAGE_PAGE - 1) & ~(uintptr_t)(IMAGE_PAGE - 1)) : plain;
+	char *from =
+		at > plain
+			? (char *)(((uintptr_t)at + IMAGE_PAGE - 1) & ~(uintptr_t)(IMAGE_PAGE - 1))
+			: plain;
 	char *to = (char *)((uintptr_t)end & ~(uintptr_t)(IMAGE_PAGE - 1));
 
 	if (to - from < (ptrdiff_t)IMAGE_LARGE ||

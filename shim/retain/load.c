@@ -27,11 +27,10 @@ static struct load_watch *load_watch; /* the innermost */
 static uint32_t load_number;
 static sf_retain_set load_reviving; /* closed objects that a load by libc itself needs */
 
-extern char **environ;
-
 /* ---- what libc calls ---- */
 
-void sf_retain_run_init(int argc, char **argv, char **envp, int place) __attribute__((visibility("hidden")));
+void sf_retain_run_init(int argc, char **argv, char **envp, int place)
+	__attribute__((visibility("hidden")));
 void sf_retain_run_fini(int place) __attribute__((visibility("hidden")));
 
 static void
@@ -40,7 +39,8 @@ load_copy(sf_retain_set set)
 	for (; set != 0; set &= set - 1) {
 		struct sf_retain_place *p = &sf_retain_places[__builtin_ctzll(set)];
 
-		if (p->fit == SF_RETAIN_FIT && !p->copied && !sf_retain_image_take(p, sf_retain_load_limit))
+		if (p->fit == SF_RETAIN_FIT && !p->copied &&
+		    !sf_retain_image_take(p, sf_retain_load_limit))
 			p->fit = SF_RETAIN_UNFIT_MEMORY;
 	}
 }
@@ -99,7 +99,8 @@ load_foreign(void)
 		}
 	}
 	if (!stubs)
-		load_revive(sf_retain_arguments.argc, sf_retain_arguments.argv, environ);
+		load_revive(sf_retain_arguments.argc, sf_retain_arguments.argv,
+			    *sf_retain_arguments.envp);
 }
 
 void
@@ -107,7 +108,8 @@ sf_retain_run_init(int argc, char **argv, char **envp, int place)
 {
 	struct load_watch *w = load_watch;
 
-	sf_retain_arguments = (struct sf_retain_arguments){argc, argv};
+	sf_retain_arguments.argc = argc;
+	sf_retain_arguments.argv = argv;
 	load_revive(argc, argv, envp);
 	/* All of them are relocated, and none has run a constructor. */
 	if (w != NULL && (w->came & SF_RETAIN_BIT(place))) {
@@ -183,10 +185,15 @@ sf_retain_load_init(void)
 	struct sf_elf libc;
 	const char *(*version)(void);
 
-	if (sf_changes_refusal() != NULL || !sf_elf_open(&libc, sf_next.libc->l_addr, sf_next.libc->l_ld))
+	if (sf_changes_refusal() != NULL ||
+	    !sf_elf_open(&libc, sf_next.libc->l_addr, sf_next.libc->l_ld))
 		return false;
 	version = (const char *(*)(void))sf_elf_function(&libc, "gnu_get_libc_version");
 	sf_retain_libc_version = version != NULL ? version() : NULL;
+	/* Of the executable, if that has a copy of it. */
+	sf_retain_arguments.envp = sf_next.own.dlsym(sf_next.main, "environ");
+	if (sf_retain_arguments.envp == NULL)
+		return false;
 	sf_changes_on_move(load_moved);
 	return true;
 }
@@ -263,14 +270,16 @@ load_finish(struct load_watch *w, uint64_t before, const char *name, int mode, c
 	load_copy(w->came); /* of objects without any constructor */
 	load_number++;
 	for (sf_retain_set left = w->came; left != 0; left &= left - 1)
-		load_identify(__builtin_ctzll(left), before, w->whole, (w->came & (w->came - 1)) != 0);
+		load_identify(__builtin_ctzll(left), before, w->whole,
+			      (w->came & (w->came - 1)) != 0);
 	w->order.set = w->came;
 	if (w->whole && !w->nested)
 		sf_retain_sets_learn(SF_RETAIN_LOADED, &w->order);
 	if (root >= 0 && (w->came & SF_RETAIN_BIT(root))) {
 		sf_bytes_cut(sf_retain_places[root].opened, name, SF_RETAIN_NAME_MAX);
 		sf_retain_places[root].root_mode = mode;
-		if (load_is_bare(name) && !sf_retain_paths_of(sf_next.main, &sf_retain_places[root].folders))
+		if (load_is_bare(name) &&
+		    !sf_retain_paths_of(sf_next.main, &sf_retain_places[root].folders))
 			sf_retain_places[root].fit = SF_RETAIN_UNFIT_PATHS;
 	}
 }
@@ -331,7 +340,8 @@ sf_retain_load_close(void *handle, sf_retain_set expected)
 	after = load_count();
 	gone = watch.gone | load_sweep();
 	watch.order.set = gone & ~closed;
-	if (!watch.nested && watch.order.set != 0 && before - after == (unsigned int)__builtin_popcountll(gone))
+	if (!watch.nested && watch.order.set != 0 &&
+	    before - after == (unsigned int)__builtin_popcountll(gone))
 		sf_retain_sets_learn(SF_RETAIN_UNLOADED, &watch.order);
 	for (stayed = watch.nested ? 0 : expected & ~gone; stayed != 0; stayed &= stayed - 1)
 		sf_retain_places[__builtin_ctzll(stayed)].pinned = 1;

@@ -5,10 +5,11 @@
 
 #include "sets.h"
 
-/* argc and argv as constructors get them; NULL argv: no load was seen yet. */
+/* What constructors get: the first two as at the last load, the third where libc has it at the moment. */
 struct sf_retain_arguments {
 	int argc;
 	char **argv;
+	char ***envp;
 };
 extern struct sf_retain_arguments sf_retain_arguments;
 

@@ -11,7 +11,8 @@
  * libc opens these by itself, unseen, while hosts may open them, too (NSS, iconv); the others end with the
  * process or keep threads of their own.
  */
-static const char names_denied[] = "!libnss_*:!libgcc_s.so*:!libasan.so*:!libtsan.so*:!libpthread*.so*:!libc.so*:!ld-linux*";
+static const char names_denied[] =
+	"!libnss_*:!libgcc_s.so*:!libasan.so*:!libtsan.so*:!libpthread*.so*:!libc.so*:!ld-linux*";
 
 SF_LARGE static char names_list[SF_RETAIN_LIST_MAX + sizeof(names_denied) + 1];
 static size_t names_used;
@@ -34,7 +35,7 @@ names_bracket(const char **p, const char *end, char c)
 	const char *at = *p;
 	bool not = at < end && (*at == '!' || *at == '^'), in = false;
 
-	at += not;
+	at += not ;
 	for (const char *first = at; at < end && (*at != ']' || at == first); at++) {
 		if (at + 2 < end && at[1] == '-' && at[2] != ']') {
 			in |= c >= at[0] && c <= at[2];
@@ -46,7 +47,7 @@ names_bracket(const char **p, const char *end, char c)
 	if (at >= end)
 		return c == '[';
 	*p = at + 1;
-	return in != not;
+	return in != not ;
 }
 
 /* One character against what stands at `*p`, which is moved behind it. */
@@ -196,10 +197,12 @@ names_add_text(const char *text, size_t n)
 static long
 names_slurp(const char *path, char *to, size_t room)
 {
-	long fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0, 0, 0);
+	long fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+			      0, 0, 0);
 	long used = 0, n = fd;
 
-	while (fd >= 0 && (n = sf_syscall6(SYS_read, fd, (long)(to + used), (long)(room - (size_t)used), 0, 0, 0)) > 0)
+	while (fd >= 0 && (n = sf_syscall6(SYS_read, fd, (long)(to + used),
+					   (long)(room - (size_t)used), 0, 0, 0)) > 0)
 		used += n;
 	if (fd >= 0)
 		sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);

@@ -100,8 +100,12 @@ place_keep_functions(struct sf_retain_place *p, const struct place_dynamic *d)
 
 	p->init = d->init != NULL ? (sf_retain_init_fn)(bias + d->init->d_un.d_ptr) : NULL;
 	p->fini = d->fini != NULL ? (sf_retain_fini_fn)(bias + d->fini->d_un.d_ptr) : NULL;
-	p->init_array = d->init_array != NULL ? (const uintptr_t *)(bias + d->init_array->d_un.d_ptr) : NULL;
-	p->fini_array = d->fini_array != NULL ? (const uintptr_t *)(bias + d->fini_array->d_un.d_ptr) : NULL;
+	p->init_array = d->init_array != NULL
+				? (const uintptr_t *)(bias + d->init_array->d_un.d_ptr)
+				: NULL;
+	p->fini_array = d->fini_array != NULL
+				? (const uintptr_t *)(bias + d->fini_array->d_un.d_ptr)
+				: NULL;
 	p->init_count = d->init_size != NULL ? d->init_size->d_un.d_val / sizeof(uintptr_t) : 0;
 	p->fini_count = d->fini_size != NULL ? d->fini_size->d_un.d_val / sizeof(uintptr_t) : 0;
 }
@@ -113,7 +117,8 @@ place_nothing(void)
 
 /* One function instead of all of a kind: in the array if there is one, else where the single one is named. */
 static void
-place_patch(uintptr_t bias, ElfW(Dyn) * one, ElfW(Dyn) * array, ElfW(Dyn) * size, uintptr_t *slot, const char *stub)
+place_patch(uintptr_t bias, ElfW(Dyn) * one, ElfW(Dyn) * array, ElfW(Dyn) * size, uintptr_t *slot,
+	    const char *stub)
 {
 	if (array != NULL && size != NULL) {
 		*slot = (uintptr_t)stub;
@@ -152,7 +157,8 @@ place_told_late(void)
 static bool
 place_in_relro(const struct sf_retain_place *p)
 {
-	return p->relro.size != 0 && (uintptr_t)p->map->l_ld - (uintptr_t)p->relro.at < p->relro.size;
+	return p->relro.size != 0 &&
+	       (uintptr_t)p->map->l_ld - (uintptr_t)p->relro.at < p->relro.size;
 }
 
 static bool
@@ -236,7 +242,8 @@ place_scan(struct dl_phdr_info *info, size_t size, void *arg)
 		uintptr_t from = info->dlpi_addr + h->p_vaddr;
 
 		if (h->p_type == PT_LOAD && (h->p_flags & PF_W))
-			place_add_segment(s, from, from + h->p_memsz, (from + h->p_filesz + 4095) & ~(uintptr_t)4095);
+			place_add_segment(s, from, from + h->p_memsz,
+					  (from + h->p_filesz + 4095) & ~(uintptr_t)4095);
 		if (h->p_type == PT_TLS) {
 			s->tls = true;
 			p->tls_image = from;
@@ -257,7 +264,8 @@ place_imports(const struct sf_elf *e, const char *name)
 	size_t count = e->gnu_hash != NULL ? e->gnu_hash[1] : e->hash != NULL ? e->hash[1] : 0;
 
 	for (size_t i = 1; i < count; i++)
-		if (e->symtab[i].st_shndx == SHN_UNDEF && sf_bytes_same(e->strtab + e->symtab[i].st_name, name))
+		if (e->symtab[i].st_shndx == SHN_UNDEF &&
+		    sf_bytes_same(e->strtab + e->symtab[i].st_name, name))
 			return true;
 	return false;
 }
@@ -280,19 +288,22 @@ place_is_libcs(const char *path)
 }
 
 static enum sf_retain_unfit
-place_judge(const struct sf_retain_place *p, const struct place_scan *s, const struct place_dynamic *d)
+place_judge(const struct sf_retain_place *p, const struct place_scan *s,
+	    const struct place_dynamic *d)
 {
 	struct sf_elf e;
 
 	if (!s->found || s->strange || !sf_elf_open(&e, p->map->l_addr, p->map->l_ld))
 		return SF_RETAIN_UNFIT_SHAPE;
-	if ((d->init_array != NULL) != (d->init_size != NULL) || (d->fini_array != NULL) != (d->fini_size != NULL))
+	if ((d->init_array != NULL) != (d->init_size != NULL) ||
+	    (d->fini_array != NULL) != (d->fini_size != NULL))
 		return SF_RETAIN_UNFIT_SHAPE;
 	if (place_is_libcs(p->name))
 		return SF_RETAIN_UNFIT_LIBC;
 	if (d->static_tls && s->tls)
 		return SF_RETAIN_UNFIT_TLS;
-	if (place_imports(&e, "__cxa_thread_atexit_impl") || place_imports(&e, "__cxa_thread_atexit"))
+	if (place_imports(&e, "__cxa_thread_atexit_impl") ||
+	    place_imports(&e, "__cxa_thread_atexit"))
 		return SF_RETAIN_UNFIT_DTORS;
 	return SF_RETAIN_FIT;
 }

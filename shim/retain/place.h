@@ -43,23 +43,23 @@ typedef void (*sf_retain_fini_fn)(void);
 struct sf_retain_place {
 	struct link_map *map; /* NULL: gone */
 	uint8_t state;
-	uint8_t fit;     /* may be retained; else why not (enum sf_retain_unfit) */
-	uint8_t pinned;  /* libc has kept it where we thought it would go: never retained */
-	uint8_t global;  /* it is in the global scope */
+	uint8_t fit;    /* may be retained; else why not (enum sf_retain_unfit) */
+	uint8_t pinned; /* libc has kept it where we thought it would go: never retained */
+	uint8_t global; /* it is in the global scope */
 	uint8_t nranges;
 	uint8_t copied;  /* the copies below are of this load */
 	uint8_t patched; /* the stubs are in place */
 	uint8_t opening; /* its dlopen may not have returned yet: in use, though the host has no reference */
-	uint8_t owed;    /* it was revived: libc's reference that we held is to be given back */
-	uint8_t held;    /* closed, and the reference of libc that its last dlclose would have given back is ours */
-	uint32_t load;   /* number of the load that brought it */
-	int root_mode;   /* mode it was opened with, if it was opened by name */
+	uint8_t owed; /* it was revived: libc's reference that we held is to be given back */
+	uint8_t held; /* closed, and the reference of libc that its last dlclose would have given back is ours */
+	uint32_t load;      /* number of the load that brought it */
+	int root_mode;      /* mode it was opened with, if it was opened by name */
 	uint64_t turn;      /* of the last close, for the least recent one */
 	uint64_t closed_at; /* then, by the monotonic clock; only if there is a limit of time */
-	uint64_t scope;  /* the global scope's number at its load */
-	uint64_t needs;  /* places that it names in DT_NEEDED */
-	size_t bytes;    /* of all copies */
-	char *memory;    /* where they are */
+	uint64_t scope;     /* the global scope's number at its load */
+	uint64_t needs;     /* places that it names in DT_NEEDED */
+	size_t bytes;       /* of all copies */
+	char *memory;       /* where they are */
 	struct sf_retain_identity identity;
 	sf_retain_folders folders; /* that it, or what it needs, was searched for in */
 	/* What its dynamic section said. */
@@ -73,8 +73,9 @@ struct sf_retain_place {
 	struct sf_retain_range relro; /* read-only after relocation */
 	uintptr_t tls_image;
 	size_t tls_copied, tls_size;
-	char name[SF_RETAIN_NAME_MAX];   /* its l_name */
-	char opened[SF_RETAIN_NAME_MAX]; /* what the host gave to dlopen; empty: it came as a dependency */
+	char name[SF_RETAIN_NAME_MAX]; /* its l_name */
+	char opened
+		[SF_RETAIN_NAME_MAX]; /* what the host gave to dlopen; empty: it came as a dependency */
 };
 
 enum sf_retain_unfit {

@@ -16,7 +16,8 @@ struct sf_retain_order {
 /* Remembers; forgets the one that was not used for longest. */
 void sf_retain_sets_learn(enum sf_retain_direction direction, const struct sf_retain_order *order);
 /* NULL: never seen. */
-const struct sf_retain_order *sf_retain_sets_find(enum sf_retain_direction direction, sf_retain_set set);
+const struct sf_retain_order *sf_retain_sets_find(enum sf_retain_direction direction,
+						  sf_retain_set set);
 /* The place is another file's from now on. */
 void sf_retain_sets_forget(int place);
 

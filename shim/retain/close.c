@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// close.c: the dlclose that would unload: destructors run, memory is put back, the mapping stays; or it is libc's.
+#include "state.h"
+
+#include "../base/bytes.h"
+#include "../base/sys.h"
+#include "../libc/facts.h"
+#include "../map/object.h"
+#include "../map/thread.h"
+#include "../map/region.h"
+#include "image.h"
+#include "load.h"
+#include <time.h>
+
+static bool
+close_alone(void)
+{
+	static const char *single;
+	struct sf_elf libc;
+
+	if (single == NULL && sf_elf_open(&libc, sf_next.libc->l_addr, sf_next.libc->l_ld))
+		single = sf_elf_function(&libc, "__libc_single_threaded");
+	return single != NULL && *single != 0;
+}
+
+static bool
+close_fits(sf_retain_set set)
+{
+	bool global = false;
+
+	for (sf_retain_set left = set; left != 0; left &= left - 1) {
+		const struct sf_retain_place *p = &sf_retain_places[__builtin_ctzll(left)];
+
+		if (p->fit != SF_RETAIN_FIT || !p->copied || p->pinned ||
+		    (p->tls_size != 0 && !close_alone()))
+			return false;
+		global |= p->global;
+	}
+	if (global && sf_retain_graph_is_asked(set))
+		return false;
+	for (; set != 0; set &= set - 1)
+		if (!sf_retain_image_ready(&sf_retain_places[__builtin_ctzll(set)]))
+			return false;
+	return true;
+}
+
+static void
+close_restore(sf_retain_set set)
+{
+	for (; set != 0; set &= set - 1)
+		sf_retain_image_restore(&sf_retain_places[__builtin_ctzll(set)]);
+}
+
+static void
+close_set(int root, sf_retain_set set, const struct sf_retain_order *order)
+{
+	struct sf_retain_order now = *order; /* a destructor may teach us another one */
+	struct sf_retain_place *p = &sf_retain_places[root];
+
+	sf_retain_set_state(set, SF_RETAIN_CLOSING);
+	sf_retain_state_of.closing++;
+	for (unsigned int i = 0; i < now.count; i++)
+		sf_retain_place_run_fini(now.place[i]);
+	sf_retain_state_of.closing--;
+	close_restore(set);
+	sf_retain_set_state(set, SF_RETAIN_CLOSED);
+	sf_region_look_again();
+	p->held = 1;
+	p->turn = ++sf_retain_state_of.turn;
+	if (sf_retain_state_of.limits.idle_s != 0)
+		p->closed_at = sf_sys_clock(CLOCK_MONOTONIC);
+	sf_count(SF_RETAIN_CLOSE);
+}
+
+static bool
+close_is_open(const void *handle)
+{
+	const struct sf_object *o = sf_object_find(handle);
+
+	return o != NULL && SF_STATE_OPEN(sf_load_64(&o->state));
+}
+
+/* libc's own words for a handle that is not open, from an object that was never opened: all zeros but its name. */
+static int
+close_surplus(const struct sf_retain_place *p)
+{
+	static struct {
+		struct link_map map;
+		char zeros[4096];
+	} never;
+
+	never.map.l_name = p->map->l_name;
+	return sf_next.own.dlclose(&never);
+}
+
+int
+sf_retain_close(void *handle)
+{
+	const struct sf_retain_order *order;
+	int place = sf_retain_place_find(handle);
+	sf_retain_set set = 0;
+	bool known;
+
+	if (place < 0)
+		return sf_retain_load_close(handle, 0);
+	if (sf_retain_places[place].state != SF_RETAIN_LIVE)
+		return close_surplus(&sf_retain_places[place]);
+	/* One reference of several. */
+	if (close_is_open(handle))
+		return sf_next.own.dlclose(handle);
+	sf_retain_places[place].opening = 0;
+	sf_retain_graph_update();
+	known = sf_retain_graph_unneeded(place, &set);
+	order = known ? sf_retain_sets_find(SF_RETAIN_UNLOADED, set) : NULL;
+	if (order == NULL || sf_retain_state_of.frozen ||
+	    sf_retain_places[place].opened[0] == '\0' || !close_fits(set)) {
+		sf_count(SF_RETAIN_REFUSE);
+		return sf_retain_load_close(handle, known ? set : 0);
+	}
+	close_set(place, set, order);
+	return 0;
+}

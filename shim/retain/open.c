@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// open.c: the dlopen of a closed object: constructors run, the same handle is returned; or libc loads.
+#include "state.h"
+
+#include "../base/bytes.h"
+#include "../base/sys.h"
+#include "../libc/facts.h"
+#include "../map/object.h"
+#include "../map/thread.h"
+#include "load.h"
+#include "names.h"
+
+static bool
+open_files_same(sf_retain_set set)
+{
+	sf_retain_folders folders = 0;
+
+	for (sf_retain_set left = set; left != 0; left &= left - 1)
+		folders |= sf_retain_places[__builtin_ctzll(left)].folders;
+	if (!sf_retain_paths_same(folders))
+		return false;
+	for (; set != 0; set &= set - 1) {
+		const struct sf_retain_place *p = &sf_retain_places[__builtin_ctzll(set)];
+		struct sf_retain_identity now;
+
+		if (!sf_retain_identity_read(p->name, &now) ||
+		    !sf_retain_identity_same(&now, &p->identity))
+			return false;
+	}
+	return true;
+}
+
+/* The closed place that this very name opened last time; -1: none. */
+static int
+open_find_closed(const char *name)
+{
+	for (int i = 0; i < SF_RETAIN_PLACES; i++)
+		if (sf_retain_places[i].held && sf_bytes_same(sf_retain_places[i].opened, name))
+			return i;
+	return -1;
+}
+
+/* Would a load now come out as the one that this set is from? */
+static bool
+open_mode_same(const struct sf_retain_place *p, int mode)
+{
+	const int kinds = RTLD_LAZY | RTLD_NOW | RTLD_GLOBAL;
+
+	if ((mode & ~kinds) != 0 || ((mode & RTLD_NOW) && !(p->root_mode & RTLD_NOW)))
+		return false;
+	return ((mode & RTLD_GLOBAL) != 0) == (p->global != 0);
+}
+
+/* The global scope: as it was at the load, nothing behind that another order would put before. */
+static bool
+open_scope_same(const struct sf_retain_place *p, sf_retain_set set)
+{
+	if (p->scope + ((p->root_mode & RTLD_GLOBAL) != 0) != sf_retain_load_scope)
+		return false;
+	for (int i = 0; i < SF_RETAIN_PLACES; i++)
+		if (sf_retain_places[i].map != NULL && sf_retain_places[i].global &&
+		    !(set & SF_RETAIN_BIT(i)))
+			return false;
+	return true;
+}
+
+static void *
+open_reopen(int root, const struct sf_retain_order *order)
+{
+	struct sf_retain_order now = *order;
+	struct sf_retain_place *p = &sf_retain_places[root];
+
+	sf_retain_set_state(now.set, SF_RETAIN_LIVE);
+	p->opening = 1;
+	p->held = 0;
+	for (unsigned int i = 0; i < now.count; i++)
+		sf_retain_place_run_init(now.place[i], sf_retain_arguments.argc,
+					 sf_retain_arguments.argv, *sf_retain_arguments.envp);
+	sf_count(SF_RETAIN_OPEN);
+	return p->map;
+}
+
+/* NULL: it cannot be, and libc has to load. */
+static void *
+open_try_reopen(const char *name, int mode)
+{
+	int root = open_find_closed(name);
+	const struct sf_retain_order *order;
+	sf_retain_set set;
+
+	if (root < 0)
+		return NULL;
+	sf_retain_graph_update();
+	set = sf_retain_graph_reach(SF_RETAIN_BIT(root)) &
+	      sf_retain_graph_in_state(SF_RETAIN_CLOSED);
+	order = sf_retain_sets_find(SF_RETAIN_LOADED, set);
+	if (order == NULL || !open_mode_same(&sf_retain_places[root], mode) ||
+	    !open_scope_same(&sf_retain_places[root], set) || !open_files_same(set))
+		return NULL;
+	return open_reopen(root, order);
+}
+
+/*
+ * There are closed objects, and libc may find one of them under this name. Asked without loading: an error is that
+ * of the load as well, for the file is looked for before the flag is.
+ */
+static bool
+open_finds_live(const char *name, int mode, bool *fails)
+{
+	void *found = sf_next.own.dlopen(name, (mode & (RTLD_LAZY | RTLD_NOW)) | RTLD_NOLOAD);
+	int place = found != NULL ? sf_retain_place_find(found) : -1;
+	bool live =
+		found != NULL && (place < 0 || sf_retain_places[place].state != SF_RETAIN_CLOSED);
+
+	*fails = found == NULL && sf_facts_error_pending();
+	if (found != NULL)
+		sf_next.own.dlclose(found);
+	return live;
+}
+
+void *
+sf_retain_open(const char *name, int mode)
+{
+	bool closed = sf_retain_graph_in_state(SF_RETAIN_CLOSED) != 0, fails = false;
+	enum sf_retain_how how;
+	void *handle;
+
+	if (name == NULL || name[0] == '\0' || (mode & (RTLD_LAZY | RTLD_NOW)) == 0)
+		return sf_next.own.dlopen(name, mode);
+	handle = closed ? open_try_reopen(name, mode) : NULL;
+	if (handle != NULL)
+		return handle;
+	if (closed && !open_finds_live(name, mode, &fails)) {
+		if (fails || (mode & RTLD_NOLOAD))
+			return NULL;
+		sf_retain_release_all();
+	}
+	how = sf_retain_state_of.frozen ? SF_RETAIN_NOT : sf_retain_names_find(name);
+	if (how == SF_RETAIN_KEEP && !(mode & RTLD_NOLOAD))
+		mode |= RTLD_NODELETE;
+	return sf_retain_load_open(
+		name, mode, how == SF_RETAIN_FRESH && !(mode & (RTLD_NOLOAD | RTLD_NODELETE)));
+}
