@@ -448,7 +448,7 @@ END_TEST
 START_TEST(a_text_fits_or_is_refused)
 {
 	for (size_t i = 0; i < COUNT_OF(texts); i++) {
-		char entry[1024];
+		char entry[2048];
 
 		snprintf(entry, sizeof(entry), "%s=/%0*d", texts[i].variable,
 			 (int)texts[i].size - 1, 0);
