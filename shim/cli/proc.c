@@ -150,3 +150,34 @@ proc_pid_space(void)
 
 	return stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0;
 }
+
+uint64_t
+proc_space_of(unsigned long pid)
+{
+	char *path = cli_format("/proc/%lu/ns/pid", pid);
+	struct stat st;
+	bool found = stat(path, &st) == 0;
+
+	free(path);
+	return found ? st.st_ino : 0;
+}
+
+/* "NSpid:" has a number for each namespace, its own last. */
+unsigned long
+proc_own_pid(unsigned long pid)
+{
+	size_t size;
+	char *text = proc_read(pid, "status", &size);
+	char *at = text != NULL ? strstr(text, "\nNSpid:") : NULL;
+	unsigned long own = pid;
+
+	if (at != NULL) {
+		at += strlen("\nNSpid:");
+		at[strcspn(at, "\n")] = '\0';
+		at = strrchr(at, '\t');
+		if (at == NULL || !cli_number(at + 1, 1, 1ul << 22, &own))
+			own = pid;
+	}
+	free(text);
+	return own;
+}

@@ -19,6 +19,9 @@ bool proc_exe(unsigned long pid, char *path, size_t size);
 void proc_strip_deleted(char *path);
 /* Does its memory map name this text? */
 bool proc_maps(unsigned long pid, const char *text);
+/* The process's number in its own pid namespace, and that namespace's; `pid`, 0 if they are not known. */
+unsigned long proc_own_pid(unsigned long pid);
+uint64_t proc_space_of(unsigned long pid);
 /* The number of our own pid namespace; 0 if it is not known. */
 uint64_t proc_pid_space(void);
 

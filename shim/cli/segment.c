@@ -268,19 +268,28 @@ path_of(unsigned long uid, unsigned long pid)
 bool
 segment_name(const char *name, unsigned long *uid, unsigned long *pid)
 {
-	char number[16];
-	size_t len;
+	char number[3][16] = {"", "", "0"};
+	unsigned long space;
 
 	if (strncmp(name, SYMFAST_SHM_PREFIX, strlen(SYMFAST_SHM_PREFIX)) != 0)
 		return false;
 	name += strlen(SYMFAST_SHM_PREFIX);
-	len = strcspn(name, ".");
-	if (name[len] != '.' || len >= sizeof(number))
-		return false;
-	memcpy(number, name, len);
-	number[len] = '\0';
-	return cli_number(number, 0, UINT32_MAX, uid) &&
-	       cli_number(name + len + 1, 1, 1ul << 22, pid);
+	/* The third one is a pid namespace's, where the second was taken by another one's. */
+	for (int i = 0; i < 3; i++) {
+		size_t len = strcspn(name, ".");
+
+		if (len >= sizeof(number[i]))
+			return false;
+		memcpy(number[i], name, len);
+		number[i][len] = '\0';
+		name += len;
+		if (*name == '\0')
+			break;
+		name++;
+	}
+	return *name == '\0' && cli_number(number[0], 0, UINT32_MAX, uid) &&
+	       cli_number(number[1], 1, 1ul << 22, pid) &&
+	       cli_number(number[2], 0, UINT32_MAX, &space);
 }
 
 /* Without a file: what is the matter with the process? */
@@ -294,37 +303,90 @@ explain(unsigned long pid)
 	else if (owner != geteuid() && geteuid() != 0)
 		cli_error("process %lu belongs to another user", pid);
 	else if (proc_maps(pid, "/libsymfast.so"))
-		cli_error("process %lu has the shim, but no statistics (yet): it has asked "
-			  "nothing, or "
-			  "they are off",
-			  pid);
+		cli_error("process %lu has the shim, but no statistics in %s (yet): it has asked "
+			  "nothing, they are off, or its file could not be made or is elsewhere "
+			  "(chroot, container, SYMFAST_SHM_DIR)",
+			  pid, segment_directory());
 	else
 		cli_error("process %lu does not have the shim", pid);
 	return CLI_TARGET;
 }
 
+/* A process as its file names it, in its own pid namespace. */
+struct identity {
+	unsigned long pid;
+	uint64_t space, start; /* 0: not known */
+};
+
+static bool
+is_of(const struct segment *s, const struct identity *who)
+{
+	return s->head.pid == who->pid &&
+	       (who->space == 0 || s->head.pid_space == 0 || s->head.pid_space == who->space) &&
+	       (who->start == 0 || s->head.start_time == who->start);
+}
+
+/*
+ * Under another name than the process's: made before a change of user, or by one of another pid namespace,
+ * whose number for itself is not ours.
+ */
+static bool
+search(struct segment *s, const struct identity *who, int access_mode)
+{
+	DIR *dir = opendir(segment_directory());
+	const struct dirent *d;
+	bool found = false;
+
+	while (dir != NULL && !found && (d = readdir(dir)) != NULL) {
+		unsigned long uid, pid;
+		char *path;
+
+		if (!segment_name(d->d_name, &uid, &pid) || pid != who->pid)
+			continue;
+		path = cli_format("%s/%s", segment_directory(), d->d_name);
+		if (open_for(s, path, access_mode) == NULL) {
+			found = is_of(s, who);
+			if (!found)
+				segment_close(s);
+		}
+		free(path);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return found;
+}
+
 static int
 open_process(struct segment *s, unsigned long pid, int access_mode)
 {
+	struct identity who = {pid, proc_pid_space(), 0};
+	const char *why = "does not exist";
 	unsigned long owner;
-	const char *why;
 	char *path;
 
 	/* A dead process's file is looked for under our own name. */
-	if (!proc_owner(pid, &owner))
+	if (proc_owner(pid, &owner))
+		who = (struct identity){proc_own_pid(pid), proc_space_of(pid),
+					proc_start_time(pid)};
+	else
 		owner = geteuid();
-	path = path_of(owner, pid);
-	if (access(path, F_OK) != 0) {
-		free(path);
-		return explain(pid);
+	path = path_of(owner, who.pid);
+	if (access(path, F_OK) == 0) {
+		why = open_for(s, path, access_mode);
+		if (why == NULL && !is_of(s, &who)) {
+			segment_close(s);
+			why = s->head.pid != who.pid ? "is damaged: it names another process"
+						     : "is another process's of the same number";
+		}
 	}
-	why = open_for(s, path, access_mode);
-	if (why == NULL && s->head.pid != pid) {
-		segment_close(s);
-		why = "is damaged: it names another process";
-	}
-	if (why != NULL)
+	if (why != NULL && search(s, &who, access_mode))
+		why = NULL;
+	if (why != NULL && access(path, F_OK) == 0)
 		cli_error("%s %s", path, why);
+	else if (why != NULL)
+		explain(pid);
+	if (why == NULL && who.start != 0 && s->life == SEGMENT_ELSEWHERE)
+		s->life = SEGMENT_LIVE;
 	free(path);
 	return why == NULL ? CLI_OK : CLI_TARGET;
 }

@@ -7,7 +7,6 @@
 #include "segment_file.h"
 
 #include "../base/bytes.h"
-#include "../base/log.h"
 #include "../base/sys.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +28,10 @@ pid_of(const char *name, const char *prefix)
 			return 0;
 	for (; *name >= '0' && *name <= '9' && pid < 1u << 24; name++)
 		pid = pid * 10 + (uint32_t)(*name - '0');
-	/* Or not finished when its maker was killed. */
+	/* With its namespace's number, or not finished when its maker was killed. */
+	if (*name == '.')
+		for (const char *p = name + 1; *p >= '0' && *p <= '9'; p++)
+			name = p[1] == '\0' ? p + 1 : name;
 	return *name == '\0' || (*name == '.' && sf_bytes_same(name, ".new")) ? pid : 0;
 }
 
@@ -41,8 +43,8 @@ is_dead(uint32_t pid)
 
 struct dead {
 	uint64_t made; /* CLOCK_REALTIME, ns */
-	uint32_t pid;
-	bool fresh; /* ".new" */
+	bool fresh;    /* ".new" */
+	char name[56];
 };
 
 struct sweep {
@@ -56,16 +58,7 @@ struct sweep {
 static void
 remove_one(const struct sweep *w, const struct dead *d)
 {
-	char name[64];
-	struct sf_line digits;
-	char *end = sf_bytes_put(name, w->prefix, sf_bytes_length(w->prefix, 32));
-
-	digits.len = 0;
-	sf_line_u64(&digits, d->pid);
-	end = sf_bytes_put(end, digits.text, digits.len);
-	end = sf_bytes_put(end, ".new", d->fresh ? 4 : 0);
-	*end = '\0';
-	sf_syscall6(SYS_unlinkat, w->dir, (long)name, 0, 0, 0, 0);
+	sf_syscall6(SYS_unlinkat, w->dir, (long)d->name, 0, 0, 0, 0);
 }
 
 /* A pid of another namespace says nothing here; one who says nothing of his was not finished. */
@@ -109,11 +102,14 @@ keep_or_remove(struct sweep *w, struct dead d)
 static void
 look_at(struct sweep *w, const char *name)
 {
-	struct dead d = {.pid = pid_of(name, w->prefix)};
+	uint32_t pid = pid_of(name, w->prefix);
+	size_t n = sf_bytes_length(name, 64);
+	struct dead d = {.made = 0};
 
-	if (d.pid == 0 || !is_dead(d.pid))
+	if (pid == 0 || n >= sizeof(d.name) || !is_dead(pid))
 		return;
-	d.fresh = name[sf_bytes_length(name, 64) - 1] == 'w';
+	sf_bytes_put(d.name, name, n + 1);
+	d.fresh = name[n - 1] == 'w';
 	if (is_of_space(w, name, &d))
 		keep_or_remove(w, d);
 }
@@ -123,10 +119,13 @@ sf_file_sweep(const char *directory, const char *prefix, uint64_t space)
 {
 	/* No stack of the host's is used for them; the caller holds the segment's lock. */
 	SF_LARGE static _Alignas(8) char buffer[BUFFER];
-	struct sweep w = {.prefix = prefix, .space = space};
+	SF_LARGE static struct sweep w;
 	unsigned int seen = 0;
 	long n;
 
+	w.prefix = prefix;
+	w.space = space;
+	w.count = 0;
 	w.dir = sf_syscall6(SYS_openat, AT_FDCWD, (long)directory,
 			    O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, 0, 0);
 	if (w.dir < 0)
