@@ -43,7 +43,8 @@ package_known()
 	local name
 
 	for name in ${1//|/ }; do
-		apt-cache policy "$name" 2>/dev/null | grep -q '^ *Candidate: [^(]' || continue
+		# Not grep -q: it would end first, and where pipefail is set that counts.
+		apt-cache policy "$name" 2>/dev/null | grep '^ *Candidate: [^(]' >/dev/null || continue
 		echo "$name"
 		return 0
 	done

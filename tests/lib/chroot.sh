@@ -31,10 +31,8 @@ keyring_of()
 	local file
 
 	[[ $(mirror_of "$1") == *ubuntu* ]] || return 0
-	for file in /usr/share/keyrings/ubuntu-archive-keyring.gpg; do
-		[ -e "$file" ] && echo "--keyring=$file" && return 0
-	done
-	return 1
+	file=/usr/share/keyrings/ubuntu-archive-keyring.gpg
+	[ -e "$file" ] && echo "--keyring=$file"
 }
 
 # bootstrap RELEASE DIR: whole or not at all.
@@ -63,6 +61,7 @@ bootstrap()
 # What git has and what is not committed yet, without what was built.
 copy_tree()
 {
+	commit=$(commit_of_tree | tr -d '\n')
 	rm -rf --one-file-system "$1$tree" && mkdir -p "$1$tree" || return 1
 	git -c safe.directory="$root" -C "$root" ls-files -z --cached --others --exclude-standard |
 		(cd "$root" && xargs -0 sh -c 'for f; do [ ! -e "$f" ] || printf "%s\0" "$f"; done' sh |
@@ -85,7 +84,7 @@ in_chroot()
 commit_of_tree()
 {
 	git -c safe.directory="$root" -C "$root" log -1 --format=%h 2>/dev/null || echo unknown
-	[ -z "$(git -c safe.directory="$root" -C "$root" status --porcelain 2>/dev/null)" ] || echo ' and changes'
+	[ -z "$(git -c safe.directory="$root" -C "$root" status --porcelain -- . ':!docs/support.md' 2>/dev/null)" ] || echo ' and changes'
 }
 
 # record DIR RELEASE WHAT RESULT: one line for that command there, in the place of an older one.
@@ -95,18 +94,23 @@ record()
 	local facts='. /etc/os-release; echo "$PRETTY_NAME"; getconf GNU_LIBC_VERSION; cc -dumpfullversion 2>/dev/null || echo -'
 
 	chroot "$1" sh -c "$facts" | python3 "$root/tests/lib/support.py" "$root/docs/support.md" "$2" "$3" "$4" \
-		"$(date +%F)" "$(commit_of_tree | tr -d '\n')"
+		"$(date +%F)" "$commit"
 }
 
 # one_command DIR RELEASE COMMAND: runs and records it.
 one_command()
 {
-	local log="$1.${3%% *}" status result
+	local log status result tee left
 
 	log="$1.$(basename "$(dirname "${3%% *}")").log"
 	say "$2: $3"
-	in_chroot "$1" "$3" 2>&1 | tee "$log"
-	status=${PIPESTATUS[0]}
+	# Not a pipeline: bash would run no trap before its end.
+	exec 8> >(exec tee "$log")
+	tee=$!
+	in_chroot "$1" "$3" >&8 2>&1 8>&-
+	status=$?
+	exec 8>&-
+	wait "$tee"
 	if [[ $3 == *tests/run* ]]; then
 		result=$(grep -E '^[0-9]+ passed, ' "$log" | tail -n 1)
 	else
@@ -122,7 +126,7 @@ one_command()
 # suite_of RELEASE WORDS...: words are for tests/run there.
 suite_of()
 {
-	local name=$1 dir status=0 left
+	local name=$1 dir status=0 left commit
 	shift
 
 	tree=/srv/symfast
