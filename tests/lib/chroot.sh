@@ -123,7 +123,7 @@ one_command()
 	return "$status"
 }
 
-# suite_of RELEASE WORDS...: words are for tests/run there.
+# suite_of RELEASE [demo|tests] WORDS...: both commands, or that one; the words are for tests/run there.
 suite_of()
 {
 	local name=$1 dir status=0 left commit
@@ -147,7 +147,12 @@ suite_of()
 	bootstrap "$name" "$dir" || return 1
 	cp -L /etc/resolv.conf "$dir/etc/resolv.conf"
 	copy_tree "$dir" || { complain "cannot copy the tree to $dir"; return 1; }
-	one_command "$dir" "$name" ./demo/run || status=1
-	one_command "$dir" "$name" "./tests/run${*:+ $*}" || status=1
+	if [ "${1:-}" != tests ]; then
+		one_command "$dir" "$name" ./demo/run || status=1
+	fi
+	if [ "${1:-}" != demo ]; then
+		[ "${1:-}" != tests ] || shift
+		one_command "$dir" "$name" "./tests/run${*:+ $*}" || status=1
+	fi
 	return $status
 }
