@@ -146,6 +146,8 @@ suite_of()
 	flock -n 9 || { complain "another tests/run works in $dir"; return 1; }
 	bootstrap "$name" "$dir" || return 1
 	cp -L /etc/resolv.conf "$dir/etc/resolv.conf"
+	# Where an interrupt came while it installed.
+	children chroot "$dir" dpkg --configure -a >/dev/null 2>&1
 	copy_tree "$dir" || { complain "cannot copy the tree to $dir"; return 1; }
 	if [ "${1:-}" != tests ]; then
 		one_command "$dir" "$name" ./demo/run || status=1

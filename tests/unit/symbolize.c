@@ -88,15 +88,17 @@ symbol_of(void *address)
 START_TEST(an_answer_of_libcs_gets_the_id_of_its_own_object)
 {
 	struct symfast_symbol s;
+	Dl_info libc; /* one address has several names, and releases differ in which is first */
 
 	begin();
+	ck_assert(dladdr((void *)strtol, &libc) != 0);
 	s = symbol_of((void *)strtol);
 	ck_assert(s.build_id_size == 20 && memcmp(s.build_id, region->id, 20) == 0);
 	for (between = EXCHANGED; between <= MOVED; between++) {
 		uint32_t life = region->life;
 
 		s = symbol_of((void *)strtol);
-		ck_assert_str_eq(s.symbol, "strtol");
+		ck_assert_str_eq(s.symbol, libc.dli_sname);
 		ck_assert_msg(s.build_id_size == 0, "case %d", (int)between);
 		region->life = life;
 	}
