@@ -11,6 +11,7 @@ sf_entry_dlerror(void)
 
 	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
 		return sf_off_path();
+	sf_thread_passes(t);
 	/* Ours was set while libc had none, so libc's, if there is one, is newer. */
 	if (sf_facts_error_pending()) {
 		t->pending = 0;
@@ -33,6 +34,7 @@ sf_entry_dlinfo(void)
 	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
 		return sf_off_path();
 	t->pending = 0;
+	sf_thread_passes(t);
 	sf_count_for(t, SF_DLINFO_PASS);
 	return SF_DECLINE;
 }

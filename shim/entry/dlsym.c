@@ -12,6 +12,31 @@ decline(struct sf_thread *t, const struct sf_question *q, enum sf_counter reason
 	return sf_pass(t, sf_outcome(q, SF_OUTCOME_PASS), reason);
 }
 
+/*
+ * What lies around a caller that is not plain, up to the next objects whose calls are. These are of the
+ * initial set and stay where they are, so nothing else can ever come to lie there.
+ */
+static void
+note_stranger(struct sf_thread *t, uintptr_t caller)
+{
+	uintptr_t lo = 0, hi = UINTPTR_MAX;
+
+	for (const struct link_map *l = sf_next.main; l != NULL;
+	     l = l == sf_next.tail ? NULL : l->l_next) {
+		const struct sf_object *o = sf_object_find(l);
+
+		if (o == NULL || o->code_size == 0)
+			continue;
+		if (o->code_start > caller)
+			hi = o->code_start < hi ? o->code_start : hi;
+		else if (caller - o->code_start < o->code_size)
+			return;
+		else
+			lo = o->code_start + o->code_size > lo ? o->code_start + o->code_size : lo;
+	}
+	*(volatile sf_pair *)&t->stranger = (sf_pair){lo, hi - lo};
+}
+
 const struct sf_object *
 sf_plain_caller(struct sf_thread *t, const void *caller)
 {
@@ -103,6 +128,18 @@ sf_ask_copy(struct sf_thread *t, const struct sf_question *q, struct sf_lesson *
 	return sf_learn(t, &own, lesson);
 }
 
+/* Nobody knows how long this handle lives, so nothing can be kept but that. */
+static void
+mark_handle(const struct sf_question *q)
+{
+	if (q->kind == SF_KIND_VSYM)
+		sf_cell_mark_pair(sf_cell_pair(sf_table.pairs, q->handle, q->name, q->version),
+				  q->name, &sf_object_permanent, 1, SF_BYPASS_HANDLE);
+	else
+		sf_cell_mark(sf_cell_set(sf_table.cells, q->handle, q->name), q->name,
+			     &sf_object_permanent, 1, SF_BYPASS_HANDLE);
+}
+
 static struct sf_answer
 learn(struct sf_thread *t, const struct sf_question *q)
 {
@@ -114,6 +151,8 @@ learn(struct sf_thread *t, const struct sf_question *q)
 		sf_histogram_add(sf_ask_function(q), SF_ARM_LIBC, sf_ticks_since(from));
 	if (lesson.kept)
 		sf_note_hint(q, lesson.reply.entry);
+	if (learnt == SF_LEARNT_REPLAY && lesson.why == SF_BYPASS_HANDLE)
+		mark_handle(q);
 	if (learnt == SF_LEARNT_REPLAY)
 		return decline(t, q, lesson.why);
 	if (lesson.kept && lesson.reply.verdict == SF_NEGATIVE)
@@ -172,6 +211,7 @@ look_up(void *handle, const char *name, const char *version, enum sf_kind kind, 
 	enum sf_counter reason;
 
 	SF_ENTRY_CHORES();
+	sf_thread_passes(t);
 	t->pending = 0;
 	if (sf_unreadable(name) || (kind == SF_KIND_VSYM && sf_unreadable(version)))
 		return decline(t, &q, SF_BYPASS_NULL);
@@ -185,8 +225,11 @@ look_up(void *handle, const char *name, const char *version, enum sf_kind kind, 
 		return decline(t, &q, SF_BYPASS_NESTED);
 	if (handle == RTLD_DEFAULT)
 		q.caller = sf_plain_caller(t, caller);
-	if (handle == RTLD_DEFAULT && q.caller == NULL)
+	if (handle == RTLD_DEFAULT && q.caller == NULL) {
+		if (t->block != NULL)
+			note_stranger(t, (uintptr_t)caller);
 		return decline(t, &q, SF_BYPASS_CALLER);
+	}
 	if (t->block == NULL && !sf_thread_attach(t))
 		return decline(t, &q, SF_BYPASS_BUSY);
 	return by_content(t, &q);

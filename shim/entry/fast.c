@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// fast.c: dlsym and dlvsym themselves: a hit, or a jump to the full wrapper.
+// fast.c: dlsym itself: a hit, or a jump to the full wrapper.
 //
 // Every function here either returns or ends in a sibling call (a jump), so that the full wrapper and
 // libc still see the host's return address on top of the stack. tests/asm checks the built object:
@@ -13,14 +13,10 @@
 
 /* Everything declared from here on is this library's own: no way round by the GOT. */
 #pragma GCC visibility push(hidden)
-#include "ask.h"
+#include "fast.h"
 
 #include "../base/ticks.h"
 #include "../libc/facts.h"
-
-/* The full wrappers (stubs.S): C half, then answer or tail jump to the next definition. */
-void *sf_full_dlsym(void *handle, const char *name);
-void *sf_full_dlvsym(void *handle, const char *name, const char *version);
 
 /* Every so many hits: apart, so that the wrapper stays a leaf. */
 static SF_NOINLINE void *
@@ -68,6 +64,15 @@ found_shared(struct sf_thread *t, const void *handle, void *value)
 		sf_thread_sample_next(t, t->n[hit]);
 	}
 	return STEP(value, FOUND);
+}
+
+/* Is it time for a marked look-up to go the whole way? */
+SF_INLINE bool
+mark_due(const struct sf_thread *t, const void *handle)
+{
+	enum sf_counter outcome = handle == RTLD_DEFAULT ? SF_DEFAULT_PASS : SF_DLSYM_PASS;
+
+	return (t->n[outcome] & (SF_CELL_MARK_TRUST - 1)) == 0;
 }
 
 /*
@@ -120,9 +125,18 @@ read_other(void *handle, const char *name, const struct sf_cell *c)
 	if (!sf_holds_32(&c->tag, sf_cell_tag(name)) || sf_facts_error_pending() ||
 	    !sf_cell_find_other(c, seq, life_handle(handle), name, &o))
 		return STEP(NULL, GO_ON);
-	if (o.why != SF_CELL_NEGATIVE)
-		return passed(t, handle, (enum sf_counter)o.why);
 	return negative(t, handle, &o);
+}
+
+/* The name's address is marked in this set: libc is asked. */
+static struct sf_answer
+find_mark(struct sf_thread *t, const void *handle, const char *name, const struct sf_cell *set)
+{
+	if (!sf_cell_marked(set, name) && !sf_cell_marked(++set, name))
+		return STEP(NULL, GO_ON);
+	if (sf_fast_perhaps_wrapped(name) || mark_due(t, handle))
+		return STEP(NULL, ASK_FULL);
+	return passed(t, handle, (enum sf_counter)sf_cell_mark_why(set));
 }
 
 /* What the shared table has and the thread's own has not; from now on its own has it, too. */
@@ -135,7 +149,7 @@ find_shared(struct sf_thread *t, void *handle, const char *name)
 	void *value;
 
 	if (c == NULL)
-		return STEP(NULL, GO_ON);
+		return find_mark(t, handle, name, set);
 	if (sf_facts_error_pending())
 		return STEP(NULL, ASK_FULL);
 	if (!sf_cell_value(c, seq, life_handle(handle), name, &value))
@@ -245,13 +259,6 @@ find_content(struct sf_thread *t, void *handle, const char *name)
 	return found_shared(t, handle, value);
 }
 
-/* The wrapped names, which all begin so, are in no cell. */
-SF_INLINE bool
-is_perhaps_wrapped(const char *name)
-{
-	return name[0] == 'd' && name[1] == 'l';
-}
-
 /* No cell of the thread's table answers this question. */
 static SF_NOINLINE void *
 miss_dlsym(void *handle, const char *name)
@@ -263,7 +270,7 @@ miss_dlsym(void *handle, const char *name)
 		return sf_full_dlsym(handle, name);
 	if (t->cells != sf_table.cells)
 		a = find_shared(t, handle, name);
-	if (a.pass == GO_ON && is_perhaps_wrapped(name))
+	if (a.pass == GO_ON && sf_fast_perhaps_wrapped(name))
 		return sf_full_dlsym(handle, name);
 	if (a.pass == GO_ON && sf_flood_sample(t))
 		a = passed(t, handle, SF_BYPASS_FLOOD);
@@ -274,33 +281,32 @@ miss_dlsym(void *handle, const char *name)
 	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
 }
 
-/* Depends on the caller, so libc has to be asked: one jump away. */
-static SF_NOINLINE void *
-next_dlsym(void *handle, const char *name)
+/*
+ * A marked address. As `passed` counts, but in so few instructions as can be: what is passed through must
+ * not cost the host anything. A due one goes the whole way, and is counted there.
+ */
+SF_INLINE void *
+marked_dlsym(struct sf_thread *t, void *handle, const char *name, const struct sf_cell *c)
 {
-	struct sf_thread *t = &sf_thread;
+	uint64_t *n = t->n;
+	enum sf_counter outcome = handle == RTLD_DEFAULT ? SF_DEFAULT_PASS : SF_DLSYM_PASS;
 
-	/* The wrapped names, which all begin so, are looked at more closely. */
-	if (t->block == NULL || t->stock || sf_unreadable(name) || name[0] == 'd')
+	if (sf_fast_perhaps_wrapped(name) ||
+	    sf_unlikely(sf_clear_32((const uint32_t *)(const void *)&n[outcome],
+				    SF_CELL_MARK_TRUST - 1)))
 		return sf_full_dlsym(handle, name);
-	passed(t, handle, SF_BYPASS_NEXT);
+	n[outcome]++;
+	n[sf_cell_mark_why(c)]++;
+	t->pending = 0;
 	return sf_next.dlsym(handle, name);
 }
-
-/* RTLD_DEFAULT depends on its caller: may the one that the calling function returns to be answered? */
-#define ANY_CALLER(t, handle)                                                                      \
-	(sf_likely((handle) != RTLD_DEFAULT) ||                                                    \
-	 sf_object_is_caller((t)->caller, __builtin_return_address(0)))
 
 /* The name's cell, but not a value for this question. */
 static SF_NOINLINE void *
 other_dlsym(void *handle, const char *name, const struct sf_cell *c)
 {
-	struct sf_answer a;
+	struct sf_answer a = read_other(handle, name, c);
 
-	if (!ANY_CALLER(&sf_thread, handle))
-		return sf_full_dlsym(handle, name);
-	a = read_other(handle, name, c);
 	if (sf_likely(a.pass == FOUND))
 		return a.value;
 	if (a.pass == ASK_LIBC)
@@ -329,11 +335,9 @@ strange_dlsym(void *handle, const char *name)
 	struct sf_thread *t = &sf_thread;
 	struct sf_answer a;
 
-	if (!ANY_CALLER(t, handle))
-		return sf_full_dlsym(handle, name);
 	/* A thread without a block, of the stock arm, or with a sample due does not have these cells. */
 	if (sf_unlikely(t->cells != sf_table.cells || sf_unreadable(name) ||
-			is_perhaps_wrapped(name) || t->close_depth > 0))
+			sf_fast_perhaps_wrapped(name) || t->close_depth > 0))
 		return odd_dlsym(handle, name);
 	if (sf_flood_sample(t)) {
 		passed(t, handle, SF_BYPASS_FLOOD);
@@ -345,37 +349,70 @@ strange_dlsym(void *handle, const char *name)
 	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
 }
 
-/*
- * A value in the thread's table. RTLD_DEFAULT is told from a handle only when the life has another one:
- * no handle of a host is that of its lives, so a handle pays nothing for the difference.
- */
+/* A value in the thread's table, for RTLD_DEFAULT of a plain caller, or for a handle. */
 SF_INLINE void *
 look(struct sf_thread *t, void *handle, const char *name)
 {
+	enum sf_counter hit = handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT;
+	const struct sf_cell *c = sf_cell_set(t->cells, (uintptr_t)handle, name);
 	struct sf_cell_reading r;
-	uint32_t seq;
-	const struct sf_cell *c = sf_cell_tagged(sf_cell_set(t->cells, (uintptr_t)handle, name),
-						 sf_cell_tag(name), &seq);
+	uint32_t seq = sf_load_32(&c->seq);
 
-	if (sf_unlikely(c == NULL))
-		return strange_dlsym(handle, name);
-	if (sf_unlikely(!sf_cell_read(c, name, &r)))
-		return other_dlsym(handle, name, c);
-	if (sf_likely(sf_cell_of_handle(&r, (uintptr_t)handle))) {
-		if (sf_unlikely(!sf_cell_still(c, seq, &r) || sf_facts_error_pending()))
-			return other_dlsym(handle, name, c);
-		if (sf_unlikely(sf_thread_hit(t, SF_DLSYM_HIT)))
-			return beat(r.value, SF_DLSYM_HIT);
-		return r.value;
+	sf_fence_load(); /* as in sf_cell_seq */
+	if (sf_unlikely(!sf_holds_32(&c->tag, sf_cell_tag(name)))) {
+		if (sf_unlikely(sf_cell_marked(c, name)))
+			return marked_dlsym(t, handle, name, c);
+		seq = sf_load_32(&(++c)->seq);
+		sf_fence_load();
+		if (sf_unlikely(!sf_holds_32(&c->tag, sf_cell_tag(name))))
+			return sf_unlikely(sf_cell_marked(c, name))
+				       ? marked_dlsym(t, handle, name, c)
+				       : strange_dlsym(handle, name);
 	}
-	if (handle != RTLD_DEFAULT ||
-	    !sf_object_is_caller(t->caller, __builtin_return_address(0)) ||
-	    !sf_cell_of_handle(&r, SF_OBJECT_DEFAULT) || !sf_cell_still(c, seq, &r) ||
-	    sf_unlikely(sf_facts_error_pending()))
+	if (sf_unlikely(!sf_cell_read(c, name, &r)) ||
+	    sf_unlikely(!sf_cell_of_handle(&r, life_handle(handle))) ||
+	    sf_unlikely(!sf_cell_still(c, seq | 1u, &r) || sf_facts_error_pending()))
 		return other_dlsym(handle, name, c);
-	if (sf_unlikely(sf_thread_hit(t, SF_DEFAULT_HIT)))
-		return beat(r.value, SF_DEFAULT_HIT);
+	if (sf_unlikely(sf_thread_hit(t, hit)))
+		return beat(r.value, hit);
 	return r.value;
+}
+
+/* The wrapped names are looked at more closely. */
+SF_INLINE void *
+pass_dlsym(struct sf_thread *t, void *handle, const char *name, enum sf_counter outcome,
+	   enum sf_counter reason)
+{
+	uint64_t *n = t->n;
+
+	if (sf_unlikely(sf_unreadable(name)) || sf_fast_perhaps_wrapped(name))
+		return sf_full_dlsym(handle, name);
+	n[outcome]++;
+	n[reason]++;
+	t->pending = 0;
+	return sf_next.dlsym(handle, name);
+}
+
+/*
+ * RTLD_NEXT and RTLD_DEFAULT depend on their caller: what cannot be answered for it is one jump away. A
+ * thread that knows a stranger has a block, and is answered by the map.
+ */
+static SF_NOINLINE void *
+special_dlsym(void *handle, const char *name)
+{
+	const void *caller = __builtin_return_address(0);
+	struct sf_thread *t = &sf_thread;
+
+	if (handle == RTLD_NEXT) {
+		if (sf_unlikely(t->block == NULL || t->stock))
+			return sf_full_dlsym(handle, name);
+		return pass_dlsym(t, RTLD_NEXT, name, SF_DLSYM_PASS, SF_BYPASS_NEXT);
+	}
+	if (sf_likely(sf_object_is_caller(t->caller, caller)))
+		return look(t, RTLD_DEFAULT, name);
+	if (!sf_thread_is_stranger(t, caller))
+		return sf_full_dlsym(RTLD_DEFAULT, name);
+	return pass_dlsym(t, RTLD_DEFAULT, name, SF_DEFAULT_PASS, SF_BYPASS_CALLER);
 }
 
 /* The same of a name that is in no cell, or in one whose buffer holds another by now. */
@@ -426,84 +463,8 @@ dlsym(void *restrict handle, const char *restrict name)
 {
 	if (sf_unlikely(sf_word != SF_WORD_ON))
 		return sf_full_dlsym(handle, name);
-	if (sf_unlikely(handle == RTLD_NEXT))
-		return next_dlsym(handle, name);
+	if (sf_unlikely(sf_fast_is_special(handle)))
+		return special_dlsym(handle, name);
 	return look(&sf_thread, handle, name);
 }
-
-/* Names or versions that do not fit a pair. */
-SF_INLINE bool
-long_version(void *handle, const char *name, const char *version, void **value)
-{
-	uint64_t key = sf_hint_key((uintptr_t)handle, name, version, SF_KIND_VSYM);
-	struct sf_reply r;
-
-	if (handle == RTLD_DEFAULT || sf_thread.block == NULL || sf_thread.stock ||
-	    !sf_hint_find(sf_table.hints, key, (uintptr_t)handle, name, version, SF_KIND_VSYM,
-			  &r) ||
-	    r.verdict != SF_VALUE || sf_facts_error_pending())
-		return false;
-	*value = r.value;
-	return true;
-}
-
-static SF_NOINLINE void *
-long_dlvsym(void *handle, const char *name, const char *version)
-{
-	struct sf_thread *t = &sf_thread;
-	void *value;
-
-	if (!long_version(handle, name, version, &value))
-		return sf_full_dlvsym(handle, name, version);
-	t->n[SF_DLVSYM_HIT]++;
-	t->pending = 0;
-	return value;
-}
-
-SF_INLINE bool
-pair_version(const struct sf_thread *t, void *handle, const char *name, const char *version,
-	     void **value)
-{
-	const struct sf_cell *pair = sf_cell_pair(t->pairs, (uintptr_t)handle, name, version);
-
-	return sf_cell_pair_value(pair, (uintptr_t)handle, name, version, value) &&
-	       !sf_unlikely(sf_facts_error_pending());
-}
-
-/* One hit in so many, as it is for dlsym; but nothing is in the way of doing it at once. */
-static SF_NOINLINE void *
-sampled_dlvsym(void *handle, const char *name, const char *version)
-{
-	struct sf_thread *t = &sf_thread;
-	uint64_t from = sf_ticks();
-	void *value;
-
-	if (!pair_version(t, handle, name, version, &value) &&
-	    !long_version(handle, name, version, &value))
-		return sf_full_dlvsym(handle, name, version);
-	from = sf_ticks_since(from);
-	SF_ENTRY_CHORES();
-	t->pending = 0;
-	return sf_ask_sampled(handle, name, version, value, sf_thread_sample(++t->n[SF_DLVSYM_HIT]),
-			      from);
-}
-
-SF_EXPORT void *
-dlvsym(void *restrict handle, const char *restrict name, const char *restrict version)
-{
-	struct sf_thread *t = &sf_thread;
-	void *value;
-
-	if (sf_unlikely(sf_word != SF_WORD_ON))
-		return sf_full_dlvsym(handle, name, version);
-	if (sf_unlikely(sf_thread_next_hit_due(t, SF_DLVSYM_HIT)))
-		return sampled_dlvsym(handle, name, version);
-	/* The special handles have no pairs. */
-	if (sf_unlikely(!pair_version(t, handle, name, version, &value)))
-		return long_dlvsym(handle, name, version);
-	t->n[SF_DLVSYM_HIT]++;
-	t->pending = 0;
-	return value;
-}
-
 #pragma GCC visibility pop

@@ -31,7 +31,7 @@ place_locked(struct sf_cell *set, uint32_t tag)
 	struct sf_cell *free = NULL;
 
 	for (int i = 0; i < SF_CELL_WAYS; i++) {
-		if (set[i].tag == tag && set[i].seq != 0)
+		if ((set[i].tag == tag || set[i].tag == ~tag) && set[i].seq != 0)
 			return &set[i];
 		if (free == NULL && is_stale_locked(&set[i]))
 			free = &set[i];
@@ -99,6 +99,17 @@ store(struct sf_cell *set, const struct content *from)
 	sf_lock_release(&lock);
 }
 
+static struct content
+mark_of(const char *name, const struct sf_object *life, uint32_t gen, uint8_t why)
+{
+	return (struct content){
+		.tag = ~sf_cell_tag(name),
+		.gen = gen,
+		.life = &sf_cell_no_value,
+		.value = (void *)((uintptr_t)life | (uint64_t)why << SF_CELL_WHY_SHIFT),
+	};
+}
+
 static void
 put_name(struct content *c, const char *name, size_t n)
 {
@@ -154,6 +165,27 @@ copy_entry(struct copy *to, const struct sf_entry *e, enum sf_kind kind)
 	return sf_holds_32(&e->seq, seq) && to->name.life != NULL;
 }
 
+void
+sf_cell_mark(struct sf_cell *set, const char *name, const struct sf_object *life, uint32_t gen,
+	     uint8_t why)
+{
+	const struct content mark = mark_of(name, life, gen, why);
+
+	store(set, &mark);
+}
+
+void
+sf_cell_mark_pair(struct sf_cell *pair, const char *name, const struct sf_object *life,
+		  uint32_t gen, uint8_t why)
+{
+	const struct content mark = mark_of(name, life, gen, why);
+
+	if (!sf_lock_try(&lock))
+		return;
+	write_locked(&pair[0], &mark);
+	sf_lock_release(&lock);
+}
+
 bool
 sf_cell_keep(struct sf_cell *cells, const char *name, uint32_t entry)
 {
@@ -161,11 +193,14 @@ sf_cell_keep(struct sf_cell *cells, const char *name, uint32_t entry)
 
 	if (!copy_entry(&c, sf_table_entry(entry), SF_KIND_SYM) || !sf_cell_fits(name, c.name_size))
 		return false;
-	if (c.verdict != SF_VALUE) {
-		uint64_t why = c.verdict == SF_NEGATIVE ? SF_CELL_NEGATIVE
-							: (uint64_t)(uintptr_t)c.name.value;
-
-		c.name.value = (void *)((uintptr_t)c.name.life | why << SF_CELL_WHY_SHIFT);
+	if (c.verdict == SF_PASS) {
+		sf_cell_mark(sf_cell_set(cells, c.handle, name), name, c.name.life, c.name.gen,
+			     (uint8_t)(uintptr_t)c.name.value);
+		return true;
+	}
+	if (c.verdict == SF_NEGATIVE) {
+		c.name.value = (void *)((uintptr_t)c.name.life | (uint64_t)SF_CELL_NEGATIVE
+									 << SF_CELL_WHY_SHIFT);
 		c.name.life = &sf_cell_no_value;
 	}
 	c.name.tag = sf_cell_tag(name);
@@ -197,13 +232,18 @@ sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *version, 
 				     .value = (void *)(uintptr_t)&sf_cell_no_value}};
 	struct sf_cell *pair;
 
-	if (!copy_entry(&c, sf_table_entry(entry), SF_KIND_VSYM) || c.verdict != SF_VALUE ||
+	if (!copy_entry(&c, sf_table_entry(entry), SF_KIND_VSYM) || c.verdict == SF_NEGATIVE ||
 	    !sf_cell_fits(name, c.name_size) || !sf_cell_fits(version, c.version_size) ||
 	    c.version_size > SF_CELL_VERSION)
 		return false;
 	c.name.tag = sf_cell_tag(name);
 	c.version.tag = sf_cell_tag(version);
 	pair = sf_cell_pair(pairs, c.handle, name, version);
+	if (c.verdict == SF_PASS) {
+		sf_cell_mark_pair(pair, name, c.name.life, c.name.gen,
+				  (uint8_t)(uintptr_t)c.name.value);
+		return true;
+	}
 	if (!sf_lock_try(&lock))
 		return true;
 	write_locked(&pair[0], &nothing);

@@ -291,7 +291,7 @@ struct sf_cell_other {
 	const struct sf_cell *cell;
 	const struct sf_object *life;
 	uint32_t seq, gen;
-	uint8_t why; /* a bypass counter (SF_PASS), or SF_CELL_NEGATIVE */
+	uint8_t why; /* SF_CELL_NEGATIVE */
 };
 
 #define SF_CELL_NEGATIVE 0xff
@@ -310,6 +310,33 @@ sf_cell_valid(const struct sf_cell_other *o)
 {
 	return sf_cell_whole(o->cell, o->seq) && sf_holds_32(&o->life->gen, o->gen);
 }
+
+/*
+ * A mark: this address's look-up is libc's affair, for the reason in the top byte of `value`. Its tag is the
+ * complement of an address's, so that no reader of answers finds it. Nothing else of it is compared: libc is
+ * always right, and one call in SF_CELL_MARK_TRUST goes the whole way, which replaces a mark that is outdated.
+ */
+#define SF_CELL_MARK_TRUST 128
+
+SF_INLINE bool
+sf_cell_marked(const struct sf_cell *c, const char *name)
+{
+	return sf_holds_32(&c->tag, ~sf_cell_tag(name));
+}
+
+SF_INLINE uint8_t
+sf_cell_mark_why(const struct sf_cell *c)
+{
+	const uint8_t *bytes = (const uint8_t *)&c->value;
+
+	return sf_load_8(&bytes[__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 0 : 7]);
+}
+
+/* Marks this address, in its set or in its pair. The mark gives way when that life has ended. */
+void sf_cell_mark(struct sf_cell *set, const char *name, const struct sf_object *life, uint32_t gen,
+		  uint8_t why);
+void sf_cell_mark_pair(struct sf_cell *pair, const char *name, const struct sf_object *life,
+		       uint32_t gen, uint8_t why);
 
 /*
  * Is this cell one, and the name's? Its tag has been found to be this address's, after its number was

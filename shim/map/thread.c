@@ -188,6 +188,7 @@ leave(struct sf_thread *t)
 	t->cells = EMPTY;
 	t->pairs = EMPTY;
 	t->n = nowhere;
+	t->stranger = (sf_pair){0, 0};
 	t->block = NULL;
 	COMPILER_BARRIER(); /* a signal from here on finds no block */
 	if (b != NULL)

@@ -28,6 +28,9 @@ struct sf_walk {
 struct sf_object;
 struct sf_cell;
 
+/* Two words that are read and written by one instruction: a signal handler of the thread sees both. */
+typedef uint64_t sf_pair __attribute__((vector_size(16)));
+
 struct sf_block {
 	uint64_t *n;                 /* counters, in the statistics segment as a rule */
 	struct sf_counters counters; /* else these */
@@ -58,6 +61,8 @@ struct sf_thread {
 	 * One word, read once for each call: a signal handler's own look-up may change it.
 	 */
 	const struct sf_object *caller;
+	/* Where the last stranger called RTLD_DEFAULT from, and how many bytes there are nobody else's. */
+	sf_pair stranger;
 	/* Cold. */
 	char *text;                /* of `block`; stays when that is given back */
 	struct sf_cell *cells_due; /* what the thread gets back */
@@ -74,6 +79,7 @@ struct sf_thread {
 	uintptr_t open_mark;  /* stack pointer of the outermost tail-jumped dlopen, or 0 */
 	uint32_t id;          /* the kernel's, 0 until asked for */
 	uint32_t changes;     /* loads and unloads that this thread itself has made */
+	uint8_t passes;       /* calls that were passed through while it had no block */
 	uint8_t walks;        /* open walks of dl_iterate_phdr */
 	uint8_t rounds;       /* calls of the TSD destructor */
 	struct sf_walk walk[SF_WALKS_MAX];
@@ -90,6 +96,29 @@ void sf_thread_init(unsigned int limit_kib);
 void sf_thread_first(void);
 /* A block and the shared hint table for a thread's first miss. False: do without. */
 bool sf_thread_attach(struct sf_thread *t);
+/*
+ * A call is passed through that needs no block. So many make the thread worth one all the same: it would
+ * count in what all threads share, and go the long way at each call.
+ */
+#define SF_PASSES_WITHOUT 8
+
+SF_INLINE void
+sf_thread_passes(struct sf_thread *t)
+{
+	if (sf_unlikely(t->block == NULL) && ++t->passes >= SF_PASSES_WITHOUT) {
+		t->passes = 0;
+		sf_thread_attach(t);
+	}
+}
+
+/* Does this caller of RTLD_DEFAULT lie where no plain one does (sf_plain_caller)? */
+SF_INLINE bool
+sf_thread_is_stranger(const struct sf_thread *t, const void *caller)
+{
+	sf_pair gap = *(const volatile sf_pair *)&t->stranger;
+
+	return (uintptr_t)caller - gap[0] < gap[1];
+}
 /*
  * Is it worth writing a hint after a second-level hit? Not for a caller whose names stand in a fresh
  * buffer at each call: its hints are never used again, and it would write at every look-up. Without

@@ -207,12 +207,6 @@ START_TEST(answers_that_are_no_value)
 	lives[0].gen++;
 	ck_assert(!sf_cell_valid(&o));
 	ck_assert(!find_other(8, name, &o));
-	ck_assert(keep(&lives[0], name, SF_BYPASS_UNPROVEN, SF_PASS));
-	ck_assert(find_other(8, name, &o));
-	ck_assert_uint_eq(o.why, SF_BYPASS_UNPROVEN);
-	ck_assert(keep(&lives[0], name, 9, SF_VALUE));
-	ck_assert(!find_other(8, name, &o));
-	ck_assert_uint_eq(find(8, name), 9);
 }
 END_TEST
 

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// fast.h: what the leaves of dlsym and dlvsym share.
+#ifndef SF_FAST_H
+#define SF_FAST_H
+
+#include "ask.h"
+
+/* The full wrappers (stubs.S): C half, then answer or tail jump to the next definition. */
+void *sf_full_dlsym(void *handle, const char *name);
+void *sf_full_dlvsym(void *handle, const char *name, const char *version);
+
+/* RTLD_NEXT is -1, RTLD_DEFAULT 0. */
+SF_INLINE bool
+sf_fast_is_special(const void *handle)
+{
+	return (uintptr_t)handle + 1 <= 1;
+}
+
+/* The wrapped names, which all begin so, are in no cell and have no mark. */
+SF_INLINE bool
+sf_fast_perhaps_wrapped(const char *name)
+{
+	return name[0] == 'd' && name[1] == 'l';
+}
+
+#endif

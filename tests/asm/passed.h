@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// passed.h: what the program finds in the object that it opens.
+#ifndef PASSED_H
+#define PASSED_H
+
+struct passed_later {
+	void *(*by_default)(const char *name);
+	void *(*by_version)(const char *name, const char *version);
+	void *(*open)(const char *name, int mode);
+	int (*walk)(void);
+	int (*needed)(void);
+};
+
+#endif
