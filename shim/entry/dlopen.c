@@ -27,8 +27,8 @@ tail(struct sf_thread *t, const char *name, int mode, uintptr_t sp, enum sf_coun
 
 /*
  * May the shim call in the host's place (CONTRACT 25)? The caller decides only how names without
- * '/' are searched for, what '$' stands for, and the namespace. Of a caller that was opened later
- * we cannot know which objects brought it along, and whose RPATH therefore counts.
+ * '/' are searched for, what '$' stands for, and the namespace. A name that an object of the initial
+ * set goes by is not searched for at all: libc compares names first, and those objects come first.
  */
 static bool
 caller_matters(const char *name, const void *caller)
@@ -40,8 +40,10 @@ caller_matters(const char *name, const void *caller)
 		return true;
 	if (name[0] == '\0' || sf_bytes_has(name, '/'))
 		return false;
+	if (sf_facts_is_initial_soname(name))
+		return false;
 	if (sf_facts_object(caller, &l, &lo, &hi) && !sf_object_initial(l))
-		return true;
+		return !sf_facts_searches_alike_later(l);
 	return !sf_facts_searches_alike(l);
 }
 

@@ -34,6 +34,7 @@ sf_facts_live(const void *handle)
 }
 
 static uint8_t initial_rpath, initial_filter;
+static uint32_t initial_count;
 static uintptr_t vdso; /* where the kernel put it, 0: nowhere */
 
 void
@@ -47,6 +48,7 @@ sf_facts_search_init(void)
 	     l = l == sf_next.tail ? NULL : l->l_next) {
 		struct sf_elf e;
 
+		initial_count++;
 		sf_elf_open(&e, l->l_addr, l->l_ld);
 		initial_filter |= e.filter;
 		/* The executable's own RPATH serves every caller alike. */
@@ -63,6 +65,44 @@ sf_facts_searches_alike(const struct link_map *l)
 		l = sf_next.main;
 	sf_elf_open(&e, l->l_addr, l->l_ld);
 	return !e.runpath && !initial_rpath;
+}
+
+struct rpath_scan {
+	uint32_t seen;
+	bool found;
+};
+
+static int
+scan_rpath(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct rpath_scan *scan = arg;
+	struct sf_elf e = {.rpath = false};
+
+	(void)size;
+	if (++scan->seen <= initial_count)
+		return 0;
+	for (size_t i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+			sf_elf_open(
+				&e, info->dlpi_addr,
+				(const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr));
+	scan->found = e.rpath;
+	return scan->found;
+}
+
+/*
+ * Which objects brought the caller along only libc knows, and the RPATH of each of them counts: so none
+ * that was opened later may have one. Objects that come and go meanwhile are not among them.
+ */
+bool
+sf_facts_searches_alike_later(const struct link_map *l)
+{
+	struct rpath_scan scan = {.seen = 0};
+
+	if (!sf_facts_searches_alike(l))
+		return false;
+	sf_next.iterate_phdr(scan_rpath, &scan);
+	return !scan.found;
 }
 
 bool
@@ -219,17 +259,69 @@ sf_facts_later_may_define(const char *name)
 	return found;
 }
 
+/* Sonames of the initial set, gathered at the first question; those that have no room are looked for. */
+#define SONAMES 64
+SF_LARGE static const char *sonames[SONAMES];
+static uint32_t soname_count; /* and one; 0: not gathered */
+
 static bool
-is_initial_soname(const char *name)
+has_soname(const struct link_map *l, const char **soname)
+{
+	struct sf_elf e;
+
+	if (!sf_elf_open(&e, l->l_addr, l->l_ld) || e.soname == NULL)
+		return false;
+	*soname = e.soname;
+	return true;
+}
+
+/* Whoever does it meanwhile writes the same. */
+static uint32_t
+gather_sonames(void)
+{
+	uint32_t n = 0;
+
+	for (const struct link_map *l = sf_next.main; l != NULL && n <= SONAMES;
+	     l = l == sf_next.tail ? NULL : l->l_next) {
+		const char *soname;
+
+		if (!has_soname(l, &soname))
+			continue;
+		if (n < SONAMES)
+			sf_store_ptr(&sonames[n], soname);
+		n++;
+	}
+	sf_fence_store(); /* pairs with the load fence of who sees the count */
+	sf_store_32(&soname_count, n + 1);
+	return n + 1;
+}
+
+static bool
+is_soname_of_many(const char *name)
 {
 	for (const struct link_map *l = sf_next.main; l != NULL;
 	     l = l == sf_next.tail ? NULL : l->l_next) {
-		struct sf_elf e;
+		const char *soname;
 
-		if (sf_elf_open(&e, l->l_addr, l->l_ld) && e.soname != NULL &&
-		    sf_bytes_same(e.soname, name))
+		if (has_soname(l, &soname) && sf_bytes_same(soname, name))
 			return true;
 	}
+	return false;
+}
+
+bool
+sf_facts_is_initial_soname(const char *name)
+{
+	uint32_t n = sf_load_32(&soname_count);
+
+	if (n == 0)
+		n = gather_sonames();
+	if (--n > SONAMES)
+		return is_soname_of_many(name);
+	sf_fence_load();
+	for (uint32_t i = 0; i < n; i++)
+		if (sf_bytes_same(sf_load_ptr(&sonames[i]), name))
+			return true;
 	return false;
 }
 
@@ -243,7 +335,7 @@ sf_facts_searches_initial_only(const struct link_map *l, bool initial)
 	if (initial_filter || !sf_elf_open(&e, l->l_addr, d) || e.filter)
 		return false;
 	while (!initial && (needed = sf_elf_needed(&e, &d)) != NULL)
-		if (!is_initial_soname(needed))
+		if (!sf_facts_is_initial_soname(needed))
 			return false;
 	return true;
 }

@@ -52,6 +52,12 @@ void sf_facts_search_init(void);
  */
 bool sf_facts_searches_alike(const struct link_map *l);
 
+/* The same for a caller that was opened later, which the caller of this keeps mapped. Waits as dl_iterate_phdr. */
+bool sf_facts_searches_alike_later(const struct link_map *l);
+
+/* Is this the soname of an object of the initial set? */
+bool sf_facts_is_initial_soname(const char *name);
+
 /*
  * Would RTLD_NEXT of a wrapped name from `caller` find this shim (false) or libc's own (true)?
  * Exact for objects of the initial set, true for all others.

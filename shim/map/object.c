@@ -304,7 +304,8 @@ sf_object_close(void *handle, bool real_first)
 		return SF_CLOSE_UNKNOWN;
 	do {
 		s = sf_load_64(&o->state);
-		if (sf_load_64((uint64_t *)&o->handle) != (uintptr_t)handle || !SF_STATE_OPEN(s))
+		if (sf_load_64((uint64_t *)&o->handle) != (uintptr_t)handle ||
+		    (!SF_STATE_OPEN(s) && SF_STATE_ELIDED(s) == 0))
 			return SF_CLOSE_UNKNOWN;
 		elided = SF_STATE_ELIDED(s) > 0 && !(real_first && SF_STATE_REAL(s) > 1);
 		if (elided)

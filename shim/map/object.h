@@ -8,7 +8,7 @@
 //    (elided) and whether we hold one of our own (adopted). It changes by CAS only. The last close
 //    takes it to closed, with the next gen, *before* libc is called: a handle address that libc
 //    reuses can therefore never meet an answer of its former life.
-//  - elided > 0 implies real > 0: giving an elided reference back never unloads, and the close that
+//  - elided > 0 implies real > 0 or permanent: giving an elided reference back never unloads, and the close that
 //    reaches libc last is the host's last one.
 //  - Records of the initial set (permanent) never change gen: those objects are never unloaded.
 // Progress: readers are wait-free, state changes and claiming a record lock-free; taking one from a
@@ -103,7 +103,8 @@ sf_object_elide(struct sf_object *o, uint32_t gen)
 	for (;;) {
 		uint64_t s = sf_load_64(&o->state);
 
-		if (SF_STATE_GEN(s) != gen || SF_STATE_REAL(s) == 0 ||
+		/* What cannot be unloaded needs no reference of libc's to stay. */
+		if (SF_STATE_GEN(s) != gen || (SF_STATE_REAL(s) == 0 && !o->permanent) ||
 		    SF_STATE_ELIDED(s) == SF_STATE_ELIDED_MAX)
 			return false;
 		if (sf_likely(sf_cas_64(&o->state, s, s + 1))) {

@@ -204,6 +204,21 @@ bare(int turn)
 	got = in_later->open("passed_needed.so", RTLD_NOW);
 }
 
+/* This caller has none, and libm is linked with the program or not: here it was opened. */
+static void
+bare_later(int turn)
+{
+	(void)turn;
+	got = in_later->needed_open("libm.so.6", RTLD_NOW);
+}
+
+static void
+bare_initial(int turn)
+{
+	(void)turn;
+	got = in_later->open("libc.so.6", RTLD_NOW);
+}
+
 static void
 bare_missing(int turn)
 {
@@ -370,6 +385,8 @@ static const struct kind kinds[] = {
 	{"deepbind", deep, NULL, give_back},
 	{"origin", origin, NULL, give_back},
 	{"bare", bare, NULL, give_back},
+	{"bare-later", bare_later, NULL, give_back},
+	{"bare-initial", bare_initial, NULL, give_back},
 	{"bare-missing", bare_missing, NULL, clear_error},
 	{"mode", bad_mode, NULL, clear_error},
 	{"dlerror", error, make_error, NULL},

@@ -6,9 +6,12 @@
 struct passed_later {
 	void *(*by_default)(const char *name);
 	void *(*by_version)(const char *name, const char *version);
-	void *(*open)(const char *name, int mode);
+	void *(*open)(const char *name, int mode); /* of an object with a RUNPATH */
+	void *(*needed_open)(const char *name, int mode);
 	int (*walk)(void);
-	int (*needed)(void);
 };
+
+int passed_needed(void);
+void *passed_needed_open(const char *name, int mode);
 
 #endif

@@ -6,7 +6,6 @@
 #include "passed.h"
 
 __thread int passed_thread_local = 1;
-int passed_needed(void);
 
 static void *
 by_default(const char *name)
@@ -49,4 +48,4 @@ walk(void)
 	return got;
 }
 
-struct passed_later passed_later = {by_default, by_version, open_it, walk, passed_needed};
+struct passed_later passed_later = {by_default, by_version, open_it, passed_needed_open, walk};
