@@ -39,8 +39,7 @@ sf_ask_function(const struct sf_question *q)
  * Learns a question that has been seen before. libc is asked with a copy of the names, and they are kept
  * from there: a host that changes its string meanwhile harms nobody else's answers.
  */
-enum sf_learnt sf_ask_copy(struct sf_thread *t, const struct sf_question *q,
-			   struct sf_lesson *lesson);
+enum sf_learnt sf_ask_copy(struct sf_thread *t, struct sf_question *q, struct sf_lesson *lesson);
 /* dlsym and dlvsym: everything but names that are wrapped or cannot be read. */
 struct sf_answer sf_ask_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
 			       enum sf_counter reason);

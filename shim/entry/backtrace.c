@@ -233,7 +233,7 @@ static bool
 compares(int size)
 {
 	return sf_phase == SF_PHASE_LIVE && sf_load_32(&sf_word) == SF_WORD_VERIFY && size > 0 &&
-	       sf_address_serves();
+	       sf_address_serves() && sf_learn_has_room();
 }
 
 /* Counted as left to libc, if that has been found. */

@@ -111,21 +111,37 @@ give(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
 	return SF_ANSWER(r->value);
 }
 
-enum sf_learnt
-sf_ask_copy(struct sf_thread *t, const struct sf_question *q, struct sf_lesson *lesson)
+#define NAME_SMALL 256 /* bytes that any stack has */
+
+static SF_NOINLINE enum sf_learnt
+learn_copy(struct sf_thread *t, struct sf_question *q, struct sf_lesson *lesson)
 {
 	char copy[q->name_len + q->version_len];
-	struct sf_question own = *q;
-	char *end = sf_bytes_put(copy, q->name, q->name_len - 1);
+	const char *name = q->name, *version = q->version;
+	char *end = sf_bytes_put(copy, name, q->name_len - 1);
+	enum sf_learnt learnt;
 
 	*end++ = '\0';
-	own.name = copy;
-	if (q->version != NULL) {
-		own.version = end;
-		*sf_bytes_put(end, q->version, q->version_len - 1) = '\0';
+	q->name = copy;
+	if (version != NULL) {
+		q->version = end;
+		*sf_bytes_put(end, version, q->version_len - 1) = '\0';
 	}
-	sf_table_hash(&own);
-	return sf_learn(t, &own, lesson);
+	sf_table_hash(q);
+	learnt = sf_learn(t, q, lesson);
+	q->name = name;
+	q->version = version;
+	return learnt;
+}
+
+enum sf_learnt
+sf_ask_copy(struct sf_thread *t, struct sf_question *q, struct sf_lesson *lesson)
+{
+	if (q->name_len + q->version_len <= NAME_SMALL || sf_learn_has_room())
+		return learn_copy(t, q, lesson);
+	lesson->kept = false;
+	lesson->why = SF_BYPASS_STACK;
+	return SF_LEARNT_REPLAY;
 }
 
 /* Nobody knows how long this handle lives, so nothing can be kept but that. */
@@ -141,7 +157,7 @@ mark_handle(const struct sf_question *q)
 }
 
 static struct sf_answer
-learn(struct sf_thread *t, const struct sf_question *q)
+learn(struct sf_thread *t, struct sf_question *q)
 {
 	struct sf_lesson lesson;
 	uint64_t from = sf_ticks();
@@ -180,19 +196,30 @@ wrapped_name(struct sf_thread *t, const struct sf_question *q, const void *calle
 	return SF_ANSWER(value);
 }
 
+/* Apart, as what follows if it is not found needs the stack for libc. */
+static SF_NOINLINE bool
+found(struct sf_thread *t, const struct sf_question *q, struct sf_answer *a)
+{
+	struct sf_reply r;
+
+	if (!sf_table_find(q, &r))
+		return false;
+	sf_note_content_hit(t, q, r.entry);
+	*a = give(t, q, &r, SF_OUTCOME_SHARED);
+	return true;
+}
+
 static struct sf_answer
 by_content(struct sf_thread *t, struct sf_question *q)
 {
-	struct sf_reply r;
+	struct sf_answer a;
 
 	if (sf_flood_sample(t))
 		return decline(t, q, SF_BYPASS_FLOOD);
 	if (!sf_table_hash(q))
 		return decline(t, q, SF_BYPASS_LONG);
-	if (sf_table_find(q, &r)) {
-		sf_note_content_hit(t, q, r.entry);
-		return give(t, q, &r, SF_OUTCOME_SHARED);
-	}
+	if (found(t, q, &a))
+		return a;
 	if (!sf_table_seen(q->hash)) {
 		t->firsts++;
 		return decline(t, q, SF_BYPASS_FIRST);

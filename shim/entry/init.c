@@ -276,6 +276,7 @@ start(int argc, char **argv, char **envp)
 		return;
 	}
 	sf_negative_argv = argv;
+	sf_learn_stack = (uintptr_t)argv;
 	refused = refusal(envp);
 	chosen = sf_canary_decide(envp);
 	m = sf_mode_decide(refused, chosen);

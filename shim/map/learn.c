@@ -7,6 +7,7 @@
 
 uint8_t sf_learn_raw_errors;
 void (*sf_learn_on_raw)(void);
+uintptr_t sf_learn_stack;
 static uint8_t namespaces;
 
 /* ---- what ends or limits learning ---- */
@@ -153,7 +154,7 @@ adopt(struct sf_thread *t, void *handle, uint32_t *gen)
 	return false;
 }
 
-/* ---- learning ---- */
+/* ---- learning: what needs room on the stack lies apart, not below libc's own frames ---- */
 
 enum hope {
 	HOPE_NONE,     /* the name leads, or may lead, to something computed at each look-up */
@@ -171,7 +172,7 @@ struct lives {
 	enum hope hope;
 };
 
-static bool
+static SF_NOINLINE bool
 find_lives(struct sf_thread *t, const struct sf_question *q, struct lives *l)
 {
 	l->global = q->handle == 0 || q->handle == (uintptr_t)sf_next.main;
@@ -203,7 +204,7 @@ find_lives(struct sf_thread *t, const struct sf_question *q, struct lives *l)
  * own object, which comes first, is the definer, or everything that could come first is of the
  * initial set and was searched before (hope).
  */
-static bool
+static SF_NOINLINE bool
 prove(void *value, const struct sf_question *q, const struct lives *l, enum sf_counter *why)
 {
 	struct link_map *definer;
@@ -245,7 +246,7 @@ hope_of_default(const char *name, const struct sf_facts_initial *of)
  * Could an answer be proved at all? Looked at before libc is asked, so that the resolver of an IFUNC
  * runs as often as without us.
  */
-static enum hope
+static SF_NOINLINE enum hope
 hope(const struct sf_question *q, const struct lives *l)
 {
 	const struct link_map *own = l->ask;
@@ -291,10 +292,27 @@ keep_value(const struct sf_question *q, const struct lives *l, struct sf_lesson 
 }
 
 /*
+ * libc's dlerror takes 2 KiB of stack for its text. A host that does not call it may have less: coroutines
+ * and signal handlers run on stacks whose ends nobody knows. There is room on the main thread's own stack,
+ * as the constructor found its top, and where a thread has used little of its own, below its thread pointer.
+ */
+#define MAIN_STACK   ((uintptr_t)256 << 10)
+#define THREAD_STACK ((uintptr_t)10 << 10)
+
+bool
+sf_learn_has_room(void)
+{
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+
+	return sf_learn_stack - sp < MAIN_STACK ||
+	       (uintptr_t)__builtin_thread_pointer() - sp < THREAD_STACK;
+}
+
+/*
  * libc said no. The error becomes ours only if our text is libc's, byte for byte; libc's copy is
  * then taken out, as two dlerror calls do.
  */
-static bool
+static SF_NOINLINE bool
 take_error(struct sf_thread *t, const struct sf_question *q, const struct lives *l)
 {
 	const char *file, *text;
@@ -336,6 +354,10 @@ sf_learn(struct sf_thread *t, const struct sf_question *q, struct sf_lesson *out
 	out->why = SF_BYPASS_NEGATIVE;
 	if (l.negative == NULL || sf_learn_errors_raw() || t->block == NULL)
 		return q->handle == 0 ? SF_LEARNT_REPLAY : SF_LEARNT_ANSWER;
+	if (!sf_learn_has_room()) {
+		out->why = SF_BYPASS_STACK;
+		return q->handle == 0 ? SF_LEARNT_REPLAY : SF_LEARNT_ANSWER;
+	}
 	if (!take_error(t, q, &l))
 		return SF_LEARNT_REPLAY;
 	keep(q, out, SF_NEGATIVE, l.negative, l.negative_gen, NULL);

@@ -24,6 +24,11 @@ struct sf_lesson {
  */
 enum sf_learnt sf_learn(struct sf_thread *t, const struct sf_question *q, struct sf_lesson *out);
 
+/* May the calling thread's stack be used for a few KiB more than libc would use for the host's call? */
+bool sf_learn_has_room(void);
+/* The top of the main thread's stack; set by the constructor. */
+extern uintptr_t sf_learn_stack;
+
 /* The host holds, or asks for, one of libc's own functions under this name. */
 void sf_learn_raw(const char *name);
 /* Called then, if set: the room that retains objects has to let them go. */

@@ -72,6 +72,7 @@
 	X(BYPASS_STOCK, "bypass.stock", "A/B: a thread of the stock arm")                          \
 	X(BYPASS_SEARCH, "bypass.search", "dlopen: the caller's own search path matters")          \
 	X(BYPASS_MODE, "bypass.mode", "dlopen: unknown flag bits")                                 \
+	X(BYPASS_STACK, "bypass.stack", "not learnt: on this stack there may be too little room")  \
 	X(OBSERVE_REPEAT, "observe.repeat",                                                        \
 	  "asked of libc in observe mode or the stock arm, and asked before")                      \
 	X(VERIFY_SAME, "verify.same", "the map's answer was compared with libc's: equal")          \

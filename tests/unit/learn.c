@@ -25,6 +25,7 @@ start(void)
 	sf_thread_init(64);
 	ck_assert(sf_thread_attach(&sf_thread));
 	sf_negative_argv = arguments;
+	sf_learn_stack = (uintptr_t)__builtin_frame_address(0);
 	libc = dlopen("libc.so.6", RTLD_NOW);
 	ck_assert_ptr_eq(libc, sf_next.libc);
 }
@@ -101,6 +102,27 @@ check_text(void *handle, const char *name, const char *version)
 	ck_assert(!sf_facts_error_pending());
 	ck_assert_ptr_null(dlerror());
 }
+
+/* A stack of unknown ends: libc's error stays libc's, and nothing is kept. */
+START_TEST(where_there_is_no_room_the_error_is_libcs)
+{
+	struct sf_lesson out;
+	void *c;
+
+	start();
+	c = sf_next.libc;
+	sf_learn_stack = 0;
+	ck_assert(!sf_learn_has_room());
+	ck_assert_int_eq(learn(c, "no_such_symbol", NULL, &out), SF_LEARNT_ANSWER);
+	ck_assert(!out.kept && out.value == NULL && sf_facts_error_pending());
+	ck_assert_ptr_nonnull(dlerror());
+	ck_assert_int_eq(learn(RTLD_DEFAULT, "no_such_symbol", NULL, &out), SF_LEARNT_REPLAY);
+	ck_assert_int_eq(out.why, SF_BYPASS_STACK);
+	ck_assert_ptr_nonnull(dlerror());
+	ck_assert_int_eq(learn(c, "getenv", NULL, &out), SF_LEARNT_ANSWER);
+	ck_assert(out.kept && out.reply.verdict == SF_VALUE);
+}
+END_TEST
 
 START_TEST(negative_texts_are_libcs)
 {
@@ -242,6 +264,7 @@ unit_tests(TCase *tests)
 {
 	tcase_add_test(tests, a_plain_function_is_kept);
 	tcase_add_test(tests, what_cannot_be_proved_is_passed_from_then_on);
+	tcase_add_test(tests, where_there_is_no_room_the_error_is_libcs);
 	tcase_add_test(tests, negative_texts_are_libcs);
 	tcase_add_test(tests, the_executable_is_called_what_argv_says);
 	tcase_add_test(tests, texts_that_do_not_fit_are_not_written);
