@@ -10,6 +10,7 @@ FINE = ('g99', 'g99.9')
 STARTS = 200
 NAMES = (1, 64, 1024, 16384)
 THREADS = (1, 2, '2pin', 8, 64, 1000)
+CONTROLS = ('empty', 'off')  # what any preloaded object costs; what ours costs while it does nothing
 WALKING = ('serial', 'free')
 INSTEAD = ('mutex', 'rwlock', 'own', 'ck')
 
@@ -35,6 +36,7 @@ class Place:
         self.plain = os.path.join(self.bench, 'libbench_plain_000.so')
         self.others = os.path.join(self.bench, 'others')
         pam = glob.glob('/lib/*/security/pam_unix.so')
+        self.empty = os.path.join(self.bench, 'libbench_empty.so')
         self.churned = pam[0] if pam else self.other
         llvm = sorted(glob.glob('/usr/lib/*/libLLVM-[0-9][0-9].so.1') + glob.glob('/usr/lib/*/libLLVM.so.[0-9]*'))
         self.llvm = os.path.basename(llvm[0]) if llvm else ''
@@ -77,7 +79,10 @@ def other_lookups(place):
                    ['--kind', 'hit', '--set', place.llvm, '--names', names, *crowd(1)],
                    CALL, skip='' if place.llvm else 'libLLVM is not installed')
     for kind in ('default', 'next', 'version'):
-        yield Case(f'{kind}/64/1', 'lookup', ['--kind', kind, '--set', 'libc', *base], CALL)
+        case = Case(f'{kind}/64/1', 'lookup', ['--kind', kind, '--set', 'libc', *base], CALL)
+        if kind == 'next':
+            case.arms[1:1] = CONTROLS
+        yield case
 
 
 def failures(place):
@@ -89,7 +94,8 @@ def failures(place):
         if threads == '2pin' and not place.two_cpus:
             case.skip = 'CPU 0 and 1 are not both ours'
         yield case
-    yield Case('unique/1', 'missing', ['--kind', 'unique', '--ms', 300], CALL + ('growth',))
+    yield Case('unique/1', 'missing', ['--kind', 'unique', '--ms', 300], CALL + ('growth',),
+               ['stock', *CONTROLS, 'symfast'])
 
 
 def loads(place):
@@ -152,7 +158,7 @@ def controls(place):
         yield Case(f'{kind}/64/1', 'lookup',
                    ['--kind', kind, '--set', 'mixed', '--names', 64, *crowd(1)], CALL)
     yield Case('start', 'start', ['true'], ('p50', 'p99', 'rss', 'private'),
-               ['stock', 'symfast', 'off'],
+               ['stock', *CONTROLS, 'symfast'],
                skip='' if place.start else 'start needs a static libc')
 
 
@@ -165,7 +171,7 @@ def command(case, arm, place, library, quick):
     """The environment to add and the command line of one arm of a case."""
     preloaded = arm in ('symfast', 'off', *WALKING)
     mode = 'off' if arm == 'off' else 'on'
-    lib = library if preloaded else 'none'
+    lib = library if preloaded else place.empty if arm == 'empty' else 'none'
     if case.program == 'start':
         times = 10 if quick else STARTS
         return {}, [os.path.join(place.bench, 'start'), str(times), lib, mode, '/bin/true']
@@ -177,6 +183,8 @@ def command(case, arm, place, library, quick):
         program = 'instead'
         args[args.index('--kind') + 1] = arm
     env = {'LD_PRELOAD': library, 'SYMFAST': mode} if preloaded else {}
+    if arm == 'empty':
+        env = {'LD_PRELOAD': lib}
     if arm in WALKING:
         env['SYMFAST_PHDR'] = arm
     return env, [os.path.join(place.bench, program), *map(str, args), '--preload', lib]
