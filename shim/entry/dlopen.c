@@ -3,6 +3,7 @@
 #include "ask.h"
 
 #include "../base/ticks.h"
+#include "../libc/changes.h"
 #include "../libc/facts.h"
 #include "../observe/churn.h"
 #include "../observe/sites.h"
@@ -64,30 +65,53 @@ keep_open(struct sf_thread *t, struct sf_question *q, void *handle)
 }
 
 /*
- * The loader is asked in two steps: for an object that is mapped already, then for a load. Only a
- * life that begins in the second step, outside every constructor of this thread, is known to be
- * complete when it is published; one that libc or an unseen caller began may still be in its
- * constructor, on this very stack.
+ * ld.so says that the list of objects changes, or has changed; its lock is held. Of the load that this
+ * thread has begun the first object is the one that was asked for, if anything had to be mapped for it.
+ */
+static void
+moved(bool settled)
+{
+	struct sf_load *l = &sf_thread.load;
+
+	if (!l->watched)
+		return;
+	if (l->last == NULL && sf_changes_is_load()) {
+		l->last = sf_facts_last_object();
+	} else if (l->last != NULL && settled) {
+		l->first = l->last->l_next;
+		l->watched = false;
+	}
+}
+
+void
+sf_entry_watch_loads(void)
+{
+	sf_changes_on_move(moved);
+}
+
+/*
+ * A life is known to be complete when it is published only if this very call mapped the object, outside
+ * every constructor of this thread. One that libc or an unseen caller began may still be in its
+ * constructor, on this very stack. Where ld.so's notices are not seen no life is known to be complete.
+ * One call, as the host makes it: what libc is asked first to tell a load from another reference would
+ * open the file once more, and a signal handler could come in between.
  */
 static void *
 load(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
 {
+	struct sf_load outer = t->load;
 	void *handle;
-	bool whole = false;
+	bool whole;
 
+	t->load = (struct sf_load){.watched = true};
 	t->open_depth++;
-	/* A child of fork may have inherited a half-done load, which the first step would trip over. */
-	handle = sf_next.load(name, mode | (name != NULL && !sf_thread_is_child ? RTLD_NOLOAD : 0));
-	/* An error of the first step is the error of the load: the file is looked at before the flag. */
-	if (handle == NULL && !(mode & RTLD_NOLOAD) && name != NULL && !sf_thread_is_child &&
-	    !sf_facts_error_pending()) {
-		handle = sf_next.load(name, mode);
-		whole = true;
-	}
+	handle = sf_next.load(name, mode);
 	t->open_depth--;
+	whole = handle != NULL && handle == t->load.first;
+	t->load = outer;
 	if (handle != NULL)
 		sf_object_opened(handle);
-	if (whole && handle != NULL && !sf_thread_in_open(t, sp))
+	if (whole && !sf_thread_in_open(t, sp))
 		sf_object_complete(handle);
 	return handle;
 }

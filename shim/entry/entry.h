@@ -30,6 +30,8 @@ struct sf_answer sf_entry_dlvsym(void *handle, const char *name, const char *ver
 				 const void *caller);
 struct sf_answer sf_entry_dlerror(void);
 struct sf_answer sf_entry_dlinfo(void);
+/* From here on loads are told from further references. Called by the constructor. */
+void sf_entry_watch_loads(void);
 
 /* From here on dl_iterate_phdr walks the snapshots, or is libc's. Called by the constructor. */
 void sf_phdr_start(bool serving);

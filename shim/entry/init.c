@@ -119,6 +119,8 @@ start_map(const struct sf_decision *m)
 	sf_thread_first();
 	watched = sf_settings.watch && sf_changes_init();
 	sf_region_init(sf_settings.index_kib, watched);
+	if (watched)
+		sf_entry_watch_loads();
 	if (sf_settings.addr && sf_next.looking_is_libc)
 		sf_address_init();
 	start_retain();

@@ -20,7 +20,7 @@ struct sf_changes sf_changes = {.count = 1, .at = &sf_changes.text, .wiped = &no
 
 static const struct debug_chain *debug; /* ld.so's own, not the copy of an executable */
 static const char *refusal = "not asked for";
-#define HOOKS 3
+#define HOOKS 4
 static void (*on_move[HOOKS])(bool settled);
 
 /* ---- what ld.so calls ---- */
@@ -35,6 +35,12 @@ bool
 sf_changes_is_unload(void)
 {
 	return debug->base.r_state == RT_DELETE;
+}
+
+bool
+sf_changes_is_load(void)
+{
+	return debug->base.r_state == RT_ADD;
 }
 
 static bool

@@ -236,6 +236,16 @@ sf_facts_initial(const char *name)
 	return of;
 }
 
+const struct link_map *
+sf_facts_last_object(void)
+{
+	const struct link_map *l = sf_next.tail;
+
+	while (l->l_next != NULL)
+		l = l->l_next;
+	return l;
+}
+
 /* Cost: some 100 ns for each object, within a hold. */
 bool
 sf_facts_later_may_define(const char *name)

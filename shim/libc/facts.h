@@ -27,6 +27,9 @@ struct sf_facts_initial sf_facts_initial(const char *name);
  */
 bool sf_facts_later_may_define(const char *name);
 
+/* The last object of the base namespace. ld.so's lock is held, as it is while it tells of a change. */
+const struct link_map *sf_facts_last_object(void);
+
 /*
  * Is everything that this object's own search order holds besides itself part of the initial set?
  * `initial`: it is part of it itself.

@@ -36,8 +36,6 @@ __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec"))) =
 	.content_luck = SF_LUCK_MAX,
 };
 
-uint8_t sf_thread_is_child;
-
 #define NEVER 0xffffffffu
 static uint32_t time_mask = NEVER, check_mask = NEVER, hit_mask = SF_BEAT - 1;
 static uint32_t attached; /* threads so far but the main one, which is number 0; under lock */
@@ -404,7 +402,6 @@ sf_thread_own_miss(struct sf_thread *t)
 void
 sf_thread_forked(void)
 {
-	sf_thread_is_child = 1;
 	sf_lock_reset(&lock);
 	given_back = waiting = NULL;
 	waiting_end = &waiting;

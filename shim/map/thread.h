@@ -25,6 +25,15 @@ struct sf_walk {
 	uint8_t counted;  /* and any unload is known to wait for this walk */
 };
 
+struct link_map;
+/* What the dlopen that is under way in a thread has mapped first, as ld.so told it (entry/dlopen.c). */
+struct sf_load {
+	const struct link_map
+		*last; /* of the list, before anything was mapped; NULL: nothing was */
+	const struct link_map *first; /* of what was; NULL: not (yet) */
+	bool watched;                 /* they are still to be written */
+};
+
 struct sf_object;
 struct sf_cell;
 
@@ -76,6 +85,7 @@ struct sf_thread {
 	uint64_t keep_hits;   /* hint hits when credit was last given */
 	uint32_t close_depth; /* libc dlclose calls on this stack */
 	uint32_t open_depth;  /* libc dlopen calls made from C on this stack */
+	struct sf_load load;  /* of the innermost of them */
 	uintptr_t open_mark;  /* stack pointer of the outermost tail-jumped dlopen, or 0 */
 	uint32_t id;          /* the kernel's, 0 until asked for */
 	uint32_t changes;     /* loads and unloads that this thread itself has made */
@@ -86,9 +96,6 @@ struct sf_thread {
 };
 
 extern __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec")));
-
-/* Set in the child after fork, for good. */
-extern uint8_t sf_thread_is_child;
 
 /* Makes the TSD key; without one no thread gets memory of its own. Called by the constructor. */
 void sf_thread_init(unsigned int limit_kib);
