@@ -159,6 +159,8 @@ sf_sys_is_readable(const void *p, size_t size)
 
 	if (sf_sys_confined)
 		return false;
+	if (sf_sys_confined)
+		return false;
 	for (size_t at = 0; at < into + size; at += PAGE)
 		if (sf_syscall6(SYS_rt_sigprocmask, -1, (long)(first + at), 0, 8, 0, 0) == -EFAULT)
 			return false;

@@ -57,6 +57,10 @@ compare_more(struct sf_thread *t, const struct sf_question *q, const struct sf_r
 		sf_breaker_same();
 		return true;
 	}
+	if (sf_entry_hooks()) {
+		sf_count_for(t, SF_VERIFY_VOID); /* not libc's answer */
+		return false;
+	}
 	sf_breaker_mismatch(sf_histogram_name(sf_ask_function(q)), q->name, finding(kept),
 			    finding(value));
 	return false;

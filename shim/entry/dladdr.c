@@ -77,19 +77,35 @@ claim(const void *address)
 	return c;
 }
 
+/* Do the two differ? If so, `map` and `libc` are the first parts of them that do. */
 static bool
-agrees(const struct sf_location *l, int result, const Dl_info *info)
+differs(const struct sf_location *l, int result, const Dl_info *info, const void **map,
+	const void **libc)
 {
-	return result != 0 && !(l->sname != NULL && SF_SEAM_LIE(l->sname)) &&
-	       info->dli_fname == l->fname && (uintptr_t)info->dli_fbase == l->fbase &&
-	       info->dli_sname == l->sname && (uintptr_t)info->dli_saddr == l->saddr;
+	const struct {
+		const void *map, *libc;
+	} parts[] = {
+		{(const void *)l->saddr, info->dli_saddr},
+		{l->sname, info->dli_sname},
+		{(const void *)l->fbase, info->dli_fbase},
+		{l->fname, info->dli_fname},
+	};
+
+	*map = (const void *)l->saddr;
+	*libc = NULL;
+	for (unsigned int i = 0; result != 0 && i < sizeof(parts) / sizeof(*parts); i++) {
+		*map = parts[i].map;
+		*libc = parts[i].libc;
+		if (*map != *libc)
+			return true;
+	}
+	return result == 0 || (l->sname != NULL && SF_SEAM_LIE(l->sname));
 }
 
 static struct sf_finding
-finding(bool any, uintptr_t value)
+finding(bool any, const void *value)
 {
-	return (struct sf_finding){any ? SYMFAST_SHM_KIND_VALUE : SYMFAST_SHM_KIND_NULL,
-				   (const void *)value};
+	return (struct sf_finding){any ? SYMFAST_SHM_KIND_VALUE : SYMFAST_SHM_KIND_NULL, value};
 }
 
 static const char *
@@ -105,21 +121,26 @@ static bool
 compare(const struct sf_location *l, int result, const Dl_info *info, enum sf_counter kind)
 {
 	struct sf_thread *t = &sf_thread;
+	const void *map, *libc;
 
 	sf_fence_load(); /* pairs with the fence after a life has ended */
-	if (sf_load_32(&l->region->life) != l->life) {
+	if (sf_load_32(&l->region->life) != l->life ||
+	    (result != 0 && sf_region_renamed(l->region, info->dli_fname))) {
 		sf_count_for(t, SF_VERIFY_VOID);
 		return false;
 	}
 	sf_count_for(t, kind);
-	if (agrees(l, result, info)) {
+	if (!differs(l, result, info, &map, &libc)) {
 		sf_count_for(t, SF_VERIFY_SAME);
 		sf_breaker_same();
 		return true;
 	}
+	if (sf_entry_hooks()) {
+		sf_count_for(t, SF_VERIFY_VOID); /* not libc's answer */
+		return false;
+	}
 	sf_breaker_mismatch(function_of(kind), l->sname != NULL ? l->sname : l->fname,
-			    finding(true, l->saddr),
-			    finding(result != 0, result != 0 ? (uintptr_t)info->dli_saddr : 0));
+			    finding(true, map), finding(result != 0, libc));
 	return false;
 }
 

@@ -65,27 +65,32 @@ keep_open(struct sf_thread *t, struct sf_question *q, void *handle)
 }
 
 /*
- * ld.so says that the list of objects changes, or has changed; its lock is held. Of the load that this
- * thread has begun the first object is the one that was asked for, if anything had to be mapped for it.
+ * ld.so says that the list of objects has changed; its lock is held. New objects stand at its end, so what
+ * follows the former last one was mapped since; for the load that this thread has begun, the first of
+ * them is the one that was asked for, if it was not there already.
  */
+static const struct link_map *last;
+
 static void
 moved(bool settled)
 {
 	struct sf_load *l = &sf_thread.load;
 
-	if (!l->watched)
+	if (sf_changes_is_unload())
+		l->watched = false; /* the last one may go */
+	if (!settled)
 		return;
-	if (l->last == NULL && sf_changes_is_load()) {
-		l->last = sf_facts_last_object();
-	} else if (l->last != NULL && settled) {
-		l->first = l->last->l_next;
-		l->watched = false;
+	if (l->watched) {
+		l->first = last->l_next;
+		l->watched = l->first == NULL;
 	}
+	last = sf_facts_last_object();
 }
 
-void
+SF_START void
 sf_entry_watch_loads(void)
 {
+	last = sf_facts_last_object();
 	sf_changes_on_move(moved);
 }
 
@@ -196,6 +201,7 @@ real_open(struct sf_thread *t, struct sf_question *q, const char *name, int mode
 	struct sf_claim claim = {.any = false};
 	void *handle;
 
+	sf_entry_hooks();
 	if (reason == SF_BYPASS_VERIFY)
 		claim = sf_ask_open_claim(q);
 	if (mode & RTLD_GLOBAL)

@@ -161,7 +161,10 @@ learn(struct sf_thread *t, struct sf_question *q)
 {
 	struct sf_lesson lesson;
 	uint64_t from = sf_ticks();
-	enum sf_learnt learnt = sf_ask_copy(t, q, &lesson);
+	enum sf_learnt learnt;
+
+	sf_entry_hooks();
+	learnt = sf_ask_copy(t, q, &lesson);
 
 	if (sf_unlikely(sf_sites_every != 0))
 		sf_histogram_add(sf_ask_function(q), SF_ARM_LIBC, sf_ticks_since(from));

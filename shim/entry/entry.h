@@ -100,6 +100,12 @@ sf_note_content_hit(struct sf_thread *t, const struct sf_question *q, uint32_t e
  */
 const struct sf_object *sf_plain_caller(struct sf_thread *t, const void *caller);
 
+/*
+ * Has somebody hooked libc's functions in place? Then they have to see all calls: switches off, as a doubt
+ * does. Called where libc is about to be asked anyway, and once in SF_BEAT hits.
+ */
+bool sf_entry_hooks(void);
+
 /* What waits for a slow call: the segment's file, the breaker's second try, the kill file, a doubt. */
 void sf_entry_chores(void);
 #define SF_ENTRY_CHORES()                                                                          \

@@ -23,6 +23,7 @@ static SF_NOINLINE void *
 beat(void *value, enum sf_counter hit)
 {
 	SF_ENTRY_CHORES();
+	sf_entry_hooks();
 	sf_thread_beat(&sf_thread, sf_thread.n[hit]);
 	return value;
 }
@@ -87,7 +88,8 @@ negative(struct sf_thread *t, const void *handle, const struct sf_cell_other *o)
 	uint32_t turn;
 
 	/* RTLD_DEFAULT names its caller: the full wrapper knows it. One in so many is compared there. */
-	if (len == 0 || handle == RTLD_DEFAULT || sf_learn_errors_raw())
+	if (len == 0 || handle == RTLD_DEFAULT || sf_learn_errors_raw() ||
+	    !sf_negative_named(o->life, handle))
 		return STEP(NULL, ASK_FULL);
 	if (sf_unlikely(sf_thread_next_hit_due(t, SF_DLSYM_NEGATIVE))) {
 		SF_ENTRY_LOOK();

@@ -59,6 +59,8 @@ try_slowly(const void *address, Dl_info *info, void **extra, int flags)
 static SF_NOINLINE int
 slow_dladdr(const void *address, Dl_info *info)
 {
+	if (sf_thread_next_hit_due(&sf_thread, SF_DLADDR_HIT))
+		sf_entry_hooks();
 	if (try_slowly(address, info, NULL, 0))
 		return 1;
 	if (leave(&sf_thread))

@@ -9,6 +9,7 @@
 #include "../go/go.h"
 #include "../libc/changes.h"
 #include "../libc/facts.h"
+#include "../libc/patched.h"
 #include "../map/snapshot.h"
 #include "../observe/churn.h"
 #include "../observe/histogram.h"
@@ -309,11 +310,26 @@ stop(void)
 		sf_segment_close();
 }
 
+bool
+sf_entry_hooks(void)
+{
+	static uint8_t seen;
+
+	if (sf_patched() == NULL)
+		return false;
+	if (!sf_load_8(&seen))
+		sf_count(SF_HOOK_SEEN);
+	sf_store_8(&seen, 1);
+	sf_breaker_yield("libc's own functions are hooked in place");
+	return true;
+}
+
 void
 sf_entry_chores(void)
 {
 	if (sf_sys_confined)
 		return;
+	sf_entry_hooks();
 	if (sf_segment_due)
 		sf_segment_open();
 	if (sf_breaker_waiting)

@@ -37,12 +37,6 @@ sf_changes_is_unload(void)
 	return debug->base.r_state == RT_DELETE;
 }
 
-bool
-sf_changes_is_load(void)
-{
-	return debug->base.r_state == RT_ADD;
-}
-
 static bool
 under_way(void)
 {

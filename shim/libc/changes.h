@@ -36,8 +36,6 @@ const char *sf_changes_refusal(void);
 void sf_changes_on_move(void (*hook)(bool settled));
 /* For such a function, under an odd count: are objects of the base namespace about to be unmapped? */
 bool sf_changes_is_unload(void);
-/* The same: are objects about to be mapped there? */
-bool sf_changes_is_load(void);
 /* Is there, or was there ever, a second namespace? Only after sf_changes_init succeeded. */
 bool sf_changes_has_namespaces(void);
 /* In the child after fork: holders that were other threads are gone. */

@@ -39,7 +39,7 @@ sf_negative_file(const struct sf_object *o, const struct link_map *map, size_t *
 	if (o != NULL && o->file_len != 0) {
 		*len = sf_load_8(&o->file_len);
 		sf_fence_load();
-		return o->file;
+		return sf_negative_named(o, (const void *)o->handle) ? o->file : NULL;
 	}
 	/* The executable's name is empty; libc says argv[0], or this when there is none. */
 	if (map == NULL || map->l_name[0] != '\0')

@@ -85,6 +85,13 @@ sf_negative_whole(const struct sf_thread *t, uint32_t turn)
 	return sf_load_32(&t->block->text_turn) == turn;
 }
 
+/* Has the host given the object another name since its record was made? libc reads its link map. */
+SF_INLINE bool
+sf_negative_named(const struct sf_object *o, const void *map)
+{
+	return sf_load_ptr(&o->named) == sf_load_ptr(&((const struct link_map *)map)->l_name);
+}
+
 /* The FILE part for a handle's record or, for the executable, argv[0]: CONTRACT 5. */
 const char *sf_negative_file(const struct sf_object *o, const struct link_map *map, size_t *len);
 

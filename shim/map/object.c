@@ -29,6 +29,7 @@ name_record(struct sf_object *o, const struct link_map *l)
 {
 	size_t n = sf_bytes_length(l->l_name, SF_OBJECT_FILE_MAX);
 
+	sf_store_ptr(&o->named, l->l_name);
 	/* As a rule the same file again; and another thread may have begun this very life by now. */
 	if (n != 0 && n == sf_load_8(&o->file_len) && sf_bytes_same(o->file, l->l_name))
 		return;

@@ -32,7 +32,8 @@ struct sf_object {
 	/* Objects of the initial set that are not symbolic: their range, for RTLD_DEFAULT's callers. */
 	uintptr_t code_start;
 	uintptr_t code_size;
-	char file[SF_OBJECT_FILE_MAX]; /* l_name, for error texts */
+	const char *named;             /* l_name, whose bytes are */
+	char file[SF_OBJECT_FILE_MAX]; /* for error texts */
 	/* A line of its own: written by every elided dlopen and dlclose. */
 	SF_CACHE uint64_t state;
 };

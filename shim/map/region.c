@@ -216,11 +216,13 @@ begin_life_locked(struct sf_region *r, const struct dl_find_object *found, bool 
 	sf_store_ptr(&r->map, map);
 	r->start = (uintptr_t)found->dlfo_map_start;
 	r->bias = map->l_addr;
-	r->permanent = permanent;
+	r->permanent = permanent ? SF_REGION_STAYS : 0;
 	r->own_name = map->l_name;
-	r->fname = &r->own_name;
-	if (map == sf_next.main && map->l_name[0] == '\0')
+	r->fname = permanent ? (const char *const *)&map->l_name : &r->own_name;
+	if (map == sf_next.main && map->l_name[0] == '\0') {
 		r->fname = (const char *const *)sf_negative_argv;
+		r->permanent = SF_REGION_NAMELESS;
+	}
 	r->size = (uint32_t)((uintptr_t)found->dlfo_map_end - r->start);
 	fits = headed && sf_elf_open(&e, r->bias, map->l_ld) && sf_symbols_open(&symbols, &e) &&
 	       read_segments(r, found) && symbols.end < SYMBOLS_MOST && e.strsz < UINT32_MAX;
@@ -404,6 +406,18 @@ sf_region_miss(const void *address)
 	if (!is_due(r))
 		return SF_MISS_COLD;
 	return work(&found, permanent, count);
+}
+
+bool
+sf_region_renamed(const struct sf_region *r, const char *name)
+{
+	struct sf_region *own = sf_regions + (r - sf_regions);
+
+	if (r->fname != &r->own_name || sf_load_ptr(&own->own_name) == name ||
+	    sf_load_ptr(&r->map->l_name) != name)
+		return false;
+	sf_store_ptr(&own->own_name, name);
+	return true;
 }
 
 /* ---- start, fork ---- */

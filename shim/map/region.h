@@ -56,11 +56,19 @@ struct sf_region {
 
 #define SF_REGION_ALIVE(life) ((life)&1)
 
+/* `permanent`, if it is: an object, or the executable, which is called argv[0]. */
+#define SF_REGION_STAYS    1
+#define SF_REGION_NAMELESS 2
+
 /* After the last look at `life`: would its end have been seen? */
 SF_INLINE bool
 sf_region_is_sure(const struct sf_region *r)
 {
-	return sf_load_8(&r->permanent) || sf_changes_intact();
+	uint8_t permanent = sf_load_8(&r->permanent);
+
+	if (permanent == SF_REGION_NAMELESS) /* unless the host gives it a name */
+		return r->map->l_name[0] == '\0';
+	return permanent == SF_REGION_STAYS || sf_changes_intact();
 }
 
 /*
@@ -84,6 +92,12 @@ extern struct sf_region sf_regions[SF_REGION_MOST];
  * sf_next.find_object does not find an object any more that it found before: its region ends. Under ld.so's lock.
  */
 void sf_region_look_again(void);
+
+/*
+ * libc has just called the object by `name`: has the host changed its l_name since the region was made?
+ * Then it is called so from now on. (Of the initial set the link map itself is read at each answer.)
+ */
+bool sf_region_renamed(const struct sf_region *r, const char *name);
 
 /* The region of the object with this link map, alive or not, or NULL. Wait-free. */
 struct sf_region *sf_region_find(const struct link_map *map);

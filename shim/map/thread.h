@@ -26,12 +26,11 @@ struct sf_walk {
 };
 
 struct link_map;
+
 /* What the dlopen that is under way in a thread has mapped first, as ld.so told it (entry/dlopen.c). */
 struct sf_load {
-	const struct link_map
-		*last; /* of the list, before anything was mapped; NULL: nothing was */
-	const struct link_map *first; /* of what was; NULL: not (yet) */
-	bool watched;                 /* they are still to be written */
+	const struct link_map *first; /* NULL: nothing (yet) */
+	bool watched;                 /* it is still to be written */
 };
 
 struct sf_object;

@@ -79,6 +79,7 @@
 	X(VERIFY_MISMATCH, "verify.mismatch", "compared: different")                               \
 	X(VERIFY_VOID, "verify.void", "not compared: the answer's life ended meanwhile")           \
 	X(BREAKER_TRIP, "breaker.trip", "times the breaker switched the process off")              \
+	X(HOOK_SEEN, "hook.seen", "libc's own functions found patched: all is left to them")       \
 	X(SAMPLE_HIT, "sample.hit", "hits that were timed")                                        \
 	X(BYPASS_ADDR, "bypass.addr", "address: switched off, or another preload wraps dladdr")    \
 	X(BYPASS_COLD, "bypass.cold", "address: its object has no index yet")                      \

@@ -171,6 +171,14 @@ sf_breaker_doubt(const char *what)
 }
 
 void
+sf_breaker_yield(const char *what)
+{
+	sf_bytes_cut(sf_control.doubt, what, sizeof(sf_control.doubt));
+	if (sf_load_32(&sf_word) != SF_WORD_OFF)
+		open_it();
+}
+
+void
 sf_breaker_poll(void)
 {
 	struct symfast_shm_control *c = &sf_control;

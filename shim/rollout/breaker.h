@@ -26,6 +26,9 @@ void sf_breaker_same(void);
 /* The shim no longer trusts itself: opens at once. Told and counted once for each text. */
 void sf_breaker_doubt(const char *what);
 
+/* The same without a line: nothing is wrong, but the host has to have it so. */
+void sf_breaker_yield(const char *what);
+
 /* Nonzero: sf_breaker_poll() has something to wait for. */
 extern uint8_t sf_breaker_waiting;
 /* Called by slow calls while that is so: is it time to try again? */

@@ -252,7 +252,7 @@ steps(const char *how, const char *object)
 	sigaction(SIGTRAP, &trap, NULL);
 	for (int i = 0; i < WARM; i++)
 		once("load", object);
-	for (; result == 0 && n < 4000; n += forks ? 307 : 11)
+	for (; result == 0 && n < 4000; n += forks ? 797 : 23)
 		result = forks ? in_child(n, object) : step(n, object);
 	printf("%s: %ld instructions\n", how, n);
 	return result != 1 && n > 50 ? 0 : 1;
