@@ -17,7 +17,8 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
-#define HUGE_PAGE (2u << 20)
+#define HUGE_PAGE  (2u << 20)
+#define SMALL_PAGE 4096u
 
 uint8_t sf_sys_confined, sf_ticks_forbidden;
 
@@ -33,6 +34,34 @@ sf_sys_map(size_t size)
 	if (size >= HUGE_PAGE)
 		sf_syscall6(SYS_madvise, p, (long)size, MADV_NOHUGEPAGE, 0, 0, 0);
 	return (void *)p;
+}
+
+SF_START bool
+sf_sys_uncount(void *p, size_t size)
+{
+	uintptr_t begin = ((uintptr_t)p + SMALL_PAGE - 1) & ~(uintptr_t)(SMALL_PAGE - 1);
+	uintptr_t end = ((uintptr_t)p + size) & ~(uintptr_t)(SMALL_PAGE - 1);
+
+	return end <= begin ||
+	       sf_sys_lay_over((void *)begin, end - begin,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_GROWSDOWN, -1, 0);
+}
+
+SF_START void *
+sf_sys_map_uncounted(size_t size)
+{
+	char *p = sf_sys_reserve(size + SMALL_PAGE);
+
+	if (p == NULL)
+		return NULL;
+	p += SMALL_PAGE;
+	if (!sf_sys_uncount(p, size) && !sf_sys_open(p, size)) {
+		sf_sys_unmap(p - SMALL_PAGE, size + SMALL_PAGE);
+		return NULL;
+	}
+	if (size >= HUGE_PAGE)
+		sf_syscall6(SYS_madvise, (long)p, (long)size, MADV_NOHUGEPAGE, 0, 0, 0);
+	return p;
 }
 
 void *
@@ -61,6 +90,37 @@ sf_sys_reserve(size_t size)
 					       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return p < 0 && p > -4096 ? NULL : (void *)p;
+}
+
+/* What was written there is lost. */
+SF_START bool
+sf_sys_close(void *p, size_t size)
+{
+	return sf_syscall6(SYS_mmap, (long)p, (long)size, PROT_READ,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+			   0) == (long)p;
+}
+
+#define MORE_THAN_ANY (1ul << 40)
+
+SF_START bool
+sf_sys_charges_at_once(void)
+{
+	char setting = '0';
+	void *p = sf_sys_map(MORE_THAN_ANY);
+	long fd;
+
+	if (p != NULL) {
+		sf_sys_unmap(p, MORE_THAN_ANY);
+		return false;
+	}
+	fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)"/proc/sys/vm/overcommit_memory",
+			 O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	if (fd < 0)
+		return false;
+	sf_syscall6(SYS_read, fd, (long)&setting, 1, 0, 0, 0);
+	sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
+	return setting == '2';
 }
 
 bool

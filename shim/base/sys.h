@@ -57,8 +57,25 @@ sf_syscall6(long n, long a, long b, long c, long d, long e, long f)
  */
 void *sf_sys_map(size_t size);
 void sf_sys_unmap(void *p, size_t size);
+/*
+ * The same, but it takes nothing of what the host may have as data (RLIMIT_DATA): the kernel counts it as stack. It
+ * cannot grow as one: below it stands a page that nobody can use. Not for sf_sys_unmap.
+ */
+void *sf_sys_map_uncounted(size_t size);
+/*
+ * Does so with all whole pages of a place that is ours, mapped and all zero; what surrounds them must be
+ * mapped, too. False: it is as it was.
+ */
+bool sf_sys_uncount(void *p, size_t size);
 /* The same, but a child of any fork finds it zeroed, whether it runs handlers or not. Linux 4.14. */
 void *sf_sys_map_wiped(size_t size);
+/*
+ * Does the kernel charge for memory that is only mapped (overcommit_memory 2)? Asks by a mapping that no other
+ * setting refuses, and reads the setting only if that was refused.
+ */
+bool sf_sys_charges_at_once(void);
+/* Addresses that read as zeros and cost nothing, until sf_sys_open() makes them writable. */
+bool sf_sys_close(void *p, size_t size);
 /* Addresses without memory: nothing there can be read until sf_sys_open() opens it for good. */
 void *sf_sys_reserve(size_t size);
 bool sf_sys_open(void *p, size_t size);

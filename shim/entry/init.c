@@ -112,6 +112,8 @@ start_map(const struct sf_decision *m)
 	/* Before the first thread gets its block, and with it its arm. */
 	sf_control.ab_share = m->ab_share;
 	sf_bytes_careful = sf_memcheck_runs();
+	if (sf_sys_charges_at_once())
+		sf_table_grow();
 	if (!sf_table_reserve(sf_settings.map_kib))
 		return false;
 	sf_object_init(sf_next.main, sf_next.tail);
@@ -261,6 +263,26 @@ start_pass(const struct sf_decision *m, const char *why)
 		sf_segment_leave_note(sf_settings.shm_dir_text);
 }
 
+/* Where symfast.ld puts the large arrays; a library that was linked without it has no such places. */
+#define PLACE(name)                                                                                \
+	extern char sf_##name##_begin[] __attribute__((weak, visibility("hidden")));               \
+	extern char sf_##name##_end[] __attribute__((weak, visibility("hidden")))
+PLACE(regions);
+PLACE(records);
+PLACE(large);
+#undef PLACE
+
+/* They are all zero yet, and no data of the host's: a limit on that need not know of them. */
+static void
+uncount(void)
+{
+	if (sf_large_begin == NULL)
+		return;
+	sf_sys_uncount(sf_regions_begin, (size_t)(sf_regions_end - sf_regions_begin));
+	sf_sys_uncount(sf_records_begin, (size_t)(sf_records_end - sf_records_begin));
+	sf_sys_uncount(sf_large_begin, (size_t)(sf_large_end - sf_large_begin));
+}
+
 __attribute__((constructor)) static void
 start(int argc, char **argv, char **envp)
 {
@@ -269,6 +291,7 @@ start(int argc, char **argv, char **envp)
 	bool chosen;
 
 	(void)argc;
+	uncount();
 	sf_quiet_note_stderr();
 	sf_boot();
 	sf_boot_early(); /* keeps the IFUNC relocation */

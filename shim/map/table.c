@@ -7,12 +7,13 @@
 #include "cell.h"
 #include "thread.h"
 
-#define SLAB        16384u
-#define PAGE        4096u
-#define PAD_SLABS   5 /* a torn length reads up to 64 KiB past an entry */
-#define UNIT        64u
-#define CLASSES     7 /* 64, 128, ... 4096 bytes */
-#define CLOCK_STEPS 64
+#define SLAB          16384u
+#define PAGE          4096u
+#define SLABS_AT_ONCE 16
+#define PAD_SLABS     5 /* a torn length reads up to 64 KiB past an entry */
+#define UNIT          64u
+#define CLASSES       7 /* 64, 128, ... 4096 bytes */
+#define CLOCK_STEPS   64
 
 struct sf_table sf_table;
 uint8_t sf_table_damaged;
@@ -21,6 +22,8 @@ static struct sf_lock lock = SF_LOCK_INIT;
 static struct sf_entry *writing; /* the entry the lock's holder has made odd */
 static uint8_t *slab_class;      /* class + 1 of each slab, 0: not carved yet */
 static uint32_t slabs, slabs_used, cell_sets;
+static uint32_t slabs_open;         /* may be written */
+static uint8_t growing;             /* not all of them yet */
 static uint32_t free_head[CLASSES]; /* entry numbers; linked through `gen` */
 static uint64_t hand[CLASSES];      /* CLOCK: running number of the next candidate */
 
@@ -32,6 +35,12 @@ power_below(size_t n)
 	while (p * 2 <= n)
 		p *= 2;
 	return p;
+}
+
+SF_START void
+sf_table_grow(void)
+{
+	growing = 1;
 }
 
 SF_START bool
@@ -49,7 +58,7 @@ sf_table_reserve(unsigned int kib)
 	entries = total - index - door - hints - PAGE - cell_bytes;
 	map = (entries / SLAB + 4095) & ~4095u;
 	slabs = (uint32_t)((entries - map) / SLAB) - PAD_SLABS;
-	p = sf_sys_map(total);
+	p = sf_sys_map_uncounted(total);
 	if (p == NULL)
 		return false;
 	sf_table.index = (uint64_t *)(void *)p;
@@ -69,6 +78,10 @@ sf_table_reserve(unsigned int kib)
 	slab_class = (uint8_t *)p;
 	p += map;
 	sf_table.entries = p;
+	slabs_open = slabs;
+	if (growing && (uintptr_t)p % PAGE == 0 &&
+	    sf_sys_close(p, (size_t)(slabs + PAD_SLABS) * SLAB))
+		slabs_open = 0;
 	sf_table.seed = sf_sys_random();
 	/* Entry 0 means "none" in every slot. */
 	slabs_used = 1;
@@ -239,11 +252,24 @@ unlink_locked(const struct sf_entry *e)
 			sf_store_64(&set[i], 0);
 }
 
+static bool
+open_slabs_locked(void)
+{
+	uint32_t more = slabs - slabs_open < SLABS_AT_ONCE ? slabs - slabs_open : SLABS_AT_ONCE;
+
+	if (!sf_sys_open(sf_table.entries + (size_t)slabs_open * SLAB, (size_t)more * SLAB))
+		return false;
+	slabs_open += more;
+	return true;
+}
+
 static void
 carve_locked(unsigned int size_class)
 {
 	uint32_t units = 1u << size_class, first = slabs_used * (SLAB / UNIT);
 
+	if (slabs_used >= slabs_open && !open_slabs_locked())
+		return;
 	slab_class[slabs_used++] = (uint8_t)(size_class + 1);
 	for (uint32_t n = SLAB / UNIT; n > 0; n -= units) {
 		struct sf_entry *e = sf_table_entry(first + n - units);

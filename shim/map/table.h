@@ -100,6 +100,11 @@ extern struct sf_table sf_table;
 /* Set when the map finds itself overwritten; who sees it tells the breaker. */
 extern uint8_t sf_table_damaged;
 
+/*
+ * To be called first where memory costs as soon as it is mapped: entries are made writable piece by
+ * piece then, by a system call for each.
+ */
+void sf_table_grow(void);
 /* Reserves `kib` KiB and touches none of them. False: no memory. */
 bool sf_table_reserve(unsigned int kib);
 /*

@@ -419,7 +419,9 @@ sf_segment_init(bool may, const char *dir)
 static bool
 map_private(void *at, size_t n)
 {
-	return sf_sys_lay_over(at, n, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	/* Not counted as data: sf_sys_uncount. */
+	return sf_sys_lay_over(at, n, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_GROWSDOWN,
+			       -1, 0);
 }
 
 /*
