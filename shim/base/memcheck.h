@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// memcheck.h: does valgrind's memcheck run this process? Four rotations that cancel out elsewhere.
+// memcheck.h: what valgrind's tools are asked and told. Four rotations that cancel out elsewhere.
 //
-// The instruction sequence and the request are valgrind's published client interface for x86-64
-// (valgrind.h and memcheck.h of valgrind 3.19); other tools answer a request of memcheck's with its
-// default.
+// The instruction sequence and the requests are valgrind's published client interface for x86-64 (valgrind.h,
+// memcheck.h, helgrind.h and drd.h of valgrind 3.19); a tool answers another one's request with the default.
 #ifndef SF_MEMCHECK_H
 #define SF_MEMCHECK_H
 
 #include "attr.h"
 
-#ifdef __x86_64__
 #define SF_MEMCHECK_IS_ADDRESSABLE ('M' << 24 | 'C' << 16 | 4)
+#define SF_HELGRIND_MAKE_UNTRACKED ('H' << 24 | 'G' << 16 | 0x127)
+#define SF_DRD_START_SUPPRESSION   ('D' << 24 | 'R' << 16 | 2)
 
-SF_INLINE bool
-sf_memcheck_runs(void)
+SF_INLINE uint64_t
+sf_memcheck_ask(uint64_t what, const void *p, size_t size, uint64_t answer)
 {
-	uint64_t request[6] = {SF_MEMCHECK_IS_ADDRESSABLE, (uintptr_t)request, sizeof(request)};
-	uint64_t answer = 1; /* memcheck says 0: all of it can be read */
+#ifdef __x86_64__
+	uint64_t request[6] = {what, (uintptr_t)p, size};
 
 	__asm__ volatile("rolq $3, %%rdi\n\trolq $13, %%rdi\n\t"
 			 "rolq $61, %%rdi\n\trolq $51, %%rdi\n\t"
@@ -24,14 +24,32 @@ sf_memcheck_runs(void)
 			 : "+d"(answer)
 			 : "a"(request)
 			 : "cc", "memory");
-	return answer == 0;
-}
 #else
+	(void)what;
+	(void)p;
+	(void)size;
+#endif
+	return answer;
+}
+
+/* Does memcheck run this process? It says 0 of what can be read. */
 SF_INLINE bool
 sf_memcheck_runs(void)
 {
-	return false;
+	uint64_t readable = 0;
+
+	return sf_memcheck_ask(SF_MEMCHECK_IS_ADDRESSABLE, &readable, sizeof(readable), 1) == 0;
 }
-#endif
+
+/*
+ * This memory is the shim's, shared by threads that wait for nobody: helgrind and drd do not know its
+ * protocols, and would report every hit. To be told again of what is mapped over it.
+ */
+SF_INLINE void
+sf_memcheck_ours(const void *p, size_t size)
+{
+	sf_memcheck_ask(SF_HELGRIND_MAKE_UNTRACKED, p, size, 0);
+	sf_memcheck_ask(SF_DRD_START_SUPPRESSION, p, size, 0);
+}
 
 #endif

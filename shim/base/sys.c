@@ -2,8 +2,9 @@
 // sys.c: system calls with a little logic around them.
 #include "sys.h"
 
-#include <errno.h>
+#include "memcheck.h"
 #include "ticks.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <sys/mman.h>
@@ -33,6 +34,7 @@ sf_sys_map(size_t size)
 		return NULL;
 	if (size >= HUGE_PAGE)
 		sf_syscall6(SYS_madvise, p, (long)size, MADV_NOHUGEPAGE, 0, 0, 0);
+	sf_memcheck_ours((void *)p, size);
 	return (void *)p;
 }
 
@@ -126,8 +128,11 @@ sf_sys_charges_at_once(void)
 bool
 sf_sys_open(void *p, size_t size)
 {
-	return !sf_sys_confined &&
-	       sf_syscall6(SYS_mprotect, (long)p, (long)size, PROT_READ | PROT_WRITE, 0, 0, 0) == 0;
+	if (sf_sys_confined ||
+	    sf_syscall6(SYS_mprotect, (long)p, (long)size, PROT_READ | PROT_WRITE, 0, 0, 0) != 0)
+		return false;
+	sf_memcheck_ours(p, size);
+	return true;
 }
 
 bool
@@ -142,8 +147,10 @@ sf_sys_lay_over(void *at, size_t size, int flags, int fd, size_t offset)
 	if (made < 0 && made > -4096)
 		return false;
 	if (sf_syscall6(SYS_mremap, made, (long)size, (long)size, MREMAP_MAYMOVE | MREMAP_FIXED,
-			(long)at, 0) == (long)at)
+			(long)at, 0) == (long)at) {
+		sf_memcheck_ours(at, size);
 		return true;
+	}
 	sf_sys_unmap((void *)made, size);
 	/* The kernel makes room before it moves; where it got as far, this fills it. */
 	sf_syscall6(SYS_mmap, (long)at, (long)size, PROT_READ | PROT_WRITE,

@@ -267,6 +267,7 @@ start_pass(const struct sf_decision *m, const char *why)
 #define PLACE(name)                                                                                \
 	extern char sf_##name##_begin[] __attribute__((weak, visibility("hidden")));               \
 	extern char sf_##name##_end[] __attribute__((weak, visibility("hidden")))
+PLACE(data);
 PLACE(regions);
 PLACE(records);
 PLACE(large);
@@ -281,6 +282,7 @@ uncount(void)
 	sf_sys_uncount(sf_regions_begin, (size_t)(sf_regions_end - sf_regions_begin));
 	sf_sys_uncount(sf_records_begin, (size_t)(sf_records_end - sf_records_begin));
 	sf_sys_uncount(sf_large_begin, (size_t)(sf_large_end - sf_large_begin));
+	sf_memcheck_ours(sf_data_begin, (size_t)(sf_large_end - sf_data_begin));
 }
 
 __attribute__((constructor)) static void

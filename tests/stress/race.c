@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// race.c: threads that share nothing of their own but the library, for helgrind and drd.
+//
+// race LAB [planted]: planted: they share a variable, too, which the tools must find.
+#include <dlfcn.h>
+#include <execinfo.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define THREADS 4
+#define ROUNDS  200
+
+static void *lib;
+static const char *plugin;
+static int planted;
+static long shared;
+
+static void
+load(void)
+{
+	void *h = dlopen(plugin, RTLD_NOW);
+
+	if (h == NULL || dlsym(h, "shared_fn") == NULL || dlclose(h) != 0)
+		exit(3);
+}
+
+static void *
+look(void *arg)
+{
+	void *frames[2] = {(void *)(size_t)&qsort, (void *)(size_t)&puts};
+	char name[16];
+	Dl_info info;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		snprintf(name, sizeof(name), i % 2 != 0 ? "cbrt" : "hypot");
+		if (dlsym(lib, "cbrt") == NULL || dlsym(lib, name) == NULL ||
+		    dlsym(RTLD_DEFAULT, "getenv") == NULL || dlsym(lib, "qqq") != NULL ||
+		    dlerror() == NULL || !dladdr((void *)(size_t)&qsort, &info))
+			exit(3);
+		if (i % 50 == 0)
+			free(backtrace_symbols(frames, 2));
+		if (i % 20 == 0)
+			load();
+		dlclose(dlopen("libm.so.6", RTLD_NOW));
+		if (planted)
+			shared++;
+	}
+	return arg;
+}
+
+int
+main(int argc, char **argv)
+{
+	pthread_t t[THREADS];
+
+	plugin = argv[1];
+	planted = argc > 2;
+	lib = dlopen("libm.so.6", RTLD_NOW);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < THREADS; i++)
+			pthread_create(&t[i], NULL, look, NULL);
+		for (int i = 0; i < THREADS; i++)
+			pthread_join(t[i], NULL);
+	}
+	puts("done");
+	return planted && shared == 0;
+}
