@@ -121,10 +121,10 @@ def objects(build):
         for name in names:
             if not name.endswith('.o'):
                 continue
-            # Meson: shim/map/table.c is map_table.c.o; declared in the room itself, table.c.o.
-            room = name.split('_')[0]
+            # Meson: shim/map/table.c is map_table.c.o; declared in the room itself, its folder names the room.
+            room = inside[0] if inside[0] in FLOORS else name.split('_')[0]
             if room not in FLOORS:
-                room = inside[0] if inside[0] in FLOORS else None
+                room = None
             yield room, os.path.join(folder, name)
 
 

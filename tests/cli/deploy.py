@@ -237,7 +237,7 @@ def rules(folder):
 
 def names_of_metrics():
     """Every metric that a rule names is one that the program writes."""
-    with open(f'{ROOT}/shim/cli/metrics.c') as f:
+    with open(f'{ROOT}/shim/cli/commands/cmd_metrics.c') as f:
         source = f.read()
     for name in ('rules.yaml', 'analysis.yaml'):
         for metric in sorted(set(re.findall(r'symfast_(\w+?)(?:_total)?[{\[ ]', read(

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// preload.c: see preload.h.
+#include "preload.h"
+
+#include "../../observe/forms.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BARE "libsymfast.so"
+
+/* The library beside this very program: in a build tree one folder up, installed in SF_LIBDIR. */
+static char *
+own_library(void)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *path;
+
+	if (n > 0) {
+		self[n] = '\0';
+		path = cli_format("%s/../" BARE, dirname(self));
+		if (access(path, R_OK) == 0) {
+			char *whole = realpath(path, NULL);
+
+			free(path);
+			return whole;
+		}
+		free(path);
+	}
+	path = cli_format("%s/" BARE, SF_LIBDIR);
+	if (access(path, R_OK) == 0)
+		return path;
+	free(path);
+	return cli_format(BARE);
+}
+
+extern char **environ;
+
+/*
+ * Does the loader take it? A library that is none, of another CPU, or nowhere to be found it only complains
+ * of, and goes on without: a program that does nothing (this one) is started with it, and what is said read.
+ */
+static bool
+loads(const char *library)
+{
+	static const char own[] = "/proc/self/exe", words[] = "cannot be preloaded";
+	char *arguments[] = {(char *)(uintptr_t) "symfast", (char *)(uintptr_t) "--version", NULL};
+	char *preload = cli_format("LD_PRELOAD=%s", library), said[1024] = "";
+	char *with[] = {preload, (char *)(uintptr_t) "SYMFAST_DISABLE=1", NULL, NULL};
+	int out = memfd_create("said", MFD_CLOEXEC), status = 0;
+	posix_spawn_file_actions_t files;
+	pid_t pid;
+
+	for (char **e = environ; *e != NULL; e++)
+		if (strncmp(*e, "LD_LIBRARY_PATH=", 16) == 0)
+			with[2] = *e;
+	posix_spawn_file_actions_init(&files);
+	posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_adddup2(&files, out, 2);
+	if (out >= 0 && posix_spawn(&pid, own, &files, NULL, arguments, with) == 0 &&
+	    waitpid(pid, &status, 0) == pid && pread(out, said, sizeof(said) - 1, 0) < 0)
+		*said = '\0';
+	posix_spawn_file_actions_destroy(&files);
+	if (out >= 0)
+		close(out);
+	free(preload);
+	return status == 0 && strstr(said, words) == NULL;
+}
+
+char *
+preload_library(const char *given)
+{
+	char *path;
+
+	if (given == NULL)
+		path = own_library();
+	else if (strchr(given, '/') == NULL)
+		path = cli_format("%s", given); /* a bare name is the loader's to find */
+	else
+		path = realpath(given, NULL);
+	if (path == NULL) {
+		cli_error_errno(0, "%s", given != NULL ? given : BARE);
+		return NULL;
+	}
+	if (strchr(path, '/') != NULL && access(path, R_OK) != 0) {
+		cli_error_errno(0, "%s", path);
+	} else if (strpbrk(path, " :") != NULL) {
+		cli_error("%s: LD_PRELOAD takes no path with a space or a colon", path);
+	} else if (!loads(path)) {
+		cli_error("%s: cannot be preloaded", path);
+	} else {
+		return path;
+	}
+	free(path);
+	return NULL;
+}
+
+/* Does the element of a preload list name a runtime that must come first? */
+static bool
+is_sanitizer(const char *element, size_t len)
+{
+	static const char *const names[] = {"libasan.so", "libtsan.so", "libclang_rt."};
+	const char *base = memrchr(element, '/', len);
+
+	base = base != NULL ? base + 1 : element;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strncmp(base, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+char *
+preload_value(const char *library, const char *old)
+{
+	const char *rest = old != NULL ? old : "";
+	size_t first = 0;
+
+	for (const char *at = rest; *at != '\0';) {
+		size_t len = strcspn(at, " :");
+
+		if (len == strlen(library) && strncmp(at, library, len) == 0)
+			return cli_format("%s", rest);
+		if (len != 0 && (size_t)(at - rest) == first && is_sanitizer(at, len))
+			first += len + (at[len] != '\0');
+		at += len + (at[len] != '\0');
+	}
+	if (first != 0 && rest[first] == '\0')
+		return cli_format("%s%s%s", rest, strchr(" :", rest[first - 1]) ? "" : ":",
+				  library);
+	return cli_format("%.*s%s%s%s", (int)first, rest, library, rest[first] != '\0' ? ":" : "",
+			  rest + first);
+}
+
+bool
+preload_mode_known(const char *mode)
+{
+	struct sf_parsed parsed;
+
+	return sf_form_mode(mode, &parsed);
+}
+
+void
+environment_init(struct environment *e, char **from)
+{
+	for (e->count = 0; from[e->count] != NULL;)
+		e->count++;
+	e->list = cli_alloc(e->count + 1, sizeof(*e->list));
+	for (size_t i = 0; i < e->count; i++)
+		e->list[i] = cli_format("%s", from[i]);
+}
+
+static char **
+find(const struct environment *e, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < e->count; i++)
+		if (strncmp(e->list[i], name, len) == 0 && e->list[i][len] == '=')
+			return &e->list[i];
+	return NULL;
+}
+
+const char *
+environment_get(const struct environment *e, const char *name)
+{
+	char **at = find(e, name);
+
+	return at != NULL ? *at + strlen(name) + 1 : NULL;
+}
+
+void
+environment_set(struct environment *e, const char *name, const char *value)
+{
+	char **at = find(e, name);
+
+	if (at == NULL) {
+		e->list = cli_grow(e->list, e->count + 2, sizeof(*e->list));
+		at = &e->list[e->count++];
+		e->list[e->count] = NULL;
+	} else {
+		free(*at);
+	}
+	*at = cli_format("%s=%s", name, value);
+}
+
+void
+environment_free(struct environment *e)
+{
+	for (size_t i = 0; i < e->count; i++)
+		free(e->list[i]);
+	free(e->list);
+}

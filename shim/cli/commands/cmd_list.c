@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// cmd_list.c: `symfast list`: who has the shim, and in which mode; removes what dead processes left.
+#include "commands.h"
+
+#include "../base/document.h"
+#include "../segment/segment_each.h"
+#include "../segment/stat_document.h"
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct list {
+	bool json, clean;
+	json_t *rows;
+	size_t removed;
+};
+
+static const struct argp_option options[] = {
+	{"clean", 'c', NULL, 0, "remove the segments of processes that have ended", 0},
+	{"json", 'j', NULL, 0, "print JSON", 0},
+	{0}};
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+	struct list *l = state->input;
+
+	switch (key) {
+	case 'c':
+		l->clean = true;
+		return 0;
+	case 'j':
+		l->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		cli_usage(state, "too many arguments: %s", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static void
+add(const struct segment *s, const char *path, void *data)
+{
+	struct list *l = data;
+	json_t *row = stat_document_head(s);
+
+	if (l->clean && s->life == SEGMENT_ENDED) {
+		struct segment again;
+
+		/* A new process of the same id may have made its own in the meantime. */
+		if (segment_open(&again, path) == NULL) {
+			if (again.life == SEGMENT_ENDED && unlink(path) == 0) {
+				l->removed++;
+				json_object_set_new(row, "removed", json_true());
+			}
+			segment_close(&again);
+		}
+	}
+	json_array_append_new(l->rows, row);
+}
+
+static void
+print(const struct list *l)
+{
+	const json_t *row;
+	size_t i;
+
+	printf("%8s %-9s %-8s %-9s %10s  %s\n", "pid", "state", "mode", "by", "mismatches",
+	       "program");
+	json_array_foreach(l->rows, i, row)
+		printf("%8lld %-9s %-8s %-9s %10lld  %s\n",
+		       (long long)json_integer_value(json_object_get(row, "pid")),
+		       json_is_true(json_object_get(row, "removed"))
+			       ? "removed"
+			       : json_string_value(json_object_get(row, "state")),
+		       json_string_value(json_object_get(row, "mode")),
+		       json_string_value(json_object_get(row, "set_by")),
+		       (long long)json_integer_value(json_object_get(row, "mismatches")),
+		       json_string_value(json_object_get(row, "exe")));
+	if (l->clean)
+		printf("%zu removed\n", l->removed);
+}
+
+int
+cmd_list(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options, parse, NULL, "List the processes that have the shim.", NULL, NULL, NULL};
+	struct list l = {0};
+	json_t *document;
+	int status, printed = CLI_OK;
+
+	cli_parse(&argp, argc, argv, 0, &l);
+	l.rows = json_array();
+	if (!segment_each(segment_directory(), add, &l, &status)) {
+		json_decref(l.rows);
+		return status;
+	}
+	if (l.json) {
+		document = document_new("list");
+		json_object_set(document, "processes", l.rows);
+		printed = document_print(document);
+	} else {
+		print(&l);
+	}
+	json_decref(l.rows);
+	return status != CLI_OK ? status : printed;
+}

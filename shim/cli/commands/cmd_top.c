@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// cmd_top.c: `symfast top`: what each process asks per second, and who answers.
+#include "commands.h"
+
+#include "../base/document.h"
+#include "../base/output.h"
+#include "../base/screen.h"
+#include "../segment/segment_rounds.h"
+#include "../segment/stat_document.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What one process had counted at one time. */
+struct reading {
+	uint32_t pid;
+	uint64_t start;
+	char mode[8], program[32];
+	struct rollup rollup;
+	bool known; /* there is one before it: rates can be told */
+};
+
+struct readings {
+	struct reading *list;
+	size_t count;
+	double time;
+};
+
+struct top {
+	unsigned long pid, rounds, interval_ms;
+	bool json;
+	struct segment_rounds *watch; /* of all */
+};
+
+/* One line of the screen. */
+struct rate {
+	const struct reading *of;
+	const char *function;
+	double hits, misses, passes;
+};
+
+static const struct argp_option options[] = {
+	{"delay", 'd', "SECONDS", 0, "time between two readings (2)", 0},
+	{"count", 'n', "N", 0, "end after so many (never)", 0},
+	{"json", 'j', NULL, 0, "print one JSON object per reading, each on a line", 0},
+	{0}};
+
+static void
+parse_delay(struct top *t, const char *arg, struct argp_state *state)
+{
+	char *end;
+	double seconds = strtod(arg, &end);
+
+	if (*arg == '\0' || *end != '\0' || !(seconds >= 0.1 && seconds <= 3600))
+		cli_usage(state, "a delay is 0.1 to 3600 seconds: %s", arg);
+	t->interval_ms = (unsigned long)(seconds * 1000);
+}
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+	struct top *t = state->input;
+
+	switch (key) {
+	case 'd':
+		parse_delay(t, arg, state);
+		return 0;
+	case 'n':
+		if (!cli_number(arg, 1, 1ul << 30, &t->rounds))
+			cli_usage(state, "not a number of readings: %s", arg);
+		return 0;
+	case 'j':
+		t->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (t->pid != 0)
+			cli_usage(state, "one process at a time, or all");
+		t->pid = cli_pid(state, arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static void
+add(struct readings *r, const struct segment *s, const struct rollup *rollup)
+{
+	const char *slash = strrchr(s->head.exe, '/');
+	size_t size = rollup->count * sizeof(*rollup->rows);
+	struct reading *new;
+
+	if (s->life == SEGMENT_ENDED || s->life == SEGMENT_REPLACED)
+		return;
+	r->list = cli_grow(r->list, r->count + 1, sizeof(*r->list));
+	new = &r->list[r->count++];
+	*new = (struct reading){.pid = s->head.pid, .start = s->head.start_time};
+	snprintf(new->mode, sizeof(new->mode), "%s", stat_document_mode(s));
+	snprintf(new->program, sizeof(new->program), "%.31s",
+		 slash != NULL ? slash + 1 : s->head.exe);
+	new->rollup = (struct rollup){cli_alloc(size + 1, 1), rollup->count};
+	memcpy(new->rollup.rows, rollup->rows, size);
+}
+
+static void
+add_watched(const struct segment_watched *one, void *data)
+{
+	add(data, &one->segment, &one->rollup);
+}
+
+static int
+read_process(unsigned long pid, struct readings *r)
+{
+	struct segment s;
+	struct counter *counters;
+	size_t count;
+	int status = segment_of(&s, pid);
+
+	if (status != CLI_OK)
+		return status;
+	counters = segment_counters(&s, &count);
+	if (counters != NULL) {
+		struct rollup rollup = rollup_of(counters, count);
+
+		add(r, &s, &rollup);
+		rollup_free(&rollup);
+		free(counters);
+		if (r->count == 0)
+			cli_error("process %lu has ended", pid);
+	}
+	segment_close(&s);
+	return r->count != 0 ? CLI_OK : CLI_TARGET;
+}
+
+static int
+read_all(const struct top *t, struct readings *r)
+{
+	struct timespec now;
+	int status;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	*r = (struct readings){.time = (double)now.tv_sec + (double)now.tv_nsec / 1e9};
+	if (t->pid != 0)
+		return read_process(t->pid, r);
+	/* What cannot be used is told, and does not end it. */
+	return segment_rounds_next(t->watch, add_watched, r, &status) ? CLI_OK : status;
+}
+
+static void
+free_readings(struct readings *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		rollup_free(&r->list[i].rollup);
+	free(r->list);
+	*r = (struct readings){0};
+}
+
+/* Both are in the order of process ids: `at` goes along. */
+static const struct reading *
+find(const struct readings *r, const struct reading *like, size_t *at)
+{
+	while (*at < r->count && r->list[*at].pid < like->pid)
+		++*at;
+	return *at < r->count && r->list[*at].pid == like->pid && r->list[*at].start == like->start
+		       ? &r->list[*at]
+		       : NULL;
+}
+
+/* The function's row; as a rule it is in the same place as before. */
+static const struct rollup_row *
+row_of(const struct rollup *r, const char *function, size_t place)
+{
+	static const struct rollup_row none;
+
+	if (place < r->count && strcmp(r->rows[place].function, function) == 0)
+		return &r->rows[place];
+	for (size_t i = 0; i < r->count; i++)
+		if (strcmp(r->rows[i].function, function) == 0)
+			return &r->rows[i];
+	return &none;
+}
+
+/* After a fork or a reset a counter may have gone back: that is no rate. */
+static double
+per_second(uint64_t now, uint64_t before, double seconds)
+{
+	return now > before && seconds > 0 ? (double)(now - before) / seconds : 0;
+}
+
+static int
+by_rate(const void *a, const void *b)
+{
+	const struct rate *x = a, *y = b;
+	double s = x->hits + x->misses + x->passes, t = y->hits + y->misses + y->passes;
+
+	return s != t ? (s < t) - (s > t) : (x->of->pid > y->of->pid) - (x->of->pid < y->of->pid);
+}
+
+static struct rate *
+rates_of(struct readings *now, const struct readings *before, size_t *count)
+{
+	double seconds = now->time - before->time;
+	struct rate *out = NULL;
+	size_t at = 0;
+
+	*count = 0;
+	for (size_t i = 0; i < now->count; i++) {
+		struct reading *r = &now->list[i];
+		const struct reading *old = find(before, r, &at);
+
+		r->known = old != NULL;
+		for (size_t k = 0; k < r->rollup.count; k++) {
+			const struct rollup_row *row = &r->rollup.rows[k];
+			const struct rollup_row *was =
+				old != NULL ? row_of(&old->rollup, row->function, k) : row;
+
+			if (!rollup_called(row))
+				continue;
+			out = cli_grow(out, *count + 1, sizeof(*out));
+			out[(*count)++] = (struct rate){
+				r, row->function, per_second(row->hits, was->hits, seconds),
+				per_second(row->misses, was->misses, seconds),
+				per_second(row->passes, was->passes, seconds)};
+		}
+	}
+	if (*count != 0)
+		qsort(out, *count, sizeof(*out), by_rate);
+	return out;
+}
+
+static void
+draw(const struct readings *now, const struct rate *rates, size_t count)
+{
+	char clock[16];
+	time_t t = time(NULL);
+	struct tm local;
+
+	strftime(clock, sizeof(clock), "%H:%M:%S", localtime_r(&t, &local));
+	screen_begin();
+	screen_line("symfast top  %s  %zu processes", clock, now->count);
+	screen_line("%8s %-8s %-14s %12s %10s %10s %9s  %s", "pid", "mode", "function",
+		    "answered/s", "learnt/s", "passed/s", "answered", "program");
+	for (size_t i = 0; i < count && !screen_full(); i++) {
+		const struct rate *r = &rates[i];
+		double all = r->hits + r->misses + r->passes;
+		char share[16] = "-";
+
+		if (all > 0)
+			snprintf(share, sizeof(share), "%.1f %%", 100 * r->hits / all);
+		screen_line("%8u %-8s %-14s %12.0f %10.0f %10.0f %9s  %s", r->of->pid, r->of->mode,
+			    r->function, r->hits, r->misses, r->passes, share, r->of->program);
+	}
+	screen_end();
+}
+
+static int
+print_json(const struct rate *rates, size_t count)
+{
+	json_t *document = document_new("top"), *list = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list,
+				      json_pack("{s:I,s:s,s:s,s:s,s:f,s:f,s:f}", "pid",
+						(json_int_t)rates[i].of->pid, "mode",
+						rates[i].of->mode, "program", rates[i].of->program,
+						"function", rates[i].function, "hits_per_second",
+						rates[i].hits, "misses_per_second", rates[i].misses,
+						"passes_per_second", rates[i].passes));
+	json_object_set_new(document, "rates", list);
+	json_dumpf(document, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	json_decref(document);
+	return output_result(putchar('\n') != EOF && fflush(stdout) == 0);
+}
+
+/* One reading and its lines; the first has nothing before it, so its rates are 0. */
+static int
+turn(const struct top *t, struct readings *before)
+{
+	struct readings now;
+	struct rate *rates;
+	size_t count;
+	int status = read_all(t, &now);
+
+	if (status != CLI_OK) {
+		free_readings(&now);
+		return status;
+	}
+	rates = rates_of(&now, before, &count);
+	if (t->json)
+		status = print_json(rates, count);
+	else {
+		draw(&now, rates, count);
+		status = output_result(fflush(stdout) == 0 && !ferror(stdout));
+	}
+	free(rates);
+	free_readings(before);
+	*before = now;
+	return status;
+}
+
+int
+cmd_top(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options, parse, "[PID]", "Show rates of all processes, live.", NULL, NULL, NULL};
+	struct top t = {.interval_ms = 2000};
+	struct readings before;
+	int status;
+
+	cli_parse(&argp, argc, argv, 0, &t);
+	t.watch = segment_rounds_new(segment_directory());
+	status = read_all(&t, &before);
+	/* So many readings are to be looked at afterwards: they stay. */
+	if (status == CLI_OK && !t.json)
+		screen_open(t.rounds == 0);
+	for (unsigned long n = 0; status == CLI_OK && (t.rounds == 0 || n < t.rounds); n++) {
+		if (screen_wait((double)t.interval_ms / 1000))
+			break;
+		status = turn(&t, &before);
+	}
+	screen_close();
+	free_readings(&before);
+	segment_rounds_free(t.watch);
+	return status;
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// doctor_expect.c: what an operator can expect of the shim, from the findings.
+#include "doctor.h"
+
+#include <string.h>
+
+static bool
+imports(const struct patient *p, const char *name)
+{
+	const json_t *object, *its;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(p->document, "imports"), i, object)
+		json_array_foreach(json_object_get(object, "names"), k,
+				   its) if (strcmp(json_string_value(its), name) == 0) return true;
+	return false;
+}
+
+static void
+expect(struct patient *p, const char *text)
+{
+	json_array_append_new(json_object_get(p->document, "expect"), json_string(text));
+}
+
+/* In plain words, and only what follows from the findings. */
+void
+doctor_expect(struct patient *p)
+{
+	if (p->stopped) {
+		expect(p, "Nothing: see what is marked \"stop\" above.");
+		return;
+	}
+	if (p->go_detour)
+		expect(p,
+		       "plugin.Open of a plugin that is open already: some 20 ns instead of 5 to 6 "
+		       "microseconds, and no mutex. The first Open of each plugin costs what it "
+		       "did.");
+	if (!p->dynamic_calls) {
+		expect(p,
+		       *p->root != '\0'
+			       ? "Nothing: nothing that it has mapped looks names up or loads "
+				 "objects."
+			       : "Nothing: neither it nor its libraries look names up or load "
+				 "objects. Libraries that are loaded while it runs were not looked "
+				 "at; if there are any, try SYMFAST=observe.");
+		return;
+	}
+	if (imports(p, "dlsym") || imports(p, "dlvsym"))
+		expect(p,
+		       "dlsym of a name that was asked before: some nanoseconds instead of 40 to "
+		       "350, and "
+		       "no waiting while another thread loads. Programs that keep the pointer gain "
+		       "nothing.");
+	if (imports(p, "dlopen"))
+		expect(p, "dlopen of an object that is open: answered without the loader's lock. "
+			  "An object that is "
+			  "really unloaded and loaded again costs what it did. RTLD_DEEPBIND "
+			  "cannot be seen "
+			  "in a file; objects opened with it are not served.");
+	if (imports(p, "dladdr") || imports(p, "dladdr1"))
+		expect(p, "dladdr: tens of nanoseconds instead of one pass over all symbols of the "
+			  "object, "
+			  "which is 250 microseconds for the biggest libraries.");
+	if (imports(p, "dl_iterate_phdr"))
+		expect(p, "dl_iterate_phdr, with SYMFAST_PHDR=serial or free: without the loader's "
+			  "lock. "
+			  "Unwinders call it; those of gcc 12 and newer on this libc no longer do");
+	expect(p, "How often it asks again cannot be seen in a file: SYMFAST=observe counts it.");
+}

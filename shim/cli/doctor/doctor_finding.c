@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// doctor_finding.c: the list of findings and facts of a case.
+#include "doctor.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+const char *const doctor_levels[] = {"ok", "note", "warn", "stop"};
+
+void
+doctor_find(struct patient *p, enum level level, const char *id, const char *format, ...)
+{
+	char text[1024], clean[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	json_array_append_new(json_object_get(p->document, "findings"),
+			      json_pack("{s:s,s:s,s:s}", "level", doctor_levels[level], "id", id,
+					"text", cli_clean(clean, sizeof(clean), text)));
+	p->stopped |= level == LEVEL_STOP;
+}
+
+void
+doctor_fact(struct patient *p, const char *name, const char *value)
+{
+	char clean[4096];
+
+	json_object_set_new(json_object_get(p->document, "facts"), name,
+			    json_string(cli_clean(clean, sizeof(clean), value)));
+}
+
+void
+doctor_environment(struct patient *p, const char *(*get)(const char *name))
+{
+	const char *preload = get("LD_PRELOAD"), *audit = get("LD_AUDIT"), *mode = get("SYMFAST");
+
+	if (audit != NULL && *audit != '\0')
+		doctor_find(p, LEVEL_STOP, "audit", "LD_AUDIT=%s: the shim stands aside", audit);
+	if (preload != NULL && *preload != '\0')
+		doctor_find(p, LEVEL_NOTE, "preload",
+			    "LD_PRELOAD=%s: keep it; symfast run puts the shim before it", preload);
+	if (mode != NULL)
+		doctor_find(p, LEVEL_NOTE, "mode", "SYMFAST=%s", mode);
+	if (get("LD_BIND_NOW") != NULL && *get("LD_BIND_NOW") != '\0')
+		doctor_find(p, LEVEL_NOTE, "binding", "LD_BIND_NOW is set already");
+}

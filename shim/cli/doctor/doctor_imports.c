@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// doctor_imports.c: the program and all that it needs (or, of a process, all that is mapped): which of
+// them call what the shim wraps, and what among them stands in the way.
+#include "doctor.h"
+
+#include "../base/proc.h"
+#include "wrapped.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define OBJECTS_MAX 512
+#define WRAPPED_ALL (sizeof(wrapped) / sizeof(wrapped[0]))
+
+struct walk {
+	struct patient *patient;
+	char *names[OBJECTS_MAX]; /* as needed, to see each once */
+	size_t count;
+	size_t missing;
+};
+
+static bool
+is_part_of_libc(const char *name)
+{
+	static const char *const parts[] = {"libc.so.6", "libdl.so.2", "libpthread.so.0",
+					    "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (strcmp(name, parts[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_wrapped(const char *name)
+{
+	for (size_t i = 0; i < WRAPPED_ALL; i++)
+		if (strcmp(name, wrapped[i]) == 0)
+			return true;
+	return false;
+}
+
+static void
+look_at_sanitizer(struct patient *p, const char *name, bool needed)
+{
+	static const struct {
+		const char *mark, *what;
+	} marks[] = {{"libasan.so", "AddressSanitizer"}, {"libtsan.so", "ThreadSanitizer"},
+		     {"libubsan.so", "UBSan"},           {"liblsan.so", "LeakSanitizer"},
+		     {"libclang_rt.", "a sanitizer"},    {"__asan_init", "AddressSanitizer"},
+		     {"__tsan_init", "ThreadSanitizer"}, {"__msan_init", "MemorySanitizer"}};
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+		if (strncmp(name, marks[i].mark, strlen(marks[i].mark)) != 0)
+			continue;
+		if (needed)
+			doctor_find(p, LEVEL_WARN, "sanitizer",
+				    "uses the dynamic runtime of %s, which must come first: "
+				    "LD_PRELOAD=%s:libsymfast.so",
+				    marks[i].what, name);
+		else
+			doctor_find(p, LEVEL_OK, "sanitizer", "%s is linked in: no conflict",
+				    marks[i].what);
+		return;
+	}
+}
+
+/* These alone make nobody look names up or load objects; walks are served only if asked for. */
+static bool
+is_beside_the_point(const char *symbol)
+{
+	return strcmp(symbol, "dlerror") == 0 || strcmp(symbol, "dlinfo") == 0 ||
+	       strcmp(symbol, "dl_iterate_phdr") == 0;
+}
+
+/* What it imports of the wrapped names goes to the report; what it defines stands between. */
+static void
+look_at_symbols(struct walk *w, const char *name, const struct object *o)
+{
+	json_t *names = json_array();
+	const char *defined = NULL;
+	char clean[256];
+
+	cli_clean(clean, sizeof(clean), name);
+	for (uint32_t i = 1; i < o->elf.symbol_count; i++) {
+		Elf64_Sym s = sf_elf_file_symbol(&o->elf, i);
+		const char *symbol = sf_elf_file_symbol_name(&o->elf, &s);
+
+		if (symbol == NULL)
+			continue;
+		if (w->count == 0 && strncmp(symbol, "__", 2) == 0 && s.st_shndx != SHN_UNDEF)
+			look_at_sanitizer(w->patient, symbol, false);
+		if (!is_wrapped(symbol))
+			continue;
+		if (s.st_shndx == SHN_UNDEF)
+			json_array_append_new(names, json_string(symbol));
+		else if (ELF64_ST_BIND(s.st_info) != STB_LOCAL)
+			defined = symbol;
+		w->patient->dynamic_calls |=
+			s.st_shndx == SHN_UNDEF && !is_beside_the_point(symbol);
+	}
+	if (defined != NULL)
+		doctor_find(w->patient, LEVEL_WARN, "wrapper",
+			    "%s defines %s itself: another wrapper between the shim and libc makes "
+			    "the shim stand aside",
+			    clean, defined);
+	if (json_array_size(names) != 0)
+		json_array_append_new(json_object_get(w->patient->document, "imports"),
+				      json_pack("{s:s,s:O}", "object", clean, "names", names));
+	json_decref(names);
+}
+
+static bool
+remember(struct walk *w, const char *name)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (strcmp(w->names[i], name) == 0)
+			return false;
+	if (w->count == OBJECTS_MAX)
+		return false;
+	w->names[w->count++] = cli_format("%s", name);
+	return true;
+}
+
+static void visit(struct walk *w, const char *name, const struct object *o, int depth);
+
+static void
+visit_needed(struct walk *w, const char *name, const struct object *needer, int depth)
+{
+	struct object o;
+	char *path;
+
+	if (is_part_of_libc(name) || !remember(w, name))
+		return;
+	look_at_sanitizer(w->patient, name, true);
+	path = object_search(name, needer, w->patient->root);
+	if (path == NULL || !object_read(&o, path, OBJECT_MOST)) {
+		w->missing++;
+	} else {
+		if (o.fault == SF_ELF_FILE_NONE)
+			visit(w, name, &o, depth);
+		object_free(&o);
+	}
+	free(path);
+}
+
+/* 16 levels of libraries under libraries are more than any program has. */
+static void
+visit(struct walk *w, const char *name, const struct object *o, int depth)
+{
+	look_at_symbols(w, name, o);
+	for (uint32_t i = 0; i < o->elf.dynamic_count && depth < 16; i++) {
+		Elf64_Dyn d = sf_elf_file_dyn(&o->elf, i);
+		const char *needed =
+			d.d_tag == DT_NEEDED ? sf_elf_file_string(&o->elf, d.d_un.d_val) : NULL;
+
+		if (needed != NULL && *needed != '\0')
+			visit_needed(w, needed, o, depth + 1);
+	}
+}
+
+static void
+free_walk(struct walk *w)
+{
+	for (size_t i = 0; i < w->count; i++)
+		free(w->names[i]);
+	free(w);
+}
+
+/* The path at the end of a line of maps, if the line maps a file's code; NULL otherwise. */
+static char *
+mapped_path(char *line)
+{
+	char rights[5] = "";
+	int at = 0;
+
+	if (sscanf(line, "%*x-%*x %4s %*x %*x:%*x %*u %n", rights, &at) != 1 || rights[2] != 'x' ||
+	    at == 0 || line[at] != '/')
+		return NULL;
+	return line + at;
+}
+
+static void
+look_at_mapped(struct walk *w, const char *path, const char *program)
+{
+	const char *base = strrchr(path, '/') + 1;
+	struct object o;
+	char *whole;
+
+	if (is_part_of_libc(base) || strcmp(path, program) == 0 ||
+	    strncmp(base, "libsymfast.so", 13) == 0 || !remember(w, path))
+		return;
+	look_at_sanitizer(w->patient, base, true);
+	whole = cli_format("%s%s", w->patient->root, path);
+	if (!object_read(&o, whole, OBJECT_MOST)) {
+		w->missing++;
+	} else {
+		if (o.fault == SF_ELF_FILE_NONE)
+			look_at_symbols(w, base, &o);
+		object_free(&o);
+	}
+	free(whole);
+}
+
+void
+doctor_mapped(struct patient *p, const struct object *program, unsigned long pid)
+{
+	struct walk *w = cli_alloc(1, sizeof(*w));
+	const char *path = program->path + strlen(p->root), *base = strrchr(path, '/');
+	size_t size;
+	char *maps = proc_read(pid, "maps", &size), *rest = maps;
+
+	w->patient = p;
+	look_at_symbols(w, base != NULL ? base + 1 : path, program);
+	for (char *line; rest != NULL && (line = strsep(&rest, "\n")) != NULL;) {
+		char *file = mapped_path(line);
+
+		if (file != NULL)
+			look_at_mapped(w, file, path);
+	}
+	if (w->missing != 0)
+		doctor_find(p, LEVEL_NOTE, "missing",
+			    "%zu mapped files could not be read and were not looked at",
+			    w->missing);
+	free(maps);
+	free_walk(w);
+}
+
+void
+doctor_dependencies(struct patient *p, const struct object *program)
+{
+	struct walk *w = cli_alloc(1, sizeof(*w));
+	const char *base = strrchr(program->path, '/');
+
+	w->patient = p;
+	visit(w, base != NULL ? base + 1 : program->path, program, 0);
+	if (w->missing != 0)
+		doctor_find(
+			p, LEVEL_NOTE, "missing",
+			"%zu needed libraries were not found in the usual folders and not looked "
+			"at",
+			w->missing);
+	free_walk(w);
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// doctor_process.c: what /proc says about a running process that an operator wants to restart with
+// the shim.
+#include "doctor.h"
+
+#include "../base/proc.h"
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char *variables;
+static size_t variables_size;
+
+static const char *
+get_variable(const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t at = 0; at < variables_size; at += strlen(variables + at) + 1)
+		if (strncmp(variables + at, name, len) == 0 && variables[at + len] == '=')
+			return variables + at + len + 1;
+	return NULL;
+}
+
+static void
+look_at_environment(struct patient *p, unsigned long pid)
+{
+	variables = proc_read(pid, "environ", &variables_size);
+	if (variables == NULL) {
+		doctor_find(p, LEVEL_WARN, "environment", "its environment cannot be read: %s",
+			    strerror(errno));
+		return;
+	}
+	doctor_environment(p, get_variable);
+	free(variables);
+	variables = NULL;
+}
+
+static void
+look_at_status(struct patient *p, unsigned long pid)
+{
+	size_t size;
+	char *text = proc_read(pid, "status", &size);
+	const char *line = text != NULL ? strstr(text, "\nSeccomp:\t") : NULL;
+	int mode = line != NULL ? atoi(line + strlen("\nSeccomp:\t")) : 0;
+
+	if (mode == 1)
+		doctor_find(
+			p, LEVEL_WARN, "seccomp",
+			"strict seccomp: reads and writes are all it may do, nothing is loaded");
+	if (mode == 2)
+		doctor_find(
+			p, LEVEL_NOTE, "seccomp",
+			"a seccomp filter is set: where it forbids open or mmap, the statistics "
+			"segment is missing; where it kills on mprotect, set SYMFAST_GO=libc");
+	free(text);
+}
+
+static void
+look_at_label(struct patient *p, unsigned long pid)
+{
+	char enforce = '0', clean[128];
+	int fd = open("/sys/fs/selinux/enforce", O_RDONLY | O_CLOEXEC);
+	size_t size;
+	char *label;
+
+	if (fd < 0)
+		return; /* no SELinux here */
+	if (read(fd, &enforce, 1) != 1)
+		enforce = '0';
+	close(fd);
+	label = proc_read(pid, "attr/current", &size);
+	doctor_find(
+		p, enforce == '1' ? LEVEL_WARN : LEVEL_NOTE, "selinux",
+		"SELinux is %s, label %s: its domain must be allowed to map the library's file; "
+		"execmod is needed for the Go detour alone",
+		enforce == '1' ? "enforcing" : "permissive",
+		label != NULL ? cli_clean(clean, sizeof(clean), label) : "unknown");
+	free(label);
+}
+
+static void
+look_at_auxv(struct patient *p, unsigned long pid)
+{
+	size_t size;
+	char *text = proc_read(pid, "auxv", &size);
+
+	for (size_t at = 0; text != NULL && at + 16 <= size; at += 16) {
+		uint64_t pair[2];
+
+		memcpy(pair, text + at, 16);
+		if (pair[0] == AT_SECURE && pair[1] != 0)
+			doctor_find(p, LEVEL_STOP, "secure",
+				    "was started in secure mode: the loader dropped LD_PRELOAD");
+	}
+	free(text);
+}
+
+static void
+look_at_maps(struct patient *p, unsigned long pid)
+{
+	size_t size;
+	char *text = proc_read(pid, "maps", &size);
+
+	if (text == NULL)
+		doctor_find(p, LEVEL_WARN, "maps", "its memory map cannot be read: %s",
+			    strerror(errno));
+	else if (strstr(text, "/libsymfast.so") != NULL)
+		doctor_find(p, LEVEL_OK, "loaded", "the shim is loaded: symfast stat %lu", pid);
+	else
+		doctor_find(p, LEVEL_NOTE, "loaded",
+			    "the shim is not loaded; a process can only be started with it");
+	free(text);
+}
+
+int
+doctor_process(struct patient *p, unsigned long pid)
+{
+	static char root[64];
+	char *exe = cli_format("/proc/%lu/exe", pid), target[4096], clean[4096];
+	ssize_t n = readlink(exe, target, sizeof(target) - 1);
+	struct object program;
+
+	if (n < 0 && errno == ENOENT && access("/proc/self", F_OK) == 0)
+		errno = ESRCH;
+	if (n < 0 || !object_read(&program, exe, OBJECT_MOST)) {
+		free(exe);
+		return cli_error_errno(CLI_TARGET, "process %lu", pid);
+	}
+	free(exe);
+	target[n] = '\0';
+	doctor_fact(p, "program", cli_clean(clean, sizeof(clean), target));
+	snprintf(root, sizeof(root), "/proc/%lu/root", pid);
+	p->root = root;
+	/* For $ORIGIN: where the file lies, as seen through the process's root. */
+	free(program.path);
+	program.path = cli_format("%s%s", root, target);
+	look_at_maps(p, pid);
+	doctor_program(p, &program);
+	look_at_environment(p, pid);
+	look_at_status(p, pid);
+	look_at_label(p, pid);
+	look_at_auxv(p, pid);
+	if (program.fault == SF_ELF_FILE_NONE)
+		doctor_mapped(p, &program, pid);
+	object_free(&program);
+	return CLI_OK;
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// doctor_program.c: what a program's own file says about how it would get on with the shim.
+#include "doctor.h"
+
+#include "../../image/go_file.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+static void
+look_at_rights(struct patient *p, const struct object *program)
+{
+	struct stat st;
+	const char *what = NULL;
+
+	if (stat(program->path, &st) != 0)
+		return;
+	if (st.st_mode & S_ISUID)
+		what = "setuid";
+	else if ((st.st_mode & S_ISGID) && (st.st_mode & S_IXGRP))
+		what = "setgid";
+	else if (getxattr(program->path, "security.capability", NULL, 0) > 0)
+		what = "file capabilities";
+	if (what == NULL)
+		return;
+	doctor_fact(p, "raised_rights", what);
+	doctor_find(
+		p, LEVEL_STOP, "secure",
+		"runs with raised rights (%s): the loader ignores LD_PRELOAD with a '/', and the "
+		"shim passes everything through",
+		what);
+}
+
+static const char *
+libc_kind(const struct object *program, const char *interpreter)
+{
+	const char *base = strrchr(interpreter, '/');
+
+	if (strstr(interpreter, "ld-musl") != NULL)
+		return "musl";
+	if (base != NULL && strncmp(base, "/ld-linux", 9) == 0)
+		return "glibc";
+	for (uint32_t i = 0; i < program->elf.dynamic_count; i++) {
+		Elf64_Dyn d = sf_elf_file_dyn(&program->elf, i);
+		const char *name = d.d_tag == DT_NEEDED
+					   ? sf_elf_file_string(&program->elf, d.d_un.d_val)
+					   : NULL;
+
+		if (name != NULL && strcmp(name, "libc.so.6") == 0)
+			return "glibc";
+		if (name != NULL && strncmp(name, "libc.musl", 9) == 0)
+			return "musl";
+	}
+	return "unknown";
+}
+
+/* Is version a ("2.36") below b? */
+static bool
+older(const char *a, const char *b)
+{
+	return strverscmp(a, b) < 0;
+}
+
+static void
+look_at_needed_versions(struct patient *p, const struct object *program)
+{
+	char newest[32] = "";
+	struct sf_elf_file_versions walk = {0};
+
+	while (!walk.ended) {
+		const char *v = sf_elf_file_needed_version(&program->elf, &walk);
+
+		if (v != NULL && strncmp(v, "GLIBC_2", 7) == 0 && older(newest, v + 6))
+			cli_clean(newest, sizeof(newest), v + 6);
+	}
+	if (*newest != '\0')
+		doctor_fact(p, "needs_glibc", newest);
+}
+
+/* The libc that this machine (or the process's root) would give the program. */
+static void
+look_at_libc(struct patient *p, const struct object *program)
+{
+	char *path = object_search("libc.so.6", program, p->root), version[16];
+	struct object libc;
+
+	if (path == NULL || !object_read(&libc, path, OBJECT_MOST)) {
+		doctor_find(p, LEVEL_WARN, "libc", "no libc.so.6 found in the usual folders");
+		free(path);
+		return;
+	}
+	if (!object_libc_version(&libc, version, sizeof(version))) {
+		doctor_find(p, LEVEL_WARN, "libc", "%s does not tell its version", path);
+	} else {
+		doctor_fact(p, "glibc", version);
+		if (older(version, "2.35"))
+			doctor_find(p, LEVEL_STOP, "libc",
+				    "glibc %s: the shim needs 2.35 or newer and passes everything "
+				    "through",
+				    version);
+		else
+			doctor_find(p, LEVEL_OK, "libc", "glibc %s", version);
+	}
+	object_free(&libc);
+	free(path);
+}
+
+static void
+look_at_loader(struct patient *p, const struct object *program)
+{
+	const char *interpreter = sf_elf_file_interpreter(&program->elf), *kind;
+	uint64_t tag;
+
+	if (interpreter == NULL) {
+		if (program->elf.type == ET_DYN &&
+		    sf_elf_file_tag(&program->elf, DT_SONAME, &tag)) {
+			doctor_find(p, LEVEL_NOTE, "object",
+				    "a shared object, no program: only its imports say something");
+			return;
+		}
+		doctor_fact(p, "linking", "static");
+		doctor_find(p, LEVEL_STOP, "static",
+			    "statically linked: it has no loader, LD_PRELOAD has no effect");
+		return;
+	}
+	kind = libc_kind(program, interpreter);
+	doctor_fact(p, "linking", "dynamic");
+	doctor_fact(p, "interpreter", interpreter);
+	doctor_fact(p, "libc", kind);
+	if (strcmp(kind, "musl") == 0) {
+		doctor_find(p, LEVEL_STOP, "musl",
+			    "uses musl: the library is built for glibc and would not load");
+		return;
+	}
+	if (strcmp(kind, "glibc") != 0)
+		doctor_find(p, LEVEL_WARN, "libc", "its libc is not recognised");
+	look_at_needed_versions(p, program);
+	look_at_libc(p, program);
+}
+
+static void
+look_at_binding(struct patient *p, const struct object *program)
+{
+	uint32_t slots = sf_elf_file_plt_slots(&program->elf);
+
+	if (sf_elf_file_binds_now(&program->elf)) {
+		doctor_find(
+			p, LEVEL_OK, "binding",
+			"bound at start (BIND_NOW), %u PLT slots: LD_BIND_NOW=1 changes nothing",
+			slots);
+	} else if (slots != 0) {
+		doctor_find(
+			p, LEVEL_NOTE, "binding",
+			"%u PLT slots are bound lazily: LD_BIND_NOW=1 would move up to %u symbol "
+			"look-ups of the loader from the first calls to the start. It saves none "
+			"of those that are ever called, and adds those that never are. The shim "
+			"takes no part in them",
+			slots, slots);
+	}
+}
+
+static void
+look_at_flags(struct patient *p, const struct object *program)
+{
+	uint64_t value;
+
+	if (sf_elf_file_tag(&program->elf, DT_AUDIT, &value) ||
+	    sf_elf_file_tag(&program->elf, DT_DEPAUDIT, &value))
+		doctor_find(p, LEVEL_STOP, "audit",
+			    "names an auditor (DT_AUDIT): the shim stands aside");
+	if (sf_elf_file_tag(&program->elf, DT_SYMBOLIC, &value) ||
+	    (sf_elf_file_tag(&program->elf, DT_FLAGS, &value) && (value & DF_SYMBOLIC)))
+		doctor_find(p, LEVEL_NOTE, "symbolic",
+			    "linked -Bsymbolic: its look-ups by RTLD_DEFAULT are passed through");
+}
+
+static void
+look_at_go(struct patient *p, const struct object *program)
+{
+	struct sf_go_file go;
+
+	sf_go_file_read(&program->elf, &go);
+	if (!go.is_go)
+		return;
+	doctor_fact(p, "go", *go.version != '\0' ? go.version : "unknown version");
+	if (!go.opens_plugins) {
+		doctor_find(
+			p, LEVEL_NOTE, "go",
+			"a Go program that cannot open plugins: only what its C parts look up is "
+			"served");
+		return;
+	}
+	p->dynamic_calls = true;
+	p->go_detour = go.shape == SF_GO_REFUSE_NONE;
+	doctor_fact(p, "go_detour", p->go_detour ? "known" : sf_go_refusal_word(go.shape));
+	if (p->go_detour)
+		doctor_find(
+			p, LEVEL_OK, "go",
+			"a Go host that opens plugins, and the shape of its plugin.open is known");
+	else
+		doctor_find(
+			p, LEVEL_WARN, "go",
+			"a Go host that opens plugins, but the detour would be refused (%s: %s); "
+			"the C level still serves realpath",
+			sf_go_refusal_word(go.shape), sf_go_refusal_text(go.shape));
+}
+
+void
+doctor_program(struct patient *p, const struct object *program)
+{
+	uint16_t own = EM_X86_64;
+
+#ifdef __aarch64__
+	own = EM_AARCH64;
+#endif
+	if (program->fault != SF_ELF_FILE_NONE) {
+		doctor_find(p, LEVEL_STOP, "format", "%s", sf_elf_file_fault_text(program->fault));
+		return;
+	}
+	if (program->elf.machine != own)
+		doctor_find(p, LEVEL_STOP, "machine", "built for another processor");
+	look_at_loader(p, program);
+	look_at_rights(p, program);
+	look_at_flags(p, program);
+	look_at_go(p, program);
+	if (!p->stopped)
+		look_at_binding(p, program);
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// segment_process.c: the segment of a process: which file of the directory it is, or why there is none.
+#include "segment_open.h"
+
+#include "../base/proc.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static char *
+path_of(unsigned long uid, unsigned long pid)
+{
+	return cli_format("%s/" SYMFAST_SHM_PREFIX "%lu.%lu", segment_directory(), uid, pid);
+}
+
+/* Without a file: what is the matter with the process? */
+static int
+explain(unsigned long pid)
+{
+	unsigned long owner;
+
+	if (!proc_owner(pid, &owner))
+		cli_error("there is no process %lu", pid);
+	else if (owner != geteuid() && geteuid() != 0)
+		cli_error("process %lu belongs to another user", pid);
+	else if (proc_maps(pid, "/libsymfast.so"))
+		cli_error("process %lu has the shim, but no statistics in %s (yet): it has asked "
+			  "nothing, they are off, or its file could not be made or is elsewhere "
+			  "(chroot, container, SYMFAST_SHM_DIR)",
+			  pid, segment_directory());
+	else
+		cli_error("process %lu does not have the shim", pid);
+	return CLI_TARGET;
+}
+
+/* A process as its file names it, in its own pid namespace. */
+struct identity {
+	unsigned long pid;
+	uint64_t space, start; /* 0: not known */
+};
+
+static bool
+is_of(const struct segment *s, const struct identity *who)
+{
+	return s->head.pid == who->pid &&
+	       (who->space == 0 || s->head.pid_space == 0 || s->head.pid_space == who->space) &&
+	       (who->start == 0 || s->head.start_time == who->start);
+}
+
+/*
+ * Under another name than the process's: made before a change of user, or by one of another pid namespace,
+ * whose number for itself is not ours.
+ */
+static bool
+search(struct segment *s, const struct identity *who, int access_mode)
+{
+	DIR *dir = opendir(segment_directory());
+	const struct dirent *d;
+	bool found = false;
+
+	while (dir != NULL && !found && (d = readdir(dir)) != NULL) {
+		unsigned long uid, pid;
+		char *path;
+
+		if (!segment_name(d->d_name, &uid, &pid) || pid != who->pid)
+			continue;
+		path = cli_format("%s/%s", segment_directory(), d->d_name);
+		if (segment_open_for(s, path, access_mode) == NULL) {
+			found = is_of(s, who);
+			if (!found)
+				segment_close(s);
+		}
+		free(path);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return found;
+}
+
+static int
+open_process(struct segment *s, unsigned long pid, int access_mode)
+{
+	struct identity who = {pid, proc_pid_space(), 0};
+	const char *why = "does not exist";
+	unsigned long owner;
+	char *path;
+
+	/* A dead process's file is looked for under our own name. */
+	if (proc_owner(pid, &owner))
+		who = (struct identity){proc_own_pid(pid), proc_space_of(pid),
+					proc_start_time(pid)};
+	else
+		owner = geteuid();
+	path = path_of(owner, who.pid);
+	if (access(path, F_OK) == 0) {
+		why = segment_open_for(s, path, access_mode);
+		if (why == NULL && !is_of(s, &who)) {
+			segment_close(s);
+			why = s->head.pid != who.pid ? "is damaged: it names another process"
+						     : "is another process's of the same number";
+		}
+	}
+	if (why != NULL && search(s, &who, access_mode))
+		why = NULL;
+	if (why != NULL && access(path, F_OK) == 0)
+		cli_error("%s %s", path, why);
+	else if (why != NULL)
+		explain(pid);
+	if (why == NULL && who.start != 0 && s->life == SEGMENT_ELSEWHERE)
+		s->life = SEGMENT_LIVE;
+	free(path);
+	return why == NULL ? CLI_OK : CLI_TARGET;
+}
+
+int
+segment_of(struct segment *s, unsigned long pid)
+{
+	return open_process(s, pid, O_RDONLY);
+}
+
+int
+segment_to_set(struct segment *s, unsigned long pid)
+{
+	return open_process(s, pid, O_RDWR);
+}

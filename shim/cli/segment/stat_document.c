@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// stat_document.c: see stat_document.h.
+#include "stat_document.h"
+
+#include "../base/proc.h"
+#include "bucket.h"
+#include "rollup.h"
+#include "savings.h"
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *
+named(const char *const *names, size_t count, uint32_t n)
+{
+	return n < count ? names[n] : "unknown";
+}
+
+#define NAMED(n, ...)                                                                              \
+	named((const char *const[]){__VA_ARGS__},                                                  \
+	      sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), n)
+
+const char *
+stat_document_mode(const struct segment *s)
+{
+	return s->control.phase == SYMFAST_SHM_PHASE_LIVE ? segment_word_name(s->control.word)
+							  : "pass";
+}
+
+static json_t *
+count_json(uint64_t n)
+{
+	return json_integer(n <= INT64_MAX ? (json_int_t)n : INT64_MAX);
+}
+
+json_t *
+stat_document_head(const struct segment *s)
+{
+	const struct symfast_shm_control *c = &s->control;
+
+	return json_pack(
+		"{s:I,s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:I}", "pid", (json_int_t)s->head.pid, "uid",
+		(json_int_t)s->head.uid, "state", segment_life_name(s->life), "exe", s->head.exe,
+		"library", s->head.library, "mode", stat_document_mode(s), "set_by",
+		NAMED(c->reason, "setting", "canary", "ctl", "kill file", "breaker", "refusal"),
+		"breaker", NAMED(c->breaker, "closed", "open", "half-open"), "mismatches",
+		(json_int_t)(c->mismatches & INT64_MAX));
+}
+
+static json_t *
+control_json(const struct symfast_shm_control *c)
+{
+#define KIND(n) NAMED(n, "none", "value", "null", "doubt")
+	json_t *out = json_pack("{s:s,s:s,s:s,s:I,s:I}", "phase",
+				NAMED(c->phase, "none", "live", "pass"), "why", c->why, "doubt",
+				c->doubt, "sample_every", (json_int_t)c->sample_mask + 1,
+				"check_every", (json_int_t)c->check_every);
+
+	json_object_set_new(out, "ctl_count", count_json(c->ctl_count));
+	json_object_set_new(out, "at_start", json_string(segment_word_name(c->setting_word)));
+	json_object_set_new(out, "ab_percent", json_real(c->ab_share / 100.0));
+	json_object_set_new(out, "breaker",
+			    json_pack("{s:I,s:I}", "limit", (json_int_t)c->breaker_limit, "trips",
+				      (json_int_t)c->breaker_trips));
+	json_object_set_new(out, "mismatch",
+			    json_pack("{s:s,s:s,s:s,s:I}", "function", c->mismatch_function, "map",
+				      KIND(c->mismatch_map), "libc", KIND(c->mismatch_libc),
+				      "time_ns", (json_int_t)(c->mismatch_ns & INT64_MAX)));
+	json_object_set_new(out, "canary",
+			    json_pack("{s:s,s:f,s:I,s:b}", "key", c->canary_key, "percent",
+				      c->canary_share / 100.0, "bucket",
+				      (json_int_t)c->canary_bucket, "chosen",
+				      c->canary_chosen != 0));
+	json_object_set_new(
+		out, "kill_file",
+		json_pack("{s:s,s:b}", "path", c->kill_file, "seen", c->kill_file_seen != 0));
+	json_object_set_new(out, "go",
+			    json_pack("{s:s,s:s}", "state", c->go_state, "refusal", c->go_refusal));
+	return out;
+#undef KIND
+}
+
+struct latency {
+	char function[24];
+	struct symfast_shm_histogram arm[2];
+};
+
+struct stat_sum {
+	json_t *document; /* head and control of the last one, objects and sites of all */
+	struct counter *counters;
+	struct latency *latencies;
+	size_t counter_count, latency_count, processes;
+	double ns; /* per tick; 0: not known */
+	double cpu_ns;
+};
+
+/* "counters" as they are, "functions", "bypasses": the same, added up. */
+static void
+put_counters(json_t *document, const struct counter *counters, size_t count)
+{
+	json_t *all = json_object(), *bypasses = json_object(), *functions = json_array();
+	struct rollup r = rollup_of(counters, count);
+	char word[24];
+
+	for (size_t i = 0; i < count; i++) {
+		json_object_set_new(all, counters[i].name, count_json(counters[i].value));
+		if (counters[i].value != 0 &&
+		    rollup_outcome(counters[i].name, word, sizeof(word)) == OUTCOME_BYPASS)
+			json_object_set_new(bypasses, word, count_json(counters[i].value));
+	}
+	for (size_t i = 0; i < r.count; i++)
+		if (rollup_called(&r.rows[i]))
+			json_array_append_new(functions,
+					      json_pack("{s:s,s:o,s:o,s:o}", "name",
+							r.rows[i].function, "hits",
+							count_json(r.rows[i].hits), "misses",
+							count_json(r.rows[i].misses), "passes",
+							count_json(r.rows[i].passes)));
+	rollup_free(&r);
+	json_object_set_new(document, "counters", all);
+	json_object_set_new(document, "functions", functions);
+	json_object_set_new(document, "bypasses", bypasses);
+}
+
+/* One histogram, its durations in nanoseconds (or ticks where the rate is not known). */
+static json_t *
+histogram_json(const struct symfast_shm_histogram *h, double ns)
+{
+	static const struct {
+		const char *name;
+		double q;
+	} quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
+	json_t *out = json_pack("{s:o,s:f,s:f,s:f}", "count", count_json(h->count), "mean",
+				(double)h->ticks * ns / (double)h->count, "longest",
+				(double)h->longest * ns, "waited", (double)h->waited * ns);
+	json_t *buckets = json_array();
+
+	for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
+		json_object_set_new(out, quantiles[i].name,
+				    json_real(bucket_quantile(h, quantiles[i].q) * ns));
+	for (unsigned int b = 0; b < SYMFAST_SHM_BUCKETS; b++)
+		if (h->bucket[b] != 0)
+			json_array_append_new(buckets, json_pack("[f,o]", bucket_edge(b) * ns,
+								 count_json(h->bucket[b])));
+	json_object_set_new(out, "buckets", buckets);
+	return out;
+}
+
+/* P50 to P99.9 of the map's answers against libc's. */
+static json_t *
+ratios_json(const struct symfast_shm_histogram *libc, const struct symfast_shm_histogram *map)
+{
+	static const double quantiles[] = {0.5, 0.9, 0.99, 0.999};
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++) {
+		struct bucket_ratio r = bucket_compare(libc, map, quantiles[i]);
+		json_t *row = json_pack("{s:f,s:f}", "quantile", quantiles[i], "ratio", r.ratio);
+
+		if (r.bounded) {
+			json_object_set_new(row, "low", json_real(r.low));
+			json_object_set_new(row, "high", json_real(r.high));
+		}
+		json_object_set_new(row, "verdict",
+				    json_string(!r.bounded   ? "too few samples to say"
+						: r.high < 1 ? "less"
+						: r.low > 1  ? "more"
+							     : "no difference shown"));
+		json_array_append_new(out, row);
+	}
+	return out;
+}
+
+static uint64_t
+counted(const struct stat_sum *sum, const char *name)
+{
+	for (size_t i = 0; i < sum->counter_count; i++)
+		if (strcmp(sum->counters[i].name, name) == 0)
+			return sum->counters[i].value;
+	return 0;
+}
+
+/* Timed calls of A/B that are in neither arm: sent Go's way, and not seen to come back. */
+static uint64_t
+unseen(const struct stat_sum *sum, const char *function)
+{
+	uint64_t sent = counted(sum, "go.ab.sent"), ended = counted(sum, "go.ab.ended");
+
+	if (strcmp(function, "plugin.Open") != 0)
+		return 0;
+	return (sent > ended ? sent - ended : 0) + counted(sum, "go.ab.lost");
+}
+
+static void
+put_latencies(json_t *document, const struct stat_sum *sum, double ns)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < sum->latency_count; i++) {
+		const struct latency *l = &sum->latencies[i];
+		bool libc = l->arm[0].count != 0, map = l->arm[1].count != 0;
+		json_t *row = json_pack("{s:s}", "function", l->function);
+
+		json_object_set_new(row, "libc",
+				    libc ? histogram_json(&l->arm[0], ns) : json_null());
+		json_object_set_new(row, "map", map ? histogram_json(&l->arm[1], ns) : json_null());
+		json_object_set_new(row, "ratios",
+				    libc && map ? ratios_json(&l->arm[0], &l->arm[1])
+						: json_null());
+		json_object_set_new(row, "unseen", count_json(unseen(sum, l->function)));
+		json_array_append_new(list, row);
+	}
+	json_object_set_new(document, "latencies", list);
+}
+
+static bool
+add_counters(struct stat_sum *sum, const struct segment *s)
+{
+	size_t count;
+	struct counter *counters = segment_counters(s, &count);
+
+	for (size_t i = 0; counters != NULL && i < count; i++) {
+		size_t k = 0;
+
+		while (k < sum->counter_count &&
+		       strcmp(sum->counters[k].name, counters[i].name) != 0)
+			k++;
+		if (k == sum->counter_count) {
+			sum->counters = cli_grow(sum->counters, k + 1, sizeof(*sum->counters));
+			sum->counters[sum->counter_count++] = counters[i];
+		} else {
+			sum->counters[k].value += counters[i].value;
+		}
+	}
+	free(counters);
+	return counters != NULL;
+}
+
+static struct latency *
+latency_of(struct stat_sum *sum, const char *function)
+{
+	struct latency *l;
+
+	for (size_t i = 0; i < sum->latency_count; i++)
+		if (strcmp(sum->latencies[i].function, function) == 0)
+			return &sum->latencies[i];
+	sum->latencies = cli_grow(sum->latencies, sum->latency_count + 1, sizeof(*sum->latencies));
+	l = &sum->latencies[sum->latency_count++];
+	*l = (struct latency){0};
+	snprintf(l->function, sizeof(l->function), "%s", function);
+	return l;
+}
+
+static void
+add_latencies(struct stat_sum *sum, const struct segment *s)
+{
+	size_t count;
+	struct segment_function *functions = segment_functions(s, &count);
+	struct symfast_shm_histogram h, *to;
+
+	for (size_t row = 0; row < count * 2; row++) {
+		if (!segment_histogram(s, (uint32_t)row, &h))
+			continue;
+		to = &latency_of(sum, functions[row / 2].name)->arm[row % 2];
+		to->count += h.count;
+		to->ticks += h.ticks;
+		to->waited += h.waited;
+		to->longest = to->longest > h.longest ? to->longest : h.longest;
+		for (size_t b = 0; b < SYMFAST_SHM_BUCKETS; b++)
+			to->bucket[b] += h.bucket[b];
+	}
+	free(functions);
+}
+
+static void
+add_objects(json_t *list, const struct segment *s, double ns)
+{
+	struct symfast_shm_object o;
+
+	for (uint32_t i = 0; i < s->head.objects.used; i++)
+		if (segment_object(s, i, &o))
+			json_array_append_new(list, json_pack("{s:s,s:o,s:f}", "file", o.file,
+							      "loads", count_json(o.loads), "time",
+							      (double)o.ticks * ns));
+}
+
+static json_t *
+frames_json(const struct segment *s, const struct symfast_shm_site *site)
+{
+	json_t *frames = json_array();
+	char object[512];
+
+	for (uint16_t i = 0; i < site->depth; i++) {
+		segment_text(s, site->object[i], object, sizeof(object));
+		json_array_append_new(frames, json_pack("{s:s,s:I}", "object", object, "offset",
+							(json_int_t)site->offset[i]));
+	}
+	return frames;
+}
+
+static void
+add_sites(json_t *list, const struct segment *s, double ns)
+{
+	size_t count;
+	struct segment_function *functions = segment_functions(s, &count);
+	struct symfast_shm_site site;
+
+	for (uint32_t i = 0; i < s->head.sites.used; i++) {
+		if (!segment_site(s, i, &site))
+			continue;
+		json_array_append_new(
+			list,
+			json_pack("{s:s,s:s,s:o,s:f,s:f,s:o}", "function",
+				  site.function < count ? functions[site.function].name : "?",
+				  "arm", site.arm != 0 ? "map" : "libc", "count",
+				  count_json(site.count), "time", (double)site.ticks * ns, "waited",
+				  (double)site.waited * ns, "frames", frames_json(s, &site)));
+	}
+	free(functions);
+}
+
+struct stat_sum *
+stat_document_new(void)
+{
+	struct stat_sum *sum = cli_alloc(1, sizeof(*sum));
+
+	sum->document = document_new("stat");
+	json_object_set_new(sum->document, "objects", json_array());
+	json_object_set_new(sum->document, "sites", json_array());
+	return sum;
+}
+
+bool
+stat_document_add(struct stat_sum *sum, const struct segment *s)
+{
+	double ns = segment_ns_per_tick(s), factor = ns > 0 ? ns : 1;
+	json_t *d = sum->document;
+
+	if (!add_counters(sum, s))
+		return false;
+	sum->ns = ns > 0 ? ns : sum->ns;
+	sum->processes++;
+	if (s->life == SEGMENT_LIVE)
+		sum->cpu_ns += proc_cpu_ns(s->head.pid);
+	json_object_update_new(d, stat_document_head(s));
+	json_object_set_new(d, "made_ns", count_json(s->head.made_ns));
+	json_object_set_new(d, "parent", count_json(s->head.parent_pid));
+	json_object_set_new(d, "threads_private", count_json(s->head.threads_private));
+	json_object_set_new(d, "control", control_json(&s->control));
+	add_latencies(sum, s);
+	add_objects(json_object_get(d, "objects"), s, factor);
+	add_sites(json_object_get(d, "sites"), s, factor);
+	return true;
+}
+
+json_t *
+stat_document_of(struct stat_sum *sum)
+{
+	json_t *document = sum->document;
+
+	json_object_set_new(document, "unit", json_string(sum->ns > 0 ? "ns" : "ticks"));
+	json_object_set_new(document, "processes", count_json(sum->processes));
+	put_counters(document, sum->counters, sum->counter_count);
+	put_latencies(document, sum, sum->ns > 0 ? sum->ns : 1);
+	savings_add(document, sum->cpu_ns);
+	free(sum->counters);
+	free(sum->latencies);
+	free(sum);
+	return document;
+}
+
+bool
+stat_document_valid(const json_t *document)
+{
+	static const char *const lists[] = {"functions", "latencies", "objects", "sites"};
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		if (!json_is_array(json_object_get(document, lists[i])))
+			return false;
+	return json_is_object(json_object_get(document, "control")) &&
+	       json_is_object(json_object_get(document, "counters")) &&
+	       json_is_object(json_object_get(document, "bypasses")) &&
+	       json_is_string(json_object_get(document, "mode")) &&
+	       json_is_string(json_object_get(document, "unit"));
+}
+
+/* A saved document, not a segment? What cannot be opened is neither. */
+static bool
+begins_like_json(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	char first = 0;
+	bool is = fd >= 0 && read(fd, &first, 1) == 1 && first == '{';
+
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
+json_t *
+stat_document_from(const char *word, int *status)
+{
+	struct segment s;
+	unsigned long pid;
+	struct stat_sum *sum;
+	const char *why;
+	json_t *document;
+
+	*status = CLI_TARGET;
+	if (cli_number(word, 1, 1ul << 22, &pid)) {
+		*status = segment_of(&s, pid);
+		if (*status != CLI_OK)
+			return NULL;
+	} else if (begins_like_json(word)) {
+		return document_load(word);
+	} else if ((why = segment_open(&s, word)) != NULL) {
+		cli_error("%s %s", word, why);
+		return NULL;
+	}
+	sum = stat_document_new();
+	*status = stat_document_add(sum, &s) ? CLI_OK : CLI_TARGET;
+	segment_close(&s);
+	document = stat_document_of(sum);
+	if (*status == CLI_OK)
+		return document;
+	json_decref(document);
+	return NULL;
+}
