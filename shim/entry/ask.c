@@ -47,7 +47,7 @@ compare_more(struct sf_thread *t, const struct sf_question *q, const struct sf_r
 	sf_fence_load();
 	if (SF_SEAM_LIE(q->name))
 		kept = (const char *)kept + 1;
-	if (sf_load_32(&r->object->gen) != r->gen) {
+	if (!sf_object_is_gen(r->object, r->gen)) {
 		sf_count_for(t, SF_VERIFY_VOID);
 		return false;
 	}

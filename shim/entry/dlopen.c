@@ -55,8 +55,7 @@ keep_open(struct sf_thread *t, struct sf_question *q, void *handle)
 	struct sf_reply r = {.value = handle, .verdict = SF_VALUE}, known;
 
 	r.object = sf_object_find(handle);
-	if (r.object == NULL || !sf_load_8(&r.object->elidable) ||
-	    !sf_object_life_of(r.object, handle, &r.gen) || t->block == NULL)
+	if (r.object == NULL || !sf_object_whole_life(r.object, handle, &r.gen) || t->block == NULL)
 		return;
 	if (!sf_table_hash(q) || sf_table_find(q, &known) || !sf_table_seen(q->hash) ||
 	    !sf_table_keep(q, &r))
@@ -105,6 +104,7 @@ static void *
 load(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
 {
 	struct sf_load outer = t->load;
+	uint32_t gen = 0;
 	void *handle;
 	bool whole;
 
@@ -115,9 +115,9 @@ load(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
 	whole = handle != NULL && handle == t->load.first;
 	t->load = outer;
 	if (handle != NULL)
-		sf_object_opened(handle);
+		gen = sf_object_opened(handle);
 	if (whole && !sf_thread_in_open(t, sp))
-		sf_object_complete(handle);
+		sf_object_complete(handle, gen);
 	return handle;
 }
 
@@ -126,8 +126,12 @@ static const char *
 file_of(const void *handle)
 {
 	const struct sf_object *o = sf_object_find(handle);
+	const char *file = NULL;
+	size_t len;
 
-	return o != NULL && !o->permanent && o->file_len != 0 ? o->file : "";
+	if (o != NULL && !o->permanent)
+		file = sf_object_file(o, &len);
+	return file != NULL ? file : "";
 }
 
 static void
@@ -305,21 +309,32 @@ sf_entry_dlmopen(Lmid_t space, const char *name, int mode, const void *caller, u
 	return sf_pass(t, SF_DLMOPEN_PASS, SF_BYPASS_SPACE);
 }
 
-static int
-close_really(struct sf_thread *t, void *handle, enum sf_close how)
+/* References that were kept for another dlopen; false: the object is gone, closed behind our back. */
+static bool
+drop_kept(struct sf_thread *t, void *handle, int calls)
 {
-	const char *file = file_of(handle); /* the record outlives the object */
+	t->dropping = handle;
+	while (calls-- > 0 && t->dropping != NULL)
+		sf_next.dlclose(handle);
+	if (t->dropping == NULL)
+		return false;
+	t->dropping = NULL;
+	return true;
+}
+
+static int
+close_really(struct sf_thread *t, void *handle, int calls, const char *file)
+{
 	enum sf_counter why;
 	uint64_t from = sf_ticks();
-	int result;
+	int result = 0;
 
 	/* dlclose does not look at its caller; destructors must find us aware of the unload. */
 	t->close_depth++;
-	if (how == SF_CLOSE_LIBC_TWICE)
-		sf_next.dlclose(handle);
-	result = sf_next.unload(handle);
+	if (drop_kept(t, handle, calls - 1))
+		result = sf_next.unload(handle);
 	t->close_depth--;
-	if (sf_unlikely(result != 0 && how != SF_CLOSE_UNKNOWN))
+	if (sf_unlikely(result != 0 && calls > 0))
 		sf_breaker_doubt("libc refused to close what the books say is open");
 	if (sf_sites_every != 0 ||
 	    (!sf_ask_map(t, sf_load_32(&sf_word), &why) && why != SF_BYPASS_OFF))
@@ -331,15 +346,17 @@ struct sf_answer
 sf_entry_dlclose(void *handle)
 {
 	struct sf_thread *t = &sf_thread;
-	enum sf_close how;
+	const char *file;
+	int calls;
 
 	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
 		return sf_off_path();
 	SF_ENTRY_CHORES();
 	t->pending = 0;
+	file = file_of(handle); /* the record outlives the object */
 	/* What the stock arm took from libc it gives back to libc, and is timed. */
-	how = sf_object_close(handle, t->stock && sf_load_32(&sf_word) == SF_WORD_ON);
-	if (how == SF_CLOSE_ELIDED) {
+	calls = sf_object_close(handle, t->stock || sf_load_32(&sf_word) != SF_WORD_ON);
+	if (calls == 0) {
 		if (sf_facts_error_pending())
 			sf_facts_error_clear();
 		sf_count_for(t, SF_DLCLOSE_HIT);
@@ -347,5 +364,5 @@ sf_entry_dlclose(void *handle)
 	}
 	sf_count_for(t, SF_DLCLOSE_REAL);
 	sf_learn_closing(handle);
-	return SF_ANSWER((intptr_t)close_really(t, handle, how));
+	return SF_ANSWER((intptr_t)close_really(t, handle, calls, file));
 }

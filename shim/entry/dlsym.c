@@ -77,7 +77,7 @@ negative(struct sf_thread *t, const struct sf_question *q, const struct sf_reply
 					 q->version_len - (q->version != NULL));
 		/* The record's name was read while this life ran, or the answer is not given. */
 		sf_fence_load();
-		if (turn == 0 || sf_load_32(&r->object->gen) != r->gen) {
+		if (turn == 0 || !sf_object_is_gen(r->object, r->gen)) {
 			t->pending = 0;
 			return decline(t, q, SF_BYPASS_NEGATIVE);
 		}

@@ -121,6 +121,8 @@ start_map(const struct sf_decision *m)
 	sf_facts_search_init();
 	sf_thread_first();
 	watched = sf_settings.watch && sf_changes_init();
+	if (watched)
+		sf_changes_on_move(sf_object_moved);
 	sf_region_init(sf_settings.index_kib, watched);
 	if (watched)
 		sf_entry_watch_loads();

@@ -20,7 +20,7 @@ struct sf_changes sf_changes = {.count = 1, .at = &sf_changes.text, .wiped = &no
 
 static const struct debug_chain *debug; /* ld.so's own, not the copy of an executable */
 static const char *refusal = "not asked for";
-#define HOOKS 4
+#define HOOKS 5
 static void (*on_move[HOOKS])(bool settled);
 
 /* ---- what ld.so calls ---- */

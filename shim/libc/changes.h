@@ -28,7 +28,7 @@ bool sf_changes_init(void);
 /* Why not, in a few words; NULL if the jump is in place. */
 const char *sf_changes_refusal(void);
 /*
- * One more function to call at each move (four in all), with ld.so's lock held, no holder left, and the
+ * One more function to call at each move (five in all), with ld.so's lock held, no holder left, and the
  * count still odd. `settled`: no change is under way any more; after a removal _dl_find_object no longer
  * finds what is gone, and the count becomes even when all have returned. It must not allocate, nor call
  * dlopen or dlclose, nor wait for a thread that may wait for ld.so's lock.

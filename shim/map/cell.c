@@ -21,7 +21,7 @@ is_stale_locked(const struct sf_cell *c)
 		return true;
 	if (life == &sf_cell_no_value)
 		life = sf_cell_packed_life((uintptr_t)c->value);
-	return sf_load_32(&life->gen) != c->gen;
+	return !sf_object_is_gen(life, c->gen);
 }
 
 /* Where a cell goes: its own address's place, an unused or outdated one, the rarely written one. */

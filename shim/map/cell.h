@@ -186,7 +186,7 @@ sf_cell_read(const struct sf_cell *c, const char *name, struct sf_cell_reading *
 	return true;
 }
 
-/* The handle before its generation: a record that changes hands ends its generation first. */
+/* The handle before its generation: a record that changes hands changes both at once. */
 SF_INLINE bool
 sf_cell_of_handle(const struct sf_cell_reading *r, uintptr_t handle)
 {
@@ -197,8 +197,8 @@ sf_cell_of_handle(const struct sf_cell_reading *r, uintptr_t handle)
 SF_INLINE bool
 sf_cell_still(const struct sf_cell *c, uint32_t seq, const struct sf_cell_reading *r)
 {
-	sf_fence_load(); /* pairs with the full fences of object.c between handle and gen */
-	return sf_likely(sf_holds_32(&r->life->gen, r->gen)) && sf_likely(sf_cell_whole(c, seq));
+	sf_fence_load(); /* the handle before the generation, which changes with it */
+	return sf_likely(sf_object_is_gen(r->life, r->gen)) && sf_likely(sf_cell_whole(c, seq));
 }
 
 /*
@@ -308,7 +308,7 @@ sf_cell_packed_life(uint64_t packed)
 SF_INLINE bool
 sf_cell_valid(const struct sf_cell_other *o)
 {
-	return sf_cell_whole(o->cell, o->seq) && sf_holds_32(&o->life->gen, o->gen);
+	return sf_cell_whole(o->cell, o->seq) && sf_object_is_gen(o->life, o->gen);
 }
 
 /*

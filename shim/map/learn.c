@@ -134,24 +134,25 @@ sf_learn_closing(const void *handle)
  * host's next dlclose of the handle, where it is dropped first. Only for names that the host did
  * open: a link map found otherwise may be libc's own (gconv, NSS), which nobody would close.
  */
-static bool
+static struct sf_object *
 adopt(struct sf_thread *t, void *handle, uint32_t *gen)
 {
 	const struct link_map *l = handle;
+	struct sf_object *o = NULL;
 	void *again;
 
 	if (!sf_load_8(&any_passed) || t->close_depth > 0 || sf_object_retired() ||
 	    sf_learn_has_namespaces() || !sf_facts_live(handle) || !was_passed(l, false) ||
 	    !sf_bytes_has(l->l_name, '/') || sf_bytes_has(l->l_name, '$'))
-		return false;
+		return NULL;
 	again = sf_next.own.dlopen(l->l_name, RTLD_LAZY | RTLD_NOLOAD);
-	if (again == handle && sf_object_adopted(handle, gen)) {
+	if (again == handle)
+		o = sf_object_adopted(handle, gen);
+	if (o != NULL)
 		sf_count(SF_OBJECT_ADOPT);
-		return true;
-	}
-	if (again != NULL)
+	else if (again != NULL)
 		sf_next.dlclose(again);
-	return false;
+	return o;
 }
 
 /* ---- learning: what needs room on the stack lies apart, not below libc's own frames ---- */
@@ -179,19 +180,16 @@ find_lives(struct sf_thread *t, const struct sf_question *q, struct lives *l)
 	if (l->global) {
 		l->ask = sf_next.main;
 		l->object = &sf_object_permanent;
-		l->gen = sf_object_permanent.gen;
+		l->gen = SF_STATE_GEN(sf_object_permanent.state);
 		l->negative = sf_object_global_life(&l->negative_gen) ? &sf_object_global : NULL;
 		return true;
 	}
 	l->ask = (void *)q->handle;
 	l->object = sf_object_find(l->ask);
-	if (l->object == NULL || !sf_object_life_of(l->object, l->ask, &l->gen)) {
-		if (!adopt(t, l->ask, &l->gen))
-			return false;
-		l->object = sf_object_find(l->ask);
-		if (l->object == NULL)
-			return false;
-	}
+	if (l->object == NULL || !sf_object_life_of(l->object, l->ask, &l->gen))
+		l->object = adopt(t, l->ask, &l->gen);
+	if (l->object == NULL)
+		return false;
 	l->negative = l->object;
 	l->negative_gen = l->gen;
 	return true;

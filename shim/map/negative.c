@@ -34,13 +34,10 @@ sf_negative_write(struct sf_thread *t, const char *file, size_t file_len, const 
 const char *
 sf_negative_file(const struct sf_object *o, const struct link_map *map, size_t *len)
 {
-	const char *file;
+	const char *file = o != NULL ? sf_object_file(o, len) : NULL;
 
-	if (o != NULL && o->file_len != 0) {
-		*len = sf_load_8(&o->file_len);
-		sf_fence_load();
-		return sf_negative_named(o, (const void *)o->handle) ? o->file : NULL;
-	}
+	if (file != NULL)
+		return sf_negative_named(o, (const void *)o->handle) ? file : NULL;
 	/* The executable's name is empty; libc says argv[0], or this when there is none. */
 	if (map == NULL || map->l_name[0] != '\0')
 		return NULL;

@@ -5,63 +5,81 @@
 #include "../base/bytes.h"
 #include "../base/lock.h"
 #include "../base/sys.h"
+#include "../libc/changes.h"
 #include "../libc/facts.h"
 #include "../observe/churn.h"
 #include "thread.h"
 
-#define HANDLE_NONE  1           /* no link map stands there */
 #define GEN_LAST     0xfffffff0u /* a record that old is never opened again */
 #define GLOBAL_FIRST 1u
 
-struct sf_object sf_object_permanent = {.gen = 1, .permanent = 1, .handle = SF_OBJECT_DEFAULT};
-struct sf_object sf_object_global = {.gen = GLOBAL_FIRST, .handle = SF_OBJECT_DEFAULT};
+struct sf_object sf_object_permanent = {
+	.state = SF_STATE_OF_GEN(1), .permanent = 1, .handle = SF_OBJECT_DEFAULT};
+/* The low half of its state counts the RTLD_GLOBAL loads that are under way. */
+struct sf_object sf_object_global = {.state = SF_STATE_OF_GEN(GLOBAL_FIRST),
+				     .handle = SF_OBJECT_DEFAULT};
 
 SF_GROWING struct sf_object sf_object_records[SF_OBJECT_MOST + 1];
 uint16_t sf_object_places[SF_OBJECT_MOST];
 static uint32_t taken, spare; /* records so far; one of them that nobody needed after all, or 0 */
 static struct sf_lock evict_lock = SF_LOCK_INIT;
-static uint32_t naming;         /* threads that write a name into a closed record */
-static uint32_t global_loading; /* RTLD_GLOBAL loads under way; ck_pr, any thread */
+static struct sf_lock name_lock = SF_LOCK_INIT;
 static uint8_t retired;
 
 SF_START static void
-name_record(struct sf_object *o, const struct link_map *l)
+put_name_locked(struct sf_object *o, const char *name, size_t n)
 {
-	size_t n = sf_bytes_length(l->l_name, SF_OBJECT_FILE_MAX);
-
-	sf_store_ptr(&o->named, l->l_name);
-	/* As a rule the same file again; and another thread may have begun this very life by now. */
-	if (n != 0 && n == sf_load_8(&o->file_len) && sf_bytes_same(o->file, l->l_name))
+	sf_store_ptr(&o->named, name);
+	/* As a rule the same file again. */
+	if (n != 0 && n == sf_load_8(&o->file_len) && sf_bytes_same(o->file, name))
 		return;
 	sf_store_8(&o->file_len, 0);
-	if (n < SF_OBJECT_FILE_MAX) {
-		*sf_bytes_put(o->file, l->l_name, n) = '\0';
-		sf_fence_store();
-		sf_store_8(&o->file_len, (uint8_t)n);
-	}
+	*sf_bytes_put(o->file, name, n) = '\0';
+	sf_store_8(&o->file_len, (uint8_t)n);
+}
+
+/* Sets marks of a life, if it runs still. */
+static void
+mark(struct sf_object *o, uint32_t gen, uint64_t marks)
+{
+	uint64_t s;
+
+	do {
+		s = sf_load_64(&o->state);
+		if (SF_STATE_GEN(s) != gen || !SF_STATE_OPEN(s))
+			return;
+		sf_fence_release(); /* what the mark says is true for whoever sees it */
+	} while (!sf_cas_64(&o->state, s, s | marks));
 }
 
 /*
- * Takes a closed record from its handle. The handle is made impossible first: who found the record
- * under its old handle and opens it now either wins the state, or sees that it is no longer his.
+ * Under the lock, while the life is found without a name: nobody else writes, and nobody reads before the mark.
+ * Who does not get the lock leaves the life without a name, to the next dlopen of the handle.
  */
-static bool
-evict_record_locked(struct sf_object *o)
+static void
+name_life(struct sf_object *o, const struct link_map *l, uint32_t gen)
 {
-	uintptr_t old = o->handle;
-	uint64_t s, next;
+	size_t n = sf_bytes_length(l->l_name, SF_OBJECT_FILE_MAX);
+	uint64_t s;
 
-	sf_store_64((uint64_t *)&o->handle, HANDLE_NONE);
-	sf_fence_full(); /* pairs with the one in begin_life(): its name is seen, or it sees this */
+	if (n >= SF_OBJECT_FILE_MAX || !sf_lock_try(&name_lock))
+		return;
 	s = sf_load_64(&o->state);
-	next = (uint64_t)(SF_STATE_GEN(s) + 1) << 32;
-	if (sf_load_32(&naming) != 0 || SF_STATE_OPEN(s) || SF_STATE_GEN(s) >= GEN_LAST ||
-	    !sf_cas_64(&o->state, s, next)) {
-		sf_store_64((uint64_t *)&o->handle, old);
-		return false;
+	if (SF_STATE_GEN(s) == gen && !(s & SF_STATE_NAMED)) {
+		put_name_locked(o, l->l_name, n);
+		mark(o, gen, SF_STATE_NAMED);
 	}
-	sf_store_32(&o->gen, SF_STATE_GEN(next));
-	return true;
+	sf_lock_release(&name_lock);
+}
+
+const char *
+sf_object_file(const struct sf_object *o, size_t *len)
+{
+	if (!(sf_load_64(&o->state) & SF_STATE_NAMED))
+		return NULL;
+	sf_fence_load();
+	*len = sf_load_8(&o->file_len);
+	return *len != 0 ? o->file : NULL;
 }
 
 /* A record that has no place yet; 0: none is left. */
@@ -115,7 +133,11 @@ claim(const void *handle)
 	return o;
 }
 
-/* In a set without empty places: the record of a handle whose life ended long ago. */
+/*
+ * In a set without empty places: the record of a handle whose life ended long ago. Handle and generation
+ * change as one pair, or not at all: nobody ever finds the record without a handle, or with the former one's
+ * state under the new one.
+ */
 static struct sf_object *
 evict_locked(const void *handle)
 {
@@ -123,12 +145,18 @@ evict_locked(const void *handle)
 
 	for (int i = 0; i < SF_OBJECT_WAYS; i++) {
 		struct sf_object *o = &sf_object_records[sf_load_16(&set[i])];
+		uint64_t s = sf_load_64(&o->state), from[2], to[2];
 
-		if (o == sf_object_records || o->permanent ||
-		    SF_STATE_OPEN(sf_load_64(&o->state)) || !evict_record_locked(o))
+		if (o == sf_object_records || o->permanent || SF_STATE_OPEN(s) ||
+		    SF_STATE_GEN(s) >= GEN_LAST)
 			continue;
-		sf_store_64((uint64_t *)&o->handle, (uintptr_t)handle);
-		return o;
+		sf_fence_load();
+		from[0] = s;
+		from[1] = sf_load_64((uint64_t *)&o->handle);
+		to[0] = SF_STATE_OF_GEN(SF_STATE_GEN(s) + 1);
+		to[1] = (uintptr_t)handle;
+		if (sf_cas_pair(o, from, to))
+			return o;
 	}
 	return NULL;
 }
@@ -143,7 +171,7 @@ find_or_create(const void *handle)
 	if (o != NULL || !sf_lock_try(&evict_lock))
 		return o;
 	o = sf_object_find(handle);
-	if (o == NULL)
+	if (o == NULL && sf_has_pairs())
 		o = evict_locked(handle);
 	sf_lock_release(&evict_lock);
 	return o;
@@ -167,6 +195,17 @@ note_plain_caller(struct sf_object *o, const struct link_map *l)
 	o->code_size = hi - lo;
 }
 
+SF_START static void
+put_name(struct sf_object *o, const struct link_map *l)
+{
+	size_t n = sf_bytes_length(l->l_name, SF_OBJECT_FILE_MAX);
+
+	if (n >= SF_OBJECT_FILE_MAX)
+		return;
+	put_name_locked(o, l->l_name, n);
+	o->state |= SF_STATE_NAMED;
+}
+
 SF_START void
 sf_object_init(struct link_map *main, struct link_map *tail)
 {
@@ -176,10 +215,10 @@ sf_object_init(struct link_map *main, struct link_map *tail)
 		if (o == NULL)
 			continue; /* a full set: treated like any other handle */
 		o->permanent = 1;
-		o->gen = 1;
-		o->state = 1ull << 32;
-		name_record(o, l);
-		o->elidable = o->file_len != 0 || l == main;
+		o->state = SF_STATE_OF_GEN(1);
+		put_name(o, l);
+		if (o->file_len != 0 || l == main)
+			o->state |= SF_STATE_WHOLE;
 		note_plain_caller(o, l);
 	}
 }
@@ -188,7 +227,7 @@ void
 sf_object_reset_locks(void)
 {
 	sf_lock_reset(&evict_lock);
-	sf_store_32(&naming, 0);
+	sf_lock_reset(&name_lock);
 }
 
 bool
@@ -209,188 +248,299 @@ sf_object_life(const struct sf_object *o, uint32_t *gen)
 	return o->permanent || (SF_STATE_OPEN(s) && !sf_load_8(&retired));
 }
 
-/*
- * The name is written before the state says open. Several threads that open one handle may write it,
- * the same one: libc returns an address again only after its last close, which closed the record. No
- * record is taken from its handle meanwhile, or the name would be another one's.
- */
-static bool
-begin_life(struct sf_object *o, void *handle, uint64_t s, uint64_t next)
+bool
+sf_object_whole_life(const struct sf_object *o, const void *handle, uint32_t *gen)
 {
-	bool ours;
+	uint64_t s = sf_load_64(&o->state);
 
-	sf_faa_32(&naming, 1);
-	sf_fence_full(); /* pairs with the one in evict_record_locked() */
-	ours = sf_load_64((uint64_t *)&o->handle) == (uintptr_t)handle;
-	if (ours)
-		name_record(o, handle);
-	ours = ours && sf_cas_64(&o->state, s, next);
-	sf_faa_32(&naming, -1u);
-	return ours;
+	*gen = SF_STATE_GEN(s);
+	return (s & SF_STATE_WHOLE) && SF_STATE_OPEN(s) && sf_object_has(o, handle) &&
+	       !sf_load_8(&retired);
+}
+
+#define OPENED (SF_STATE_REAL_ONE + 1)
+
+static bool
+has_room(uint64_t s, uint64_t what)
+{
+	if (what == SF_STATE_ADOPTED)
+		return !(s & SF_STATE_ADOPTED);
+	return SF_STATE_REAL(s) < SF_STATE_REAL_MAX && SF_STATE_HELD(s) < SF_STATE_HELD_MAX;
+}
+
+/* The state after one reference more; 0: the record cannot take it. */
+static uint64_t
+state_after(uint64_t s, bool permanent, uint64_t what)
+{
+	uint64_t again = what == OPENED && (s & SF_STATE_CLOSED) ? SF_STATE_AGAIN : 0;
+
+	if (SF_STATE_OPEN(s) || permanent)
+		return has_room(s, what) ? (s + what) | again : 0;
+	return SF_STATE_GEN(s) < GEN_LAST ? SF_STATE_OF_GEN(SF_STATE_GEN(s) + 1) + what : 0;
+}
+
+static void
+count_begun(const struct sf_object *o, uint32_t gen)
+{
+	const char *file;
+	size_t len;
+
+	sf_count(SF_OBJECT_OPEN);
+	file = sf_object_file(o, &len);
+	/* Not its first life: the address, and most likely the object, comes again. */
+	if (gen > 1 && file != NULL)
+		sf_churn_add(file, 1, 0);
 }
 
 /* Adds `what` to the state of the handle's record, beginning a new life if the record is closed. */
-static bool
+static struct sf_object *
 add_reference(void *handle, uint64_t what, uint32_t *gen)
 {
+	uint64_t s, next;
 	struct sf_object *o;
 
-	if (sf_load_8(&retired))
-		return false;
-	o = find_or_create(handle);
-	if (o == NULL)
-		return false;
-	for (;;) {
-		uint64_t s = sf_load_64(&o->state), next = s + what;
-		bool begins = !SF_STATE_OPEN(s) && !o->permanent;
-
-		if (sf_load_64((uint64_t *)&o->handle) != (uintptr_t)handle)
-			return false;
-		if (what == SF_STATE_ADOPTED && (s & SF_STATE_ADOPTED))
-			return false;
-		if (what == SF_STATE_REAL_ONE && SF_STATE_REAL(s) == SF_STATE_REAL_MAX)
-			return false;
-		if (begins && SF_STATE_GEN(s) >= GEN_LAST)
-			return false;
-		if (begins)
-			next += 1ull << 32;
-		if (!(begins ? begin_life(o, handle, s, next) : sf_cas_64(&o->state, s, next)))
-			continue;
-		sf_store_32(&o->gen, SF_STATE_GEN(next));
-		*gen = SF_STATE_GEN(next);
-		if (SF_STATE_GEN(next) != SF_STATE_GEN(s)) {
-			sf_count(SF_OBJECT_OPEN);
-			/* Not its first life: the address, and most likely the object, comes again. */
-			if (SF_STATE_GEN(next) > 1)
-				sf_churn_add(o->file, 1, 0);
-		}
-		return true;
-	}
+	do {
+		if (sf_load_8(&retired))
+			return NULL;
+		o = find_or_create(handle);
+		if (o == NULL)
+			return NULL;
+		s = sf_load_64(&o->state);
+		if (!sf_object_has(o, handle))
+			continue; /* it has just passed to another one */
+		next = state_after(s, o->permanent, what);
+		if (next == 0)
+			return NULL;
+		sf_fence_release(); /* pairs with the acquire fence in sf_object_elide() */
+		if (sf_cas_64(&o->state, s, next))
+			break;
+	} while (true);
+	*gen = SF_STATE_GEN(next);
+	if (!(next & SF_STATE_NAMED) && !o->permanent)
+		name_life(o, handle, *gen);
+	if (*gen != SF_STATE_GEN(s))
+		count_begun(o, *gen);
+	return o;
 }
 
-void
+uint32_t
 sf_object_opened(void *handle)
 {
 	uint32_t gen;
 
-	add_reference(handle, SF_STATE_REAL_ONE, &gen);
+	return add_reference(handle, OPENED, &gen) != NULL ? gen : 0;
 }
 
 void
-sf_object_complete(const void *handle)
+sf_object_complete(const void *handle, uint32_t gen)
 {
 	struct sf_object *o = sf_object_find(handle);
-	const struct link_map *l = handle;
+	size_t len;
 
+	if (o == NULL || gen == 0)
+		return;
 	/* Whose name the record cannot hold could not be replayed (CONTRACT 36). */
-	if (o != NULL &&
-	    sf_bytes_length(l->l_name, SF_OBJECT_FILE_MAX) - 1u < SF_OBJECT_FILE_MAX - 1u)
-		sf_store_8(&o->elidable, 1);
+	if (sf_object_file(o, &len) != NULL && sf_object_has(o, handle))
+		mark(o, gen, SF_STATE_WHOLE);
 }
 
-bool
+struct sf_object *
 sf_object_adopted(void *handle, uint32_t *gen)
 {
 	return add_reference(handle, SF_STATE_ADOPTED, gen);
 }
 
-enum sf_close
+static uint64_t
+end_of(uint64_t s, bool permanent)
+{
+	if (permanent)
+		return SF_STATE_OF_GEN(SF_STATE_GEN(s)) | (s & SF_STATE_MARKS);
+	return SF_STATE_OF_GEN(SF_STATE_GEN(s) + 1);
+}
+
+static uint64_t
+state_closed(uint64_t s, bool permanent, bool real_first)
+{
+	uint32_t real = SF_STATE_REAL(s), held = SF_STATE_HELD(s);
+
+	if (held <= 1)
+		return end_of(s, permanent);
+	if (sf_object_may_keep(s) && !(real_first && real > 1))
+		return s - 1;
+	return (s - OPENED) | SF_STATE_CLOSED;
+}
+
+/* What libc is to be told of this step; an adopted life's host has a reference that was never counted. */
+static int
+calls_of(uint64_t s, uint64_t next)
+{
+	if (SF_STATE_OPEN(next))
+		return (int)(SF_STATE_REAL(s) - SF_STATE_REAL(next));
+	return (int)SF_STATE_REAL(s) + ((s & SF_STATE_ADOPTED) != 0) + (SF_STATE_HELD(s) == 0);
+}
+
+int
 sf_object_close(void *handle, bool real_first)
 {
 	struct sf_object *o = sf_object_find(handle);
 	uint64_t s, next;
-	bool elided;
 
 	if (o == NULL)
 		return SF_CLOSE_UNKNOWN;
 	do {
 		s = sf_load_64(&o->state);
-		if (sf_load_64((uint64_t *)&o->handle) != (uintptr_t)handle ||
-		    (!SF_STATE_OPEN(s) && SF_STATE_ELIDED(s) == 0))
+		if (!sf_object_has(o, handle) || (!SF_STATE_OPEN(s) && SF_STATE_HELD(s) == 0))
 			return SF_CLOSE_UNKNOWN;
-		elided = SF_STATE_ELIDED(s) > 0 && !(real_first && SF_STATE_REAL(s) > 1);
-		if (elided)
-			next = s - 1; /* a reference that came without libc goes without libc */
-		else if (SF_STATE_REAL(s) > 1 || (o->permanent && SF_STATE_REAL(s) > 0))
-			next = s - SF_STATE_REAL_ONE;
-		else
-			next = (uint64_t)(SF_STATE_GEN(s) + !o->permanent) << 32;
-		sf_fence_release();
+		next = state_closed(s, o->permanent, real_first);
+		sf_fence_release(); /* our use of the object ends before another's last close */
 	} while (!sf_cas_64(&o->state, s, next));
 	if (SF_STATE_GEN(next) != SF_STATE_GEN(s)) {
-		sf_store_32(&o->gen, SF_STATE_GEN(next));
-		sf_store_8(&o->elidable,
-			   0); /* of the next life, which has not begun: libc still has this one */
 		sf_fence_full(); /* every thread sees the end of this life before libc unloads */
 		sf_count(SF_OBJECT_CLOSE);
 	}
-	if (elided)
-		return SF_CLOSE_ELIDED;
-	return (s & SF_STATE_ADOPTED) && !SF_STATE_OPEN(next) ? SF_CLOSE_LIBC_TWICE : SF_CLOSE_LIBC;
+	return calls_of(s, next);
+}
+
+/* ---- unloads that nobody told us of ---- */
+
+static bool
+is_listed(const void *handle)
+{
+	for (const struct link_map *l = sf_next.main; l != NULL; l = l->l_next)
+		if (l == handle)
+			return true;
+	return false;
+}
+
+static void
+end_if_gone(struct sf_object *o, uint32_t look)
+{
+	uint64_t s = sf_load_64(&o->state);
+	const void *handle;
+
+	sf_fence_load();
+	handle = (const void *)o->handle;
+	/* Not marked by this look: it is gone, or was not counted yet. */
+	while (!o->permanent && SF_STATE_OPEN(s) && o->listed != look && !is_listed(handle)) {
+		if (sf_cas_64(&o->state, s, end_of(s, false))) {
+			sf_count(SF_OBJECT_CLOSE);
+			return;
+		}
+		s = sf_load_64(&o->state);
+		if (!sf_object_has(o, handle))
+			return;
+	}
+}
+
+void
+sf_object_moved(bool settled)
+{
+	static bool unloading;
+	static uint32_t look;
+	struct sf_object *o;
+
+	if (!settled)
+		unloading |= sf_changes_is_unload();
+	if (!settled || !unloading)
+		return;
+	unloading = false;
+	look++;
+	for (const struct link_map *l = sf_next.tail->l_next; l != NULL; l = l->l_next) {
+		o = sf_object_find(l);
+		if (o != NULL)
+			o->listed = look;
+	}
+	for (uint32_t i = 1; i <= SF_OBJECT_MOST && i <= sf_load_32(&taken); i++)
+		end_if_gone(&sf_object_records[i], look);
+	if (sf_thread.dropping != NULL && !is_listed(sf_thread.dropping))
+		sf_thread.dropping = NULL;
+}
+
+/* ---- the global scope ---- */
+
+/* One word again: its generation, and below it how many loads are under way. */
+static void
+move_global(int32_t loads)
+{
+	uint64_t s, next;
+
+	do {
+		s = sf_load_64(&sf_object_global.state);
+		next = SF_STATE_OF_GEN(SF_STATE_GEN(s) + 1) | ((uint32_t)s + (uint32_t)loads);
+	} while (!sf_cas_64(&sf_object_global.state, s, next));
+	sf_fence_full();
 }
 
 void
 sf_object_global_begin(void)
 {
-	sf_faa_32(&global_loading, 1);
-	sf_faa_32(&sf_object_global.gen, 1);
-	sf_fence_full();
+	move_global(1);
 }
 
 void
 sf_object_global_end(void)
 {
-	sf_faa_32(&sf_object_global.gen, 1);
-	sf_fence_full();
-	sf_faa_32(&global_loading, -1u);
+	move_global(-1);
 	sf_count(SF_SCOPE_CHANGE);
 }
 
 bool
 sf_object_global_life(uint32_t *gen)
 {
-	*gen = sf_load_32(&sf_object_global.gen);
-	sf_fence_load();
-	return sf_load_32(&global_loading) == 0;
+	uint64_t s = sf_load_64(&sf_object_global.state);
+
+	*gen = SF_STATE_GEN(s);
+	sf_fence_load(); /* the look-up in libc must not move before this load */
+	return (uint32_t)s == 0;
 }
 
 bool
 sf_object_global_untouched(void)
 {
-	return sf_load_32(&sf_object_global.gen) == GLOBAL_FIRST;
+	return sf_object_is_gen(&sf_object_global, GLOBAL_FIRST);
 }
 
 void
 sf_object_global_settle(void)
 {
-	sf_store_32(&global_loading, 0);
+	uint64_t s;
+
+	do {
+		s = sf_load_64(&sf_object_global.state);
+	} while (!sf_cas_64(&sf_object_global.state, s, SF_STATE_OF_GEN(SF_STATE_GEN(s) + 1)));
 }
 
+/* ---- retirement ---- */
+
 /*
- * Elided references are made real one at a time, while the record is still open: a close that comes
- * in between finds either the elided reference or libc's.
+ * References that libc has not got are made real one at a time, while the record is still open: a close that
+ * comes in between finds either ours or libc's. What is more than the host holds goes back at the end.
  */
 static void
 retire(struct sf_object *o, bool (*replay)(void *, const char *), void (*drop)(void *))
 {
-	void *handle = (void *)o->handle;
-	uint64_t s, next;
+	void *handle;
+	uint64_t s;
 
 	do {
 		s = sf_load_64(&o->state);
-		while (SF_STATE_ELIDED(s) > 0) {
+		sf_fence_load();
+		handle = (void *)sf_load_64((uint64_t *)&o->handle);
+		while (SF_STATE_HELD(s) > SF_STATE_REAL(s)) {
 			/* The record's copy of the name: the object itself may be gone by now. */
 			bool got = replay(handle, handle == sf_next.main ? "" : o->file);
 
 			if (!sf_cas_64(&o->state, s, s - 1) && got)
 				drop(handle);
 			s = sf_load_64(&o->state);
+			if (!sf_object_has(o, handle))
+				return; /* closed, and another one's by now */
 		}
 		if (!SF_STATE_OPEN(s))
 			return;
-		next = (uint64_t)(SF_STATE_GEN(s) + !o->permanent) << 32;
-	} while (!sf_cas_64(&o->state, s, next));
-	sf_store_32(&o->gen, SF_STATE_GEN(next));
+	} while (!sf_cas_64(&o->state, s, end_of(s, o->permanent)));
+	for (uint32_t i = SF_STATE_HELD(s); i < SF_STATE_REAL(s); i++)
+		drop(handle);
 	if (s & SF_STATE_ADOPTED)
 		drop(handle);
 }

@@ -1,52 +1,88 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // object.h: a type-stable record for each handle: generation, reference counts, name for errors.
 //
-// Invariants
-//  - `gen` only grows. An answer kept under (record, gen) is valid while the two still agree; it was
-//    learnt after reading gen, with the handle open, so it belongs to that life of the handle.
-//  - `state` packs gen, the libc references we have seen (real), those handed out without libc
-//    (elided) and whether we hold one of our own (adopted). It changes by CAS only. The last close
-//    takes it to closed, with the next gen, *before* libc is called: a handle address that libc
-//    reuses can therefore never meet an answer of its former life.
-//  - elided > 0 implies real > 0 or permanent: giving an elided reference back never unloads, and the close that
-//    reaches libc last is the host's last one.
-//  - Records of the initial set (permanent) never change gen: those objects are never unloaded.
+// One word is the truth
+//  - `state` packs the generation, what has been done in it, libc's references as far as we know them (real)
+//    and the host's own (held). It changes by compare-and-swap only, and its generation only grows. Nothing
+//    that decides anything is stored beside it afterwards.
+//  - An answer kept under (record, gen) is valid while the upper half of `state` is gen; it was learnt after
+//    reading gen, with the handle open, so it belongs to that life of the handle. The last close takes the
+//    state to closed, with the next gen, *before* libc is called: a handle address that libc reuses can
+//    therefore never meet an answer of its former life.
+//  - `handle` changes together with `state`, as one pair of words, and only while the record is closed. Who reads
+//    the state first, the handle second, and then changes that very state, has changed this handle's.
+//  - `file` is written by one thread at a time, and belongs to the life whose state says NAMED.
+//  - real <= what libc has. held <= real, up to the number that nobody closes by hand (SF_OBJECT_ENOUGH): libc's own
+//    dlclose, got without us, can take references that we do not see, and may never unload too early. A
+//    dlclose is elided rather than a dlopen: what the host gives back stays with us for its next dlopen, and
+//    goes to libc with the host's last one. All of it, in the host's own call: destructors run when they should.
+//  - Records of the initial set (permanent) never change gen: those objects are never unloaded, and their dlopens
+//    need no reference of libc's.
 // Progress: readers are wait-free, state changes and claiming a record lock-free; taking one from a
-// closed handle tries a lock and does without if it is taken. Source of the idea: sequence numbers of glibc's elf/dl-find_object.c.
+// closed handle tries a lock and does without if it is taken. The protocol has a model: tests/model/records.pml.
+// Source of the idea: sequence numbers of glibc's elf/dl-find_object.c.
 #ifndef SF_OBJECT_H
 #define SF_OBJECT_H
 
 #include "../base/atomic.h"
+#include "../base/compare.h"
 #include <link.h>
 
 #define SF_OBJECT_FILE_MAX 104
 
 struct sf_object {
-	/* Line 0: read at every hit, written when a life ends. */
-	uint32_t gen;
-	uint8_t permanent;
-	uint8_t file_len; /* of `file`; 0: too long to keep, no negative answers */
-	uint8_t elidable; /* this life began in a load of ours: its constructors are over */
-	uint8_t unused;
+	/* Line 0: read at every hit; written by every dlopen and dlclose of the handle. */
+	SF_CACHE uint64_t state;
 	uintptr_t handle;
+	const char *named; /* l_name, whose bytes `file` has */
+	/* The rest. File: l_name, for error texts. */
+	SF_CACHE char file[SF_OBJECT_FILE_MAX];
+	uint8_t file_len; /* of `file`; 0: too long to keep, no negative answers */
+	uint8_t permanent;
+	uint32_t
+		listed; /* the last look at libc's list that found the object there; under ld.so's lock */
 	/* Objects of the initial set that are not symbolic: their range, for RTLD_DEFAULT's callers. */
 	uintptr_t code_start;
 	uintptr_t code_size;
-	const char *named;             /* l_name, whose bytes are */
-	char file[SF_OBJECT_FILE_MAX]; /* for error texts */
-	/* A line of its own: written by every elided dlopen and dlclose. */
-	SF_CACHE uint64_t state;
 };
+_Static_assert(sizeof(struct sf_object) == 192, "three lines");
 
-/* state: gen in the high half, then adopted (1 bit), real (11 bits), elided (20 bits). */
-#define SF_STATE_GEN(s)     ((uint32_t)((s) >> 32))
-#define SF_STATE_ADOPTED    (1ull << 31)
-#define SF_STATE_REAL_ONE   (1ull << 20)
-#define SF_STATE_REAL_MAX   0x7ffu
-#define SF_STATE_ELIDED_MAX 0xfffffu
-#define SF_STATE_REAL(s)    ((uint32_t)((s) >> 20) & SF_STATE_REAL_MAX)
-#define SF_STATE_ELIDED(s)  ((uint32_t)(s)&SF_STATE_ELIDED_MAX)
-#define SF_STATE_OPEN(s)    ((uint32_t)(s) >> 20 != 0)
+/* state: gen in the high half, then five marks, real (9 bits), held (18 bits). */
+#define SF_STATE_GEN(s)  ((uint32_t)((s) >> 32))
+#define SF_STATE_ADOPTED (1ull << 31) /* we hold a reference of our own */
+#define SF_STATE_WHOLE                                                                             \
+	(1ull << 30) /* this life began in a load of ours: its constructors are over */
+#define SF_STATE_NAMED    (1ull << 29) /* `file` is this life's */
+#define SF_STATE_CLOSED   (1ull << 28) /* a reference went back to libc while others stayed ... */
+#define SF_STATE_AGAIN    (1ull << 27) /* ... and was wanted again: from now on they are kept */
+#define SF_STATE_REAL_ONE (1ull << 18)
+#define SF_STATE_REAL_MAX 0x1ffu
+#define SF_STATE_HELD_MAX 0x3ffffu
+#define SF_STATE_REAL(s)  ((uint32_t)((s) >> 18) & SF_STATE_REAL_MAX)
+#define SF_STATE_HELD(s)  ((uint32_t)(s)&SF_STATE_HELD_MAX)
+#define SF_STATE_OPEN(s)  (((s) & (SF_STATE_ADOPTED | SF_STATE_REAL_MAX * SF_STATE_REAL_ONE)) != 0)
+#define SF_STATE_MARKS    (SF_STATE_WHOLE | SF_STATE_NAMED | SF_STATE_CLOSED | SF_STATE_AGAIN)
+/* A closed record in this generation. */
+#define SF_STATE_OF_GEN(gen) ((uint64_t)(gen) << 32)
+
+/*
+ * So many references of libc's are enough for any host that closes behind our back. Who opens an object more
+ * often than that and does not close it (Python's ctypes) need not ask libc each time.
+ */
+#define SF_OBJECT_ENOUGH 64
+
+/* The generation alone: the upper half of the state, in one load. */
+SF_INLINE const uint32_t *
+sf_object_gen(const struct sf_object *o)
+{
+	return (const uint32_t *)(const void *)&o->state + (__BYTE_ORDER__ != __ORDER_BIG_ENDIAN__);
+}
+
+SF_INLINE bool
+sf_object_is_gen(const struct sf_object *o, uint32_t gen)
+{
+	return sf_holds_32(sf_object_gen(o), gen);
+}
 
 /*
  * The handle of the two records below, in place of RTLD_DEFAULT's 0, which memory that was never
@@ -97,6 +133,24 @@ sf_object_find(const void *handle)
 	return NULL;
 }
 
+/* Has libc a reference for one more of the host's? */
+SF_INLINE bool
+sf_object_may_elide(uint64_t s)
+{
+	uint32_t real = SF_STATE_REAL(s), held = SF_STATE_HELD(s);
+
+	return held < real || (real >= SF_OBJECT_ENOUGH && held < SF_STATE_HELD_MAX);
+}
+
+/* May one be given back without libc? Never the last, and only of those that are wanted again. */
+SF_INLINE bool
+sf_object_may_keep(uint64_t s)
+{
+	uint32_t held = SF_STATE_HELD(s);
+
+	return held > 1 && ((s & SF_STATE_AGAIN) || held > SF_STATE_REAL(s));
+}
+
 /* One more reference without libc, if this life still runs. Lock-free. */
 SF_INLINE bool
 sf_object_elide(struct sf_object *o, uint32_t gen)
@@ -105,8 +159,9 @@ sf_object_elide(struct sf_object *o, uint32_t gen)
 		uint64_t s = sf_load_64(&o->state);
 
 		/* What cannot be unloaded needs no reference of libc's to stay. */
-		if (SF_STATE_GEN(s) != gen || (SF_STATE_REAL(s) == 0 && !o->permanent) ||
-		    SF_STATE_ELIDED(s) == SF_STATE_ELIDED_MAX)
+		if (SF_STATE_GEN(s) != gen ||
+		    !(sf_object_may_elide(s) ||
+		      (o->permanent && SF_STATE_HELD(s) < SF_STATE_HELD_MAX)))
 			return false;
 		if (sf_likely(sf_cas_64(&o->state, s, s + 1))) {
 			sf_fence_acquire(); /* what others did before they published the object */
@@ -115,7 +170,15 @@ sf_object_elide(struct sf_object *o, uint32_t gen)
 	}
 }
 
-/* Gives such a reference back; false if there is none. Lock-free. */
+/* Does the record have this handle? For who has read `state` before, and changes no other one. */
+SF_INLINE bool
+sf_object_has(const struct sf_object *o, const void *handle)
+{
+	sf_fence_load(); /* state first: as a pair they change while the record is closed */
+	return sf_load_64((const uint64_t *)&o->handle) == (uintptr_t)handle;
+}
+
+/* Gives a reference back without libc; false if that cannot be. Lock-free. */
 SF_INLINE bool
 sf_object_give_back(const void *handle)
 {
@@ -124,8 +187,9 @@ sf_object_give_back(const void *handle)
 	while (o != NULL) {
 		uint64_t s = sf_load_64(&o->state);
 
-		if (sf_load_64((const uint64_t *)&o->handle) != (uintptr_t)handle ||
-		    SF_STATE_ELIDED(s) == 0)
+		if (!sf_object_has(o, handle) ||
+		    !(sf_object_may_keep(s) ||
+		      (o->permanent && SF_STATE_HELD(s) > SF_STATE_REAL(s))))
 			return false;
 		sf_fence_release(); /* our use of the object ends before another's last close */
 		if (sf_likely(sf_cas_64(&o->state, s, s - 1)))
@@ -133,6 +197,7 @@ sf_object_give_back(const void *handle)
 	}
 	return false;
 }
+
 /* Does this address lie in the record's object, and is that a plain caller (CONTRACT 20)? */
 SF_INLINE bool
 sf_object_is_caller(const struct sf_object *o, const void *address)
@@ -153,25 +218,39 @@ bool sf_object_life(const struct sf_object *o, uint32_t *gen);
 SF_INLINE bool
 sf_object_life_of(const struct sf_object *o, const void *handle, uint32_t *gen)
 {
-	return sf_object_life(o, gen) &&
-	       sf_load_64((const uint64_t *)&o->handle) == (uintptr_t)handle;
+	return sf_object_life(o, gen) && sf_object_has(o, handle);
 }
 
-/* libc has just returned `handle` from a dlopen: one more real reference, perhaps a new life. */
-void sf_object_opened(void *handle);
-/* That call mapped the object and has run its constructors: it may be elided (CONTRACT 31). */
-void sf_object_complete(const void *handle);
-/* libc has just given us a reference of our own. False: the record could not take it. */
-bool sf_object_adopted(void *handle, uint32_t *gen);
+/* The same, of a life that is known to be complete: its dlopen may be answered (CONTRACT 31). */
+bool sf_object_whole_life(const struct sf_object *o, const void *handle, uint32_t *gen);
 
-enum sf_close {
-	SF_CLOSE_ELIDED,     /* given back, libc need not know */
-	SF_CLOSE_LIBC,       /* libc must be called once; it has a reference to give back */
-	SF_CLOSE_UNKNOWN,    /* libc must be called once; no books are kept for this handle */
-	SF_CLOSE_LIBC_TWICE, /* the life ended; drop our own reference first, then the host's */
-};
-/* `real_first`: not an elided reference as long as libc has two; for callers that libc answers. */
-enum sf_close sf_object_close(void *handle, bool real_first);
+/* The file of the life that runs, and its length; NULL if it is not known. What was made of it counts only
+ * if that life runs still. */
+const char *sf_object_file(const struct sf_object *o, size_t *len);
+
+/*
+ * libc has just returned `handle` from a dlopen: one more real reference, perhaps a new life. Returns its
+ * generation, 0 if it could not be counted.
+ */
+uint32_t sf_object_opened(void *handle);
+/* That call mapped the object and has run its constructors: that life may be elided (CONTRACT 31). */
+void sf_object_complete(const void *handle, uint32_t gen);
+/* libc has just given us a reference of our own. NULL: the record could not take it. */
+struct sf_object *sf_object_adopted(void *handle, uint32_t *gen);
+
+/*
+ * How often libc's dlclose is to be called: 0, the reference stays with us. The last call is the host's, those
+ * before it give back what was ours. SF_CLOSE_UNKNOWN: once; nothing is known of this handle.
+ * `real_first`: a reference goes back to libc as long as it has two; for callers that libc answers.
+ */
+#define SF_CLOSE_UNKNOWN (-1)
+int sf_object_close(void *handle, bool real_first);
+
+/*
+ * ld.so has unloaded something, and holds its lock: ends the lives of what is gone, whoever closed it. To be
+ * called at each of its notices (sf_changes_on_move).
+ */
+void sf_object_moved(bool settled);
 
 /* RTLD_GLOBAL load begins / has returned: no global negative is kept or valid in between. */
 void sf_object_global_begin(void);

@@ -224,7 +224,7 @@ free_locked(struct sf_entry *e)
 static bool
 is_stale(const struct sf_entry *e)
 {
-	return e->object == NULL || sf_load_32(&e->object->gen) != e->gen;
+	return e->object == NULL || !sf_object_is_gen(e->object, e->gen);
 }
 
 static uint64_t

@@ -249,7 +249,7 @@ sf_entry_answers(const struct sf_entry *e, uintptr_t handle, const char *name, c
 	r->seq = seq;
 	sf_fence_load(); /* pairs with the store fence before the writer makes seq even again */
 	return sf_likely(!(seq & 1)) && sf_likely(sf_holds_32(&e->seq, seq)) &&
-	       sf_likely(sf_holds_32(&r->object->gen, r->gen));
+	       sf_likely(sf_object_is_gen(r->object, r->gen));
 }
 
 /* The same for a value under a short name that is already read, in half the instructions. */
@@ -269,7 +269,7 @@ sf_entry_value_short(const struct sf_entry *e, uintptr_t handle, const struct sf
 	gen = sf_load_32(&e->gen);
 	*value = sf_load_ptr(&e->value);
 	sf_fence_load(); /* as above */
-	return sf_holds_32(&e->seq, seq) && sf_holds_32(&object->gen, gen);
+	return sf_holds_32(&e->seq, seq) && sf_object_is_gen(object, gen);
 }
 
 SF_INLINE uint64_t *

@@ -88,6 +88,7 @@ struct sf_thread {
 	uintptr_t open_mark;  /* stack pointer of the outermost tail-jumped dlopen, or 0 */
 	uint32_t id;          /* the kernel's, 0 until asked for */
 	uint32_t changes;     /* loads and unloads that this thread itself has made */
+	void *dropping;       /* handle of which a reference of ours goes back; NULL: it is gone */
 	uint8_t passes;       /* calls that were passed through while it had no block */
 	uint8_t walks;        /* open walks of dl_iterate_phdr */
 	uint8_t rounds;       /* calls of the TSD destructor */

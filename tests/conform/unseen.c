@@ -201,6 +201,43 @@ counted_before(void)
 	see_sym(self, "only_alpha");
 }
 
+/* `own` by dlclose, the others by libc's own one, which no dl* call handed out: the last of all unloads. */
+static void
+close_from_table(int own, int unseen)
+{
+	int (*close)(void *) = (int (*)(void *))raw_function("dlclose");
+	void *handle = NULL;
+
+	for (int i = 0; i < own + unseen; i++)
+		handle = dlopen(lab("ev1.so"), RTLD_LAZY);
+	see_call(handle, "shared_fn");
+	for (int i = 0; i < own + unseen; i++) {
+		say("close %d", i < unseen ? close(handle) : dlclose(handle));
+		if (i + 1 < own + unseen)
+			see_call(handle, "shared_fn");
+	}
+	see_loaded(lab("ev1.so"));
+	/* The address most likely comes again. */
+	handle = dlopen(lab("alpha.so"), RTLD_LAZY);
+	see_sym(handle, "only_alpha");
+	see_sym(handle, "shared_fn");
+	see_close(handle);
+}
+
+static void
+unseen_closes_from_table(void)
+{
+	close_from_table(0, 6);
+	close_from_table(0, 40);
+}
+
+static void
+unseen_closes_before_seen(void)
+{
+	close_from_table(4, 2);
+	close_from_table(1, 1);
+}
+
 static void
 pending_before(void)
 {
@@ -248,6 +285,8 @@ const struct row rows[] = {
 	{"C36 DEEPBIND dependency: dlopen and dlclose, one address", unseen_reuse_dependency, 0},
 	{"C36 DEEPBIND: references counted before", counted_before, 0},
 	{"C08 DEEPBIND: a text kept before", pending_before, 0},
+	{"C36 table: closed by libc's own alone", unseen_closes_from_table, 0},
+	{"C36 table: closed by libc's own, then by dlclose", unseen_closes_before_seen, 0},
 	{"C36 table: dlopen and dlclose, one address", unseen_reuse_from_table, 0},
 	{"C16 DEEPBIND: a global load", unseen_global_load_deepbind, 0},
 	{"C20 DEEPBIND: a global load, by DEFAULT", unseen_global_load_default_deepbind, 0},

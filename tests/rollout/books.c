@@ -85,11 +85,11 @@ main(int argc, char **argv)
 	CHECK(global == held && dlclose(global) == 0);
 	stress_set(segment, SYMFAST_SHM_ON);
 	seen = hits();
-	pairs();
-	CHECK(hits() == seen + PAIRS);
+	pairs(); /* libc has no more than the host has by now: the first is libc's again */
+	CHECK(hits() == seen + PAIRS - 1);
 	CHECK(dlclose(between) == 0);
 	pairs();
-	CHECK(hits() == seen + 2 * PAIRS);
+	CHECK(hits() == seen + 2 * PAIRS - 1);
 	seen = stress_counter(segment, "default.negative");
 	for (int i = 0; i < PAIRS; i++)
 		CHECK(dlsym(RTLD_DEFAULT, "books_no_such_value") == NULL);

@@ -12,8 +12,8 @@
 
 const char unit_name[] = "cell";
 
-static struct sf_object lives[2] = {{.gen = 1, .handle = 8, .file = "/lib/a.so", .file_len = 9},
-				    {.gen = 1, .handle = 16}};
+static struct sf_object lives[2] = {{.state = SF_STATE_OF_GEN(1), .handle = 8},
+				    {.state = SF_STATE_OF_GEN(1), .handle = 16}};
 static char room[256] __attribute__((aligned(256))); /* within a page */
 
 static uint32_t
@@ -31,7 +31,7 @@ keep(struct sf_object *life, const char *name, uintptr_t value, enum sf_verdict 
 {
 	struct sf_reply r = {.value = (void *)value,
 			     .object = life,
-			     .gen = life->gen,
+			     .gen = SF_STATE_GEN(life->state),
 			     .verdict = (uint8_t)verdict};
 
 	return sf_cell_keep(sf_table.cells, name, entry_of(life->handle, name, &r));
@@ -94,7 +94,7 @@ START_TEST(every_alignment_and_length)
 			}
 			ck_assert_uint_eq(find(8, name), 1000 + len);
 			ck_assert_uint_eq(find(16, name), 0);
-			lives[0].gen++;
+			lives[0].state += SF_STATE_OF_GEN(1);
 			ck_assert_uint_eq(find(8, name), 0);
 		}
 	}
@@ -204,7 +204,7 @@ START_TEST(answers_that_are_no_value)
 	ck_assert_uint_eq(len, 12);
 	ck_assert_int_eq(memcmp(kept, name, 13), 0);
 	ck_assert(sf_cell_valid(&o));
-	lives[0].gen++;
+	lives[0].state += SF_STATE_OF_GEN(1);
 	ck_assert(!sf_cell_valid(&o));
 	ck_assert(!find_other(8, name, &o));
 }
@@ -355,7 +355,7 @@ keep_pair(const char *name, const char *version, uintptr_t value)
 		.handle = 8, .name = name, .version = version, .kind = SF_KIND_VSYM};
 	struct sf_reply r = {.value = (void *)value,
 			     .object = &lives[0],
-			     .gen = lives[0].gen,
+			     .gen = SF_STATE_GEN(lives[0].state),
 			     .verdict = SF_VALUE};
 
 	ck_assert(sf_table_hash(&q) && sf_table_keep(&q, &r));
@@ -393,7 +393,7 @@ START_TEST(pairs_of_name_and_version)
 			ck_assert_uint_eq(find_pair(8, name, version), 0);
 			name[3] ^= 1;
 			ck_assert_uint_eq(find_pair(8, name, version), fits ? 100 + len : 0);
-			lives[0].gen++;
+			lives[0].state += SF_STATE_OF_GEN(1);
 			ck_assert_uint_eq(find_pair(8, name, version), 0);
 		}
 	}
@@ -485,7 +485,7 @@ keep_content(struct sf_object *life, uintptr_t handle, const char *name, uintptr
 {
 	struct sf_reply r = {.value = (void *)value,
 			     .object = life,
-			     .gen = life->gen,
+			     .gen = SF_STATE_GEN(life->state),
 			     .verdict = (uint8_t)verdict};
 	struct sf_short s;
 
@@ -514,7 +514,7 @@ START_TEST(cells_of_contents)
 			name[i] ^= 1;
 		}
 		ck_assert_uint_eq(find_content(8, name), 1000 + len);
-		lives[0].gen++;
+		lives[0].state += SF_STATE_OF_GEN(1);
 		ck_assert_uint_eq(find_content(8, name), 0);
 	}
 }

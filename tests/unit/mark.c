@@ -6,7 +6,8 @@
 
 const char unit_name[] = "mark";
 
-static struct sf_object life = {.gen = 1, .handle = 8, .file = "/lib/a.so", .file_len = 9};
+static struct sf_object life = {
+	.state = SF_STATE_OF_GEN(1), .handle = 8, .file = "/lib/a.so", .file_len = 9};
 
 static bool
 keep(const char *name, const char *version, uintptr_t value, enum sf_verdict verdict)
@@ -17,7 +18,7 @@ keep(const char *name, const char *version, uintptr_t value, enum sf_verdict ver
 				.kind = version != NULL ? SF_KIND_VSYM : SF_KIND_SYM};
 	struct sf_reply r = {.value = (void *)value,
 			     .object = &life,
-			     .gen = life.gen,
+			     .gen = SF_STATE_GEN(life.state),
 			     .verdict = (uint8_t)verdict};
 
 	ck_assert(sf_table_hash(&q) && sf_table_keep(&q, &r));
@@ -103,12 +104,12 @@ START_TEST(an_outdated_mark_gives_way)
 
 	ck_assert(sf_table_init(1024));
 	set = sf_cell_set(sf_table.cells, life.handle, names);
-	sf_cell_mark(set, names, &life, life.gen, SF_BYPASS_HANDLE);
+	sf_cell_mark(set, names, &life, SF_STATE_GEN(life.state), SF_BYPASS_HANDLE);
 	ck_assert(sf_cell_marked(set, names));
-	life.gen++;
-	sf_cell_mark(set, names + 1, &life, life.gen, SF_BYPASS_HANDLE);
+	life.state += SF_STATE_OF_GEN(1);
+	sf_cell_mark(set, names + 1, &life, SF_STATE_GEN(life.state), SF_BYPASS_HANDLE);
 	ck_assert(sf_cell_marked(set, names + 1));
-	sf_cell_mark(set, names + 2, &life, life.gen, SF_BYPASS_HANDLE);
+	sf_cell_mark(set, names + 2, &life, SF_STATE_GEN(life.state), SF_BYPASS_HANDLE);
 	ck_assert(sf_cell_marked(set, names + 1) && sf_cell_marked(set + 1, names + 2));
 }
 END_TEST

@@ -2,6 +2,7 @@
 // object.c: the life of a handle: states, counts, generations, reuse of records, retirement.
 #include "unit.h"
 
+#include "libc/changes.h"
 #include "libc/next.h"
 #include "map/object.h"
 #include "map/thread.h"
@@ -34,13 +35,31 @@ static uint32_t
 open_life(void *handle)
 {
 	const struct sf_object *o;
-	uint32_t gen;
+	uint32_t gen, opened = sf_object_opened(handle);
 
-	sf_object_opened(handle);
 	o = sf_object_find(handle);
 	ck_assert_ptr_nonnull(o);
 	ck_assert(sf_object_life(o, &gen));
-	ck_assert_uint_eq(o->gen, gen);
+	ck_assert_uint_eq(opened, gen);
+	ck_assert(sf_object_is_gen(o, gen));
+	return gen;
+}
+
+static uint32_t
+gen_of(const struct sf_object *o)
+{
+	return SF_STATE_GEN(sf_load_64(&o->state));
+}
+
+/* Two references, of which one has been to libc and back: from now on such ones are kept. */
+static uint32_t
+open_again(void *handle)
+{
+	uint32_t gen = open_life(handle);
+
+	sf_object_opened(handle);
+	ck_assert_int_eq(sf_object_close(handle, false), 1);
+	sf_object_opened(handle);
 	return gen;
 }
 
@@ -58,14 +77,12 @@ START_TEST(the_initial_set_is_permanent)
 		/* Opened and closed more often than not, its generation stays. */
 		sf_object_opened(&initial[i]);
 		sf_object_opened(&initial[i]);
-		ck_assert(sf_object_elide(o, gen));
-		ck_assert_int_eq(sf_object_close(&initial[i], false), SF_CLOSE_ELIDED);
 		for (int k = 0; k < 4; k++)
 			ck_assert_int_eq(sf_object_close(&initial[i], false),
-					 k < 2 ? SF_CLOSE_LIBC : SF_CLOSE_UNKNOWN);
+					 k < 2 ? 1 : SF_CLOSE_UNKNOWN);
 		ck_assert(sf_object_life(o, &gen));
 		ck_assert_uint_eq(gen, 1);
-		ck_assert_uint_eq(o->gen, 1);
+		ck_assert_uint_eq(gen_of(o), 1);
 	}
 	ck_assert(!sf_object_initial(&later[0]));
 	ck_assert_ptr_null(sf_object_find(&later[0]));
@@ -80,14 +97,11 @@ START_TEST(real_first)
 	uint32_t gen;
 
 	start();
-	gen = open_life(&later[1]);
-	sf_object_opened(&later[1]);
-	ck_assert(sf_object_elide(sf_object_find(&later[1]), gen));
-	ck_assert_int_eq(sf_object_close(&later[1], true), SF_CLOSE_LIBC);
-	ck_assert_int_eq(sf_object_close(&later[1], true), SF_CLOSE_ELIDED);
-	ck_assert_int_eq(sf_object_find(&later[1])->gen, (int)gen);
-	ck_assert_int_eq(sf_object_close(&later[1], true), SF_CLOSE_LIBC);
-	ck_assert_int_ne(sf_object_find(&later[1])->gen, (int)gen);
+	gen = open_again(&later[1]);
+	ck_assert_int_eq(sf_object_close(&later[1], true), 1);
+	ck_assert_uint_eq(gen_of(sf_object_find(&later[1])), gen);
+	ck_assert_int_eq(sf_object_close(&later[1], true), 1);
+	ck_assert_uint_ne(gen_of(sf_object_find(&later[1])), gen);
 	ck_assert_int_eq(sf_object_close(&later[1], true), SF_CLOSE_UNKNOWN);
 }
 END_TEST
@@ -102,44 +116,85 @@ START_TEST(one_open_one_close)
 	o = sf_object_find(&later[1]);
 	ck_assert_int_eq(o->file_len, (int)strlen(path));
 	ck_assert_int_eq(memcmp(o->file, path, strlen(path)), 0);
-	ck_assert_int_eq(sf_object_close(&later[1], false), SF_CLOSE_LIBC);
+	ck_assert_int_eq(sf_object_close(&later[1], false), 1);
 	ck_assert(!sf_object_life(o, &again));
-	ck_assert_msg(o->gen != gen, "an answer of the closed life would still be valid");
+	ck_assert_msg(gen_of(o) != gen, "an answer of the closed life would still be valid");
 	ck_assert(!sf_object_elide(o, gen));
-	ck_assert(!sf_object_elide(o, o->gen));
+	ck_assert(!sf_object_elide(o, gen_of(o)));
 	ck_assert_int_eq(sf_object_close(&later[1], false), SF_CLOSE_UNKNOWN);
 	again = open_life(&later[1]);
 	ck_assert(again != gen);
 	ck_assert(!sf_object_elide(o, gen));
-	ck_assert(sf_object_elide(o, again));
 }
 END_TEST
 
-START_TEST(elided_references_go_first)
+static void
+check_counts(const void *handle, uint32_t real, uint32_t held)
+{
+	const struct sf_object *o = sf_object_find(handle);
+
+	ck_assert_uint_eq(SF_STATE_REAL(o->state), real);
+	ck_assert_uint_eq(SF_STATE_HELD(o->state), held);
+}
+
+/* As long as nobody has shown that he comes again, libc has exactly what the host has. */
+START_TEST(libc_counts_what_the_host_counts)
 {
 	struct sf_object *o;
 	uint32_t gen;
 
 	start();
 	gen = open_life(&later[0]);
-	sf_object_opened(&later[0]);
 	o = sf_object_find(&later[0]);
-	ck_assert_uint_eq(SF_STATE_REAL(o->state), 2);
-	ck_assert(sf_object_elide(o, gen));
-	ck_assert(sf_object_elide(o, gen));
-	ck_assert(sf_object_give_back(&later[0]));
-	ck_assert_int_eq(sf_object_close(&later[0], false), SF_CLOSE_ELIDED);
-	ck_assert(!sf_object_give_back(&later[0]));
-	ck_assert_int_eq(sf_object_close(&later[0], false), SF_CLOSE_LIBC);
-	ck_assert_uint_eq(o->gen, gen); /* one real reference is left */
-	ck_assert_int_eq(sf_object_close(&later[0], false), SF_CLOSE_LIBC);
-	ck_assert_uint_eq(o->gen, gen + 1);
-	ck_assert(!sf_object_give_back(&later[0]));
-	ck_assert(!sf_object_give_back(NULL));
+	ck_assert(!sf_object_elide(o, gen));
+	for (uint32_t i = 2; i <= 6; i++) {
+		sf_object_opened(&later[0]);
+		ck_assert(!sf_object_elide(o, gen));
+		check_counts(&later[0], i, i);
+	}
+	for (uint32_t i = 5; i >= 1; i--) {
+		ck_assert(!sf_object_give_back(&later[0]));
+		ck_assert_int_eq(sf_object_close(&later[0], false), 1);
+		check_counts(&later[0], i, i);
+	}
+	ck_assert_int_eq(sf_object_close(&later[0], false), 1);
+	ck_assert_uint_eq(gen_of(o), gen + 1);
 }
 END_TEST
 
-START_TEST(counts_saturate)
+START_TEST(what_is_wanted_again_is_kept)
+{
+	struct sf_object *o;
+	uint32_t gen;
+
+	start();
+	gen = open_again(&later[0]);
+	o = sf_object_find(&later[0]);
+	check_counts(&later[0], 2, 2);
+	for (int i = 0; i < 3; i++) {
+		ck_assert(!sf_object_elide(o, gen)); /* libc has no more than the host */
+		ck_assert(i == 0 ? sf_object_close(&later[0], false) == 0
+				 : sf_object_give_back(&later[0]));
+		check_counts(&later[0], 2, 1);
+		ck_assert(!sf_object_give_back(&later[0])); /* never the last */
+		ck_assert(sf_object_elide(o, gen));
+		check_counts(&later[0], 2, 2);
+	}
+	ck_assert(sf_object_give_back(&later[0]));
+	/* The host's last one: what we kept goes with it. */
+	ck_assert_int_eq(sf_object_close(&later[0], false), 2);
+	ck_assert_uint_eq(gen_of(o), gen + 1);
+	ck_assert(!sf_object_elide(o, gen));
+	ck_assert(!sf_object_give_back(&later[0]));
+	ck_assert(!sf_object_give_back(NULL));
+	/* The next life has to show it again. */
+	open_life(&later[0]);
+	sf_object_opened(&later[0]);
+	ck_assert(!sf_object_give_back(&later[0]));
+}
+END_TEST
+
+START_TEST(who_opens_for_ever_need_not_ask)
 {
 	struct sf_object *o;
 	uint32_t gen, now;
@@ -147,17 +202,23 @@ START_TEST(counts_saturate)
 	start();
 	gen = open_life(&later[2]);
 	o = sf_object_find(&later[2]);
-	for (uint32_t i = 0; i < SF_STATE_ELIDED_MAX; i++)
+	for (uint32_t i = 1; i < SF_OBJECT_ENOUGH; i++) {
+		ck_assert(!sf_object_elide(o, gen));
+		sf_object_opened(&later[2]);
+	}
+	for (uint32_t i = SF_OBJECT_ENOUGH; i < SF_STATE_HELD_MAX; i++)
 		ck_assert(sf_object_elide(o, gen));
 	ck_assert(!sf_object_elide(o, gen));
-	ck_assert_uint_eq(SF_STATE_REAL(o->state), 1);
+	ck_assert_uint_eq(sf_object_opened(&later[2]), 0);
+	check_counts(&later[2], SF_OBJECT_ENOUGH, SF_STATE_HELD_MAX);
 	ck_assert_uint_eq(SF_STATE_GEN(o->state), gen);
-	for (uint32_t i = 0; i < SF_STATE_REAL_MAX + 5; i++)
-		sf_object_opened(&later[2]);
-	ck_assert_uint_eq(SF_STATE_REAL(o->state), SF_STATE_REAL_MAX);
-	ck_assert_uint_eq(SF_STATE_ELIDED(o->state), SF_STATE_ELIDED_MAX);
 	ck_assert(!(o->state & SF_STATE_ADOPTED));
 	ck_assert(sf_object_life(o, &now) && now == gen);
+	/* What came without libc goes without libc. */
+	for (uint32_t i = SF_OBJECT_ENOUGH; i < SF_STATE_HELD_MAX; i++)
+		ck_assert_int_eq(sf_object_close(&later[2], false), 0);
+	check_counts(&later[2], SF_OBJECT_ENOUGH, SF_OBJECT_ENOUGH);
+	ck_assert_int_eq(sf_object_close(&later[2], false), 1);
 }
 END_TEST
 
@@ -165,7 +226,8 @@ END_TEST
 START_TEST(after_saturation_the_life_ends_before_libcs)
 {
 	struct sf_object *o;
-	uint32_t gen, now, closes = 0;
+	uint32_t gen, now;
+	int closes = 0;
 
 	start();
 	gen = open_life(&later[2]);
@@ -173,11 +235,11 @@ START_TEST(after_saturation_the_life_ends_before_libcs)
 	for (uint32_t i = 1; i < SF_STATE_REAL_MAX + 5; i++)
 		sf_object_opened(&later[2]);
 	while (sf_object_life(o, &now)) {
-		ck_assert_int_eq(sf_object_close(&later[2], false), SF_CLOSE_LIBC);
+		ck_assert_int_eq(sf_object_close(&later[2], false), 1);
 		closes++;
 	}
-	ck_assert_uint_eq(closes, SF_STATE_REAL_MAX);
-	ck_assert_uint_eq(o->gen, gen + 1);
+	ck_assert_int_eq(closes, SF_STATE_REAL_MAX);
+	ck_assert_uint_eq(gen_of(o), gen + 1);
 }
 END_TEST
 
@@ -195,7 +257,7 @@ START_TEST(the_last_generation_is_never_opened_again)
 	sf_object_close(&later[3], false);
 	sf_object_opened(&later[3]);
 	ck_assert(!sf_object_life(o, &gen));
-	ck_assert_uint_eq(o->gen, GEN_LAST + 1);
+	ck_assert_uint_eq(gen_of(o), GEN_LAST + 1);
 }
 END_TEST
 
@@ -210,14 +272,14 @@ START_TEST(adopted_references)
 	o = sf_object_find(&later[0]);
 	ck_assert(sf_object_life(o, &again) && again == gen);
 	ck_assert(!sf_object_elide(o, gen)); /* the host's own count is unknown */
-	ck_assert_int_eq(sf_object_close(&later[0], false), SF_CLOSE_LIBC_TWICE);
+	ck_assert_int_eq(sf_object_close(&later[0], false), 2);
 	ck_assert(!sf_object_life(o, &again));
 	/* Together with real ones: given back with the last. */
 	ck_assert(sf_object_adopted(&later[0], &gen));
 	sf_object_opened(&later[0]);
 	sf_object_opened(&later[0]);
-	ck_assert_int_eq(sf_object_close(&later[0], false), SF_CLOSE_LIBC);
-	ck_assert_int_eq(sf_object_close(&later[0], false), SF_CLOSE_LIBC_TWICE);
+	ck_assert_int_eq(sf_object_close(&later[0], false), 1);
+	ck_assert_int_eq(sf_object_close(&later[0], false), 2);
 	ck_assert_int_eq(sf_object_close(&later[0], false), SF_CLOSE_UNKNOWN);
 }
 END_TEST
@@ -232,7 +294,7 @@ START_TEST(records_are_reused_and_generations_only_grow)
 
 		o = sf_object_find(&later[i]);
 		ck_assert_uint_eq(o->handle, (uintptr_t)&later[i]);
-		ck_assert_int_eq(sf_object_close(&later[i], false), SF_CLOSE_LIBC);
+		ck_assert_int_eq(sf_object_close(&later[i], false), 1);
 		ck_assert(!sf_object_life(o, &other));
 		ck_assert(other > gen);
 	}
@@ -287,7 +349,7 @@ START_TEST(a_reused_record_voids_the_answers_of_the_former_handle)
 			first = &later[i];
 	}
 	ck_assert_ptr_nonnull(first);
-	ck_assert(o->gen > gen);
+	ck_assert(gen_of(o) > gen);
 	ck_assert_ptr_null(sf_object_find(&later[0]));
 	ck_assert(!sf_object_elide(o, gen));
 }
@@ -296,6 +358,7 @@ END_TEST
 START_TEST(names_too_long_for_an_error_text_are_not_kept)
 {
 	char name[SF_OBJECT_FILE_MAX + 2];
+	size_t known;
 
 	start();
 	for (size_t len = SF_OBJECT_FILE_MAX - 3; len < sizeof(name); len++) {
@@ -306,7 +369,12 @@ START_TEST(names_too_long_for_an_error_text_are_not_kept)
 		later[7].l_name = name;
 		open_life(&later[7]);
 		o = sf_object_find(&later[7]);
-		ck_assert_uint_eq(o->file_len, len < SF_OBJECT_FILE_MAX ? len : 0);
+		if (len >= SF_OBJECT_FILE_MAX) {
+			ck_assert_ptr_null(sf_object_file(o, &known));
+		} else {
+			ck_assert_str_eq(sf_object_file(o, &known), name);
+			ck_assert_uint_eq(known, len);
+		}
 		sf_object_close(&later[7], false);
 	}
 }
@@ -360,6 +428,8 @@ START_TEST(retirement_gives_libc_its_counts_back)
 
 	start();
 	gen = open_life(&later[0]);
+	for (uint32_t i = 1; i < SF_OBJECT_ENOUGH; i++)
+		sf_object_opened(&later[0]);
 	for (int i = 0; i < 3; i++)
 		ck_assert(sf_object_elide(sf_object_find(&later[0]), gen));
 	ck_assert(sf_object_adopted(&later[1], &now));
@@ -372,7 +442,7 @@ START_TEST(retirement_gives_libc_its_counts_back)
 	ck_assert_ptr_eq(last_dropped, &later[1]);
 	ck_assert(!sf_object_elide(sf_object_find(&later[0]), gen));
 	ck_assert(!sf_object_life(sf_object_find(&later[0]), &now));
-	ck_assert_uint_ne(sf_object_find(&later[0])->gen, gen);
+	ck_assert_uint_ne(gen_of(sf_object_find(&later[0])), gen);
 	ck_assert_int_eq(sf_object_close(&later[0], false), SF_CLOSE_UNKNOWN);
 	/* For good: nothing is opened any more, the initial set stays. */
 	sf_object_opened(&later[0]);
@@ -384,14 +454,69 @@ START_TEST(retirement_gives_libc_its_counts_back)
 }
 END_TEST
 
+/* What was kept for the host's next dlopen is given back. */
+START_TEST(retirement_gives_libc_back_what_was_kept)
+{
+	start();
+	open_again(&later[3]);
+	ck_assert(sf_object_give_back(&later[3]));
+	check_counts(&later[3], 2, 1);
+	sf_object_retire_all(replay, drop);
+	ck_assert_uint_eq(replayed, 0);
+	ck_assert_uint_eq(dropped, 1);
+	ck_assert_ptr_eq(last_dropped, &later[3]);
+	ck_assert_int_eq(sf_object_close(&later[3], false), SF_CLOSE_UNKNOWN);
+}
+END_TEST
+
+static void
+unload(bool under_way)
+{
+	struct r_debug *d = (struct r_debug *)(uintptr_t)sf_next.debug;
+
+	d->r_state = under_way ? RT_DELETE : RT_CONSISTENT;
+}
+
+/* Nobody told us: ld.so's list does. */
+START_TEST(a_life_ends_with_an_unload_that_was_not_seen)
+{
+	uint32_t gone, stays, now;
+
+	start();
+	ck_assert(sf_changes_init());
+	sf_next.main = &initial[0];
+	sf_next.tail = &initial[2];
+	later[0].l_next = &later[1];
+	gone = open_again(&later[0]);
+	stays = open_life(&later[1]);
+	sf_object_moved(true); /* a load */
+	ck_assert(sf_object_is_gen(sf_object_find(&later[0]), gone));
+	initial[2].l_next = &later[1];
+	unload(true);
+	sf_object_moved(false);
+	unload(false);
+	ck_assert(sf_object_is_gen(sf_object_find(&later[0]), gone)); /* until it is done */
+	sf_thread.dropping = &later[0];
+	sf_object_moved(true);
+	ck_assert(!sf_object_life(sf_object_find(&later[0]), &now));
+	ck_assert_ptr_null(sf_thread.dropping);
+	ck_assert_uint_eq(now, gone + 1);
+	ck_assert(sf_object_is_gen(sf_object_find(&later[1]), stays));
+	ck_assert(sf_object_initial(&initial[0]));
+	ck_assert_int_eq(sf_object_close(&later[0], false), SF_CLOSE_UNKNOWN);
+	ck_assert_int_eq(sf_object_close(&later[1], false), 1);
+}
+END_TEST
+
 void
 unit_tests(TCase *tests)
 {
 	tcase_add_test(tests, the_initial_set_is_permanent);
 	tcase_add_test(tests, real_first);
 	tcase_add_test(tests, one_open_one_close);
-	tcase_add_test(tests, elided_references_go_first);
-	tcase_add_test(tests, counts_saturate);
+	tcase_add_test(tests, libc_counts_what_the_host_counts);
+	tcase_add_test(tests, what_is_wanted_again_is_kept);
+	tcase_add_test(tests, who_opens_for_ever_need_not_ask);
 	tcase_add_test(tests, after_saturation_the_life_ends_before_libcs);
 	tcase_add_test(tests, the_last_generation_is_never_opened_again);
 	tcase_add_test(tests, adopted_references);
@@ -401,4 +526,6 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, names_too_long_for_an_error_text_are_not_kept);
 	tcase_add_test(tests, global_scope_lives);
 	tcase_add_test(tests, retirement_gives_libc_its_counts_back);
+	tcase_add_test(tests, retirement_gives_libc_back_what_was_kept);
+	tcase_add_test(tests, a_life_ends_with_an_unload_that_was_not_seen);
 }

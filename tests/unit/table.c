@@ -13,7 +13,10 @@
 
 const char unit_name[] = "table";
 
-static struct sf_object lives[4] = {{.gen = 1}, {.gen = 1}, {.gen = 1}, {.gen = 1}};
+static struct sf_object lives[4] = {{.state = SF_STATE_OF_GEN(1)},
+				    {.state = SF_STATE_OF_GEN(1)},
+				    {.state = SF_STATE_OF_GEN(1)},
+				    {.state = SF_STATE_OF_GEN(1)}};
 
 static struct sf_question
 ask(uintptr_t handle, const char *name, const char *version)
@@ -30,8 +33,10 @@ ask(uintptr_t handle, const char *name, const char *version)
 static bool
 keep(const struct sf_question *q, struct sf_object *life, uintptr_t value)
 {
-	struct sf_reply r = {
-		.value = (void *)value, .object = life, .gen = life->gen, .verdict = SF_VALUE};
+	struct sf_reply r = {.value = (void *)value,
+			     .object = life,
+			     .gen = SF_STATE_GEN(life->state),
+			     .verdict = SF_VALUE};
 
 	return sf_table_keep(q, &r);
 }
@@ -113,7 +118,7 @@ START_TEST(a_life_that_ended_takes_its_answers_along_and_no_others)
 	a = ask(8, "f", NULL);
 	b = ask(16, "f", NULL);
 	ck_assert(keep(&a, &lives[0], 1) && keep(&b, &lives[1], 2));
-	lives[0].gen++;
+	lives[0].state += SF_STATE_OF_GEN(1);
 	ck_assert(!find(&a));
 	ck_assert_uint_eq(find(&b), 2);
 	/* The next life's answer takes the same entry. */
@@ -311,17 +316,17 @@ START_TEST(a_random_walk_beside_a_dictionary)
 		value = find(&q);
 		if (value != 0) {
 			ck_assert_uint_eq(value, dictionary[n].value);
-			ck_assert_uint_eq(life->gen, dictionary[n].gen);
+			ck_assert_uint_eq(SF_STATE_GEN(life->state), dictionary[n].gen);
 			hits++;
 		}
 		if (value == 0 || step % 3 == 0) {
 			if (keep(&q, life, step)) {
 				dictionary[n].value = step;
-				dictionary[n].gen = life->gen;
+				dictionary[n].gen = SF_STATE_GEN(life->state);
 			}
 		}
 		if (step % 1000 == 0)
-			life->gen++;
+			life->state += SF_STATE_OF_GEN(1);
 	}
 	ck_assert_msg(hits > 20000, "%u hits", hits);
 }
@@ -449,7 +454,7 @@ START_TEST(hints_answer_by_address_and_verify_by_content)
 	name[0] = 'g';
 	ck_assert(!hint(&q, sf_table.hints, &r));
 	name[0] = 'f';
-	lives[0].gen++;
+	lives[0].state += SF_STATE_OF_GEN(1);
 	ck_assert(!hint(&q, sf_table.hints, &r));
 	ck_assert(!hint(&versioned, sf_table.hints, &r));
 }

@@ -59,7 +59,7 @@ look_up(unsigned int h, unsigned int n, uint64_t *count)
 	const struct sf_cell *c =
 		sf_cell_tagged(sf_cell_set(t->cells, q.handle, q.name), sf_cell_tag(q.name), &seq);
 	struct sf_object *o = sf_object_find(&maps[h]);
-	uint32_t since = o != NULL ? sf_load_32(&o->gen) : 0;
+	uint32_t since = o != NULL ? sf_load_32(sf_object_gen(o)) : 0;
 	struct sf_reply r;
 
 	/* A cell tells the value only; the generation that it belongs to is in the value. */
