@@ -9,7 +9,7 @@
 #include <string.h>
 
 static json_t *
-load(const char *path)
+ab_compare_load(const char *path)
 {
 	json_t *document = document_load(path);
 	const char *kind = json_string_value(json_object_get(document, "kind"));
@@ -25,7 +25,7 @@ load(const char *path)
 
 /* Arm `x` of A against arm `y` of B, or null if one has no such runs. */
 static json_t *
-across(const json_t *a, enum arm x, const json_t *b, enum arm y, enum ab_metric m)
+ab_compare_across(const json_t *a, enum arm x, const json_t *b, enum arm y, enum ab_metric m)
 {
 	double *u, *v;
 	size_t n = ab_values(a, x, m, &u), k = ab_values(b, y, m, &v);
@@ -37,7 +37,7 @@ across(const json_t *a, enum arm x, const json_t *b, enum arm y, enum ab_metric 
 }
 
 static json_t *
-compare_metric(const json_t *a, const json_t *b, enum ab_metric m)
+ab_compare_metric(const json_t *a, const json_t *b, enum ab_metric m)
 {
 	json_t *out = json_pack("{s:s,s:s}", "name", ab_metric_name(m), "unit", ab_metric_unit(m));
 	const json_t *docs[2] = {a, b};
@@ -48,14 +48,16 @@ compare_metric(const json_t *a, const json_t *b, enum ab_metric m)
 
 		json_object_set(out, names[i], json_object_get(its, "ratio"));
 	}
-	json_object_set_new(out, "stock_b_to_a", across(a, ARM_STOCK, b, ARM_STOCK, m));
-	json_object_set_new(out, "symfast_b_to_a", across(a, ARM_SYMFAST, b, ARM_SYMFAST, m));
-	json_object_set_new(out, "symfast_b_to_stock_a", across(a, ARM_STOCK, b, ARM_SYMFAST, m));
+	json_object_set_new(out, "stock_b_to_a", ab_compare_across(a, ARM_STOCK, b, ARM_STOCK, m));
+	json_object_set_new(out, "symfast_b_to_a",
+			    ab_compare_across(a, ARM_SYMFAST, b, ARM_SYMFAST, m));
+	json_object_set_new(out, "symfast_b_to_stock_a",
+			    ab_compare_across(a, ARM_STOCK, b, ARM_SYMFAST, m));
 	return out;
 }
 
 static void
-print_cell(const json_t *metric, const char *name)
+ab_compare_print_cell(const json_t *metric, const char *name)
 {
 	const json_t *r = json_object_get(metric, name);
 	char text[64] = "-";
@@ -69,7 +71,7 @@ print_cell(const json_t *metric, const char *name)
 }
 
 static int
-print(const json_t *document)
+ab_compare_print(const json_t *document)
 {
 	static const char *const columns[] = {"a", "b", "stock_b_to_a", "symfast_b_to_a",
 					      "symfast_b_to_stock_a"};
@@ -82,7 +84,7 @@ print(const json_t *document)
 	{
 		printf("%-20s", json_string_value(json_object_get(metric, "name")));
 		for (size_t c = 0; c < sizeof(columns) / sizeof(columns[0]); c++)
-			print_cell(metric, columns[c]);
+			ab_compare_print_cell(metric, columns[c]);
 		printf("\n");
 	}
 	if (!json_is_true(json_object_get(document, "same_command")))
@@ -96,14 +98,15 @@ print(const json_t *document)
 int
 ab_compare(const char *path_a, const char *path_b, bool as_json)
 {
-	json_t *a = load(path_a), *b = a != NULL ? load(path_b) : NULL, *document, *list;
+	json_t *a = ab_compare_load(path_a), *b = a != NULL ? ab_compare_load(path_b) : NULL,
+	       *document, *list;
 
 	if (b == NULL)
 		return CLI_TARGET;
 	document = document_new("ab-compare");
 	list = json_array();
 	for (int m = 0; m < AB_METRIC_COUNT; m++)
-		json_array_append_new(list, compare_metric(a, b, (enum ab_metric)m));
+		json_array_append_new(list, ab_compare_metric(a, b, (enum ab_metric)m));
 	json_object_set_new(document, "metrics", list);
 	for (int i = 0; i < 2; i++) {
 		static const char *const keys[2][2] = {{"command", "same_command"},
@@ -115,5 +118,5 @@ ab_compare(const char *path_a, const char *path_b, bool as_json)
 	}
 	if (as_json)
 		return document_print(document);
-	return print(document);
+	return ab_compare_print(document);
 }

@@ -39,7 +39,7 @@ ab_metric_unit(enum ab_metric m)
 }
 
 static const json_t *
-runs_of(const json_t *document, enum arm arm)
+ab_judge_runs_of(const json_t *document, enum arm arm)
 {
 	return json_object_get(json_object_get(document, "runs"), ab_arm_name(arm));
 }
@@ -47,7 +47,7 @@ runs_of(const json_t *document, enum arm arm)
 size_t
 ab_values(const json_t *document, enum arm arm, enum ab_metric m, double **out)
 {
-	const json_t *runs = runs_of(document, arm);
+	const json_t *runs = ab_judge_runs_of(document, arm);
 	size_t count = json_array_size(runs);
 
 	*out = cli_alloc(count, sizeof(**out));
@@ -58,7 +58,7 @@ ab_values(const json_t *document, enum arm arm, enum ab_metric m, double **out)
 }
 
 static bool
-all_positive(const double *v, size_t n)
+ab_judge_all_positive(const double *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!(v[i] > 0))
@@ -71,7 +71,7 @@ ab_ratio(const double *a, size_t m, const double *b, size_t n, bool paired)
 {
 	struct interval e;
 
-	if (!all_positive(a, m) || !all_positive(b, n) || (paired && m != n))
+	if (!ab_judge_all_positive(a, m) || !ab_judge_all_positive(b, n) || (paired && m != n))
 		return json_null();
 	e = paired ? interval_paired(a, b, n, CONFIDENCE)
 		   : interval_unpaired(a, m, b, n, CONFIDENCE);
@@ -84,7 +84,7 @@ ab_ratio(const double *a, size_t m, const double *b, size_t n, bool paired)
 }
 
 static json_t *
-spread(double *v, size_t n)
+ab_judge_spread(double *v, size_t n)
 {
 	double median;
 
@@ -95,7 +95,7 @@ spread(double *v, size_t n)
 }
 
 static json_t *
-judge_metric(const json_t *document, enum ab_metric m)
+ab_judge_metric(const json_t *document, enum ab_metric m)
 {
 	double *stock, *symfast;
 	size_t a = ab_values(document, ARM_STOCK, m, &stock);
@@ -103,8 +103,8 @@ judge_metric(const json_t *document, enum ab_metric m)
 	json_t *out = json_pack("{s:s,s:s}", "name", metrics[m].name, "unit", metrics[m].unit);
 
 	json_object_set_new(out, "ratio", ab_ratio(stock, a, symfast, b, a == b));
-	json_object_set_new(out, "stock", spread(stock, a));
-	json_object_set_new(out, "symfast", spread(symfast, b));
+	json_object_set_new(out, "stock", ab_judge_spread(stock, a));
+	json_object_set_new(out, "symfast", ab_judge_spread(symfast, b));
 	free(stock);
 	free(symfast);
 	return out;
@@ -112,34 +112,34 @@ judge_metric(const json_t *document, enum ab_metric m)
 
 /* Do all runs of an arm have the output of the very first run? */
 static bool
-same_as_first(const json_t *document, enum arm arm, const char *output)
+ab_judge_same_as_first(const json_t *document, enum arm arm, const char *output)
 {
 	const json_t *run;
 	size_t i;
 
-	json_array_foreach(runs_of(document, arm), i,
+	json_array_foreach(ab_judge_runs_of(document, arm), i,
 			   run) if (!json_is_true(json_object_get(json_object_get(run, "same"),
 								  output))) return false;
 	return true;
 }
 
 static const char *
-judge_output(const json_t *document, const char *output)
+ab_judge_output(const json_t *document, const char *output)
 {
-	bool both = json_array_size(runs_of(document, ARM_STOCK)) != 0 &&
-		    json_array_size(runs_of(document, ARM_SYMFAST)) != 0;
+	bool both = json_array_size(ab_judge_runs_of(document, ARM_STOCK)) != 0 &&
+		    json_array_size(ab_judge_runs_of(document, ARM_SYMFAST)) != 0;
 
-	if (!same_as_first(document, ARM_STOCK, output))
+	if (!ab_judge_same_as_first(document, ARM_STOCK, output))
 		return "differs without the shim, too";
 	if (!both)
 		return "nothing to compare with";
-	return same_as_first(document, ARM_SYMFAST, output) ? "identical" : "different";
+	return ab_judge_same_as_first(document, ARM_SYMFAST, output) ? "identical" : "different";
 }
 
 static bool
-valid_runs(const json_t *document, enum arm arm)
+ab_judge_valid_runs(const json_t *document, enum arm arm)
 {
-	const json_t *runs = runs_of(document, arm), *run;
+	const json_t *runs = ab_judge_runs_of(document, arm), *run;
 	size_t i;
 
 	if (!json_is_array(runs))
@@ -157,29 +157,30 @@ ab_judge(json_t *document)
 {
 	json_t *list, *output;
 
-	if (!valid_runs(document, ARM_STOCK) || !valid_runs(document, ARM_SYMFAST))
+	if (!ab_judge_valid_runs(document, ARM_STOCK) ||
+	    !ab_judge_valid_runs(document, ARM_SYMFAST))
 		return false;
 	list = json_array();
 	for (int m = 0; m < AB_METRIC_COUNT; m++)
-		json_array_append_new(list, judge_metric(document, (enum ab_metric)m));
+		json_array_append_new(list, ab_judge_metric(document, (enum ab_metric)m));
 	json_object_set_new(document, "metrics", list);
 	output = json_object();
 	for (int i = 0; i < AB_OUTPUTS; i++)
 		json_object_set_new(output, outputs[i],
-				    json_string(judge_output(document, outputs[i])));
+				    json_string(ab_judge_output(document, outputs[i])));
 	json_object_set_new(document, "output", output);
 	return true;
 }
 
 static double
-median_of(const json_t *metric, enum arm arm)
+ab_judge_median_of(const json_t *metric, enum arm arm)
 {
 	return json_number_value(
 		json_object_get(json_object_get(metric, ab_arm_name(arm)), "median"));
 }
 
 static void
-print_ratio(const json_t *ratio, bool colours)
+ab_judge_print_ratio(const json_t *ratio, bool colours)
 {
 	double low = 0, high = 0, r = 0, confidence = 0;
 	const char *verdict = "", *on = "";
@@ -198,7 +199,7 @@ print_ratio(const json_t *ratio, bool colours)
 }
 
 static void
-print_metrics(const json_t *document)
+ab_judge_print_metrics(const json_t *document)
 {
 	bool colours = cli_colours(stdout);
 	const json_t *metric;
@@ -213,14 +214,14 @@ print_metrics(const json_t *document)
 		char label[64];
 
 		snprintf(label, sizeof(label), "%s%s%s", name, *unit != '\0' ? ", " : "", unit);
-		printf("%-20s %12.6g %12.6g", label, median_of(metric, ARM_STOCK),
-		       median_of(metric, ARM_SYMFAST));
-		print_ratio(json_object_get(metric, "ratio"), colours);
+		printf("%-20s %12.6g %12.6g", label, ab_judge_median_of(metric, ARM_STOCK),
+		       ab_judge_median_of(metric, ARM_SYMFAST));
+		ab_judge_print_ratio(json_object_get(metric, "ratio"), colours);
 	}
 }
 
 static const char *
-output_of(const json_t *document, int i)
+ab_judge_output_of(const json_t *document, int i)
 {
 	return json_string_value(json_object_get(json_object_get(document, "output"), outputs[i]));
 }
@@ -229,7 +230,7 @@ int
 ab_verdict(const json_t *document)
 {
 	for (int i = 0; i < AB_OUTPUTS; i++)
-		if (strcmp(output_of(document, i), "different") == 0)
+		if (strcmp(ab_judge_output_of(document, i), "different") == 0)
 			return CLI_NO;
 	return CLI_OK;
 }
@@ -239,12 +240,12 @@ ab_print(const json_t *document)
 {
 	const json_t *calls = json_object_get(document, "syscalls");
 
-	print_metrics(document);
+	ab_judge_print_metrics(document);
 	if (json_is_object(calls))
 		printf("%-20s %12lld %12lld  one traced run each\n", "system calls",
 		       (long long)json_integer_value(json_object_get(calls, "stock")),
 		       (long long)json_integer_value(json_object_get(calls, "symfast")));
 	for (int i = 0; i < AB_OUTPUTS; i++)
-		printf("%-20s %s\n", outputs[i], output_of(document, i));
+		printf("%-20s %s\n", outputs[i], ab_judge_output_of(document, i));
 	return ab_verdict(document);
 }

@@ -14,13 +14,13 @@
 #include <unistd.h>
 
 static double
-seconds(struct timeval t)
+ab_run_seconds(struct timeval t)
 {
 	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
 static double
-now(void)
+ab_run_now(void)
 {
 	struct timespec t;
 
@@ -29,13 +29,13 @@ now(void)
 }
 
 static void
-take(struct ab_run *run, double wall, const struct rusage *u)
+ab_run_take(struct ab_run *run, double wall, const struct rusage *u)
 {
 	double *v = run->value;
 
 	v[AB_wall] = wall;
-	v[AB_user] = seconds(u->ru_utime);
-	v[AB_system] = seconds(u->ru_stime);
+	v[AB_user] = ab_run_seconds(u->ru_utime);
+	v[AB_system] = ab_run_seconds(u->ru_stime);
 	v[AB_max_rss] = (double)u->ru_maxrss;
 	v[AB_minor_faults] = (double)u->ru_minflt;
 	v[AB_major_faults] = (double)u->ru_majflt;
@@ -45,7 +45,7 @@ take(struct ab_run *run, double wall, const struct rusage *u)
 
 /* Do both files hold the same bytes? */
 static bool
-same_bytes(int a, int b)
+ab_run_same_bytes(int a, int b)
 {
 	static char x[1 << 16], y[1 << 16];
 	struct stat sa, sb;
@@ -64,7 +64,7 @@ same_bytes(int a, int b)
 
 /* The first run's files are kept; later ones are compared with them and closed. */
 static void
-compare(struct ab_reference *ref, struct ab_run *run, const int out[2])
+ab_run_compare(struct ab_reference *ref, struct ab_run *run, const int out[2])
 {
 	struct stat st;
 
@@ -75,15 +75,15 @@ compare(struct ab_reference *ref, struct ab_run *run, const int out[2])
 		run->same[AB_STDOUT] = run->same[AB_STDERR] = run->same[AB_STATUS] = true;
 		return;
 	}
-	run->same[AB_STDOUT] = same_bytes(ref->fd[0], out[0]);
-	run->same[AB_STDERR] = same_bytes(ref->fd[1], out[1]);
+	run->same[AB_STDOUT] = ab_run_same_bytes(ref->fd[0], out[0]);
+	run->same[AB_STDERR] = ab_run_same_bytes(ref->fd[1], out[1]);
 	run->same[AB_STATUS] = ref->status == run->status;
 	close(out[0]);
 	close(out[1]);
 }
 
 static int
-spawn(const struct ab_command *c, enum arm arm, const int out[2], pid_t *pid)
+ab_run_spawn(const struct ab_command *c, enum arm arm, const int out[2], pid_t *pid)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t signals;
@@ -106,14 +106,14 @@ ab_run_once(const struct ab_command *c, enum arm arm, struct ab_reference *ref, 
 {
 	int out[2] = {memfd_create("stdout", MFD_CLOEXEC), memfd_create("stderr", MFD_CLOEXEC)};
 	struct rusage use;
-	double start = now();
+	double start = ab_run_now();
 	pid_t pid, ended;
 
 	if (ab_wait_ended())
 		return CLI_FAILED;
 	if (out[0] < 0 || out[1] < 0)
 		return cli_error_errno(CLI_FAILED, "memory for the command's output");
-	errno = spawn(c, arm, out, &pid);
+	errno = ab_run_spawn(c, arm, out, &pid);
 	if (errno != 0)
 		return cli_error_errno(CLI_TARGET, "%s", c->argv[0]);
 	ended = ab_wait(pid, 0, &run->status, &use);
@@ -123,7 +123,7 @@ ab_run_once(const struct ab_command *c, enum arm arm, struct ab_reference *ref, 
 		cli_error_errno(0, "wait for the command");
 	if (ended < 0)
 		return CLI_FAILED;
-	take(run, now() - start, &use);
-	compare(ref, run, out);
+	ab_run_take(run, ab_run_now() - start, &use);
+	ab_run_compare(ref, run, out);
 	return CLI_OK;
 }

@@ -17,13 +17,13 @@
 extern char **environ;
 
 static bool
-wants(const struct ab_plan *p, enum arm arm)
+ab_series_wants(const struct ab_plan *p, enum arm arm)
 {
 	return p->only == NULL || strcmp(p->only, ab_arm_name(arm)) == 0;
 }
 
 static json_t *
-run_json(const struct ab_run *run)
+ab_series_run_json(const struct ab_run *run)
 {
 	json_t *out = json_pack("{s:i,s:I,s:I,s:{s:b,s:b,s:b}}", "wait_status", run->status,
 				"stdout_bytes", (json_int_t)run->bytes[0], "stderr_bytes",
@@ -37,7 +37,7 @@ run_json(const struct ab_run *run)
 }
 
 static void
-progress(const struct ab_plan *p, unsigned long pair)
+ab_series_progress(const struct ab_plan *p, unsigned long pair)
 {
 	if (!isatty(STDERR_FILENO))
 		return;
@@ -52,7 +52,7 @@ progress(const struct ab_plan *p, unsigned long pair)
  * and those that they start, are not taken for others'. NULL: there is none, and no such numbers.
  */
 static char *
-make_directory(void)
+ab_series_make_directory(void)
 {
 	char *path = cli_format("%s/symfast-ab.XXXXXX", segment_directory());
 
@@ -71,7 +71,7 @@ struct harvest {
 };
 
 static void
-take(const struct segment *s, const char *path, void *data)
+ab_series_take(const struct segment *s, const char *path, void *data)
 {
 	struct harvest *h = data;
 
@@ -82,36 +82,37 @@ take(const struct segment *s, const char *path, void *data)
 
 /* All pairs; the warm-up's results are dropped, but not the outputs' comparison. */
 static int
-run_all(const struct ab_plan *p, const struct ab_command *c, json_t *runs, struct harvest *harvest)
+ab_series_run_all(const struct ab_plan *p, const struct ab_command *c, json_t *runs,
+		  struct harvest *harvest)
 {
 	struct ab_reference ref = {0};
 
 	for (unsigned long pair = 0; pair < p->runs + p->warmup; pair++) {
-		progress(p, pair + 1);
+		ab_series_progress(p, pair + 1);
 		for (unsigned int half = 0; half < ARMS; half++) {
 			enum arm arm = (enum arm)((pair + half) % ARMS);
 			struct ab_run run;
 			int error;
 
-			if (!wants(p, arm))
+			if (!ab_series_wants(p, arm))
 				continue;
 			error = ab_run_once(c, arm, &ref, &run);
 			if (error != CLI_OK)
 				return error;
 			harvest->counts = pair >= p->warmup;
 			if (harvest->directory != NULL && arm == ARM_SYMFAST)
-				segment_each(harvest->directory, take, harvest, &error);
+				segment_each(harvest->directory, ab_series_take, harvest, &error);
 			if (pair >= p->warmup)
 				json_array_append_new(json_object_get(runs, ab_arm_name(arm)),
-						      run_json(&run));
+						      ab_series_run_json(&run));
 		}
 	}
-	progress(p, p->runs + p->warmup + 1);
+	ab_series_progress(p, p->runs + p->warmup + 1);
 	return CLI_OK;
 }
 
 static json_t *
-machine(void)
+ab_series_machine(void)
 {
 	struct utsname u;
 	char node[256];
@@ -124,7 +125,7 @@ machine(void)
 }
 
 static json_t *
-start_document(const struct ab_plan *p)
+ab_series_start_document(const struct ab_plan *p)
 {
 	json_t *document = document_new("ab"), *command = json_array();
 	char text[4096], when[32];
@@ -135,7 +136,7 @@ start_document(const struct ab_plan *p)
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
 	json_object_set_new(document, "command", command);
 	json_object_set_new(document, "time", json_string(when));
-	json_object_set_new(document, "machine", machine());
+	json_object_set_new(document, "machine", ab_series_machine());
 	json_object_set_new(document, "library",
 			    json_string(cli_clean(text, sizeof(text), p->library)));
 	json_object_set_new(document, "mode", json_string(p->mode));
@@ -144,12 +145,12 @@ start_document(const struct ab_plan *p)
 }
 
 static int
-trace(const struct ab_plan *p, const struct ab_command *c, json_t *document)
+ab_series_trace(const struct ab_plan *p, const struct ab_command *c, json_t *document)
 {
 	json_t *calls = json_object();
 
 	for (enum arm arm = ARM_STOCK; p->syscalls && arm < ARMS; arm++) {
-		long n = wants(p, arm) ? ab_trace(c, arm) : 0;
+		long n = ab_series_wants(p, arm) ? ab_trace(c, arm) : 0;
 
 		if (n < 0) {
 			json_decref(calls);
@@ -157,7 +158,7 @@ trace(const struct ab_plan *p, const struct ab_command *c, json_t *document)
 				return CLI_FAILED;
 			return cli_error_errno(CLI_FAILED, "system calls cannot be traced here");
 		}
-		if (wants(p, arm))
+		if (ab_series_wants(p, arm))
 			json_object_set_new(calls, ab_arm_name(arm), json_integer(n));
 	}
 	if (p->syscalls)
@@ -168,7 +169,7 @@ trace(const struct ab_plan *p, const struct ab_command *c, json_t *document)
 
 /* The environment of the second arm. */
 static void
-prepare(const struct ab_plan *p, const char *directory, struct environment *with)
+ab_series_prepare(const struct ab_plan *p, const char *directory, struct environment *with)
 {
 	char *value;
 
@@ -185,33 +186,33 @@ prepare(const struct ab_plan *p, const char *directory, struct environment *with
 
 /* What daemons of the command still write goes with it. */
 static void
-remove_directory(struct harvest *h)
+ab_series_remove_directory(struct harvest *h)
 {
 	int status;
 
 	if (h->directory == NULL)
 		return;
 	h->counts = false;
-	segment_each(h->directory, take, h, &status);
+	segment_each(h->directory, ab_series_take, h, &status);
 	if (rmdir(h->directory) != 0)
 		cli_error_errno(0, "%s", h->directory);
 	free(h->directory);
 }
 
 static int
-run_in_directory(const struct ab_plan *p, json_t *document, struct stat_sum *sum)
+ab_series_run_in_directory(const struct ab_plan *p, json_t *document, struct stat_sum *sum)
 {
-	struct harvest harvest = {make_directory(), sum, false};
+	struct harvest harvest = {ab_series_make_directory(), sum, false};
 	struct environment with;
 	struct ab_command c;
 	int status;
 
-	prepare(p, harvest.directory, &with);
+	ab_series_prepare(p, harvest.directory, &with);
 	c = (struct ab_command){p->command, {environ, with.list}, p->input};
-	status = run_all(p, &c, json_object_get(document, "runs"), &harvest);
+	status = ab_series_run_all(p, &c, json_object_get(document, "runs"), &harvest);
 	if (status == CLI_OK)
-		status = trace(p, &c, document);
-	remove_directory(&harvest);
+		status = ab_series_trace(p, &c, document);
+	ab_series_remove_directory(&harvest);
 	environment_free(&with);
 	return status;
 }
@@ -223,9 +224,9 @@ ab_series(const struct ab_plan *p, json_t **document)
 	json_t *stat;
 	int status;
 
-	*document = start_document(p);
+	*document = ab_series_start_document(p);
 	ab_wait_begin();
-	status = run_in_directory(p, *document, sum);
+	status = ab_series_run_in_directory(p, *document, sum);
 	ab_wait_end();
 	stat = stat_document_of(sum);
 	if (stat_document_valid(stat))

@@ -22,7 +22,7 @@ struct tracees {
 };
 
 static void
-become(const struct ab_command *c, enum arm arm)
+ab_trace_become(const struct ab_command *c, enum arm arm)
 {
 	int in = open(c->input != NULL ? c->input : "/dev/null", O_RDONLY);
 	int out = open("/dev/null", O_WRONLY);
@@ -37,7 +37,7 @@ become(const struct ab_command *c, enum arm arm)
 
 /* One stop of a thread: 1 if a system call begins or ends; the signal to deliver in *signal. */
 static int
-look(int status, int *signal)
+ab_trace_look(int status, int *signal)
 {
 	int stop = WSTOPSIG(status);
 
@@ -51,7 +51,7 @@ look(int status, int *signal)
 }
 
 static void
-note(struct tracees *t, pid_t pid, bool there)
+ab_trace_note(struct tracees *t, pid_t pid, bool there)
 {
 	size_t i = 0;
 
@@ -67,7 +67,7 @@ note(struct tracees *t, pid_t pid, bool there)
 
 /* A signal to each of them. */
 static void
-send(const struct tracees *t, int signal)
+ab_trace_send(const struct tracees *t, int signal)
 {
 	for (size_t i = 0; i < t->count; i++)
 		syscall(SYS_tkill, t->list[i], signal);
@@ -78,16 +78,16 @@ send(const struct tracees *t, int signal)
  * stopped: whichever stop comes first will do, and then the one that was asked for is taken back.
  */
 static void
-let_go(struct tracees *t)
+ab_trace_let_go(struct tracees *t)
 {
 	int status, signal;
 	pid_t pid;
 
-	send(t, SIGSTOP);
+	ab_trace_send(t, SIGSTOP);
 	while ((pid = ab_wait(-1, __WALL, &status, NULL)) > 0) {
 		if (!WIFSTOPPED(status))
 			continue;
-		look(status, &signal);
+		ab_trace_look(status, &signal);
 		ptrace(PTRACE_DETACH, pid, NULL, signal);
 		if (status >> 16 != 0 || WSTOPSIG(status) != SIGSTOP)
 			syscall(SYS_tkill, pid, SIGCONT);
@@ -96,20 +96,20 @@ let_go(struct tracees *t)
 
 /* Until the command itself has ended. The stops of it, its threads and its children; -1: a signal ended us. */
 static long
-follow(pid_t first, struct tracees *t)
+ab_trace_follow(pid_t first, struct tracees *t)
 {
 	int status, signal;
 	long stops = 0;
 	pid_t pid;
 
-	note(t, first, true);
+	ab_trace_note(t, first, true);
 	while ((pid = ab_wait(-1, __WALL, &status, NULL)) > 0) {
-		note(t, pid, WIFSTOPPED(status));
+		ab_trace_note(t, pid, WIFSTOPPED(status));
 		if (!WIFSTOPPED(status) && pid == first)
 			break;
 		if (!WIFSTOPPED(status))
 			continue;
-		stops += look(status, &signal);
+		stops += ab_trace_look(status, &signal);
 		ptrace(PTRACE_SYSCALL, pid, NULL, signal);
 	}
 	return pid < 0 && errno == EINTR ? -1 : stops;
@@ -124,16 +124,16 @@ ab_trace(const struct ab_command *c, enum arm arm)
 	int status;
 
 	if (first == 0)
-		become(c, arm);
+		ab_trace_become(c, arm);
 	if (first < 0 || ab_wait(first, WUNTRACED, &status, NULL) != first || !WIFSTOPPED(status) ||
 	    ptrace(PTRACE_SETOPTIONS, first, NULL, OPTIONS) != 0 ||
 	    ptrace(PTRACE_SYSCALL, first, NULL, NULL) != 0)
 		return -1;
-	stops = follow(first, &t);
+	stops = ab_trace_follow(first, &t);
 	if (stops >= 0)
-		let_go(&t);
+		ab_trace_let_go(&t);
 	if (ab_wait_ended())
-		send(&t, SIGKILL);
+		ab_trace_send(&t, SIGKILL);
 	free(t.list);
 	return ab_wait_ended() ? -1 : stops / 2; /* a stop at entry and one at exit */
 }

@@ -95,7 +95,7 @@ ab_wait(pid_t pid, int options, int *status, struct rusage *use)
 }
 
 static int64_t
-now(void)
+ab_wait_now(void)
 {
 	struct timespec t;
 
@@ -106,12 +106,12 @@ now(void)
 void
 ab_wait_stop(pid_t pid)
 {
-	int64_t left, until = now() + GRACE_NS;
+	int64_t left, until = ab_wait_now() + GRACE_NS;
 	int number = SIGCHLD;
 
 	kill(pid, ended);
 	/* A second signal means: at once. */
-	while (number == SIGCHLD && (left = until - now()) > 0) {
+	while (number == SIGCHLD && (left = until - ab_wait_now()) > 0) {
 		struct timespec t = {left / 1000000000, left % 1000000000};
 
 		if (waitpid(pid, NULL, WNOHANG) != 0)

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static void
-complain(const char *format, va_list args, int error)
+cli_complain(const char *format, va_list args, int error)
 {
 	char text[1024], clean[1024];
 
@@ -39,7 +39,7 @@ cli_error(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	complain(format, args, 0);
+	cli_complain(format, args, 0);
 	va_end(args);
 }
 
@@ -50,7 +50,7 @@ cli_error_errno(int status, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	complain(format, args, error);
+	cli_complain(format, args, error);
 	va_end(args);
 	return status;
 }
@@ -86,7 +86,7 @@ cli_pid(struct argp_state *state, const char *text)
 
 /* The bytes of one well-formed UTF-8 character above ASCII, or 0. */
 static size_t
-utf8_length(const unsigned char *s)
+cli_utf8_length(const unsigned char *s)
 {
 	size_t n = s[0] >= 0xc2 && s[0] < 0xe0   ? 2
 		   : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
@@ -110,7 +110,7 @@ cli_clean(char *to, size_t size, const char *from)
 
 	while (*from != '\0') {
 		unsigned char c = (unsigned char)*from;
-		size_t n = c < 0x80 ? 1 : utf8_length((const unsigned char *)from);
+		size_t n = c < 0x80 ? 1 : cli_utf8_length((const unsigned char *)from);
 		/* U+0080 to U+009F are control characters, too. */
 		bool bad = c < ' ' || c == 127 || n == 0 ||
 			   (c == 0xc2 && (unsigned char)from[1] < 0xa0);

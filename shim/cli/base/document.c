@@ -17,7 +17,7 @@ document_new(const char *kind)
 }
 
 static bool
-write_json(const json_t *document, FILE *out)
+document_write(const json_t *document, FILE *out)
 {
 	return json_dumpf(document, out, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) == 0 &&
 	       fputc('\n', out) != EOF;
@@ -26,7 +26,7 @@ write_json(const json_t *document, FILE *out)
 int
 document_print(json_t *document)
 {
-	bool ok = write_json(document, stdout) && fflush(stdout) == 0;
+	bool ok = document_write(document, stdout) && fflush(stdout) == 0;
 
 	json_decref(document);
 	return output_result(ok);
@@ -39,7 +39,7 @@ document_save(json_t *document, const char *path)
 	bool ok = output_open(&f, path);
 
 	if (ok) {
-		ok = write_json(document, f.stream);
+		ok = document_write(document, f.stream);
 		ok = output_close(&f) && ok;
 	}
 	json_decref(document);
@@ -48,7 +48,7 @@ document_save(json_t *document, const char *path)
 
 /* What somebody else wrote may hold anything: texts are cleaned, keys that need it are dropped. */
 static void
-clean_document(json_t *value)
+document_clean(json_t *value)
 {
 	const char *key;
 	json_t *its;
@@ -62,12 +62,12 @@ clean_document(json_t *value)
 		json_string_set(value, clean);
 		free(clean);
 	}
-	json_array_foreach(value, i, its) clean_document(its);
+	json_array_foreach(value, i, its) document_clean(its);
 	json_object_foreach_safe(value, next, key, its)
 	{
 		char *clean = cli_clean(cli_alloc(strlen(key) + 1, 1), strlen(key) + 1, key);
 
-		clean_document(its);
+		document_clean(its);
 		if (strcmp(clean, key) != 0)
 			json_object_del(value, key);
 		free(clean);
@@ -99,7 +99,7 @@ document_load(const char *path)
 		json_decref(document);
 		return NULL;
 	}
-	clean_document(document);
+	document_clean(document);
 	return document;
 }
 

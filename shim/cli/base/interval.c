@@ -10,7 +10,7 @@
 #define VALUES_EXACT 50
 
 static int
-by_value(const void *a, const void *b)
+interval_by_value(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
 
@@ -31,13 +31,13 @@ interval_quantile(const double *sorted, size_t n, double q)
 double
 interval_median(double *v, size_t n)
 {
-	qsort(v, n, sizeof(*v), by_value);
+	qsort(v, n, sizeof(*v), interval_by_value);
 	return interval_quantile(v, n, 0.5);
 }
 
 /* The standard normal distribution. */
 static double
-normal(double z)
+interval_normal(double z)
 {
 	return erfc(-z / sqrt(2)) / 2;
 }
@@ -46,7 +46,7 @@ normal(double z)
  * P(T <= 0..max), T the sum of the ranks 1..n that a fair coin picks: each rank doubles the ways.
  */
 static double *
-signed_rank(size_t n, size_t max)
+interval_signed_rank(size_t n, size_t max)
 {
 	double *p = cli_alloc(max + 1, sizeof(*p)), sum = 0;
 
@@ -65,7 +65,7 @@ signed_rank(size_t n, size_t max)
  * (1 - q^(n+i)) / (1 - q^i), which stays below 2^53 and therefore exact.
  */
 static double *
-mann_whitney(size_t m, size_t n, size_t max)
+interval_mann_whitney(size_t m, size_t n, size_t max)
 {
 	double *p = cli_alloc(max + 1, sizeof(*p)), ways = 1, sum = 0;
 
@@ -84,12 +84,12 @@ mann_whitney(size_t m, size_t n, size_t max)
 
 /* P(statistic <= 0..max) by its mean and variance, with half a step of continuity. */
 static double *
-approximate(double mean, double variance, size_t max)
+interval_approximate(double mean, double variance, size_t max)
 {
 	double *p = cli_alloc(max + 1, sizeof(*p));
 
 	for (size_t t = 0; t <= max; t++)
-		p[t] = normal(((double)t + 0.5 - mean) / sqrt(variance));
+		p[t] = interval_normal(((double)t + 0.5 - mean) / sqrt(variance));
 	return p;
 }
 
@@ -123,8 +123,9 @@ interval_paired(const double *a, const double *b, size_t n, double confidence)
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j <= i; j++)
 			averages[at++] = (log(b[i] / a[i]) + log(b[j] / a[j])) / 2;
-	below = n <= PAIRS_EXACT ? signed_rank(n, count / 2)
-				 : approximate(mean, mean * (double)(2 * n + 1) / 6, count / 2);
+	below = n <= PAIRS_EXACT
+			? interval_signed_rank(n, count / 2)
+			: interval_approximate(mean, mean * (double)(2 * n + 1) / 6, count / 2);
 	e = interval(averages, count, below, count / 2, confidence);
 	free(below);
 	free(averages);
@@ -142,9 +143,9 @@ interval_unpaired(const double *a, size_t m, const double *b, size_t n, double c
 		for (size_t j = 0; j < n; j++)
 			differences[at++] = log(b[j] / a[i]);
 	below = m + n <= VALUES_EXACT
-			? mann_whitney(m, n, count / 2)
-			: approximate((double)count / 2, (double)count * (double)(m + n + 1) / 12,
-				      count / 2);
+			? interval_mann_whitney(m, n, count / 2)
+			: interval_approximate((double)count / 2,
+					       (double)count * (double)(m + n + 1) / 12, count / 2);
 	e = interval(differences, count, below, count / 2, confidence);
 	free(below);
 	free(differences);

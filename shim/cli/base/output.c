@@ -27,7 +27,7 @@ output_result(bool good)
 
 /* What was printed has arrived, or the exit status says that it has not. */
 static void
-close_output(void)
+output_close_standard(void)
 {
 	bool any = __fpending(stdout) != 0, bad = ferror(stdout) != 0;
 
@@ -42,7 +42,7 @@ close_output(void)
  * go there. What stands in for it cannot be read (written), and is gone in a command that is run.
  */
 static void
-fill_streams(void)
+output_fill_streams(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
@@ -52,9 +52,9 @@ fill_streams(void)
 void
 output_streams(void)
 {
-	fill_streams();
+	output_fill_streams();
 	pipe_ignored = signal(SIGPIPE, SIG_IGN) == SIG_IGN;
-	atexit(close_output);
+	atexit(output_close_standard);
 }
 
 bool
@@ -79,7 +79,7 @@ output_is_standard(const char *path)
 static char *volatile half_written;
 
 static void
-on_end(int signal_number)
+output_on_end(int signal_number)
 {
 	if (half_written != NULL)
 		unlink(half_written);
@@ -89,7 +89,7 @@ on_end(int signal_number)
 
 /* The signals that end a program, if nobody has them ignored. */
 static void
-on_signals(void (*handler)(int))
+output_on_signals(void (*handler)(int))
 {
 	static const int ends[] = {SIGHUP, SIGINT, SIGTERM};
 
@@ -100,7 +100,7 @@ on_signals(void (*handler)(int))
 
 /* One of our own standard streams, by one of the names that they have: it is gone on with, not opened anew. */
 static int
-own_stream(const struct stat *st)
+output_own_stream(const struct stat *st)
 {
 	struct stat own;
 
@@ -115,16 +115,16 @@ own_stream(const struct stat *st)
  * written into. A link that leads nowhere is an error: what it would make is somebody else's choice.
  */
 static int
-open_into(const char *path, bool link)
+output_open_into(const char *path, bool link)
 {
 	struct stat st;
-	int fd = link && stat(path, &st) == 0 ? own_stream(&st) : -1;
+	int fd = link && stat(path, &st) == 0 ? output_own_stream(&st) : -1;
 
 	return fd >= 0 ? fd : open(path, O_WRONLY | O_TRUNC | O_NOCTTY | O_CLOEXEC);
 }
 
 static int
-open_new(struct output_file *f)
+output_open_new(struct output_file *f)
 {
 	int fd;
 
@@ -133,7 +133,7 @@ open_new(struct output_file *f)
 	if (fd < 0)
 		return fd;
 	half_written = f->temporary;
-	on_signals(on_end);
+	output_on_signals(output_on_end);
 	return fd;
 }
 
@@ -148,9 +148,9 @@ output_open(struct output_file *f, const char *path)
 	if (strcmp(path, "-") == 0) {
 		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	} else if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-		fd = open_into(path, S_ISLNK(st.st_mode));
+		fd = output_open_into(path, S_ISLNK(st.st_mode));
 	} else {
-		fd = open_new(f);
+		fd = output_open_new(f);
 	}
 	f->stream = fd >= 0 ? fdopen(fd, "w") : NULL;
 	if (f->stream != NULL)
@@ -163,7 +163,7 @@ output_open(struct output_file *f, const char *path)
 
 /* mkostemp gives 0600; a page or a metric is for whom the umask lets read. */
 static bool
-give_mode(const struct output_file *f)
+output_give_mode(const struct output_file *f)
 {
 	mode_t mask = umask(077);
 
@@ -174,7 +174,7 @@ give_mode(const struct output_file *f)
 bool
 output_close(struct output_file *f)
 {
-	bool ok = f->temporary == NULL || give_mode(f);
+	bool ok = f->temporary == NULL || output_give_mode(f);
 
 	ok = !ferror(f->stream) && ok;
 	ok = fclose(f->stream) == 0 && ok;
@@ -186,7 +186,7 @@ output_close(struct output_file *f)
 	}
 	if (f->temporary != NULL) {
 		half_written = NULL;
-		on_signals(SIG_DFL);
+		output_on_signals(SIG_DFL);
 	}
 	free(f->path);
 	free(f->temporary);

@@ -18,7 +18,7 @@
 
 /* The library beside this very program: in a build tree one folder up, installed in SF_LIBDIR. */
 static char *
-own_library(void)
+preload_own_library(void)
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -49,7 +49,7 @@ extern char **environ;
  * of, and goes on without: a program that does nothing (this one) is started with it, and what is said read.
  */
 static bool
-loads(const char *library)
+preload_loads(const char *library)
 {
 	static const char own[] = "/proc/self/exe", words[] = "cannot be preloaded";
 	char *arguments[] = {(char *)(uintptr_t) "symfast", (char *)(uintptr_t) "--version", NULL};
@@ -81,7 +81,7 @@ preload_library(const char *given)
 	char *path;
 
 	if (given == NULL)
-		path = own_library();
+		path = preload_own_library();
 	else if (strchr(given, '/') == NULL)
 		path = cli_format("%s", given); /* a bare name is the loader's to find */
 	else
@@ -94,7 +94,7 @@ preload_library(const char *given)
 		cli_error_errno(0, "%s", path);
 	} else if (strpbrk(path, " :") != NULL) {
 		cli_error("%s: LD_PRELOAD takes no path with a space or a colon", path);
-	} else if (!loads(path)) {
+	} else if (!preload_loads(path)) {
 		cli_error("%s: cannot be preloaded", path);
 	} else {
 		return path;
@@ -105,7 +105,7 @@ preload_library(const char *given)
 
 /* Does the element of a preload list name a runtime that must come first? */
 static bool
-is_sanitizer(const char *element, size_t len)
+preload_is_sanitizer(const char *element, size_t len)
 {
 	static const char *const names[] = {"libasan.so", "libtsan.so", "libclang_rt."};
 	const char *base = memrchr(element, '/', len);
@@ -128,7 +128,7 @@ preload_value(const char *library, const char *old)
 
 		if (len == strlen(library) && strncmp(at, library, len) == 0)
 			return cli_format("%s", rest);
-		if (len != 0 && (size_t)(at - rest) == first && is_sanitizer(at, len))
+		if (len != 0 && (size_t)(at - rest) == first && preload_is_sanitizer(at, len))
 			first += len + (at[len] != '\0');
 		at += len + (at[len] != '\0');
 	}
@@ -158,7 +158,7 @@ environment_init(struct environment *e, char **from)
 }
 
 static char **
-find(const struct environment *e, const char *name)
+preload_find(const struct environment *e, const char *name)
 {
 	size_t len = strlen(name);
 
@@ -171,7 +171,7 @@ find(const struct environment *e, const char *name)
 const char *
 environment_get(const struct environment *e, const char *name)
 {
-	char **at = find(e, name);
+	char **at = preload_find(e, name);
 
 	return at != NULL ? *at + strlen(name) + 1 : NULL;
 }
@@ -179,7 +179,7 @@ environment_get(const struct environment *e, const char *name)
 void
 environment_set(struct environment *e, const char *name, const char *value)
 {
-	char **at = find(e, name);
+	char **at = preload_find(e, name);
 
 	if (at == NULL) {
 		e->list = cli_grow(e->list, e->count + 2, sizeof(*e->list));

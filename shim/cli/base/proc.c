@@ -13,7 +13,7 @@
 #define TEXT_MAX (4u << 20)
 
 static char *
-read_all(int fd, size_t *size)
+proc_read_all(int fd, size_t *size)
 {
 	size_t room = 4096;
 	char *text = cli_alloc(room, 1);
@@ -48,7 +48,7 @@ proc_read(unsigned long pid, const char *name, size_t *size)
 	*size = 0;
 	if (fd < 0)
 		return NULL;
-	text = read_all(fd, size);
+	text = proc_read_all(fd, size);
 	error = errno;
 	close(fd);
 	errno = error;
@@ -63,7 +63,7 @@ struct proc_stat {
 };
 
 static bool
-read_stat(unsigned long pid, struct proc_stat *p)
+proc_read_stat(unsigned long pid, struct proc_stat *p)
 {
 	size_t size;
 	char *text = proc_read(pid, "stat", &size);
@@ -84,7 +84,7 @@ proc_start_time(unsigned long pid)
 {
 	struct proc_stat p;
 
-	return read_stat(pid, &p) && p.state != 'Z' && p.state != 'X' ? p.start : 0;
+	return proc_read_stat(pid, &p) && p.state != 'Z' && p.state != 'X' ? p.start : 0;
 }
 
 double
@@ -92,8 +92,9 @@ proc_cpu_ns(unsigned long pid)
 {
 	struct proc_stat p;
 
-	return read_stat(pid, &p) ? (double)(p.user + p.system) / (double)sysconf(_SC_CLK_TCK) * 1e9
-				  : 0;
+	return proc_read_stat(pid, &p)
+		       ? (double)(p.user + p.system) / (double)sysconf(_SC_CLK_TCK) * 1e9
+		       : 0;
 }
 
 bool

@@ -22,7 +22,7 @@ static bool keys; /* standard input is a terminal, too */
 static int width, height, row;
 
 static void
-on_signal(int signal)
+screen_on_signal(int signal)
 {
 	(void)signal;
 	ending = 1;
@@ -30,15 +30,16 @@ on_signal(int signal)
 
 /* A new size: the sleep ends, and the next frame asks for it. */
 static void
-on_size(int signal)
+screen_on_size(int signal)
 {
 	(void)signal;
 }
 
 static void
-catch_signals(void)
+screen_catch_signals(void)
 {
-	struct sigaction end = {.sa_handler = on_signal}, size = {.sa_handler = on_size};
+	struct sigaction end = {.sa_handler = screen_on_signal},
+			 size = {.sa_handler = screen_on_size};
 
 	sigaction(SIGINT, &end, NULL);
 	sigaction(SIGTERM, &end, NULL);
@@ -51,7 +52,7 @@ screen_open(bool whole)
 {
 	struct termios raw;
 
-	catch_signals();
+	screen_catch_signals();
 	if (!whole || !isatty(STDOUT_FILENO))
 		return false;
 	keys = tcgetattr(STDIN_FILENO, &before) == 0;
@@ -96,7 +97,7 @@ screen_begin(void)
 
 /* The bytes of the first `columns` characters. */
 static int
-cut(const char *text, int columns)
+screen_cut(const char *text, int columns)
 {
 	int bytes = 0;
 
@@ -118,7 +119,7 @@ screen_line(const char *format, ...)
 	if (!taken)
 		puts(text);
 	else if (row < height)
-		printf("%s%.*s\033[K", row != 0 ? "\r\n" : "", cut(text, width), text);
+		printf("%s%.*s\033[K", row != 0 ? "\r\n" : "", screen_cut(text, width), text);
 	row++;
 }
 

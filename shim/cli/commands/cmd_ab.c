@@ -35,7 +35,7 @@ static const struct argp_option options[] = {
 	{0}};
 
 static void
-parse_end(const struct ab *ab, struct argp_state *state)
+cmd_ab_parse_end(const struct ab *ab, struct argp_state *state)
 {
 	if (ab->comparing && (ab->compare[0] == NULL || ab->compare[1] == NULL))
 		cli_usage(state, "--compare needs two files");
@@ -44,7 +44,7 @@ parse_end(const struct ab *ab, struct argp_state *state)
 }
 
 static error_t
-parse_files(struct ab *ab, struct argp_state *state)
+cmd_ab_parse_files(struct ab *ab, struct argp_state *state)
 {
 	if (ab->comparing) {
 		if (state->argc - state->next != 2)
@@ -58,7 +58,7 @@ parse_files(struct ab *ab, struct argp_state *state)
 }
 
 static error_t
-parse(int key, char *arg, struct argp_state *state)
+cmd_ab_parse(int key, char *arg, struct argp_state *state)
 {
 	struct ab *ab = state->input;
 
@@ -102,9 +102,9 @@ parse(int key, char *arg, struct argp_state *state)
 		ab->comparing = true;
 		return 0;
 	case ARGP_KEY_ARGS:
-		return parse_files(ab, state);
+		return cmd_ab_parse_files(ab, state);
 	case ARGP_KEY_END:
-		parse_end(ab, state);
+		cmd_ab_parse_end(ab, state);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -112,7 +112,7 @@ parse(int key, char *arg, struct argp_state *state)
 }
 
 static int
-write_out(const struct ab *ab, json_t *document)
+cmd_ab_write_out(const struct ab *ab, json_t *document)
 {
 	int status = CLI_OK;
 
@@ -133,7 +133,7 @@ int
 cmd_ab(int argc, char **argv)
 {
 	static const struct argp argp = {options,
-					 parse,
+					 cmd_ab_parse,
 					 "-- COMMAND [ARG...]\n--compare A.json B.json",
 					 "Compare a command with and without the shim.",
 					 NULL,
@@ -155,7 +155,7 @@ cmd_ab(int argc, char **argv)
 	ab.plan.library = library;
 	status = ab_series(&ab.plan, &document);
 	if (document != NULL)
-		status = write_out(&ab, document);
+		status = cmd_ab_write_out(&ab, document);
 	json_decref(document);
 	free(library);
 	return status;

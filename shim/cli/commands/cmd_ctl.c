@@ -17,7 +17,7 @@ struct ctl {
 static const struct argp_option options[] = {{"json", 'j', NULL, 0, "print JSON", 0}, {0}};
 
 static void
-parse_mode(struct ctl *c, const char *arg, struct argp_state *state)
+cmd_ctl_parse_mode(struct ctl *c, const char *arg, struct argp_state *state)
 {
 	for (c->word = 0; c->word <= SYMFAST_SHM_VERIFY; c->word++)
 		if (strcmp(arg, segment_word_name(c->word)) == 0)
@@ -28,7 +28,7 @@ parse_mode(struct ctl *c, const char *arg, struct argp_state *state)
 }
 
 static error_t
-parse(int key, char *arg, struct argp_state *state)
+cmd_ctl_parse(int key, char *arg, struct argp_state *state)
 {
 	struct ctl *c = state->input;
 
@@ -40,7 +40,7 @@ parse(int key, char *arg, struct argp_state *state)
 		if (c->pid == 0)
 			c->pid = cli_pid(state, arg);
 		else if (!c->have_word)
-			parse_mode(c, arg, state);
+			cmd_ctl_parse_mode(c, arg, state);
 		else
 			cli_usage(state, "too many arguments");
 		return 0;
@@ -54,7 +54,7 @@ parse(int key, char *arg, struct argp_state *state)
 }
 
 static int
-print(const struct ctl *c, const char *before, bool json)
+cmd_ctl_print(const struct ctl *c, const char *before, bool json)
 {
 	const char *now = segment_word_name(c->word);
 	json_t *document;
@@ -73,7 +73,7 @@ int
 cmd_ctl(int argc, char **argv)
 {
 	static const struct argp argp = {options,
-					 parse,
+					 cmd_ctl_parse,
 					 "PID off|observe|verify|on",
 					 "Change the mode of a live process.",
 					 NULL,
@@ -100,5 +100,5 @@ cmd_ctl(int argc, char **argv)
 	segment_close(&s);
 	if (errno != 0)
 		return cli_error_errno(CLI_TARGET, "process %lu", c.pid);
-	return print(&c, before, c.json);
+	return cmd_ctl_print(&c, before, c.json);
 }

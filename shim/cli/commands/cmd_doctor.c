@@ -18,7 +18,7 @@ struct doctor {
 static const struct argp_option options[] = {{"json", 'j', NULL, 0, "print JSON", 0}, {0}};
 
 static error_t
-parse(int key, char *arg, struct argp_state *state)
+cmd_doctor_parse(int key, char *arg, struct argp_state *state)
 {
 	struct doctor *d = state->input;
 
@@ -40,7 +40,7 @@ parse(int key, char *arg, struct argp_state *state)
 }
 
 static void
-print_findings(const json_t *document)
+cmd_doctor_print_findings(const json_t *document)
 {
 	static const char *const colours[] = {"\033[32m", "", "\033[33m", "\033[31m"};
 	bool coloured = cli_colours(stdout);
@@ -61,7 +61,7 @@ print_findings(const json_t *document)
 }
 
 static void
-print(const json_t *document)
+cmd_doctor_print(const json_t *document)
 {
 	const json_t *object, *name;
 	const char *key;
@@ -69,7 +69,7 @@ print(const json_t *document)
 
 	json_object_foreach((json_t *)json_object_get(document, "facts"), key, object)
 		printf("%-14s %s\n", key, json_string_value(object));
-	print_findings(document);
+	cmd_doctor_print_findings(document);
 	json_array_foreach(json_object_get(document, "imports"), i, object)
 	{
 		printf("%s imports", json_string_value(json_object_get(object, "object")));
@@ -86,7 +86,7 @@ int
 cmd_doctor(int argc, char **argv)
 {
 	static const struct argp argp = {
-		options,       parse,
+		options,       cmd_doctor_parse,
 		"PROGRAM|PID", "Say what the shim would do for a program or process.",
 		NULL,          NULL,
 		NULL};
@@ -109,7 +109,7 @@ cmd_doctor(int argc, char **argv)
 		if (d.json)
 			status = document_print(json_incref(p.document));
 		else
-			print(p.document);
+			cmd_doctor_print(p.document);
 	}
 	json_decref(p.document);
 	return status == CLI_OK && p.stopped ? CLI_NO : status;

@@ -22,7 +22,7 @@ static const struct argp_option options[] = {
 	{0}};
 
 static error_t
-parse(int key, char *arg, struct argp_state *state)
+cmd_list_parse(int key, char *arg, struct argp_state *state)
 {
 	struct list *l = state->input;
 
@@ -42,7 +42,7 @@ parse(int key, char *arg, struct argp_state *state)
 }
 
 static void
-add(const struct segment *s, const char *path, void *data)
+cmd_list_add(const struct segment *s, const char *path, void *data)
 {
 	struct list *l = data;
 	json_t *row = stat_document_head(s);
@@ -63,7 +63,7 @@ add(const struct segment *s, const char *path, void *data)
 }
 
 static void
-print(const struct list *l)
+cmd_list_print(const struct list *l)
 {
 	const json_t *row;
 	size_t i;
@@ -88,14 +88,15 @@ int
 cmd_list(int argc, char **argv)
 {
 	static const struct argp argp = {
-		options, parse, NULL, "List the processes that have the shim.", NULL, NULL, NULL};
+		options, cmd_list_parse, NULL, "List the processes that have the shim.",
+		NULL,    NULL,           NULL};
 	struct list l = {0};
 	json_t *document;
 	int status, printed = CLI_OK;
 
 	cli_parse(&argp, argc, argv, 0, &l);
 	l.rows = json_array();
-	if (!segment_each(segment_directory(), add, &l, &status)) {
+	if (!segment_each(segment_directory(), cmd_list_add, &l, &status)) {
 		json_decref(l.rows);
 		return status;
 	}
@@ -104,7 +105,7 @@ cmd_list(int argc, char **argv)
 		json_object_set(document, "processes", l.rows);
 		printed = document_print(document);
 	} else {
-		print(&l);
+		cmd_list_print(&l);
 	}
 	json_decref(l.rows);
 	return status != CLI_OK ? status : printed;

@@ -38,7 +38,7 @@ static const struct argp_option options[] = {
 	{0}};
 
 static error_t
-parse(int key, char *arg, struct argp_state *state)
+cmd_metrics_parse(int key, char *arg, struct argp_state *state)
 {
 	struct metrics *m = state->input;
 
@@ -71,7 +71,7 @@ parse(int key, char *arg, struct argp_state *state)
 
 /* Dead processes are left out: a scrape tells what is. */
 static void
-add(const struct segment *s, const char *path, void *data)
+cmd_metrics_add(const struct segment *s, const char *path, void *data)
 {
 	struct metrics *m = data;
 	struct process p = {.segment = *s};
@@ -89,7 +89,7 @@ add(const struct segment *s, const char *path, void *data)
 
 /* A label's value: what the format escapes, escaped. */
 static void
-label(FILE *out, const char *name, const char *value)
+cmd_metrics_label(FILE *out, const char *name, const char *value)
 {
 	fprintf(out, "%s=\"", name);
 	for (; *value != '\0'; value++) {
@@ -101,20 +101,21 @@ label(FILE *out, const char *name, const char *value)
 }
 
 static void
-sample(FILE *out, const struct process *p, const char *metric, const char *name, const char *value,
-       unsigned long long n)
+cmd_metrics_sample(FILE *out, const struct process *p, const char *metric, const char *name,
+		   const char *value, unsigned long long n)
 {
 	fprintf(out, "symfast_%s{pid=\"%u\",", metric, p->segment.head.pid);
-	label(out, "exe", p->segment.head.exe);
+	cmd_metrics_label(out, "exe", p->segment.head.exe);
 	if (name != NULL) {
 		fputc(',', out);
-		label(out, name, value);
+		cmd_metrics_label(out, name, value);
 	}
 	fprintf(out, "} %llu\n", n);
 }
 
 static void
-family(FILE *out, const struct metrics *m, const char *name, const char *type, const char *help)
+cmd_metrics_family(FILE *out, const struct metrics *m, const char *name, const char *type,
+		   const char *help)
 {
 	const char *total = strcmp(type, "counter") == 0 && m->old_format ? "_total" : "";
 
@@ -125,94 +126,100 @@ family(FILE *out, const struct metrics *m, const char *name, const char *type, c
 enum column { HITS, MISSES, PASSES };
 
 static void
-write_functions(FILE *out, const struct metrics *m, enum column column, const char *name,
-		const char *help)
+cmd_metrics_write_functions(FILE *out, const struct metrics *m, enum column column,
+			    const char *name, const char *help)
 {
 	char metric[32];
 
-	family(out, m, name, "counter", help);
+	cmd_metrics_family(out, m, name, "counter", help);
 	snprintf(metric, sizeof(metric), "%s_total", name);
 	for (size_t i = 0; i < m->count; i++)
 		for (size_t k = 0; k < m->list[i].rollup.count; k++) {
 			const struct rollup_row *r = &m->list[i].rollup.rows[k];
 
-			sample(out, &m->list[i], metric, "fn", r->function,
-			       column == HITS     ? r->hits
-			       : column == MISSES ? r->misses
-						  : r->passes);
+			cmd_metrics_sample(out, &m->list[i], metric, "fn", r->function,
+					   column == HITS     ? r->hits
+					   : column == MISSES ? r->misses
+							      : r->passes);
 		}
 }
 
 /* Counters of one kind, each by its name. */
 static void
-write_named(FILE *out, const struct metrics *m, enum outcome wanted, const char *name,
-	    const char *label_name, const char *help)
+cmd_metrics_write_named(FILE *out, const struct metrics *m, enum outcome wanted, const char *name,
+			const char *label_name, const char *help)
 {
 	char metric[32], word[24];
 
-	family(out, m, name, "counter", help);
+	cmd_metrics_family(out, m, name, "counter", help);
 	snprintf(metric, sizeof(metric), "%s_total", name);
 	for (size_t i = 0; i < m->count; i++)
 		for (size_t k = 0; k < m->list[i].count; k++) {
 			const struct counter *c = &m->list[i].counters[k];
 
 			if (rollup_outcome(c->name, word, sizeof(word)) == wanted)
-				sample(out, &m->list[i], metric, label_name,
-				       wanted == OUTCOME_BYPASS ? word : c->name, c->value);
+				cmd_metrics_sample(out, &m->list[i], metric, label_name,
+						   wanted == OUTCOME_BYPASS ? word : c->name,
+						   c->value);
 		}
 }
 
 static void
-write_state(FILE *out, const struct metrics *m)
+cmd_metrics_write_state(FILE *out, const struct metrics *m)
 {
 	static const char *const modes[] = {"off", "observe", "verify", "on", "pass"};
 
-	family(out, m, "mismatch", "counter", "Answers of the map that were not libc's.");
+	cmd_metrics_family(out, m, "mismatch", "counter",
+			   "Answers of the map that were not libc's.");
 	for (size_t i = 0; i < m->count; i++)
-		sample(out, &m->list[i], "mismatch_total", NULL, NULL,
-		       m->list[i].segment.control.mismatches);
-	family(out, m, "breaker_trips", "counter", "Times the breaker opened.");
+		cmd_metrics_sample(out, &m->list[i], "mismatch_total", NULL, NULL,
+				   m->list[i].segment.control.mismatches);
+	cmd_metrics_family(out, m, "breaker_trips", "counter", "Times the breaker opened.");
 	for (size_t i = 0; i < m->count; i++)
-		sample(out, &m->list[i], "breaker_trips_total", NULL, NULL,
-		       m->list[i].segment.control.breaker_trips);
-	family(out, m, "mode", "gauge", "1 for the mode that the process is in.");
+		cmd_metrics_sample(out, &m->list[i], "breaker_trips_total", NULL, NULL,
+				   m->list[i].segment.control.breaker_trips);
+	cmd_metrics_family(out, m, "mode", "gauge", "1 for the mode that the process is in.");
 	for (size_t i = 0; i < m->count; i++)
 		for (size_t k = 0; k < sizeof(modes) / sizeof(modes[0]); k++)
-			sample(out, &m->list[i], "mode", "mode", modes[k],
-			       strcmp(modes[k], stat_document_mode(&m->list[i].segment)) == 0);
-	family(out, m, "canary_chosen", "gauge", "1 if SYMFAST_CANARY chose the process.");
+			cmd_metrics_sample(
+				out, &m->list[i], "mode", "mode", modes[k],
+				strcmp(modes[k], stat_document_mode(&m->list[i].segment)) == 0);
+	cmd_metrics_family(out, m, "canary_chosen", "gauge",
+			   "1 if SYMFAST_CANARY chose the process.");
 	for (size_t i = 0; i < m->count; i++)
-		sample(out, &m->list[i], "canary_chosen", NULL, NULL,
-		       m->list[i].segment.control.canary_chosen != 0);
-	family(out, m, "build_info", "gauge", "Version of the library.");
+		cmd_metrics_sample(out, &m->list[i], "canary_chosen", NULL, NULL,
+				   m->list[i].segment.control.canary_chosen != 0);
+	cmd_metrics_family(out, m, "build_info", "gauge", "Version of the library.");
 	for (size_t i = 0; i < m->count; i++)
-		sample(out, &m->list[i], "build_info", "version", m->list[i].segment.head.library,
-		       1);
+		cmd_metrics_sample(out, &m->list[i], "build_info", "version",
+				   m->list[i].segment.head.library, 1);
 }
 
 static void
-write_all(FILE *out, const struct metrics *m)
+cmd_metrics_write_all(FILE *out, const struct metrics *m)
 {
-	write_functions(out, m, HITS, "hits", "Calls that the shim answered.");
-	write_functions(out, m, MISSES, "misses", "Calls that the shim asked of libc, to learn.");
-	write_functions(out, m, PASSES, "passes", "Calls that were passed through to libc.");
-	write_named(out, m, OUTCOME_BYPASS, "bypass", "reason",
-		    "Calls that were passed through, by reason.");
-	write_named(out, m, OUTCOME_EVENT, "events", "event", "What else is counted.");
-	write_state(out, m);
+	cmd_metrics_write_functions(out, m, HITS, "hits", "Calls that the shim answered.");
+	cmd_metrics_write_functions(out, m, MISSES, "misses",
+				    "Calls that the shim asked of libc, to learn.");
+	cmd_metrics_write_functions(out, m, PASSES, "passes",
+				    "Calls that were passed through to libc.");
+	cmd_metrics_write_named(out, m, OUTCOME_BYPASS, "bypass", "reason",
+				"Calls that were passed through, by reason.");
+	cmd_metrics_write_named(out, m, OUTCOME_EVENT, "events", "event", "What else is counted.");
+	cmd_metrics_write_state(out, m);
 	if (!m->old_format)
 		fputs("# EOF\n", out);
 }
 
 static int
-write_textfile(const struct metrics *m)
+cmd_metrics_write_textfile(const struct metrics *m)
 {
 	char *path = cli_format("%s/" FILE_NAME, m->directory);
 	struct output_file f;
 	bool ok = output_open(&f, path);
 
 	if (ok) {
-		write_all(f.stream, m);
+		cmd_metrics_write_all(f.stream, m);
 		ok = !ferror(f.stream);
 		ok = output_close(&f) && ok;
 	}
@@ -221,7 +228,7 @@ write_textfile(const struct metrics *m)
 }
 
 static int
-write_json(const struct metrics *m)
+cmd_metrics_write_json(const struct metrics *m)
 {
 	json_t *document = document_new("metrics"), *list = json_array();
 
@@ -239,29 +246,30 @@ write_json(const struct metrics *m)
 }
 
 static int
-write_out(const struct metrics *m)
+cmd_metrics_write_out(const struct metrics *m)
 {
 	if (m->json)
-		return write_json(m);
+		return cmd_metrics_write_json(m);
 	if (m->directory != NULL)
-		return write_textfile(m);
-	write_all(stdout, m);
+		return cmd_metrics_write_textfile(m);
+	cmd_metrics_write_all(stdout, m);
 	return output_result(fflush(stdout) == 0);
 }
 
 int
 cmd_metrics(int argc, char **argv)
 {
-	static const struct argp argp = {
-		options, parse, "PID|--all", "Write counters as OpenMetrics text.",
-		NULL,    NULL,  NULL};
+	static const struct argp argp = {options,     cmd_metrics_parse,
+					 "PID|--all", "Write counters as OpenMetrics text.",
+					 NULL,        NULL,
+					 NULL};
 	struct metrics m = {0};
 	struct segment s;
 	int status, written;
 
 	cli_parse(&argp, argc, argv, 0, &m);
 	if (m.all) {
-		if (!segment_each(segment_directory(), add, &m, &status))
+		if (!segment_each(segment_directory(), cmd_metrics_add, &m, &status))
 			return status;
 	} else {
 		status = segment_of(&s, m.pid);
@@ -271,14 +279,14 @@ cmd_metrics(int argc, char **argv)
 			cli_error("process %lu has ended; symfast stat shows what it left", m.pid);
 			status = CLI_TARGET;
 		} else {
-			add(&s, NULL, &m);
+			cmd_metrics_add(&s, NULL, &m);
 		}
 		segment_close(&s);
 		if (status != CLI_OK)
 			return status;
 	}
 	/* What could be read is written, even if some file could not. */
-	written = write_out(&m);
+	written = cmd_metrics_write_out(&m);
 	for (size_t i = 0; i < m.count; i++) {
 		free(m.list[i].counters);
 		rollup_free(&m.list[i].rollup);

@@ -20,7 +20,7 @@ static const struct argp_option options[] = {
 	{0}};
 
 static error_t
-parse(int key, char *arg, struct argp_state *state)
+cmd_report_parse(int key, char *arg, struct argp_state *state)
 {
 	struct report *r = state->input;
 
@@ -48,7 +48,7 @@ parse(int key, char *arg, struct argp_state *state)
 
 /* A saved document may be of anybody: what the page needs must be there. */
 static bool
-valid(json_t *document)
+cmd_report_valid(json_t *document)
 {
 	const char *kind = json_string_value(json_object_get(document, "kind"));
 	json_t *stat = json_object_get(document, "stat");
@@ -64,7 +64,7 @@ cmd_report(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options,
-		parse,
+		cmd_report_parse,
 		"PID|FILE",
 		"Write a page of tables and curves, or print them. FILE is what stat --json or ab "
 		"--json wrote.",
@@ -79,7 +79,7 @@ cmd_report(int argc, char **argv)
 	document = stat_document_from(r.what, &status);
 	if (document == NULL)
 		return status;
-	if (!valid(document)) {
+	if (!cmd_report_valid(document)) {
 		cli_error("%s is not a file of symfast stat or symfast ab", r.what);
 		status = CLI_TARGET;
 	} else {

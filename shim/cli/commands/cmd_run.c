@@ -32,7 +32,7 @@ static const struct argp_option options[] = {
 	{0}};
 
 static error_t
-parse(int key, char *arg, struct argp_state *state)
+cmd_run_parse(int key, char *arg, struct argp_state *state)
 {
 	struct run *r = state->input;
 
@@ -66,7 +66,7 @@ parse(int key, char *arg, struct argp_state *state)
 }
 
 static int
-print(const struct run *r, const char *preload)
+cmd_run_print(const struct run *r, const char *preload)
 {
 	json_t *document, *set;
 
@@ -87,7 +87,7 @@ cmd_run(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options,
-		parse,
+		cmd_run_parse,
 		"-- COMMAND [ARG...]",
 		"Run a command with the shim preloaded. What LD_PRELOAD names already stays in it.",
 		NULL,
@@ -102,7 +102,7 @@ cmd_run(int argc, char **argv)
 		return CANNOT;
 	preload = preload_value(library, getenv("LD_PRELOAD"));
 	if (r.dry)
-		return print(&r, preload);
+		return cmd_run_print(&r, preload);
 	if (setenv("LD_PRELOAD", preload, 1) != 0 ||
 	    (r.mode != NULL && setenv("SYMFAST", r.mode, 1) != 0))
 		return cli_error_errno(CANNOT, "environment");

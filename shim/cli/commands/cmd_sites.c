@@ -22,7 +22,7 @@ static const struct argp_option options[] = {
 	{0}};
 
 static error_t
-parse(int key, char *arg, struct argp_state *state)
+cmd_sites_parse(int key, char *arg, struct argp_state *state)
 {
 	struct sites *s = state->input;
 
@@ -50,7 +50,7 @@ parse(int key, char *arg, struct argp_state *state)
 }
 
 static int
-by_time(const void *a, const void *b)
+cmd_sites_by_time(const void *a, const void *b)
 {
 	const struct profile_site *x = a, *y = b;
 
@@ -58,7 +58,7 @@ by_time(const void *a, const void *b)
 }
 
 static void
-print(const struct profile *p, const char *unit)
+cmd_sites_print(const struct profile *p, const char *unit)
 {
 	char time[32], waited[32];
 
@@ -75,7 +75,7 @@ print(const struct profile *p, const char *unit)
 }
 
 static int
-print_json(const struct profile *p, const char *unit)
+cmd_sites_print_json(const struct profile *p, const char *unit)
 {
 	json_t *document = document_new("sites"), *list = json_array();
 
@@ -96,7 +96,7 @@ print_json(const struct profile *p, const char *unit)
 }
 
 static int
-save_pprof(const struct profile *p, const char *path)
+cmd_sites_save_pprof(const struct profile *p, const char *path)
 {
 	struct output_file f;
 	bool ok = output_open(&f, path);
@@ -109,14 +109,14 @@ save_pprof(const struct profile *p, const char *path)
 }
 
 static int
-write_out(const struct sites *s, const struct profile *p, const char *unit)
+cmd_sites_write_out(const struct sites *s, const struct profile *p, const char *unit)
 {
 	if (s->pprof != NULL)
-		return save_pprof(p, s->pprof);
+		return cmd_sites_save_pprof(p, s->pprof);
 	if (s->json)
-		return print_json(p, unit);
+		return cmd_sites_print_json(p, unit);
 	if (!s->folded)
-		print(p, unit);
+		cmd_sites_print(p, unit);
 	else if (!profile_fold(p, stdout))
 		return output_result(false);
 	return CLI_OK;
@@ -125,8 +125,10 @@ write_out(const struct sites *s, const struct profile *p, const char *unit)
 int
 cmd_sites(int argc, char **argv)
 {
-	static const struct argp argp = {
-		options, parse, "PID|FILE", "Show which callers look up what.", NULL, NULL, NULL};
+	static const struct argp argp = {options,    cmd_sites_parse,
+					 "PID|FILE", "Show which callers look up what.",
+					 NULL,       NULL,
+					 NULL};
 	struct sites s = {0};
 	struct profile p;
 	json_t *document;
@@ -152,8 +154,9 @@ cmd_sites(int argc, char **argv)
 	if (p.count == 0 && s.pprof == NULL && !s.json && !s.folded)
 		printf("no call was sampled: start the process with SYMFAST_SITES=1/4096\n");
 	else {
-		qsort(p.sites, p.count, sizeof(*p.sites), by_time);
-		status = write_out(&s, &p, json_string_value(json_object_get(document, "unit")));
+		qsort(p.sites, p.count, sizeof(*p.sites), cmd_sites_by_time);
+		status = cmd_sites_write_out(&s, &p,
+					     json_string_value(json_object_get(document, "unit")));
 	}
 	profile_free(&p);
 	json_decref(document);

@@ -15,7 +15,7 @@ struct stat_input {
 static const struct argp_option options[] = {{"json", 'j', NULL, 0, "print JSON", 0}, {0}};
 
 static error_t
-parse(int key, char *arg, struct argp_state *state)
+cmd_stat_parse(int key, char *arg, struct argp_state *state)
 {
 	struct stat_input *in = state->input;
 
@@ -40,7 +40,8 @@ int
 cmd_stat(int argc, char **argv)
 {
 	static const struct argp argp = {
-		options, parse, "PID|FILE", "Show the counters of one process.", NULL, NULL, NULL};
+		options, cmd_stat_parse, "PID|FILE", "Show the counters of one process.",
+		NULL,    NULL,           NULL};
 	struct stat_input in = {0};
 	json_t *document;
 	int status;

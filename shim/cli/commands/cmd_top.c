@@ -47,7 +47,7 @@ static const struct argp_option options[] = {
 	{0}};
 
 static void
-parse_delay(struct top *t, const char *arg, struct argp_state *state)
+cmd_top_parse_delay(struct top *t, const char *arg, struct argp_state *state)
 {
 	char *end;
 	double seconds = strtod(arg, &end);
@@ -58,13 +58,13 @@ parse_delay(struct top *t, const char *arg, struct argp_state *state)
 }
 
 static error_t
-parse(int key, char *arg, struct argp_state *state)
+cmd_top_parse(int key, char *arg, struct argp_state *state)
 {
 	struct top *t = state->input;
 
 	switch (key) {
 	case 'd':
-		parse_delay(t, arg, state);
+		cmd_top_parse_delay(t, arg, state);
 		return 0;
 	case 'n':
 		if (!cli_number(arg, 1, 1ul << 30, &t->rounds))
@@ -84,7 +84,7 @@ parse(int key, char *arg, struct argp_state *state)
 }
 
 static void
-add(struct readings *r, const struct segment *s, const struct rollup *rollup)
+cmd_top_add(struct readings *r, const struct segment *s, const struct rollup *rollup)
 {
 	const char *slash = strrchr(s->head.exe, '/');
 	size_t size = rollup->count * sizeof(*rollup->rows);
@@ -103,13 +103,13 @@ add(struct readings *r, const struct segment *s, const struct rollup *rollup)
 }
 
 static void
-add_watched(const struct segment_watched *one, void *data)
+cmd_top_add_watched(const struct segment_watched *one, void *data)
 {
-	add(data, &one->segment, &one->rollup);
+	cmd_top_add(data, &one->segment, &one->rollup);
 }
 
 static int
-read_process(unsigned long pid, struct readings *r)
+cmd_top_read_process(unsigned long pid, struct readings *r)
 {
 	struct segment s;
 	struct counter *counters;
@@ -122,7 +122,7 @@ read_process(unsigned long pid, struct readings *r)
 	if (counters != NULL) {
 		struct rollup rollup = rollup_of(counters, count);
 
-		add(r, &s, &rollup);
+		cmd_top_add(r, &s, &rollup);
 		rollup_free(&rollup);
 		free(counters);
 		if (r->count == 0)
@@ -133,7 +133,7 @@ read_process(unsigned long pid, struct readings *r)
 }
 
 static int
-read_all(const struct top *t, struct readings *r)
+cmd_top_read_all(const struct top *t, struct readings *r)
 {
 	struct timespec now;
 	int status;
@@ -141,13 +141,13 @@ read_all(const struct top *t, struct readings *r)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	*r = (struct readings){.time = (double)now.tv_sec + (double)now.tv_nsec / 1e9};
 	if (t->pid != 0)
-		return read_process(t->pid, r);
+		return cmd_top_read_process(t->pid, r);
 	/* What cannot be used is told, and does not end it. */
-	return segment_rounds_next(t->watch, add_watched, r, &status) ? CLI_OK : status;
+	return segment_rounds_next(t->watch, cmd_top_add_watched, r, &status) ? CLI_OK : status;
 }
 
 static void
-free_readings(struct readings *r)
+cmd_top_free_readings(struct readings *r)
 {
 	for (size_t i = 0; i < r->count; i++)
 		rollup_free(&r->list[i].rollup);
@@ -157,7 +157,7 @@ free_readings(struct readings *r)
 
 /* Both are in the order of process ids: `at` goes along. */
 static const struct reading *
-find(const struct readings *r, const struct reading *like, size_t *at)
+cmd_top_find(const struct readings *r, const struct reading *like, size_t *at)
 {
 	while (*at < r->count && r->list[*at].pid < like->pid)
 		++*at;
@@ -168,7 +168,7 @@ find(const struct readings *r, const struct reading *like, size_t *at)
 
 /* The function's row; as a rule it is in the same place as before. */
 static const struct rollup_row *
-row_of(const struct rollup *r, const char *function, size_t place)
+cmd_top_row_of(const struct rollup *r, const char *function, size_t place)
 {
 	static const struct rollup_row none;
 
@@ -182,13 +182,13 @@ row_of(const struct rollup *r, const char *function, size_t place)
 
 /* After a fork or a reset a counter may have gone back: that is no rate. */
 static double
-per_second(uint64_t now, uint64_t before, double seconds)
+cmd_top_per_second(uint64_t now, uint64_t before, double seconds)
 {
 	return now > before && seconds > 0 ? (double)(now - before) / seconds : 0;
 }
 
 static int
-by_rate(const void *a, const void *b)
+cmd_top_by_rate(const void *a, const void *b)
 {
 	const struct rate *x = a, *y = b;
 	double s = x->hits + x->misses + x->passes, t = y->hits + y->misses + y->passes;
@@ -197,7 +197,7 @@ by_rate(const void *a, const void *b)
 }
 
 static struct rate *
-rates_of(struct readings *now, const struct readings *before, size_t *count)
+cmd_top_rates_of(struct readings *now, const struct readings *before, size_t *count)
 {
 	double seconds = now->time - before->time;
 	struct rate *out = NULL;
@@ -206,30 +206,30 @@ rates_of(struct readings *now, const struct readings *before, size_t *count)
 	*count = 0;
 	for (size_t i = 0; i < now->count; i++) {
 		struct reading *r = &now->list[i];
-		const struct reading *old = find(before, r, &at);
+		const struct reading *old = cmd_top_find(before, r, &at);
 
 		r->known = old != NULL;
 		for (size_t k = 0; k < r->rollup.count; k++) {
 			const struct rollup_row *row = &r->rollup.rows[k];
 			const struct rollup_row *was =
-				old != NULL ? row_of(&old->rollup, row->function, k) : row;
+				old != NULL ? cmd_top_row_of(&old->rollup, row->function, k) : row;
 
 			if (!rollup_called(row))
 				continue;
 			out = cli_grow(out, *count + 1, sizeof(*out));
 			out[(*count)++] = (struct rate){
-				r, row->function, per_second(row->hits, was->hits, seconds),
-				per_second(row->misses, was->misses, seconds),
-				per_second(row->passes, was->passes, seconds)};
+				r, row->function, cmd_top_per_second(row->hits, was->hits, seconds),
+				cmd_top_per_second(row->misses, was->misses, seconds),
+				cmd_top_per_second(row->passes, was->passes, seconds)};
 		}
 	}
 	if (*count != 0)
-		qsort(out, *count, sizeof(*out), by_rate);
+		qsort(out, *count, sizeof(*out), cmd_top_by_rate);
 	return out;
 }
 
 static void
-draw(const struct readings *now, const struct rate *rates, size_t count)
+cmd_top_draw(const struct readings *now, const struct rate *rates, size_t count)
 {
 	char clock[16];
 	time_t t = time(NULL);
@@ -254,7 +254,7 @@ draw(const struct readings *now, const struct rate *rates, size_t count)
 }
 
 static int
-print_json(const struct rate *rates, size_t count)
+cmd_top_print_json(const struct rate *rates, size_t count)
 {
 	json_t *document = document_new("top"), *list = json_array();
 
@@ -274,26 +274,26 @@ print_json(const struct rate *rates, size_t count)
 
 /* One reading and its lines; the first has nothing before it, so its rates are 0. */
 static int
-turn(const struct top *t, struct readings *before)
+cmd_top_turn(const struct top *t, struct readings *before)
 {
 	struct readings now;
 	struct rate *rates;
 	size_t count;
-	int status = read_all(t, &now);
+	int status = cmd_top_read_all(t, &now);
 
 	if (status != CLI_OK) {
-		free_readings(&now);
+		cmd_top_free_readings(&now);
 		return status;
 	}
-	rates = rates_of(&now, before, &count);
+	rates = cmd_top_rates_of(&now, before, &count);
 	if (t->json)
-		status = print_json(rates, count);
+		status = cmd_top_print_json(rates, count);
 	else {
-		draw(&now, rates, count);
+		cmd_top_draw(&now, rates, count);
 		status = output_result(fflush(stdout) == 0 && !ferror(stdout));
 	}
 	free(rates);
-	free_readings(before);
+	cmd_top_free_readings(before);
 	*before = now;
 	return status;
 }
@@ -302,24 +302,25 @@ int
 cmd_top(int argc, char **argv)
 {
 	static const struct argp argp = {
-		options, parse, "[PID]", "Show rates of all processes, live.", NULL, NULL, NULL};
+		options, cmd_top_parse, "[PID]", "Show rates of all processes, live.",
+		NULL,    NULL,          NULL};
 	struct top t = {.interval_ms = 2000};
 	struct readings before;
 	int status;
 
 	cli_parse(&argp, argc, argv, 0, &t);
 	t.watch = segment_rounds_new(segment_directory());
-	status = read_all(&t, &before);
+	status = cmd_top_read_all(&t, &before);
 	/* So many readings are to be looked at afterwards: they stay. */
 	if (status == CLI_OK && !t.json)
 		screen_open(t.rounds == 0);
 	for (unsigned long n = 0; status == CLI_OK && (t.rounds == 0 || n < t.rounds); n++) {
 		if (screen_wait((double)t.interval_ms / 1000))
 			break;
-		status = turn(&t, &before);
+		status = cmd_top_turn(&t, &before);
 	}
 	screen_close();
-	free_readings(&before);
+	cmd_top_free_readings(&before);
 	segment_rounds_free(t.watch);
 	return status;
 }

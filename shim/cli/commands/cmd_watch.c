@@ -44,7 +44,7 @@ static const struct argp_option options[] = {
 	{0}};
 
 static error_t
-parse(int key, char *arg, struct argp_state *state)
+cmd_watch_parse(int key, char *arg, struct argp_state *state)
 {
 	struct watch_file *w = state->input;
 
@@ -73,7 +73,7 @@ parse(int key, char *arg, struct argp_state *state)
 }
 
 static struct taken *
-find(struct watch_file *w, const struct segment *s)
+cmd_watch_find(struct watch_file *w, const struct segment *s)
 {
 	for (size_t i = 0; i < w->count; i++)
 		if (w->list[i].pid == s->head.pid && w->list[i].start_time == s->head.start_time)
@@ -82,9 +82,9 @@ find(struct watch_file *w, const struct segment *s)
 }
 
 static struct taken *
-note(struct watch_file *w, const struct segment *s, uint32_t before, uint32_t orders)
+cmd_watch_note(struct watch_file *w, const struct segment *s, uint32_t before, uint32_t orders)
 {
-	struct taken *t = find(w, s);
+	struct taken *t = cmd_watch_find(w, s);
 
 	if (t == NULL) {
 		w->list = cli_grow(w->list, w->count + 1, sizeof(*w->list));
@@ -97,7 +97,7 @@ note(struct watch_file *w, const struct segment *s, uint32_t before, uint32_t or
 
 /* Opened anew, to be written: the file that is checked is the one that is written. */
 static int
-store(const struct segment *s, const char *path, uint32_t word)
+cmd_watch_store(const struct segment *s, const char *path, uint32_t word)
 {
 	struct segment to;
 	int error = ENOENT;
@@ -111,9 +111,9 @@ store(const struct segment *s, const char *path, uint32_t word)
 }
 
 static void
-set(struct watch_file *w, const struct segment *s, const char *path, uint32_t word)
+cmd_watch_set(struct watch_file *w, const struct segment *s, const char *path, uint32_t word)
 {
-	errno = store(s, path, word);
+	errno = cmd_watch_store(s, path, word);
 	if (errno == 0) {
 		w->changed++;
 	} else if (errno != ENOENT) {
@@ -124,7 +124,7 @@ set(struct watch_file *w, const struct segment *s, const char *path, uint32_t wo
 
 /* Off by a file that the process itself does not know of, by a watch that is no more. */
 static bool
-is_left_behind(const struct segment *s)
+cmd_watch_is_left_behind(const struct segment *s)
 {
 	const struct symfast_shm_control *c = &s->control;
 
@@ -136,10 +136,10 @@ is_left_behind(const struct segment *s)
 
 /* What ctl says after the file came stands; what the process itself turned on again does not. */
 static void
-take(struct watch_file *w, const struct segment *s, const char *path)
+cmd_watch_take(struct watch_file *w, const struct segment *s, const char *path)
 {
 	const struct symfast_shm_control *c = &s->control;
-	struct taken *t = find(w, s);
+	struct taken *t = cmd_watch_find(w, s);
 
 	if (t != NULL)
 		t->seen = true;
@@ -147,40 +147,40 @@ take(struct watch_file *w, const struct segment *s, const char *path)
 		return;
 	if (t != NULL && (c->ctl_count != t->orders || c->reason != SYMFAST_SHM_BY_FILE))
 		return;
-	note(w, s, c->word, c->ctl_count + 1);
-	set(w, s, path, SYMFAST_SHM_OFF);
+	cmd_watch_note(w, s, c->word, c->ctl_count + 1);
+	cmd_watch_set(w, s, path, SYMFAST_SHM_OFF);
 }
 
 static void
-give_back(struct watch_file *w, const struct segment *s, const char *path)
+cmd_watch_give_back(struct watch_file *w, const struct segment *s, const char *path)
 {
 	const struct symfast_shm_control *c = &s->control;
-	const struct taken *t = find(w, s);
+	const struct taken *t = cmd_watch_find(w, s);
 
 	if (t == NULL || c->word != SYMFAST_SHM_OFF || c->reason != SYMFAST_SHM_BY_FILE ||
 	    c->ctl_count != t->orders || c->breaker == SYMFAST_SHM_BREAKER_OPEN ||
 	    c->breaker_trips != t->trips)
 		return;
-	set(w, s, path, t->before);
+	cmd_watch_set(w, s, path, t->before);
 }
 
 static void
-each(const struct segment *s, const char *path, void *data)
+cmd_watch_each(const struct segment *s, const char *path, void *data)
 {
 	struct watch_file *w = data;
 
 	if (segment_refusal(s) != NULL)
 		return;
-	if (find(w, s) == NULL && is_left_behind(s))
-		note(w, s, s->control.setting_word, s->control.ctl_count);
+	if (cmd_watch_find(w, s) == NULL && cmd_watch_is_left_behind(s))
+		cmd_watch_note(w, s, s->control.setting_word, s->control.ctl_count);
 	if (w->there)
-		take(w, s, path);
+		cmd_watch_take(w, s, path);
 	else
-		give_back(w, s, path);
+		cmd_watch_give_back(w, s, path);
 }
 
 static void
-forget(struct watch_file *w)
+cmd_watch_forget(struct watch_file *w)
 {
 	size_t kept = 0;
 
@@ -193,7 +193,7 @@ forget(struct watch_file *w)
 }
 
 static int
-tell(const struct watch_file *w)
+cmd_watch_tell(const struct watch_file *w)
 {
 	json_t *document;
 
@@ -212,34 +212,34 @@ tell(const struct watch_file *w)
 
 /* All processes, once. */
 static int
-round_of(struct watch_file *w, bool news)
+cmd_watch_round_of(struct watch_file *w, bool news)
 {
 	int status, told = CLI_OK;
 
 	w->changed = w->failed = 0;
-	if (!segment_each(segment_directory(), each, w, &status))
+	if (!segment_each(segment_directory(), cmd_watch_each, w, &status))
 		return status;
-	forget(w);
+	cmd_watch_forget(w);
 	if (news || w->changed != 0)
-		told = tell(w);
+		told = cmd_watch_tell(w);
 	return told != CLI_OK ? told : w->failed != 0 ? CLI_TARGET : status;
 }
 
 static int
-watch(struct watch_file *w)
+cmd_watch_loop(struct watch_file *w)
 {
 	const struct timespec period = {0, PERIOD_NS};
 	unsigned int rounds = 0;
 	int status;
 
 	w->there = access(w->path, F_OK) == 0;
-	status = round_of(w, true);
+	status = cmd_watch_round_of(w, true);
 	while (!w->once && (status == CLI_OK || status == CLI_TARGET)) {
 		bool there = access(w->path, F_OK) == 0, news = there != w->there;
 
 		w->there = there;
 		if (news || (there && ++rounds % LIST_EVERY == 0))
-			status = round_of(w, news);
+			status = cmd_watch_round_of(w, news);
 		nanosleep(&period, NULL);
 	}
 	return status;
@@ -249,7 +249,7 @@ int
 cmd_watch(int argc, char **argv)
 {
 	static const struct argp argp = {options,
-					 parse,
+					 cmd_watch_parse,
 					 "--kill-file FILE",
 					 "Switch all processes off while a file exists.",
 					 NULL,
@@ -259,7 +259,7 @@ cmd_watch(int argc, char **argv)
 	int status;
 
 	cli_parse(&argp, argc, argv, 0, &w);
-	status = watch(&w);
+	status = cmd_watch_loop(&w);
 	free(w.list);
 	return status;
 }

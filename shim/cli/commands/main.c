@@ -32,7 +32,7 @@ struct chosen {
 };
 
 static char *
-help(int key, const char *text, void *input)
+main_help(int key, const char *text, void *input)
 {
 	char *out = NULL;
 	size_t size;
@@ -50,7 +50,7 @@ help(int key, const char *text, void *input)
 }
 
 static error_t
-parse(int key, char *arg, struct argp_state *state)
+main_parse(int key, char *arg, struct argp_state *state)
 {
 	struct chosen *c = state->input;
 
@@ -72,11 +72,11 @@ int
 main(int argc, char **argv)
 {
 	static const struct argp argp = {NULL,
-					 parse,
+					 main_parse,
 					 "SUBCOMMAND [OPTION...]",
 					 "Fast symbol look-ups, seen from outside.",
 					 NULL,
-					 help,
+					 main_help,
 					 NULL};
 	struct chosen c = {COUNT, 0};
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static bool
-imports(const struct patient *p, const char *name)
+doctor_expect_imported(const struct patient *p, const char *name)
 {
 	const json_t *object, *its;
 	size_t i, k;
@@ -17,7 +17,7 @@ imports(const struct patient *p, const char *name)
 }
 
 static void
-expect(struct patient *p, const char *text)
+doctor_expect_line(struct patient *p, const char *text)
 {
 	json_array_append_new(json_object_get(p->document, "expect"), json_string(text));
 }
@@ -27,43 +27,54 @@ void
 doctor_expect(struct patient *p)
 {
 	if (p->stopped) {
-		expect(p, "Nothing: see what is marked \"stop\" above.");
+		doctor_expect_line(p, "Nothing: see what is marked \"stop\" above.");
 		return;
 	}
 	if (p->go_detour)
-		expect(p,
-		       "plugin.Open of a plugin that is open already: some 20 ns instead of 5 to 6 "
-		       "microseconds, and no mutex. The first Open of each plugin costs what it "
-		       "did.");
+		doctor_expect_line(
+			p,
+			"plugin.Open of a plugin that is open already: some 20 ns instead of 5 to "
+			"6 "
+			"microseconds, and no mutex. The first Open of each plugin costs what it "
+			"did.");
 	if (!p->dynamic_calls) {
-		expect(p,
-		       *p->root != '\0'
-			       ? "Nothing: nothing that it has mapped looks names up or loads "
-				 "objects."
-			       : "Nothing: neither it nor its libraries look names up or load "
-				 "objects. Libraries that are loaded while it runs were not looked "
-				 "at; if there are any, try SYMFAST=observe.");
+		doctor_expect_line(
+			p, *p->root != '\0'
+				   ? "Nothing: nothing that it has mapped looks names up or loads "
+				     "objects."
+				   : "Nothing: neither it nor its libraries look names up or load "
+				     "objects. Libraries that are loaded while it runs were not "
+				     "looked "
+				     "at; if there are any, try SYMFAST=observe.");
 		return;
 	}
-	if (imports(p, "dlsym") || imports(p, "dlvsym"))
-		expect(p,
-		       "dlsym of a name that was asked before: some nanoseconds instead of 40 to "
-		       "350, and "
-		       "no waiting while another thread loads. Programs that keep the pointer gain "
-		       "nothing.");
-	if (imports(p, "dlopen"))
-		expect(p, "dlopen of an object that is open: answered without the loader's lock. "
-			  "An object that is "
-			  "really unloaded and loaded again costs what it did. RTLD_DEEPBIND "
-			  "cannot be seen "
-			  "in a file; objects opened with it are not served.");
-	if (imports(p, "dladdr") || imports(p, "dladdr1"))
-		expect(p, "dladdr: tens of nanoseconds instead of one pass over all symbols of the "
-			  "object, "
-			  "which is 250 microseconds for the biggest libraries.");
-	if (imports(p, "dl_iterate_phdr"))
-		expect(p, "dl_iterate_phdr, with SYMFAST_PHDR=serial or free: without the loader's "
-			  "lock. "
-			  "Unwinders call it; those of gcc 12 and newer on this libc no longer do");
-	expect(p, "How often it asks again cannot be seen in a file: SYMFAST=observe counts it.");
+	if (doctor_expect_imported(p, "dlsym") || doctor_expect_imported(p, "dlvsym"))
+		doctor_expect_line(
+			p,
+			"dlsym of a name that was asked before: some nanoseconds instead of 40 to "
+			"350, and "
+			"no waiting while another thread loads. Programs that keep the pointer "
+			"gain "
+			"nothing.");
+	if (doctor_expect_imported(p, "dlopen"))
+		doctor_expect_line(
+			p, "dlopen of an object that is open: answered without the loader's lock. "
+			   "An object that is "
+			   "really unloaded and loaded again costs what it did. RTLD_DEEPBIND "
+			   "cannot be seen "
+			   "in a file; objects opened with it are not served.");
+	if (doctor_expect_imported(p, "dladdr") || doctor_expect_imported(p, "dladdr1"))
+		doctor_expect_line(
+			p,
+			"dladdr: tens of nanoseconds instead of one pass over all symbols of the "
+			"object, "
+			"which is 250 microseconds for the biggest libraries.");
+	if (doctor_expect_imported(p, "dl_iterate_phdr"))
+		doctor_expect_line(
+			p,
+			"dl_iterate_phdr, with SYMFAST_PHDR=serial or free: without the loader's "
+			"lock. "
+			"Unwinders call it; those of gcc 12 and newer on this libc no longer do");
+	doctor_expect_line(
+		p, "How often it asks again cannot be seen in a file: SYMFAST=observe counts it.");
 }

@@ -9,7 +9,7 @@
 
 /* The file of a word: a path, or a program of PATH as the shell finds it. */
 static char *
-find_program(const char *word)
+doctor_file_find_program(const char *word)
 {
 	const char *list = getenv("PATH");
 
@@ -29,7 +29,7 @@ find_program(const char *word)
 
 /* "#!/usr/bin/env ruby" or "#!/bin/sh -e": the program that runs a script; NULL if it is none. */
 static char *
-script_program(const struct object *o)
+doctor_file_script_program(const struct object *o)
 {
 	char line[256], *word, *save = NULL;
 	size_t n = o->elf.size < sizeof(line) - 1 ? o->elf.size : sizeof(line) - 1;
@@ -42,11 +42,11 @@ script_program(const struct object *o)
 	word = strtok_r(line + 2, " \t", &save);
 	if (word != NULL && strcmp(word, "/usr/bin/env") == 0)
 		word = strtok_r(NULL, " \t", &save);
-	return word != NULL ? find_program(word) : NULL;
+	return word != NULL ? doctor_file_find_program(word) : NULL;
 }
 
 static const char *
-own_variable(const char *name)
+doctor_file_own_variable(const char *name)
 {
 	return getenv(name);
 }
@@ -54,7 +54,7 @@ own_variable(const char *name)
 int
 doctor_file(struct patient *p, const char *word)
 {
-	char *path = find_program(word), *by;
+	char *path = doctor_file_find_program(word), *by;
 	struct object program;
 
 	if (!object_read(&program, path, OBJECT_MOST)) {
@@ -65,7 +65,7 @@ doctor_file(struct patient *p, const char *word)
 		free(path);
 		return CLI_TARGET;
 	}
-	by = program.fault == SF_ELF_FILE_NOT_ELF ? script_program(&program) : NULL;
+	by = program.fault == SF_ELF_FILE_NOT_ELF ? doctor_file_script_program(&program) : NULL;
 	if (by != NULL && strcmp(by, path) != 0) {
 		doctor_find(p, LEVEL_NOTE, "script", "%s is a script, run by %s", path, by);
 		object_free(&program);
@@ -83,7 +83,7 @@ doctor_file(struct patient *p, const char *word)
 		return CLI_TARGET;
 	}
 	doctor_program(p, &program);
-	doctor_environment(p, own_variable);
+	doctor_environment(p, doctor_file_own_variable);
 	if (program.fault == SF_ELF_FILE_NONE)
 		doctor_dependencies(p, &program);
 	object_free(&program);

@@ -19,7 +19,7 @@ struct walk {
 };
 
 static bool
-is_part_of_libc(const char *name)
+doctor_imports_is_part_of_libc(const char *name)
 {
 	static const char *const parts[] = {"libc.so.6", "libdl.so.2", "libpthread.so.0",
 					    "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"};
@@ -31,7 +31,7 @@ is_part_of_libc(const char *name)
 }
 
 static bool
-is_wrapped(const char *name)
+doctor_imports_is_wrapped(const char *name)
 {
 	for (size_t i = 0; i < WRAPPED_ALL; i++)
 		if (strcmp(name, wrapped[i]) == 0)
@@ -40,7 +40,7 @@ is_wrapped(const char *name)
 }
 
 static void
-look_at_sanitizer(struct patient *p, const char *name, bool needed)
+doctor_imports_sanitizer(struct patient *p, const char *name, bool needed)
 {
 	static const struct {
 		const char *mark, *what;
@@ -66,7 +66,7 @@ look_at_sanitizer(struct patient *p, const char *name, bool needed)
 
 /* These alone make nobody look names up or load objects; walks are served only if asked for. */
 static bool
-is_beside_the_point(const char *symbol)
+doctor_imports_is_beside_the_point(const char *symbol)
 {
 	return strcmp(symbol, "dlerror") == 0 || strcmp(symbol, "dlinfo") == 0 ||
 	       strcmp(symbol, "dl_iterate_phdr") == 0;
@@ -74,7 +74,7 @@ is_beside_the_point(const char *symbol)
 
 /* What it imports of the wrapped names goes to the report; what it defines stands between. */
 static void
-look_at_symbols(struct walk *w, const char *name, const struct object *o)
+doctor_imports_symbols(struct walk *w, const char *name, const struct object *o)
 {
 	json_t *names = json_array();
 	const char *defined = NULL;
@@ -88,15 +88,15 @@ look_at_symbols(struct walk *w, const char *name, const struct object *o)
 		if (symbol == NULL)
 			continue;
 		if (w->count == 0 && strncmp(symbol, "__", 2) == 0 && s.st_shndx != SHN_UNDEF)
-			look_at_sanitizer(w->patient, symbol, false);
-		if (!is_wrapped(symbol))
+			doctor_imports_sanitizer(w->patient, symbol, false);
+		if (!doctor_imports_is_wrapped(symbol))
 			continue;
 		if (s.st_shndx == SHN_UNDEF)
 			json_array_append_new(names, json_string(symbol));
 		else if (ELF64_ST_BIND(s.st_info) != STB_LOCAL)
 			defined = symbol;
 		w->patient->dynamic_calls |=
-			s.st_shndx == SHN_UNDEF && !is_beside_the_point(symbol);
+			s.st_shndx == SHN_UNDEF && !doctor_imports_is_beside_the_point(symbol);
 	}
 	if (defined != NULL)
 		doctor_find(w->patient, LEVEL_WARN, "wrapper",
@@ -110,7 +110,7 @@ look_at_symbols(struct walk *w, const char *name, const struct object *o)
 }
 
 static bool
-remember(struct walk *w, const char *name)
+doctor_imports_remember(struct walk *w, const char *name)
 {
 	for (size_t i = 0; i < w->count; i++)
 		if (strcmp(w->names[i], name) == 0)
@@ -121,23 +121,25 @@ remember(struct walk *w, const char *name)
 	return true;
 }
 
-static void visit(struct walk *w, const char *name, const struct object *o, int depth);
+static void doctor_imports_visit(struct walk *w, const char *name, const struct object *o,
+				 int depth);
 
 static void
-visit_needed(struct walk *w, const char *name, const struct object *needer, int depth)
+doctor_imports_visit_needed(struct walk *w, const char *name, const struct object *needer,
+			    int depth)
 {
 	struct object o;
 	char *path;
 
-	if (is_part_of_libc(name) || !remember(w, name))
+	if (doctor_imports_is_part_of_libc(name) || !doctor_imports_remember(w, name))
 		return;
-	look_at_sanitizer(w->patient, name, true);
+	doctor_imports_sanitizer(w->patient, name, true);
 	path = object_search(name, needer, w->patient->root);
 	if (path == NULL || !object_read(&o, path, OBJECT_MOST)) {
 		w->missing++;
 	} else {
 		if (o.fault == SF_ELF_FILE_NONE)
-			visit(w, name, &o, depth);
+			doctor_imports_visit(w, name, &o, depth);
 		object_free(&o);
 	}
 	free(path);
@@ -145,21 +147,21 @@ visit_needed(struct walk *w, const char *name, const struct object *needer, int 
 
 /* 16 levels of libraries under libraries are more than any program has. */
 static void
-visit(struct walk *w, const char *name, const struct object *o, int depth)
+doctor_imports_visit(struct walk *w, const char *name, const struct object *o, int depth)
 {
-	look_at_symbols(w, name, o);
+	doctor_imports_symbols(w, name, o);
 	for (uint32_t i = 0; i < o->elf.dynamic_count && depth < 16; i++) {
 		Elf64_Dyn d = sf_elf_file_dyn(&o->elf, i);
 		const char *needed =
 			d.d_tag == DT_NEEDED ? sf_elf_file_string(&o->elf, d.d_un.d_val) : NULL;
 
 		if (needed != NULL && *needed != '\0')
-			visit_needed(w, needed, o, depth + 1);
+			doctor_imports_visit_needed(w, needed, o, depth + 1);
 	}
 }
 
 static void
-free_walk(struct walk *w)
+doctor_imports_free_walk(struct walk *w)
 {
 	for (size_t i = 0; i < w->count; i++)
 		free(w->names[i]);
@@ -168,7 +170,7 @@ free_walk(struct walk *w)
 
 /* The path at the end of a line of maps, if the line maps a file's code; NULL otherwise. */
 static char *
-mapped_path(char *line)
+doctor_imports_mapped_path(char *line)
 {
 	char rights[5] = "";
 	int at = 0;
@@ -180,22 +182,22 @@ mapped_path(char *line)
 }
 
 static void
-look_at_mapped(struct walk *w, const char *path, const char *program)
+doctor_imports_mapped(struct walk *w, const char *path, const char *program)
 {
 	const char *base = strrchr(path, '/') + 1;
 	struct object o;
 	char *whole;
 
-	if (is_part_of_libc(base) || strcmp(path, program) == 0 ||
-	    strncmp(base, "libsymfast.so", 13) == 0 || !remember(w, path))
+	if (doctor_imports_is_part_of_libc(base) || strcmp(path, program) == 0 ||
+	    strncmp(base, "libsymfast.so", 13) == 0 || !doctor_imports_remember(w, path))
 		return;
-	look_at_sanitizer(w->patient, base, true);
+	doctor_imports_sanitizer(w->patient, base, true);
 	whole = cli_format("%s%s", w->patient->root, path);
 	if (!object_read(&o, whole, OBJECT_MOST)) {
 		w->missing++;
 	} else {
 		if (o.fault == SF_ELF_FILE_NONE)
-			look_at_symbols(w, base, &o);
+			doctor_imports_symbols(w, base, &o);
 		object_free(&o);
 	}
 	free(whole);
@@ -210,19 +212,19 @@ doctor_mapped(struct patient *p, const struct object *program, unsigned long pid
 	char *maps = proc_read(pid, "maps", &size), *rest = maps;
 
 	w->patient = p;
-	look_at_symbols(w, base != NULL ? base + 1 : path, program);
+	doctor_imports_symbols(w, base != NULL ? base + 1 : path, program);
 	for (char *line; rest != NULL && (line = strsep(&rest, "\n")) != NULL;) {
-		char *file = mapped_path(line);
+		char *file = doctor_imports_mapped_path(line);
 
 		if (file != NULL)
-			look_at_mapped(w, file, path);
+			doctor_imports_mapped(w, file, path);
 	}
 	if (w->missing != 0)
 		doctor_find(p, LEVEL_NOTE, "missing",
 			    "%zu mapped files could not be read and were not looked at",
 			    w->missing);
 	free(maps);
-	free_walk(w);
+	doctor_imports_free_walk(w);
 }
 
 void
@@ -232,12 +234,12 @@ doctor_dependencies(struct patient *p, const struct object *program)
 	const char *base = strrchr(program->path, '/');
 
 	w->patient = p;
-	visit(w, base != NULL ? base + 1 : program->path, program, 0);
+	doctor_imports_visit(w, base != NULL ? base + 1 : program->path, program, 0);
 	if (w->missing != 0)
 		doctor_find(
 			p, LEVEL_NOTE, "missing",
 			"%zu needed libraries were not found in the usual folders and not looked "
 			"at",
 			w->missing);
-	free_walk(w);
+	doctor_imports_free_walk(w);
 }

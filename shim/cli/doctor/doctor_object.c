@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static bool
-read_all(int fd, struct object *o, uint64_t size)
+doctor_object_read_all(int fd, struct object *o, uint64_t size)
 {
 	uint64_t have = 0;
 
@@ -36,7 +36,7 @@ read_all(int fd, struct object *o, uint64_t size)
  * nothing can take the file's place between look and opening.
  */
 static int
-open_regular(const char *path, struct stat *st)
+doctor_object_open_regular(const char *path, struct stat *st)
 {
 	int at = open(path, O_PATH | O_CLOEXEC), fd = -1, error;
 	char link[32];
@@ -57,12 +57,12 @@ bool
 object_read(struct object *o, const char *path, uint64_t most)
 {
 	struct stat st;
-	int fd = open_regular(path, &st), error;
+	int fd = doctor_object_open_regular(path, &st), error;
 
 	*o = (struct object){.path = cli_format("%s", path)};
 	if (fd >= 0) {
 		errno = (uint64_t)st.st_size > most ? EFBIG : 0;
-		if (errno == 0 && read_all(fd, o, (uint64_t)st.st_size)) {
+		if (errno == 0 && doctor_object_read_all(fd, o, (uint64_t)st.st_size)) {
 			close(fd);
 			return true;
 		}
@@ -85,7 +85,7 @@ object_free(struct object *o)
 
 /* One folder of a search path, with $ORIGIN replaced; "" if it holds another token. */
 static char *
-expand(const char *folder, size_t len, const struct object *needer)
+doctor_object_expand(const char *folder, size_t len, const struct object *needer)
 {
 	static const char *const tokens[] = {"$ORIGIN", "${ORIGIN}"};
 	const char *slash = strrchr(needer->path, '/');
@@ -102,7 +102,7 @@ expand(const char *folder, size_t len, const struct object *needer)
 }
 
 static char *
-try(const char *root, const char *folder, const char *name)
+doctor_object_try(const char *root, const char *folder, const char *name)
 {
 	/* $ORIGIN of a process's object begins with its root already. */
 	bool inside = *root != '\0' && strncmp(folder, root, strlen(root)) == 0;
@@ -116,11 +116,13 @@ try(const char *root, const char *folder, const char *name)
 }
 
 static char *
-search_list(const char *list, const char *name, const struct object *needer, const char *root)
+doctor_object_search_list(const char *list, const char *name, const struct object *needer,
+			  const char *root)
 {
 	while (list != NULL && *list != '\0') {
 		size_t len = strcspn(list, ":");
-		char *folder = expand(list, len, needer), *found = try(root, folder, name);
+		char *folder = doctor_object_expand(list, len, needer),
+		     *found = doctor_object_try(root, folder, name);
 
 		free(folder);
 		if (found != NULL)
@@ -140,11 +142,12 @@ object_search(const char *name, const struct object *needer, const char *root)
 	uint64_t offset;
 
 	if (strchr(name, '/') != NULL)
-		return *name == '/' ? try(root, "/", name + 1) : NULL;
+		return *name == '/' ? doctor_object_try(root, "/", name + 1) : NULL;
 	if (sf_elf_file_tag(&needer->elf, DT_RUNPATH, &offset) ||
 	    sf_elf_file_tag(&needer->elf, DT_RPATH, &offset))
-		found = search_list(sf_elf_file_string(&needer->elf, offset), name, needer, root);
-	return found != NULL ? found : search_list(usual, name, needer, root);
+		found = doctor_object_search_list(sf_elf_file_string(&needer->elf, offset), name,
+						  needer, root);
+	return found != NULL ? found : doctor_object_search_list(usual, name, needer, root);
 }
 
 bool

@@ -15,7 +15,7 @@ static char *variables;
 static size_t variables_size;
 
 static const char *
-get_variable(const char *name)
+doctor_process_get_variable(const char *name)
 {
 	size_t len = strlen(name);
 
@@ -26,7 +26,7 @@ get_variable(const char *name)
 }
 
 static void
-look_at_environment(struct patient *p, unsigned long pid)
+doctor_process_environment(struct patient *p, unsigned long pid)
 {
 	variables = proc_read(pid, "environ", &variables_size);
 	if (variables == NULL) {
@@ -34,13 +34,13 @@ look_at_environment(struct patient *p, unsigned long pid)
 			    strerror(errno));
 		return;
 	}
-	doctor_environment(p, get_variable);
+	doctor_environment(p, doctor_process_get_variable);
 	free(variables);
 	variables = NULL;
 }
 
 static void
-look_at_status(struct patient *p, unsigned long pid)
+doctor_process_status(struct patient *p, unsigned long pid)
 {
 	size_t size;
 	char *text = proc_read(pid, "status", &size);
@@ -60,7 +60,7 @@ look_at_status(struct patient *p, unsigned long pid)
 }
 
 static void
-look_at_label(struct patient *p, unsigned long pid)
+doctor_process_label(struct patient *p, unsigned long pid)
 {
 	char enforce = '0', clean[128];
 	int fd = open("/sys/fs/selinux/enforce", O_RDONLY | O_CLOEXEC);
@@ -83,7 +83,7 @@ look_at_label(struct patient *p, unsigned long pid)
 }
 
 static void
-look_at_auxv(struct patient *p, unsigned long pid)
+doctor_process_auxv(struct patient *p, unsigned long pid)
 {
 	size_t size;
 	char *text = proc_read(pid, "auxv", &size);
@@ -100,7 +100,7 @@ look_at_auxv(struct patient *p, unsigned long pid)
 }
 
 static void
-look_at_maps(struct patient *p, unsigned long pid)
+doctor_process_maps(struct patient *p, unsigned long pid)
 {
 	size_t size;
 	char *text = proc_read(pid, "maps", &size);
@@ -138,12 +138,12 @@ doctor_process(struct patient *p, unsigned long pid)
 	/* For $ORIGIN: where the file lies, as seen through the process's root. */
 	free(program.path);
 	program.path = cli_format("%s%s", root, target);
-	look_at_maps(p, pid);
+	doctor_process_maps(p, pid);
 	doctor_program(p, &program);
-	look_at_environment(p, pid);
-	look_at_status(p, pid);
-	look_at_label(p, pid);
-	look_at_auxv(p, pid);
+	doctor_process_environment(p, pid);
+	doctor_process_status(p, pid);
+	doctor_process_label(p, pid);
+	doctor_process_auxv(p, pid);
 	if (program.fault == SF_ELF_FILE_NONE)
 		doctor_mapped(p, &program, pid);
 	object_free(&program);

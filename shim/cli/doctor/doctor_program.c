@@ -9,7 +9,7 @@
 #include <sys/xattr.h>
 
 static void
-look_at_rights(struct patient *p, const struct object *program)
+doctor_program_rights(struct patient *p, const struct object *program)
 {
 	struct stat st;
 	const char *what = NULL;
@@ -33,7 +33,7 @@ look_at_rights(struct patient *p, const struct object *program)
 }
 
 static const char *
-libc_kind(const struct object *program, const char *interpreter)
+doctor_program_libc_kind(const struct object *program, const char *interpreter)
 {
 	const char *base = strrchr(interpreter, '/');
 
@@ -57,13 +57,13 @@ libc_kind(const struct object *program, const char *interpreter)
 
 /* Is version a ("2.36") below b? */
 static bool
-older(const char *a, const char *b)
+doctor_program_older(const char *a, const char *b)
 {
 	return strverscmp(a, b) < 0;
 }
 
 static void
-look_at_needed_versions(struct patient *p, const struct object *program)
+doctor_program_needed_versions(struct patient *p, const struct object *program)
 {
 	char newest[32] = "";
 	struct sf_elf_file_versions walk = {0};
@@ -71,7 +71,8 @@ look_at_needed_versions(struct patient *p, const struct object *program)
 	while (!walk.ended) {
 		const char *v = sf_elf_file_needed_version(&program->elf, &walk);
 
-		if (v != NULL && strncmp(v, "GLIBC_2", 7) == 0 && older(newest, v + 6))
+		if (v != NULL && strncmp(v, "GLIBC_2", 7) == 0 &&
+		    doctor_program_older(newest, v + 6))
 			cli_clean(newest, sizeof(newest), v + 6);
 	}
 	if (*newest != '\0')
@@ -80,7 +81,7 @@ look_at_needed_versions(struct patient *p, const struct object *program)
 
 /* The libc that this machine (or the process's root) would give the program. */
 static void
-look_at_libc(struct patient *p, const struct object *program)
+doctor_program_libc(struct patient *p, const struct object *program)
 {
 	char *path = object_search("libc.so.6", program, p->root), version[16];
 	struct object libc;
@@ -94,7 +95,7 @@ look_at_libc(struct patient *p, const struct object *program)
 		doctor_find(p, LEVEL_WARN, "libc", "%s does not tell its version", path);
 	} else {
 		doctor_fact(p, "glibc", version);
-		if (older(version, "2.35"))
+		if (doctor_program_older(version, "2.35"))
 			doctor_find(p, LEVEL_STOP, "libc",
 				    "glibc %s: the shim needs 2.35 or newer and passes everything "
 				    "through",
@@ -107,7 +108,7 @@ look_at_libc(struct patient *p, const struct object *program)
 }
 
 static void
-look_at_loader(struct patient *p, const struct object *program)
+doctor_program_loader(struct patient *p, const struct object *program)
 {
 	const char *interpreter = sf_elf_file_interpreter(&program->elf), *kind;
 	uint64_t tag;
@@ -124,7 +125,7 @@ look_at_loader(struct patient *p, const struct object *program)
 			    "statically linked: it has no loader, LD_PRELOAD has no effect");
 		return;
 	}
-	kind = libc_kind(program, interpreter);
+	kind = doctor_program_libc_kind(program, interpreter);
 	doctor_fact(p, "linking", "dynamic");
 	doctor_fact(p, "interpreter", interpreter);
 	doctor_fact(p, "libc", kind);
@@ -135,12 +136,12 @@ look_at_loader(struct patient *p, const struct object *program)
 	}
 	if (strcmp(kind, "glibc") != 0)
 		doctor_find(p, LEVEL_WARN, "libc", "its libc is not recognised");
-	look_at_needed_versions(p, program);
-	look_at_libc(p, program);
+	doctor_program_needed_versions(p, program);
+	doctor_program_libc(p, program);
 }
 
 static void
-look_at_binding(struct patient *p, const struct object *program)
+doctor_program_binding(struct patient *p, const struct object *program)
 {
 	uint32_t slots = sf_elf_file_plt_slots(&program->elf);
 
@@ -161,7 +162,7 @@ look_at_binding(struct patient *p, const struct object *program)
 }
 
 static void
-look_at_flags(struct patient *p, const struct object *program)
+doctor_program_flags(struct patient *p, const struct object *program)
 {
 	uint64_t value;
 
@@ -176,7 +177,7 @@ look_at_flags(struct patient *p, const struct object *program)
 }
 
 static void
-look_at_go(struct patient *p, const struct object *program)
+doctor_program_go(struct patient *p, const struct object *program)
 {
 	struct sf_go_file go;
 
@@ -220,10 +221,10 @@ doctor_program(struct patient *p, const struct object *program)
 	}
 	if (program->elf.machine != own)
 		doctor_find(p, LEVEL_STOP, "machine", "built for another processor");
-	look_at_loader(p, program);
-	look_at_rights(p, program);
-	look_at_flags(p, program);
-	look_at_go(p, program);
+	doctor_program_loader(p, program);
+	doctor_program_rights(p, program);
+	doctor_program_flags(p, program);
+	doctor_program_go(p, program);
 	if (!p->stopped)
-		look_at_binding(p, program);
+		doctor_program_binding(p, program);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static void
-head(FILE *out, const json_t *document)
+page_ab_head(FILE *out, const json_t *document)
 {
 	const json_t *machine = json_object_get(document, "machine"), *word;
 	size_t i;
@@ -40,7 +40,7 @@ head(FILE *out, const json_t *document)
 }
 
 static void
-cell(FILE *out, const json_t *metric, const char *arm, const char *unit)
+page_ab_cell(FILE *out, const json_t *metric, const char *arm, const char *unit)
 {
 	const json_t *median = json_object_get(json_object_get(metric, arm), "median");
 	char text[64];
@@ -51,7 +51,7 @@ cell(FILE *out, const json_t *metric, const char *arm, const char *unit)
 }
 
 static void
-ratio_cells(FILE *out, const json_t *ratio)
+page_ab_ratio_cells(FILE *out, const json_t *ratio)
 {
 	double r, low, high, confidence;
 	const char *verdict;
@@ -71,7 +71,7 @@ ratio_cells(FILE *out, const json_t *ratio)
 }
 
 static void
-table(FILE *out, const json_t *document)
+page_ab_table(FILE *out, const json_t *document)
 {
 	const json_t *metric;
 	size_t i;
@@ -86,9 +86,9 @@ table(FILE *out, const json_t *document)
 
 		fputs("<tr><td>", out);
 		page_text(out, document_text(metric, "name"));
-		cell(out, metric, "stock", unit);
-		cell(out, metric, "symfast", unit);
-		ratio_cells(out, json_object_get(metric, "ratio"));
+		page_ab_cell(out, metric, "stock", unit);
+		page_ab_cell(out, metric, "symfast", unit);
+		page_ab_ratio_cells(out, json_object_get(metric, "ratio"));
 	}
 	fputs("</table></div>\n<p class=\"soft\">Ratio: symfast to stock, Hodges and Lehmann's "
 	      "estimate over pairs of runs; interval by Wilcoxon's signed-rank test, which assumes "
@@ -97,7 +97,7 @@ table(FILE *out, const json_t *document)
 }
 
 static void
-intervals(FILE *out, const json_t *document)
+page_ab_intervals(FILE *out, const json_t *document)
 {
 	struct draw_interval rows[AB_METRIC_COUNT];
 	const json_t *metric;
@@ -118,7 +118,7 @@ intervals(FILE *out, const json_t *document)
 }
 
 static void
-strip(FILE *out, const json_t *document, enum ab_metric m)
+page_ab_strip(FILE *out, const json_t *document, enum ab_metric m)
 {
 	double *v[ARMS];
 	struct draw_series series[ARMS];
@@ -139,12 +139,12 @@ strip(FILE *out, const json_t *document, enum ab_metric m)
 void
 page_ab(FILE *out, const json_t *document)
 {
-	head(out, document);
-	table(out, document);
+	page_ab_head(out, document);
+	page_ab_table(out, document);
 	fputs("<h2>Runs</h2>\n<div class=\"drawings\">\n", out);
-	intervals(out, document);
+	page_ab_intervals(out, document);
 	for (enum ab_metric m = AB_wall; m <= AB_max_rss; m++)
-		strip(out, document, m);
+		page_ab_strip(out, document, m);
 	fputs("</div>\n", out);
 	if (json_is_object(json_object_get(document, "stat")))
 		page_stat(out, json_object_get(document, "stat"));

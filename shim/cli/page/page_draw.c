@@ -20,7 +20,7 @@ struct scale {
 };
 
 static double
-place(const struct scale *s, double v)
+page_draw_place(const struct scale *s, double v)
 {
 	double from = s->log ? log(s->min) : s->min, to = s->log ? log(s->max) : s->max;
 	double at = s->log ? log(fmax(v, s->min)) : v;
@@ -29,7 +29,7 @@ place(const struct scale *s, double v)
 }
 
 static void
-begin(FILE *out, const char *title, double height)
+page_draw_begin(FILE *out, const char *title, double height)
 {
 	fputs("<figure><figcaption>", out);
 	page_text(out, title);
@@ -40,13 +40,14 @@ begin(FILE *out, const char *title, double height)
 }
 
 static void
-end(FILE *out)
+page_draw_end(FILE *out)
 {
 	fputs("</svg></figure>\n", out);
 }
 
 static void
-label(FILE *out, double x, double y, const char *anchor, const char *class, const char *text)
+page_draw_label(FILE *out, double x, double y, const char *anchor, const char *class,
+		const char *text)
 {
 	fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" class=\"%s\">", x, y, anchor,
 		class);
@@ -55,7 +56,7 @@ label(FILE *out, double x, double y, const char *anchor, const char *class, cons
 }
 
 static void
-line(FILE *out, const char *class, double x1, double y1, double x2, double y2)
+page_draw_line(FILE *out, const char *class, double x1, double y1, double x2, double y2)
 {
 	fprintf(out, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n",
 		class, x1, y1, x2, y2);
@@ -63,18 +64,20 @@ line(FILE *out, const char *class, double x1, double y1, double x2, double y2)
 
 /* The axis at `y` with the values at its ends below it. */
 static void
-axis(FILE *out, const struct scale *s, double y, const char *unit)
+page_draw_axis(FILE *out, const struct scale *s, double y, const char *unit)
 {
 	char text[64];
 
-	line(out, "axis", LEFT, y, WIDTH - RIGHT, y);
-	label(out, LEFT, y + 14, "start", "", value_text(text, sizeof(text), s->min, unit));
-	label(out, WIDTH - RIGHT, y + 14, "end", "", value_text(text, sizeof(text), s->max, unit));
+	page_draw_line(out, "axis", LEFT, y, WIDTH - RIGHT, y);
+	page_draw_label(out, LEFT, y + 14, "start", "",
+			value_text(text, sizeof(text), s->min, unit));
+	page_draw_label(out, WIDTH - RIGHT, y + 14, "end", "",
+			value_text(text, sizeof(text), s->max, unit));
 }
 
 /* From the least to the greatest x of all series; false if there is none. */
 static bool
-span(const struct draw_series *series, size_t count, struct scale *s)
+page_draw_span(const struct draw_series *series, size_t count, struct scale *s)
 {
 	s->min = INFINITY;
 	s->max = -INFINITY;
@@ -94,9 +97,9 @@ draw_strip(FILE *out, const char *title, const char *unit, const struct draw_ser
 	struct scale s = {0};
 	char text[64], value[32];
 
-	if (!span(series, count, &s))
+	if (!page_draw_span(series, count, &s))
 		return;
-	begin(out, title, height);
+	page_draw_begin(out, title, height);
 	for (size_t i = 0; i < count; i++) {
 		double y = 40.0 * (double)i + 28, *copy, median;
 
@@ -108,25 +111,27 @@ draw_strip(FILE *out, const char *title, const char *unit, const struct draw_ser
 		free(copy);
 		snprintf(text, sizeof(text), "%s, median %s", series[i].name,
 			 value_text(value, sizeof(value), median, unit));
-		label(out, LEFT, y - 14, "start", series[i].class, text);
+		page_draw_label(out, LEFT, y - 14, "start", series[i].class, text);
 		for (size_t k = 0; k < series[i].count; k++)
 			fprintf(out, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>\n",
-				series[i].class, place(&s, series[i].x[k]), y);
+				series[i].class, page_draw_place(&s, series[i].x[k]), y);
 		snprintf(text, sizeof(text), "median %s", series[i].class);
-		line(out, text, place(&s, median), y - 9, place(&s, median), y + 9);
+		page_draw_line(out, text, page_draw_place(&s, median), y - 9,
+			       page_draw_place(&s, median), y + 9);
 	}
-	axis(out, &s, 40.0 * (double)count + 4, unit);
-	end(out);
+	page_draw_axis(out, &s, 40.0 * (double)count + 4, unit);
+	page_draw_end(out);
 }
 
 static void
-curve(FILE *out, const struct scale *s, const struct draw_series *one, double top, double bottom)
+page_draw_curve(FILE *out, const struct scale *s, const struct draw_series *one, double top,
+		double bottom)
 {
 	double last = bottom;
 
 	fprintf(out, "<polyline class=\"%s\" points=\"", one->class);
 	for (size_t k = 0; k < one->count; k++) {
-		double x = place(s, one->x[k]), y = bottom - (bottom - top) * one->y[k];
+		double x = page_draw_place(s, one->x[k]), y = bottom - (bottom - top) * one->y[k];
 
 		fprintf(out, "%.1f,%.1f %.1f,%.1f ", x, last, x, y);
 		last = y;
@@ -142,28 +147,28 @@ draw_curves(FILE *out, const char *title, const char *unit, const struct draw_se
 	struct scale s = {.log = true};
 	double x = LEFT;
 
-	if (!span(series, count, &s) || s.min <= 0)
+	if (!page_draw_span(series, count, &s) || s.min <= 0)
 		return;
 	if (s.max <= s.min)
 		s.max = s.min * 2;
-	begin(out, title, bottom + 20);
+	page_draw_begin(out, title, bottom + 20);
 	for (int quarter = 0; quarter < 4; quarter++) {
 		double y = top + (bottom - top) * quarter / 4;
 		char text[16];
 
-		line(out, "axis", LEFT, y, WIDTH - RIGHT, y);
+		page_draw_line(out, "axis", LEFT, y, WIDTH - RIGHT, y);
 		snprintf(text, sizeof(text), "%d %%", 100 - 25 * quarter);
-		label(out, WIDTH - RIGHT, y - 3, "end", "", text);
+		page_draw_label(out, WIDTH - RIGHT, y - 3, "end", "", text);
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (series[i].count == 0)
 			continue;
-		curve(out, &s, &series[i], top, bottom);
-		label(out, x, 12, "start", series[i].class, series[i].name);
+		page_draw_curve(out, &s, &series[i], top, bottom);
+		page_draw_label(out, x, 12, "start", series[i].class, series[i].name);
 		x += 8 * (double)strlen(series[i].name) + 12;
 	}
-	axis(out, &s, bottom, unit);
-	end(out);
+	page_draw_axis(out, &s, bottom, unit);
+	page_draw_end(out);
 }
 
 void
@@ -179,18 +184,19 @@ draw_intervals(FILE *out, const char *title, const struct draw_interval *rows, s
 		s.min = fmin(s.min, rows[i].low);
 		s.max = fmax(s.max, rows[i].high);
 	}
-	begin(out, title, height);
-	line(out, "axis", place(&s, 1), 4, place(&s, 1), height - 18);
+	page_draw_begin(out, title, height);
+	page_draw_line(out, "axis", page_draw_place(&s, 1), 4, page_draw_place(&s, 1), height - 18);
 	for (size_t i = 0; i < count; i++) {
 		double y = 34.0 * (double)i + 26;
 		const char *class = rows[i].low > 1 ? "stock" : "symfast";
 
 		snprintf(text, sizeof(text), "%s %.3f", rows[i].name, rows[i].at);
-		label(out, LEFT, y - 10, "start", "", text);
-		line(out, class, place(&s, rows[i].low), y, place(&s, rows[i].high), y);
+		page_draw_label(out, LEFT, y - 10, "start", "", text);
+		page_draw_line(out, class, page_draw_place(&s, rows[i].low), y,
+			       page_draw_place(&s, rows[i].high), y);
 		fprintf(out, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>\n", class,
-			place(&s, rows[i].at), y);
+			page_draw_place(&s, rows[i].at), y);
 	}
-	axis(out, &s, height - 18, "");
-	end(out);
+	page_draw_axis(out, &s, height - 18, "");
+	page_draw_end(out);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static void
-head(FILE *out, const json_t *d)
+page_stat_head(FILE *out, const json_t *d)
 {
 	const json_t *c = json_object_get(d, "control"), *canary = json_object_get(c, "canary");
 	const json_t *breaker = json_object_get(c, "breaker"), *go = json_object_get(c, "go");
@@ -43,7 +43,7 @@ head(FILE *out, const json_t *d)
 }
 
 static void
-functions(FILE *out, const json_t *d)
+page_stat_functions(FILE *out, const json_t *d)
 {
 	const json_t *row;
 	size_t i;
@@ -72,7 +72,7 @@ functions(FILE *out, const json_t *d)
 
 /* The cumulative share of calls that took at most x, one step per bucket. */
 static struct draw_series
-curve_of(const json_t *h, const char *name, const char *class)
+page_stat_curve_of(const json_t *h, const char *name, const char *class)
 {
 	const json_t *buckets = json_object_get(h, "buckets"), *pair;
 	size_t count = json_array_size(buckets), i;
@@ -90,7 +90,7 @@ curve_of(const json_t *h, const char *name, const char *class)
 }
 
 static void
-curves(FILE *out, const json_t *d)
+page_stat_curves(FILE *out, const json_t *d)
 {
 	const json_t *row;
 	char title[128];
@@ -99,8 +99,9 @@ curves(FILE *out, const json_t *d)
 	fputs("<div class=\"drawings\">\n", out);
 	json_array_foreach(json_object_get(d, "latencies"), i, row)
 	{
-		struct draw_series s[2] = {curve_of(json_object_get(row, "libc"), "libc", "stock"),
-					   curve_of(json_object_get(row, "map"), "map", "symfast")};
+		struct draw_series s[2] = {
+			page_stat_curve_of(json_object_get(row, "libc"), "libc", "stock"),
+			page_stat_curve_of(json_object_get(row, "map"), "map", "symfast")};
 
 		snprintf(title, sizeof(title), "%s: share of calls that took at most",
 			 document_text(row, "function"));
@@ -114,7 +115,8 @@ curves(FILE *out, const json_t *d)
 }
 
 static void
-latency_row(FILE *out, const char *function, const char *arm, const json_t *h, const char *unit)
+page_stat_latency_row(FILE *out, const char *function, const char *arm, const json_t *h,
+		      const char *unit)
 {
 	static const char *const columns[] = {"p50", "p90", "p99", "p999", "longest", "waited"};
 	char text[32];
@@ -134,7 +136,7 @@ latency_row(FILE *out, const char *function, const char *arm, const json_t *h, c
 
 /* What stands in no row of the table. */
 static void
-unseen_row(FILE *out, const json_t *row)
+page_stat_unseen_row(FILE *out, const json_t *row)
 {
 	if (document_number(row, "unseen") == 0)
 		return;
@@ -147,7 +149,7 @@ unseen_row(FILE *out, const json_t *row)
 }
 
 static void
-ratio_rows(FILE *out, const json_t *row)
+page_stat_ratio_rows(FILE *out, const json_t *row)
 {
 	const json_t *ratio;
 	size_t i;
@@ -170,7 +172,7 @@ ratio_rows(FILE *out, const json_t *row)
 }
 
 static void
-latencies(FILE *out, const json_t *d)
+page_stat_latencies(FILE *out, const json_t *d)
 {
 	const json_t *list = json_object_get(d, "latencies"), *row;
 	size_t i;
@@ -178,22 +180,22 @@ latencies(FILE *out, const json_t *d)
 	if (json_array_size(list) == 0)
 		return;
 	fputs("<h2>How long it took</h2>\n", out);
-	curves(out, d);
+	page_stat_curves(out, d);
 	fputs("<div class=\"wide\"><table>\n<tr><th>function<th>by<th>samples<th>P50<th>P90<th>P99"
 	      "<th>P99.9<th>longest<th>waited\n",
 	      out);
 	json_array_foreach(list, i, row)
 	{
-		latency_row(out, document_text(row, "function"), "libc",
-			    json_object_get(row, "libc"), document_text(d, "unit"));
-		latency_row(out, document_text(row, "function"), "map", json_object_get(row, "map"),
-			    document_text(d, "unit"));
-		unseen_row(out, row);
+		page_stat_latency_row(out, document_text(row, "function"), "libc",
+				      json_object_get(row, "libc"), document_text(d, "unit"));
+		page_stat_latency_row(out, document_text(row, "function"), "map",
+				      json_object_get(row, "map"), document_text(d, "unit"));
+		page_stat_unseen_row(out, row);
 	}
 	fputs("</table></div>\n<div class=\"wide\"><table>\n<tr><th>function<th>at<th>map to libc"
 	      "<th>interval (95&nbsp;% or more)<th>verdict\n",
 	      out);
-	json_array_foreach(list, i, row) ratio_rows(out, row);
+	json_array_foreach(list, i, row) page_stat_ratio_rows(out, row);
 	fputs("</table></div>\n<p class=\"soft\">Calls that the map answered are a sample; calls "
 	      "that libc answered are those that were timed. Of plugin.Open both arms are samples, "
 	      "and "
@@ -203,7 +205,7 @@ latencies(FILE *out, const json_t *d)
 }
 
 static void
-number_table(FILE *out, const char *title, const json_t *numbers)
+page_stat_number_table(FILE *out, const char *title, const json_t *numbers)
 {
 	const json_t *value;
 	const char *key;
@@ -221,7 +223,7 @@ number_table(FILE *out, const char *title, const json_t *numbers)
 }
 
 static void
-objects(FILE *out, const json_t *d)
+page_stat_objects(FILE *out, const json_t *d)
 {
 	const json_t *list = json_object_get(d, "objects"), *row;
 	char text[32];
@@ -249,10 +251,11 @@ objects(FILE *out, const json_t *d)
 void
 page_stat(FILE *out, const json_t *document)
 {
-	head(out, document);
-	functions(out, document);
-	latencies(out, document);
-	number_table(out, "Passed through because of", json_object_get(document, "bypasses"));
-	objects(out, document);
-	number_table(out, "All counters", json_object_get(document, "counters"));
+	page_stat_head(out, document);
+	page_stat_functions(out, document);
+	page_stat_latencies(out, document);
+	page_stat_number_table(out, "Passed through because of",
+			       json_object_get(document, "bypasses"));
+	page_stat_objects(out, document);
+	page_stat_number_table(out, "All counters", json_object_get(document, "counters"));
 }

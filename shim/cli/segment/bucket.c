@@ -50,7 +50,7 @@ bucket_quantile(const struct symfast_shm_histogram *h, double q)
 
 /* Between which ticks does the quantile lie? false if there are too few values. */
 static bool
-bounds(const struct symfast_shm_histogram *h, double q, double *low, double *high)
+bucket_bounds(const struct symfast_shm_histogram *h, double q, double *low, double *high)
 {
 	double n = (double)bucket_values(h);
 	double reach = Z_975 * sqrt(n * q * (1 - q));
@@ -72,7 +72,8 @@ bucket_compare(const struct symfast_shm_histogram *a, const struct symfast_shm_h
 
 	if (at > 0)
 		r.ratio = bucket_quantile(b, q) / at;
-	r.bounded = bounds(a, q, &a_low, &a_high) && bounds(b, q, &b_low, &b_high) && a_low > 0;
+	r.bounded = bucket_bounds(a, q, &a_low, &a_high) && bucket_bounds(b, q, &b_low, &b_high) &&
+		    a_low > 0;
 	if (r.bounded) {
 		r.low = b_low / a_high;
 		r.high = b_high / a_low;

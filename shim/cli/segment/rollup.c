@@ -40,7 +40,7 @@ rollup_outcome(const char *counter, char *word, size_t size)
 }
 
 static struct rollup_row *
-row_of(struct rollup *r, const char *function)
+rollup_row_of(struct rollup *r, const char *function)
 {
 	for (size_t i = 0; i < r->count; i++)
 		if (strcmp(r->rows[i].function, function) == 0)
@@ -54,7 +54,7 @@ row_of(struct rollup *r, const char *function)
 size_t
 rollup_place(struct rollup *r, const char *function)
 {
-	return (size_t)(row_of(r, function) - r->rows);
+	return (size_t)(rollup_row_of(r, function) - r->rows);
 }
 
 void
@@ -73,7 +73,7 @@ rollup_of(const struct counter *counters, size_t count)
 		enum outcome o = rollup_outcome(counters[i].name, word, sizeof(word));
 
 		if (o <= OUTCOME_PASS)
-			rollup_add(row_of(&r, word), o, counters[i].value);
+			rollup_add(rollup_row_of(&r, word), o, counters[i].value);
 	}
 	return r;
 }

@@ -9,14 +9,14 @@
 #define WORTH_SHARE 0.00005 /* of CPU time; less is nothing */
 
 static double
-counter(const json_t *document, const char *name)
+savings_counter(const json_t *document, const char *name)
 {
 	return json_number_value(json_object_get(json_object_get(document, "counters"), name));
 }
 
 /* A function's calls in libc: their sum of `what`, "time" or "waited". */
 static double
-in_libc(const json_t *document, const char *function, const char *what)
+savings_in_libc(const json_t *document, const char *function, const char *what)
 {
 	const json_t *row;
 	size_t i;
@@ -40,11 +40,13 @@ void
 savings_add(json_t *document, double cpu_ns)
 {
 	const char *unit = json_string_value(json_object_get(document, "unit"));
-	double asked = counter(document, "bypass.observe") + counter(document, "bypass.stock");
-	double repeats = counter(document, "observe.repeat");
-	double libc = in_libc(document, "dlsym", "time") + in_libc(document, "dlvsym", "time");
-	double waited =
-		in_libc(document, "dlsym", "waited") + in_libc(document, "dlvsym", "waited");
+	double asked = savings_counter(document, "bypass.observe") +
+		       savings_counter(document, "bypass.stock");
+	double repeats = savings_counter(document, "observe.repeat");
+	double libc = savings_in_libc(document, "dlsym", "time") +
+		      savings_in_libc(document, "dlvsym", "time");
+	double waited = savings_in_libc(document, "dlsym", "waited") +
+			savings_in_libc(document, "dlvsym", "waited");
 	double saved;
 
 	if (!(asked > 0) || unit == NULL || strcmp(unit, "ns") != 0)
@@ -58,8 +60,8 @@ savings_add(json_t *document, double cpu_ns)
 	json_object_set_new(document, "savings",
 			    json_pack("{s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "asked", asked,
 				      "repeats", repeats, "libc", libc, "waited", waited, "loading",
-				      in_libc(document, "dlopen", "time") +
-					      in_libc(document, "dlclose", "time"),
+				      savings_in_libc(document, "dlopen", "time") +
+					      savings_in_libc(document, "dlclose", "time"),
 				      "saved", saved, "saved_waiting", repeats * waited / asked,
 				      "cpu", cpu_ns));
 }

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static int
-is_segment(const struct dirent *entry)
+segment_each_is_segment(const struct dirent *entry)
 {
 	unsigned long uid, pid;
 
@@ -16,7 +16,7 @@ is_segment(const struct dirent *entry)
 }
 
 static int
-by_pid(const struct dirent **a, const struct dirent **b)
+segment_each_by_pid(const struct dirent **a, const struct dirent **b)
 {
 	unsigned long uid, x = 0, y = 0;
 
@@ -26,7 +26,7 @@ by_pid(const struct dirent **a, const struct dirent **b)
 }
 
 static const char *
-open_one(struct segment *s, const char *path, const char *name)
+segment_each_open(struct segment *s, const char *path, const char *name)
 {
 	const char *why = segment_open(s, path);
 	unsigned long uid, pid;
@@ -44,7 +44,7 @@ segment_each(const char *directory,
 	     int *status)
 {
 	struct dirent **entries;
-	int count = scandir(directory, &entries, is_segment, by_pid);
+	int count = scandir(directory, &entries, segment_each_is_segment, segment_each_by_pid);
 
 	*status = CLI_OK;
 	if (count < 0) {
@@ -54,7 +54,7 @@ segment_each(const char *directory,
 	for (int i = 0; i < count; i++) {
 		char *path = cli_format("%s/%s", directory, entries[i]->d_name);
 		struct segment s;
-		const char *why = open_one(&s, path, entries[i]->d_name);
+		const char *why = segment_each_open(&s, path, entries[i]->d_name);
 
 		if (why == NULL) {
 			each(&s, path, data);

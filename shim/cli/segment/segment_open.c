@@ -25,33 +25,35 @@
 #define STRIDE_MAX    65536
 
 static bool
-fits(const struct segment *s, uint64_t offset, uint64_t size)
+segment_open_fits(const struct segment *s, uint64_t offset, uint64_t size)
 {
 	return offset <= s->size && size <= s->size - offset;
 }
 
 static bool
-group_fits(const struct segment *s, const struct symfast_shm_group *g)
+segment_open_group_fits(const struct segment *s, const struct symfast_shm_group *g)
 {
-	return fits(s, g->names_offset, g->names_bytes) && g->names_count <= NAMES_MAX &&
-	       g->names_bytes <= NAMES_BYTES && g->names_count <= g->names_bytes &&
-	       g->block_stride <= STRIDE_MAX &&
+	return segment_open_fits(s, g->names_offset, g->names_bytes) &&
+	       g->names_count <= NAMES_MAX && g->names_bytes <= NAMES_BYTES &&
+	       g->names_count <= g->names_bytes && g->block_stride <= STRIDE_MAX &&
 	       (g->block_capacity == 0 || g->block_stride >= g->names_count * 8ull) &&
-	       fits(s, g->blocks_offset, (uint64_t)g->block_capacity * g->block_stride) &&
+	       segment_open_fits(s, g->blocks_offset,
+				 (uint64_t)g->block_capacity * g->block_stride) &&
 	       g->blocks_used <= g->block_capacity;
 }
 
 static bool
-section_fits(const struct segment *s, const struct symfast_shm_section *t, size_t row,
-	     uint32_t most)
+segment_open_section_fits(const struct segment *s, const struct symfast_shm_section *t, size_t row,
+			  uint32_t most)
 {
 	return t->capacity <= most && (t->capacity == 0 || t->stride >= row) &&
-	       t->stride <= STRIDE_MAX && fits(s, t->offset, (uint64_t)t->capacity * t->stride) &&
+	       t->stride <= STRIDE_MAX &&
+	       segment_open_fits(s, t->offset, (uint64_t)t->capacity * t->stride) &&
 	       t->used <= t->capacity;
 }
 
 static const char *
-check(struct segment *s, uint64_t file_size, uid_t owner)
+segment_open_check(struct segment *s, uint64_t file_size, uid_t owner)
 {
 	struct symfast_shm_header *h = &s->head;
 
@@ -69,20 +71,23 @@ check(struct segment *s, uint64_t file_size, uid_t owner)
 		return "is damaged: its header has an impossible size";
 	if (h->uid != owner)
 		return "is damaged: it names another owner";
-	if (!group_fits(s, &h->counters) || !group_fits(s, &h->go) || !group_fits(s, &h->go_fill) ||
-	    !section_fits(s, &h->histograms, sizeof(struct symfast_shm_histogram),
-			  2 * FUNCTIONS_MAX) ||
-	    !section_fits(s, &h->objects, sizeof(struct symfast_shm_object), OBJECTS_MAX) ||
-	    !section_fits(s, &h->sites, sizeof(struct symfast_shm_site), SITES_MAX) ||
-	    !fits(s, h->functions_offset, h->functions_bytes) || h->functions_bytes > NAMES_BYTES ||
-	    h->functions_count > h->functions_bytes || h->functions_count > FUNCTIONS_MAX)
+	if (!segment_open_group_fits(s, &h->counters) || !segment_open_group_fits(s, &h->go) ||
+	    !segment_open_group_fits(s, &h->go_fill) ||
+	    !segment_open_section_fits(s, &h->histograms, sizeof(struct symfast_shm_histogram),
+				       2 * FUNCTIONS_MAX) ||
+	    !segment_open_section_fits(s, &h->objects, sizeof(struct symfast_shm_object),
+				       OBJECTS_MAX) ||
+	    !segment_open_section_fits(s, &h->sites, sizeof(struct symfast_shm_site), SITES_MAX) ||
+	    !segment_open_fits(s, h->functions_offset, h->functions_bytes) ||
+	    h->functions_bytes > NAMES_BYTES || h->functions_count > h->functions_bytes ||
+	    h->functions_count > FUNCTIONS_MAX)
 		return "is damaged: a table lies outside the file, or is too large";
 	return NULL;
 }
 
 /* Each text of the header ends, and holds nothing that would move a terminal's cursor. */
 static void
-clean_texts(struct segment *s)
+segment_open_clean_texts(struct segment *s)
 {
 	struct {
 		char *text;
@@ -106,7 +111,7 @@ clean_texts(struct segment *s)
 }
 
 static enum segment_life
-life_of(const struct segment *s)
+segment_open_life_of(const struct segment *s)
 {
 	uint64_t own = proc_pid_space(), start;
 	char exe[PATH_MAX], clean[PATH_MAX];
@@ -125,7 +130,7 @@ life_of(const struct segment *s)
 }
 
 static const char *
-check_file(int fd, struct stat *st)
+segment_open_check_file(int fd, struct stat *st)
 {
 	if (fstat(fd, st) != 0)
 		return "cannot be looked at";
@@ -145,7 +150,7 @@ check_file(int fd, struct stat *st)
  * is that user's file, or nobody's.
  */
 static const char *
-check_name(const char *path, uid_t owner)
+segment_open_check_name(const char *path, uid_t owner)
 {
 	const char *slash = strrchr(path, '/');
 	unsigned long uid, pid;
@@ -168,22 +173,22 @@ segment_open_for(struct segment *s, const char *path, int access)
 		       : errno == ELOOP  ? "is a symbolic link"
 		       : errno == EISDIR ? "is no regular file"
 					 : "cannot be opened";
-	why = check_file(s->fd, &st);
+	why = segment_open_check_file(s->fd, &st);
 	if (why == NULL)
-		why = check_name(path, st.st_uid);
+		why = segment_open_check_name(path, st.st_uid);
 	if (why == NULL && (pread(s->fd, &s->head, sizeof(s->head), 0) != sizeof(s->head) ||
 			    pread(s->fd, &s->control, sizeof(s->control), SYMFAST_SHM_CONTROL) !=
 				    sizeof(s->control)))
 		why = "is truncated";
 	if (why == NULL)
-		why = check(s, (uint64_t)st.st_size, st.st_uid);
+		why = segment_open_check(s, (uint64_t)st.st_size, st.st_uid);
 	if (why != NULL) {
 		segment_close(s);
 		return why;
 	}
-	clean_texts(s);
+	segment_open_clean_texts(s);
 	proc_strip_deleted(s->head.exe);
-	s->life = life_of(s);
+	s->life = segment_open_life_of(s);
 	return NULL;
 }
 
@@ -200,7 +205,7 @@ segment_open_to_set(struct segment *s, const char *path)
 }
 
 static bool
-same_group(const struct symfast_shm_group *a, const struct symfast_shm_group *b)
+segment_open_same_group(const struct symfast_shm_group *a, const struct symfast_shm_group *b)
 {
 	return a->names_offset == b->names_offset && a->names_bytes == b->names_bytes &&
 	       a->names_count == b->names_count && a->blocks_offset == b->blocks_offset &&
@@ -221,13 +226,13 @@ segment_again(struct segment *s)
 	if (pread(s->fd, &page, sizeof(page), 0) != (ssize_t)sizeof(page))
 		return "is truncated";
 	now.head = page.head;
-	why = check(&now, s->size, s->head.uid);
+	why = segment_open_check(&now, s->size, s->head.uid);
 	if (why != NULL)
 		return why;
 	if (now.head.pid != s->head.pid || now.head.start_time != s->head.start_time ||
-	    !same_group(&now.head.counters, &s->head.counters) ||
-	    !same_group(&now.head.go, &s->head.go) ||
-	    !same_group(&now.head.go_fill, &s->head.go_fill))
+	    !segment_open_same_group(&now.head.counters, &s->head.counters) ||
+	    !segment_open_same_group(&now.head.go, &s->head.go) ||
+	    !segment_open_same_group(&now.head.go_fill, &s->head.go_fill))
 		return "is damaged: what is constant has changed";
 	s->head.counters.blocks_used = now.head.counters.blocks_used;
 	s->head.go.blocks_used = now.head.go.blocks_used;
@@ -240,7 +245,7 @@ segment_again(struct segment *s)
 void
 segment_look(struct segment *s)
 {
-	s->life = life_of(s);
+	s->life = segment_open_life_of(s);
 }
 
 void

@@ -9,14 +9,14 @@
 #include <unistd.h>
 
 static char *
-path_of(unsigned long uid, unsigned long pid)
+segment_process_path_of(unsigned long uid, unsigned long pid)
 {
 	return cli_format("%s/" SYMFAST_SHM_PREFIX "%lu.%lu", segment_directory(), uid, pid);
 }
 
 /* Without a file: what is the matter with the process? */
 static int
-explain(unsigned long pid)
+segment_process_explain(unsigned long pid)
 {
 	unsigned long owner;
 
@@ -41,7 +41,7 @@ struct identity {
 };
 
 static bool
-is_of(const struct segment *s, const struct identity *who)
+segment_process_is_of(const struct segment *s, const struct identity *who)
 {
 	return s->head.pid == who->pid &&
 	       (who->space == 0 || s->head.pid_space == 0 || s->head.pid_space == who->space) &&
@@ -53,7 +53,7 @@ is_of(const struct segment *s, const struct identity *who)
  * whose number for itself is not ours.
  */
 static bool
-search(struct segment *s, const struct identity *who, int access_mode)
+segment_process_search(struct segment *s, const struct identity *who, int access_mode)
 {
 	DIR *dir = opendir(segment_directory());
 	const struct dirent *d;
@@ -67,7 +67,7 @@ search(struct segment *s, const struct identity *who, int access_mode)
 			continue;
 		path = cli_format("%s/%s", segment_directory(), d->d_name);
 		if (segment_open_for(s, path, access_mode) == NULL) {
-			found = is_of(s, who);
+			found = segment_process_is_of(s, who);
 			if (!found)
 				segment_close(s);
 		}
@@ -79,7 +79,7 @@ search(struct segment *s, const struct identity *who, int access_mode)
 }
 
 static int
-open_process(struct segment *s, unsigned long pid, int access_mode)
+segment_process_open(struct segment *s, unsigned long pid, int access_mode)
 {
 	struct identity who = {pid, proc_pid_space(), 0};
 	const char *why = "does not exist";
@@ -92,21 +92,21 @@ open_process(struct segment *s, unsigned long pid, int access_mode)
 					proc_start_time(pid)};
 	else
 		owner = geteuid();
-	path = path_of(owner, who.pid);
+	path = segment_process_path_of(owner, who.pid);
 	if (access(path, F_OK) == 0) {
 		why = segment_open_for(s, path, access_mode);
-		if (why == NULL && !is_of(s, &who)) {
+		if (why == NULL && !segment_process_is_of(s, &who)) {
 			segment_close(s);
 			why = s->head.pid != who.pid ? "is damaged: it names another process"
 						     : "is another process's of the same number";
 		}
 	}
-	if (why != NULL && search(s, &who, access_mode))
+	if (why != NULL && segment_process_search(s, &who, access_mode))
 		why = NULL;
 	if (why != NULL && access(path, F_OK) == 0)
 		cli_error("%s %s", path, why);
 	else if (why != NULL)
-		explain(pid);
+		segment_process_explain(pid);
 	if (why == NULL && who.start != 0 && s->life == SEGMENT_ELSEWHERE)
 		s->life = SEGMENT_LIVE;
 	free(path);
@@ -116,11 +116,11 @@ open_process(struct segment *s, unsigned long pid, int access_mode)
 int
 segment_of(struct segment *s, unsigned long pid)
 {
-	return open_process(s, pid, O_RDONLY);
+	return segment_process_open(s, pid, O_RDONLY);
 }
 
 int
 segment_to_set(struct segment *s, unsigned long pid)
 {
-	return open_process(s, pid, O_RDWR);
+	return segment_process_open(s, pid, O_RDWR);
 }

@@ -42,7 +42,7 @@ struct segment_rounds {
 };
 
 static const struct symfast_shm_group *
-group_of(const struct segment *s, int g)
+segment_rounds_group_of(const struct segment *s, int g)
 {
 	const struct symfast_shm_group *groups[GROUPS] = {&s->head.counters, &s->head.go,
 							  &s->head.go_fill};
@@ -66,7 +66,7 @@ segment_rounds_new(const char *directory)
 }
 
 static void
-drop(struct kept *k)
+segment_rounds_drop(struct kept *k)
 {
 	if (k->pidfd >= 0)
 		close(k->pidfd);
@@ -81,7 +81,7 @@ void
 segment_rounds_free(struct segment_rounds *w)
 {
 	for (size_t i = 0; i < w->count; i++)
-		drop(w->list[i]);
+		segment_rounds_drop(w->list[i]);
 	free(w->list);
 	free(w);
 }
@@ -89,7 +89,7 @@ segment_rounds_free(struct segment_rounds *w)
 /* ---- the directory ---- */
 
 static int
-by_pid(const void *a, const void *b)
+segment_rounds_by_pid(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
 
@@ -99,7 +99,7 @@ by_pid(const void *a, const void *b)
 }
 
 static struct entry *
-scan(const char *directory, size_t *count)
+segment_rounds_scan(const char *directory, size_t *count)
 {
 	DIR *dir = opendir(directory);
 	struct entry *out = cli_alloc(1, sizeof(*out));
@@ -119,7 +119,7 @@ scan(const char *directory, size_t *count)
 		out[(*count)++] = (struct entry){pid, uid, d->d_ino};
 	}
 	closedir(dir);
-	qsort(out, *count, sizeof(*out), by_pid);
+	qsort(out, *count, sizeof(*out), segment_rounds_by_pid);
 	return out;
 }
 
@@ -127,9 +127,9 @@ scan(const char *directory, size_t *count)
 
 /* Which words of a group count for what. */
 static bool
-plan(struct kept *k, int g)
+segment_rounds_plan(struct kept *k, int g)
 {
-	const struct symfast_shm_group *group = group_of(&k->one.segment, g);
+	const struct symfast_shm_group *group = segment_rounds_group_of(&k->one.segment, g);
 	struct counter *names = segment_names(&k->one.segment, group);
 	char word[24];
 
@@ -149,7 +149,7 @@ plan(struct kept *k, int g)
 }
 
 static struct kept *
-keep(const struct segment_rounds *w, const struct entry *e, int *status)
+segment_rounds_keep(const struct segment_rounds *w, const struct entry *e, int *status)
 {
 	struct kept *k = cli_alloc(1, sizeof(*k));
 	char *path = cli_format("%s/" SYMFAST_SHM_PREFIX "%lu.%lu", w->directory, e->uid, e->pid);
@@ -160,7 +160,7 @@ keep(const struct segment_rounds *w, const struct entry *e, int *status)
 	if (why == NULL && k->one.segment.head.pid != e->pid)
 		why = "is damaged: it names another process";
 	for (int g = 0; why == NULL && g < GROUPS; g++)
-		if (!plan(k, g))
+		if (!segment_rounds_plan(k, g))
 			why = "was truncated";
 	if (why == NULL) {
 		if (k->one.segment.life == SEGMENT_LIVE)
@@ -173,14 +173,14 @@ keep(const struct segment_rounds *w, const struct entry *e, int *status)
 		*status = CLI_TARGET;
 	}
 	free(path);
-	drop(k);
+	segment_rounds_drop(k);
 	return NULL;
 }
 
 static bool
-count_group(struct kept *k, int g)
+segment_rounds_count_group(struct kept *k, int g)
 {
-	const struct symfast_shm_group *group = group_of(&k->one.segment, g);
+	const struct symfast_shm_group *group = segment_rounds_group_of(&k->one.segment, g);
 	char *blocks;
 
 	if (k->term_count[g] == 0)
@@ -204,7 +204,7 @@ count_group(struct kept *k, int g)
 
 /* As it is now; false: no longer to be read. */
 static bool
-read_again(struct kept *k)
+segment_rounds_read_again(struct kept *k)
 {
 	bool ok = segment_again(&k->one.segment) == NULL;
 
@@ -214,7 +214,7 @@ read_again(struct kept *k)
 		row->hits = row->misses = row->passes = 0;
 	}
 	for (int g = 0; ok && g < GROUPS; g++)
-		ok = count_group(k, g);
+		ok = segment_rounds_count_group(k, g);
 	return ok;
 }
 
@@ -222,10 +222,10 @@ read_again(struct kept *k)
 
 /* The list as the directory has it: what is new is opened, what is gone dropped. */
 static bool
-follow(struct segment_rounds *w, int *status)
+segment_rounds_follow(struct segment_rounds *w, int *status)
 {
 	size_t count, old = 0, kept = 0;
-	struct entry *entries = scan(w->directory, &count);
+	struct entry *entries = segment_rounds_scan(w->directory, &count);
 	struct kept **list;
 
 	if (entries == NULL) {
@@ -236,22 +236,24 @@ follow(struct segment_rounds *w, int *status)
 	for (size_t i = 0; i < count; i++) {
 		struct kept *k = NULL;
 
-		while (old < w->count && by_pid(&w->list[old]->entry, &entries[i]) < 0)
-			drop(w->list[old++]);
-		if (old < w->count && by_pid(&w->list[old]->entry, &entries[i]) == 0) {
+		while (old < w->count &&
+		       segment_rounds_by_pid(&w->list[old]->entry, &entries[i]) < 0)
+			segment_rounds_drop(w->list[old++]);
+		if (old < w->count &&
+		    segment_rounds_by_pid(&w->list[old]->entry, &entries[i]) == 0) {
 			k = w->list[old++];
 			if (k->entry.inode != entries[i].inode) { /* another life's file */
-				drop(k);
+				segment_rounds_drop(k);
 				k = NULL;
 			}
 		}
 		if (k == NULL)
-			k = keep(w, &entries[i], status);
+			k = segment_rounds_keep(w, &entries[i], status);
 		if (k != NULL)
 			list[kept++] = k;
 	}
 	while (old < w->count)
-		drop(w->list[old++]);
+		segment_rounds_drop(w->list[old++]);
 	free(w->list);
 	free(entries);
 	w->list = list;
@@ -260,7 +262,7 @@ follow(struct segment_rounds *w, int *status)
 }
 
 static void
-ask_who_ended(struct segment_rounds *w)
+segment_rounds_ask_who_ended(struct segment_rounds *w)
 {
 	struct pollfd *ask = cli_alloc(w->count + 1, sizeof(*ask));
 
@@ -283,14 +285,14 @@ segment_rounds_next(struct segment_rounds *w,
 		    int *status)
 {
 	*status = CLI_OK;
-	if (!follow(w, status))
+	if (!segment_rounds_follow(w, status))
 		return false;
 	w->round++;
-	ask_who_ended(w);
+	segment_rounds_ask_who_ended(w);
 	for (size_t i = 0; i < w->count; i++) {
 		struct kept *k = w->list[i];
 
-		if (read_again(k)) {
+		if (segment_rounds_read_again(k)) {
 			each(&k->one, data);
 			continue;
 		}

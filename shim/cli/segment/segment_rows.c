@@ -12,7 +12,7 @@
 
 /* A copy of part of the file; NULL if it is no longer there. */
 static void *
-copy(const struct segment *s, uint64_t offset, uint64_t size)
+segment_rows_copy(const struct segment *s, uint64_t offset, uint64_t size)
 {
 	void *out = cli_alloc(size + 1, 1);
 
@@ -24,7 +24,7 @@ copy(const struct segment *s, uint64_t offset, uint64_t size)
 
 /* The next of the names that lie one after the other; "" past their end. */
 static const char *
-next_name(const char *names, size_t bytes, size_t *at)
+segment_rows_next_name(const char *names, size_t bytes, size_t *at)
 {
 	const char *name = names + *at;
 	size_t len = *at < bytes ? strnlen(name, bytes - *at) : 0;
@@ -38,12 +38,13 @@ next_name(const char *names, size_t bytes, size_t *at)
 struct counter *
 segment_names(const struct segment *s, const struct symfast_shm_group *g)
 {
-	char *names = copy(s, g->names_offset, g->names_bytes);
+	char *names = segment_rows_copy(s, g->names_offset, g->names_bytes);
 	struct counter *out = names != NULL ? cli_alloc(g->names_count + 1, sizeof(*out)) : NULL;
 	size_t at = 0;
 
 	for (uint32_t i = 0; out != NULL && i < g->names_count; i++)
-		cli_clean(out[i].name, sizeof(out[i].name), next_name(names, g->names_bytes, &at));
+		cli_clean(out[i].name, sizeof(out[i].name),
+			  segment_rows_next_name(names, g->names_bytes, &at));
 	free(names);
 	return out;
 }
@@ -51,16 +52,17 @@ segment_names(const struct segment *s, const struct symfast_shm_group *g)
 char *
 segment_blocks(const struct segment *s, const struct symfast_shm_group *g)
 {
-	return copy(s, g->blocks_offset, (uint64_t)g->blocks_used * g->block_stride);
+	return segment_rows_copy(s, g->blocks_offset, (uint64_t)g->blocks_used * g->block_stride);
 }
 
 /* Adds the counters of one group behind `count` others. */
 static bool
-add_group(const struct segment *s, const struct symfast_shm_group *g, struct counter *out,
-	  size_t *count)
+segment_rows_add_group(const struct segment *s, const struct symfast_shm_group *g,
+		       struct counter *out, size_t *count)
 {
-	char *names = copy(s, g->names_offset, g->names_bytes);
-	char *blocks = copy(s, g->blocks_offset, (uint64_t)g->blocks_used * g->block_stride);
+	char *names = segment_rows_copy(s, g->names_offset, g->names_bytes);
+	char *blocks =
+		segment_rows_copy(s, g->blocks_offset, (uint64_t)g->blocks_used * g->block_stride);
 	bool ok = names != NULL && blocks != NULL;
 	size_t at = 0;
 
@@ -68,7 +70,8 @@ add_group(const struct segment *s, const struct symfast_shm_group *g, struct cou
 		struct counter *c = &out[*count];
 
 		c->value = 0;
-		cli_clean(c->name, sizeof(c->name), next_name(names, g->names_bytes, &at));
+		cli_clean(c->name, sizeof(c->name),
+			  segment_rows_next_name(names, g->names_bytes, &at));
 		for (uint32_t b = 0; b < g->blocks_used; b++) {
 			uint64_t v;
 
@@ -96,7 +99,7 @@ segment_counters(const struct segment *s, size_t *count)
 
 	*count = 0;
 	for (size_t i = 0; i < 3; i++) {
-		if (add_group(s, groups[i], out, count))
+		if (segment_rows_add_group(s, groups[i], out, count))
 			continue;
 		cli_error("the segment of process %u was truncated", s->head.pid);
 		free(out);
@@ -108,21 +111,21 @@ segment_counters(const struct segment *s, size_t *count)
 struct segment_function *
 segment_functions(const struct segment *s, size_t *count)
 {
-	char *names = copy(s, s->head.functions_offset, s->head.functions_bytes);
+	char *names = segment_rows_copy(s, s->head.functions_offset, s->head.functions_bytes);
 	struct segment_function *out = cli_alloc(s->head.functions_count, sizeof(*out));
 	size_t at = 0;
 
 	*count = 0;
 	for (; names != NULL && *count < s->head.functions_count; ++*count)
 		cli_clean(out[*count].name, sizeof(out->name),
-			  next_name(names, s->head.functions_bytes, &at));
+			  segment_rows_next_name(names, s->head.functions_bytes, &at));
 	free(names);
 	return out;
 }
 
 static bool
-read_row(const struct segment *s, const struct symfast_shm_section *t, uint32_t i, void *row,
-	 size_t size)
+segment_rows_read_row(const struct segment *s, const struct symfast_shm_section *t, uint32_t i,
+		      void *row, size_t size)
 {
 	return i < t->used && pread(s->fd, row, size,
 				    (off_t)(t->offset + (uint64_t)i * t->stride)) == (ssize_t)size;
@@ -131,7 +134,7 @@ read_row(const struct segment *s, const struct symfast_shm_section *t, uint32_t 
 bool
 segment_histogram(const struct segment *s, uint32_t i, struct symfast_shm_histogram *h)
 {
-	return read_row(s, &s->head.histograms, i, h, sizeof(*h)) && h->count != 0;
+	return segment_rows_read_row(s, &s->head.histograms, i, h, sizeof(*h)) && h->count != 0;
 }
 
 bool
@@ -139,7 +142,7 @@ segment_object(const struct segment *s, uint32_t i, struct symfast_shm_object *o
 {
 	char clean[sizeof(o->file)];
 
-	if (!read_row(s, &s->head.objects, i, o, sizeof(*o)) || o->loads == 0)
+	if (!segment_rows_read_row(s, &s->head.objects, i, o, sizeof(*o)) || o->loads == 0)
 		return false;
 	o->file[sizeof(o->file) - 1] = '\0';
 	memcpy(o->file, cli_clean(clean, sizeof(clean), o->file), sizeof(clean));
@@ -149,7 +152,7 @@ segment_object(const struct segment *s, uint32_t i, struct symfast_shm_object *o
 bool
 segment_site(const struct segment *s, uint32_t i, struct symfast_shm_site *site)
 {
-	if (!read_row(s, &s->head.sites, i, site, sizeof(*site)) || site->hash == 0)
+	if (!segment_rows_read_row(s, &s->head.sites, i, site, sizeof(*site)) || site->hash == 0)
 		return false;
 	if (site->depth > SYMFAST_SHM_FRAMES)
 		site->depth = SYMFAST_SHM_FRAMES;
@@ -172,7 +175,7 @@ segment_text(const struct segment *s, uint32_t offset, char *to, size_t size)
 
 /* The unit of all durations, as this CPU counts it; 0 where it is not known how. */
 static uint64_t
-ticks(void)
+segment_rows_ticks(void)
 {
 #if defined(__x86_64__)
 	return __builtin_ia32_rdtsc();
@@ -191,7 +194,7 @@ ticks(void)
  * now, but for what somebody has set the time of day by.
  */
 static bool
-same_boot(const struct symfast_shm_header *h)
+segment_rows_same_boot(const struct symfast_shm_header *h)
 {
 	struct timespec real, mono;
 	int64_t ours, its = (int64_t)(h->made_ns - h->ns_first);
@@ -215,9 +218,9 @@ segment_ns_per_tick(const struct segment *s)
 	 * read them again. Both go on when the process is gone, and are the same in all pid namespaces. A segment
 	 * of another boot or machine has no rate.
 	 */
-	if (last_ticks == 0 && (s->life != SEGMENT_ELSEWHERE || same_boot(h)) &&
+	if (last_ticks == 0 && (s->life != SEGMENT_ELSEWHERE || segment_rows_same_boot(h)) &&
 	    clock_gettime(CLOCK_MONOTONIC, &t) == 0) {
-		last_ticks = ticks();
+		last_ticks = segment_rows_ticks();
 		last_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 	}
 	if (last_ticks <= h->ticks_first || last_ns <= h->ns_first)

@@ -24,7 +24,7 @@ static sigjmp_buf cut;
 
 /* The file was cut while it was mapped: an error like any other. */
 static void
-on_bus_error(int signal)
+segment_set_on_bus_error(int signal)
 {
 	(void)signal;
 	siglongjmp(cut, 1);
@@ -39,7 +39,7 @@ segment_set(const struct segment *s, uint32_t word, uint32_t reason)
 
 	if (map == MAP_FAILED)
 		return errno;
-	signal(SIGBUS, on_bus_error);
+	signal(SIGBUS, segment_set_on_bus_error);
 	if (sigsetjmp(cut, 1) != 0) {
 		munmap(map, size);
 		signal(SIGBUS, SIG_DFL);

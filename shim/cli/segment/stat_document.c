@@ -12,14 +12,14 @@
 #include <unistd.h>
 
 static const char *
-named(const char *const *names, size_t count, uint32_t n)
+stat_document_named(const char *const *names, size_t count, uint32_t n)
 {
 	return n < count ? names[n] : "unknown";
 }
 
 #define NAMED(n, ...)                                                                              \
-	named((const char *const[]){__VA_ARGS__},                                                  \
-	      sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), n)
+	stat_document_named((const char *const[]){__VA_ARGS__},                                    \
+			    sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), n)
 
 const char *
 stat_document_mode(const struct segment *s)
@@ -29,7 +29,7 @@ stat_document_mode(const struct segment *s)
 }
 
 static json_t *
-count_json(uint64_t n)
+stat_document_count_json(uint64_t n)
 {
 	return json_integer(n <= INT64_MAX ? (json_int_t)n : INT64_MAX);
 }
@@ -49,7 +49,7 @@ stat_document_head(const struct segment *s)
 }
 
 static json_t *
-control_json(const struct symfast_shm_control *c)
+stat_document_control_json(const struct symfast_shm_control *c)
 {
 #define KIND(n) NAMED(n, "none", "value", "null", "doubt")
 	json_t *out = json_pack("{s:s,s:s,s:s,s:I,s:I}", "phase",
@@ -57,7 +57,7 @@ control_json(const struct symfast_shm_control *c)
 				c->doubt, "sample_every", (json_int_t)c->sample_mask + 1,
 				"check_every", (json_int_t)c->check_every);
 
-	json_object_set_new(out, "ctl_count", count_json(c->ctl_count));
+	json_object_set_new(out, "ctl_count", stat_document_count_json(c->ctl_count));
 	json_object_set_new(out, "at_start", json_string(segment_word_name(c->setting_word)));
 	json_object_set_new(out, "ab_percent", json_real(c->ab_share / 100.0));
 	json_object_set_new(out, "breaker",
@@ -97,26 +97,28 @@ struct stat_sum {
 
 /* "counters" as they are, "functions", "bypasses": the same, added up. */
 static void
-put_counters(json_t *document, const struct counter *counters, size_t count)
+stat_document_put_counters(json_t *document, const struct counter *counters, size_t count)
 {
 	json_t *all = json_object(), *bypasses = json_object(), *functions = json_array();
 	struct rollup r = rollup_of(counters, count);
 	char word[24];
 
 	for (size_t i = 0; i < count; i++) {
-		json_object_set_new(all, counters[i].name, count_json(counters[i].value));
+		json_object_set_new(all, counters[i].name,
+				    stat_document_count_json(counters[i].value));
 		if (counters[i].value != 0 &&
 		    rollup_outcome(counters[i].name, word, sizeof(word)) == OUTCOME_BYPASS)
-			json_object_set_new(bypasses, word, count_json(counters[i].value));
+			json_object_set_new(bypasses, word,
+					    stat_document_count_json(counters[i].value));
 	}
 	for (size_t i = 0; i < r.count; i++)
 		if (rollup_called(&r.rows[i]))
-			json_array_append_new(functions,
-					      json_pack("{s:s,s:o,s:o,s:o}", "name",
-							r.rows[i].function, "hits",
-							count_json(r.rows[i].hits), "misses",
-							count_json(r.rows[i].misses), "passes",
-							count_json(r.rows[i].passes)));
+			json_array_append_new(
+				functions,
+				json_pack("{s:s,s:o,s:o,s:o}", "name", r.rows[i].function, "hits",
+					  stat_document_count_json(r.rows[i].hits), "misses",
+					  stat_document_count_json(r.rows[i].misses), "passes",
+					  stat_document_count_json(r.rows[i].passes)));
 	rollup_free(&r);
 	json_object_set_new(document, "counters", all);
 	json_object_set_new(document, "functions", functions);
@@ -125,14 +127,14 @@ put_counters(json_t *document, const struct counter *counters, size_t count)
 
 /* One histogram, its durations in nanoseconds (or ticks where the rate is not known). */
 static json_t *
-histogram_json(const struct symfast_shm_histogram *h, double ns)
+stat_document_histogram_json(const struct symfast_shm_histogram *h, double ns)
 {
 	static const struct {
 		const char *name;
 		double q;
 	} quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
-	json_t *out = json_pack("{s:o,s:f,s:f,s:f}", "count", count_json(h->count), "mean",
-				(double)h->ticks * ns / (double)h->count, "longest",
+	json_t *out = json_pack("{s:o,s:f,s:f,s:f}", "count", stat_document_count_json(h->count),
+				"mean", (double)h->ticks * ns / (double)h->count, "longest",
 				(double)h->longest * ns, "waited", (double)h->waited * ns);
 	json_t *buckets = json_array();
 
@@ -141,15 +143,17 @@ histogram_json(const struct symfast_shm_histogram *h, double ns)
 				    json_real(bucket_quantile(h, quantiles[i].q) * ns));
 	for (unsigned int b = 0; b < SYMFAST_SHM_BUCKETS; b++)
 		if (h->bucket[b] != 0)
-			json_array_append_new(buckets, json_pack("[f,o]", bucket_edge(b) * ns,
-								 count_json(h->bucket[b])));
+			json_array_append_new(buckets,
+					      json_pack("[f,o]", bucket_edge(b) * ns,
+							stat_document_count_json(h->bucket[b])));
 	json_object_set_new(out, "buckets", buckets);
 	return out;
 }
 
 /* P50 to P99.9 of the map's answers against libc's. */
 static json_t *
-ratios_json(const struct symfast_shm_histogram *libc, const struct symfast_shm_histogram *map)
+stat_document_ratios_json(const struct symfast_shm_histogram *libc,
+			  const struct symfast_shm_histogram *map)
 {
 	static const double quantiles[] = {0.5, 0.9, 0.99, 0.999};
 	json_t *out = json_array();
@@ -173,7 +177,7 @@ ratios_json(const struct symfast_shm_histogram *libc, const struct symfast_shm_h
 }
 
 static uint64_t
-counted(const struct stat_sum *sum, const char *name)
+stat_document_counted(const struct stat_sum *sum, const char *name)
 {
 	for (size_t i = 0; i < sum->counter_count; i++)
 		if (strcmp(sum->counters[i].name, name) == 0)
@@ -183,17 +187,18 @@ counted(const struct stat_sum *sum, const char *name)
 
 /* Timed calls of A/B that are in neither arm: sent Go's way, and not seen to come back. */
 static uint64_t
-unseen(const struct stat_sum *sum, const char *function)
+stat_document_unseen(const struct stat_sum *sum, const char *function)
 {
-	uint64_t sent = counted(sum, "go.ab.sent"), ended = counted(sum, "go.ab.ended");
+	uint64_t sent = stat_document_counted(sum, "go.ab.sent"),
+		 ended = stat_document_counted(sum, "go.ab.ended");
 
 	if (strcmp(function, "plugin.Open") != 0)
 		return 0;
-	return (sent > ended ? sent - ended : 0) + counted(sum, "go.ab.lost");
+	return (sent > ended ? sent - ended : 0) + stat_document_counted(sum, "go.ab.lost");
 }
 
 static void
-put_latencies(json_t *document, const struct stat_sum *sum, double ns)
+stat_document_put_latencies(json_t *document, const struct stat_sum *sum, double ns)
 {
 	json_t *list = json_array();
 
@@ -203,19 +208,24 @@ put_latencies(json_t *document, const struct stat_sum *sum, double ns)
 		json_t *row = json_pack("{s:s}", "function", l->function);
 
 		json_object_set_new(row, "libc",
-				    libc ? histogram_json(&l->arm[0], ns) : json_null());
-		json_object_set_new(row, "map", map ? histogram_json(&l->arm[1], ns) : json_null());
+				    libc ? stat_document_histogram_json(&l->arm[0], ns)
+					 : json_null());
+		json_object_set_new(row, "map",
+				    map ? stat_document_histogram_json(&l->arm[1], ns)
+					: json_null());
 		json_object_set_new(row, "ratios",
-				    libc && map ? ratios_json(&l->arm[0], &l->arm[1])
+				    libc && map ? stat_document_ratios_json(&l->arm[0], &l->arm[1])
 						: json_null());
-		json_object_set_new(row, "unseen", count_json(unseen(sum, l->function)));
+		json_object_set_new(
+			row, "unseen",
+			stat_document_count_json(stat_document_unseen(sum, l->function)));
 		json_array_append_new(list, row);
 	}
 	json_object_set_new(document, "latencies", list);
 }
 
 static bool
-add_counters(struct stat_sum *sum, const struct segment *s)
+stat_document_add_counters(struct stat_sum *sum, const struct segment *s)
 {
 	size_t count;
 	struct counter *counters = segment_counters(s, &count);
@@ -238,7 +248,7 @@ add_counters(struct stat_sum *sum, const struct segment *s)
 }
 
 static struct latency *
-latency_of(struct stat_sum *sum, const char *function)
+stat_document_latency_of(struct stat_sum *sum, const char *function)
 {
 	struct latency *l;
 
@@ -253,7 +263,7 @@ latency_of(struct stat_sum *sum, const char *function)
 }
 
 static void
-add_latencies(struct stat_sum *sum, const struct segment *s)
+stat_document_add_latencies(struct stat_sum *sum, const struct segment *s)
 {
 	size_t count;
 	struct segment_function *functions = segment_functions(s, &count);
@@ -262,7 +272,7 @@ add_latencies(struct stat_sum *sum, const struct segment *s)
 	for (size_t row = 0; row < count * 2; row++) {
 		if (!segment_histogram(s, (uint32_t)row, &h))
 			continue;
-		to = &latency_of(sum, functions[row / 2].name)->arm[row % 2];
+		to = &stat_document_latency_of(sum, functions[row / 2].name)->arm[row % 2];
 		to->count += h.count;
 		to->ticks += h.ticks;
 		to->waited += h.waited;
@@ -274,19 +284,20 @@ add_latencies(struct stat_sum *sum, const struct segment *s)
 }
 
 static void
-add_objects(json_t *list, const struct segment *s, double ns)
+stat_document_add_objects(json_t *list, const struct segment *s, double ns)
 {
 	struct symfast_shm_object o;
 
 	for (uint32_t i = 0; i < s->head.objects.used; i++)
 		if (segment_object(s, i, &o))
-			json_array_append_new(list, json_pack("{s:s,s:o,s:f}", "file", o.file,
-							      "loads", count_json(o.loads), "time",
-							      (double)o.ticks * ns));
+			json_array_append_new(list,
+					      json_pack("{s:s,s:o,s:f}", "file", o.file, "loads",
+							stat_document_count_json(o.loads), "time",
+							(double)o.ticks * ns));
 }
 
 static json_t *
-frames_json(const struct segment *s, const struct symfast_shm_site *site)
+stat_document_frames_json(const struct segment *s, const struct symfast_shm_site *site)
 {
 	json_t *frames = json_array();
 	char object[512];
@@ -300,7 +311,7 @@ frames_json(const struct segment *s, const struct symfast_shm_site *site)
 }
 
 static void
-add_sites(json_t *list, const struct segment *s, double ns)
+stat_document_add_sites(json_t *list, const struct segment *s, double ns)
 {
 	size_t count;
 	struct segment_function *functions = segment_functions(s, &count);
@@ -310,12 +321,12 @@ add_sites(json_t *list, const struct segment *s, double ns)
 		if (!segment_site(s, i, &site))
 			continue;
 		json_array_append_new(
-			list,
-			json_pack("{s:s,s:s,s:o,s:f,s:f,s:o}", "function",
-				  site.function < count ? functions[site.function].name : "?",
-				  "arm", site.arm != 0 ? "map" : "libc", "count",
-				  count_json(site.count), "time", (double)site.ticks * ns, "waited",
-				  (double)site.waited * ns, "frames", frames_json(s, &site)));
+			list, json_pack("{s:s,s:s,s:o,s:f,s:f,s:o}", "function",
+					site.function < count ? functions[site.function].name : "?",
+					"arm", site.arm != 0 ? "map" : "libc", "count",
+					stat_document_count_json(site.count), "time",
+					(double)site.ticks * ns, "waited", (double)site.waited * ns,
+					"frames", stat_document_frames_json(s, &site)));
 	}
 	free(functions);
 }
@@ -337,20 +348,21 @@ stat_document_add(struct stat_sum *sum, const struct segment *s)
 	double ns = segment_ns_per_tick(s), factor = ns > 0 ? ns : 1;
 	json_t *d = sum->document;
 
-	if (!add_counters(sum, s))
+	if (!stat_document_add_counters(sum, s))
 		return false;
 	sum->ns = ns > 0 ? ns : sum->ns;
 	sum->processes++;
 	if (s->life == SEGMENT_LIVE)
 		sum->cpu_ns += proc_cpu_ns(s->head.pid);
 	json_object_update_new(d, stat_document_head(s));
-	json_object_set_new(d, "made_ns", count_json(s->head.made_ns));
-	json_object_set_new(d, "parent", count_json(s->head.parent_pid));
-	json_object_set_new(d, "threads_private", count_json(s->head.threads_private));
-	json_object_set_new(d, "control", control_json(&s->control));
-	add_latencies(sum, s);
-	add_objects(json_object_get(d, "objects"), s, factor);
-	add_sites(json_object_get(d, "sites"), s, factor);
+	json_object_set_new(d, "made_ns", stat_document_count_json(s->head.made_ns));
+	json_object_set_new(d, "parent", stat_document_count_json(s->head.parent_pid));
+	json_object_set_new(d, "threads_private",
+			    stat_document_count_json(s->head.threads_private));
+	json_object_set_new(d, "control", stat_document_control_json(&s->control));
+	stat_document_add_latencies(sum, s);
+	stat_document_add_objects(json_object_get(d, "objects"), s, factor);
+	stat_document_add_sites(json_object_get(d, "sites"), s, factor);
 	return true;
 }
 
@@ -360,9 +372,9 @@ stat_document_of(struct stat_sum *sum)
 	json_t *document = sum->document;
 
 	json_object_set_new(document, "unit", json_string(sum->ns > 0 ? "ns" : "ticks"));
-	json_object_set_new(document, "processes", count_json(sum->processes));
-	put_counters(document, sum->counters, sum->counter_count);
-	put_latencies(document, sum, sum->ns > 0 ? sum->ns : 1);
+	json_object_set_new(document, "processes", stat_document_count_json(sum->processes));
+	stat_document_put_counters(document, sum->counters, sum->counter_count);
+	stat_document_put_latencies(document, sum, sum->ns > 0 ? sum->ns : 1);
 	savings_add(document, sum->cpu_ns);
 	free(sum->counters);
 	free(sum->latencies);
@@ -387,7 +399,7 @@ stat_document_valid(const json_t *document)
 
 /* A saved document, not a segment? What cannot be opened is neither. */
 static bool
-begins_like_json(const char *path)
+stat_document_begins_like_json(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	char first = 0;
@@ -412,7 +424,7 @@ stat_document_from(const char *word, int *status)
 		*status = segment_of(&s, pid);
 		if (*status != CLI_OK)
 			return NULL;
-	} else if (begins_like_json(word)) {
+	} else if (stat_document_begins_like_json(word)) {
 		return document_load(word);
 	} else if ((why = segment_open(&s, word)) != NULL) {
 		cli_error("%s %s", word, why);

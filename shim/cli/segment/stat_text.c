@@ -7,7 +7,7 @@
 #include <string.h>
 
 static void
-print_head(const json_t *d)
+stat_text_print_head(const json_t *d)
 {
 	const json_t *c = json_object_get(d, "control"), *canary = json_object_get(c, "canary");
 	const json_t *breaker = json_object_get(c, "breaker"), *go = json_object_get(c, "go");
@@ -40,7 +40,7 @@ print_head(const json_t *d)
 }
 
 static void
-print_savings(const json_t *d)
+stat_text_print_savings(const json_t *d)
 {
 	const json_t *s = json_object_get(d, "savings");
 	char text[128], libc[32], waited[32], loading[32];
@@ -57,7 +57,7 @@ print_savings(const json_t *d)
 }
 
 static void
-print_functions(const json_t *d)
+stat_text_print_functions(const json_t *d)
 {
 	const json_t *row;
 	size_t i;
@@ -77,7 +77,7 @@ print_functions(const json_t *d)
 }
 
 static void
-print_latency(const char *function, const char *arm, const json_t *h, const char *unit)
+stat_text_print_latency(const char *function, const char *arm, const json_t *h, const char *unit)
 {
 	static const char *const columns[] = {"p50", "p90", "p99", "p999", "longest"};
 	char text[32];
@@ -95,7 +95,7 @@ print_latency(const char *function, const char *arm, const json_t *h, const char
 }
 
 static void
-print_latencies(const json_t *d)
+stat_text_print_latencies(const json_t *d)
 {
 	const json_t *row, *ratio;
 	size_t i, k;
@@ -108,8 +108,8 @@ print_latencies(const json_t *d)
 		const char *function = document_text(row, "function"),
 			   *unit = document_text(d, "unit");
 
-		print_latency(function, "libc", json_object_get(row, "libc"), unit);
-		print_latency(function, "map", json_object_get(row, "map"), unit);
+		stat_text_print_latency(function, "libc", json_object_get(row, "libc"), unit);
+		stat_text_print_latency(function, "map", json_object_get(row, "map"), unit);
 		json_array_foreach(json_object_get(row, "ratios"), k, ratio)
 		{
 			printf("%-16s map/libc at P%-5g %.4f", "",
@@ -129,7 +129,7 @@ print_latencies(const json_t *d)
 }
 
 static void
-print_rest(const json_t *d)
+stat_text_print_rest(const json_t *d)
 {
 	const json_t *value, *row;
 	const char *key;
@@ -156,9 +156,9 @@ print_rest(const json_t *d)
 void
 stat_print(const json_t *document)
 {
-	print_head(document);
-	print_savings(document);
-	print_functions(document);
-	print_latencies(document);
-	print_rest(document);
+	stat_text_print_head(document);
+	stat_text_print_savings(document);
+	stat_text_print_functions(document);
+	stat_text_print_latencies(document);
+	stat_text_print_rest(document);
 }

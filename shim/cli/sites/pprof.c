@@ -54,7 +54,7 @@ struct tables {
 };
 
 static void
-put(struct buffer *b, const void *bytes, size_t len)
+pprof_put(struct buffer *b, const void *bytes, size_t len)
 {
 	if (len == 0)
 		return;
@@ -67,45 +67,45 @@ put(struct buffer *b, const void *bytes, size_t len)
 }
 
 static void
-put_varint(struct buffer *b, uint64_t v)
+pprof_put_varint(struct buffer *b, uint64_t v)
 {
 	unsigned char byte;
 
 	for (; v >= 128; v >>= 7) {
 		byte = (unsigned char)(v | 128);
-		put(b, &byte, 1);
+		pprof_put(b, &byte, 1);
 	}
 	byte = (unsigned char)v;
-	put(b, &byte, 1);
+	pprof_put(b, &byte, 1);
 }
 
 static void
-put_number(struct buffer *b, int field, uint64_t v)
+pprof_put_number(struct buffer *b, int field, uint64_t v)
 {
-	put_varint(b, (uint64_t)field << 3);
-	put_varint(b, v);
+	pprof_put_varint(b, (uint64_t)field << 3);
+	pprof_put_varint(b, v);
 }
 
 static void
-put_bytes(struct buffer *b, int field, const void *bytes, size_t len)
+pprof_put_bytes(struct buffer *b, int field, const void *bytes, size_t len)
 {
-	put_varint(b, (uint64_t)field << 3 | 2);
-	put_varint(b, len);
-	put(b, bytes, len);
+	pprof_put_varint(b, (uint64_t)field << 3 | 2);
+	pprof_put_varint(b, len);
+	pprof_put(b, bytes, len);
 }
 
 /* Writes a message into its parent and empties it. */
 static void
-put_message(struct buffer *b, int field, struct buffer *message)
+pprof_put_message(struct buffer *b, int field, struct buffer *message)
 {
-	put_bytes(b, field, message->bytes, message->len);
+	pprof_put_bytes(b, field, message->bytes, message->len);
 	free(message->bytes);
 	*message = (struct buffer){0};
 }
 
 /* The place of a text in a growing list. */
 static size_t
-place_of(const char ***list, size_t *count, const char *text)
+pprof_place_of(const char ***list, size_t *count, const char *text)
 {
 	for (size_t i = 0; i < *count; i++)
 		if (strcmp((*list)[i], text) == 0)
@@ -116,15 +116,15 @@ place_of(const char ***list, size_t *count, const char *text)
 }
 
 static uint64_t
-string_of(struct tables *t, const char *text)
+pprof_string_of(struct tables *t, const char *text)
 {
-	return place_of(&t->strings, &t->string_count, text);
+	return pprof_place_of(&t->strings, &t->string_count, text);
 }
 
 static size_t
-function_of(struct tables *t, const char *name)
+pprof_function_of(struct tables *t, const char *name)
 {
-	size_t string = string_of(t, name);
+	size_t string = pprof_string_of(t, name);
 
 	for (size_t i = 0; i < t->function_count; i++)
 		if (t->functions[i] == string)
@@ -135,9 +135,9 @@ function_of(struct tables *t, const char *name)
 }
 
 static size_t
-location_of(struct tables *t, const struct profile_frame *f)
+pprof_location_of(struct tables *t, const struct profile_frame *f)
 {
-	size_t mapping = place_of(&t->mappings, &t->mapping_count, f->object) + 1;
+	size_t mapping = pprof_place_of(&t->mappings, &t->mapping_count, f->object) + 1;
 
 	for (size_t i = 0; i < t->location_count; i++)
 		if (t->locations[i].mapping == mapping && t->locations[i].offset == f->offset)
@@ -145,88 +145,88 @@ location_of(struct tables *t, const struct profile_frame *f)
 	t->locations = cli_grow(t->locations, t->location_count + 1, sizeof(*t->locations));
 	t->locations[t->location_count].mapping = mapping;
 	t->locations[t->location_count].offset = f->offset;
-	t->locations[t->location_count].function = function_of(t, f->name);
+	t->locations[t->location_count].function = pprof_function_of(t, f->name);
 	return ++t->location_count;
 }
 
 static void
-put_value_type(struct tables *t, const char *type, const char *unit)
+pprof_put_value_type(struct tables *t, const char *type, const char *unit)
 {
 	struct buffer m = {0};
 
-	put_number(&m, VALUE_TYPE, string_of(t, type));
-	put_number(&m, VALUE_UNIT, string_of(t, unit));
-	put_message(&t->out, PROFILE_SAMPLE_TYPE, &m);
+	pprof_put_number(&m, VALUE_TYPE, pprof_string_of(t, type));
+	pprof_put_number(&m, VALUE_UNIT, pprof_string_of(t, unit));
+	pprof_put_message(&t->out, PROFILE_SAMPLE_TYPE, &m);
 }
 
 static uint64_t
-whole(double v)
+pprof_whole(double v)
 {
 	return v >= 0 && v < 9e18 ? (uint64_t)llround(v) : 0;
 }
 
 /* The called function is the leaf: a frame of the shim, with an offset of its own. */
 static void
-put_sample(struct tables *t, const struct profile_site *s)
+pprof_put_sample(struct tables *t, const struct profile_site *s)
 {
 	struct profile_frame leaf = {"[symfast]", 0, s->function};
 	struct buffer m = {0}, label = {0};
 
-	leaf.offset = function_of(t, s->function);
-	put_number(&m, SAMPLE_LOCATION, location_of(t, &leaf));
+	leaf.offset = pprof_function_of(t, s->function);
+	pprof_put_number(&m, SAMPLE_LOCATION, pprof_location_of(t, &leaf));
 	for (size_t i = 0; i < s->depth; i++)
-		put_number(&m, SAMPLE_LOCATION, location_of(t, &s->frames[i]));
-	put_number(&m, SAMPLE_VALUE, s->count);
-	put_number(&m, SAMPLE_VALUE, whole(s->ns));
-	put_number(&m, SAMPLE_VALUE, whole(s->waited_ns));
-	put_number(&label, LABEL_KEY, string_of(t, "answered by"));
-	put_number(&label, LABEL_STR, string_of(t, s->arm));
-	put_message(&m, SAMPLE_LABEL, &label);
-	put_message(&t->out, PROFILE_SAMPLE, &m);
+		pprof_put_number(&m, SAMPLE_LOCATION, pprof_location_of(t, &s->frames[i]));
+	pprof_put_number(&m, SAMPLE_VALUE, s->count);
+	pprof_put_number(&m, SAMPLE_VALUE, pprof_whole(s->ns));
+	pprof_put_number(&m, SAMPLE_VALUE, pprof_whole(s->waited_ns));
+	pprof_put_number(&label, LABEL_KEY, pprof_string_of(t, "answered by"));
+	pprof_put_number(&label, LABEL_STR, pprof_string_of(t, s->arm));
+	pprof_put_message(&m, SAMPLE_LABEL, &label);
+	pprof_put_message(&t->out, PROFILE_SAMPLE, &m);
 }
 
 static void
-put_mappings(struct tables *t)
+pprof_put_mappings(struct tables *t)
 {
 	for (size_t i = 0; i < t->mapping_count; i++) {
 		struct buffer m = {0};
 
-		put_number(&m, MAPPING_ID, i + 1);
-		put_number(&m, MAPPING_START, (uint64_t)(i + 1) << RANGE_BITS);
-		put_number(&m, MAPPING_LIMIT, ((uint64_t)(i + 1) << RANGE_BITS) + RANGE_SIZE);
-		put_number(&m, MAPPING_OFFSET, 0);
-		put_number(&m, MAPPING_FILE, string_of(t, t->mappings[i]));
-		put_number(&m, MAPPING_HAS_FUNCTIONS, 1);
-		put_message(&t->out, PROFILE_MAPPING, &m);
+		pprof_put_number(&m, MAPPING_ID, i + 1);
+		pprof_put_number(&m, MAPPING_START, (uint64_t)(i + 1) << RANGE_BITS);
+		pprof_put_number(&m, MAPPING_LIMIT, ((uint64_t)(i + 1) << RANGE_BITS) + RANGE_SIZE);
+		pprof_put_number(&m, MAPPING_OFFSET, 0);
+		pprof_put_number(&m, MAPPING_FILE, pprof_string_of(t, t->mappings[i]));
+		pprof_put_number(&m, MAPPING_HAS_FUNCTIONS, 1);
+		pprof_put_message(&t->out, PROFILE_MAPPING, &m);
 	}
 }
 
 static void
-put_locations(struct tables *t)
+pprof_put_locations(struct tables *t)
 {
 	for (size_t i = 0; i < t->location_count; i++) {
 		struct buffer m = {0}, line = {0};
 
-		put_number(&m, LOCATION_ID, i + 1);
-		put_number(&m, LOCATION_MAPPING, t->locations[i].mapping);
-		put_number(&m, LOCATION_ADDRESS,
-			   ((uint64_t)t->locations[i].mapping << RANGE_BITS) +
-				   t->locations[i].offset);
-		put_number(&line, LINE_FUNCTION, t->locations[i].function);
-		put_message(&m, LOCATION_LINE, &line);
-		put_message(&t->out, PROFILE_LOCATION, &m);
+		pprof_put_number(&m, LOCATION_ID, i + 1);
+		pprof_put_number(&m, LOCATION_MAPPING, t->locations[i].mapping);
+		pprof_put_number(&m, LOCATION_ADDRESS,
+				 ((uint64_t)t->locations[i].mapping << RANGE_BITS) +
+					 t->locations[i].offset);
+		pprof_put_number(&line, LINE_FUNCTION, t->locations[i].function);
+		pprof_put_message(&m, LOCATION_LINE, &line);
+		pprof_put_message(&t->out, PROFILE_LOCATION, &m);
 	}
 	for (size_t i = 0; i < t->function_count; i++) {
 		struct buffer m = {0};
 
-		put_number(&m, FUNCTION_ID, i + 1);
-		put_number(&m, FUNCTION_NAME, t->functions[i]);
-		put_message(&t->out, PROFILE_FUNCTION, &m);
+		pprof_put_number(&m, FUNCTION_ID, i + 1);
+		pprof_put_number(&m, FUNCTION_NAME, t->functions[i]);
+		pprof_put_message(&t->out, PROFILE_FUNCTION, &m);
 	}
 }
 
 static uint32_t
-crc32_of(const unsigned char *bytes, size_t len)
+pprof_crc32_of(const unsigned char *bytes, size_t len)
 {
 	uint32_t crc = UINT32_MAX;
 
@@ -239,7 +239,7 @@ crc32_of(const unsigned char *bytes, size_t len)
 }
 
 static void
-put_little_endian(FILE *out, uint32_t v, int bytes)
+pprof_put_little_endian(FILE *out, uint32_t v, int bytes)
 {
 	for (; bytes > 0; bytes--, v >>= 8)
 		fputc((int)(v & 255), out);
@@ -247,7 +247,7 @@ put_little_endian(FILE *out, uint32_t v, int bytes)
 
 /* Stored blocks of at most 65535 bytes, the last one marked. */
 static bool
-write_gzip(const struct buffer *b, FILE *out)
+pprof_write_gzip(const struct buffer *b, FILE *out)
 {
 	static const unsigned char head[10] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255};
 	size_t at = 0;
@@ -257,13 +257,13 @@ write_gzip(const struct buffer *b, FILE *out)
 		size_t left = b->len - at, len = left < 65535 ? left : 65535;
 
 		fputc(len == left, out);
-		put_little_endian(out, (uint32_t)len, 2);
-		put_little_endian(out, ~(uint32_t)len, 2);
+		pprof_put_little_endian(out, (uint32_t)len, 2);
+		pprof_put_little_endian(out, ~(uint32_t)len, 2);
 		fwrite(b->bytes + at, 1, len, out);
 		at += len;
 	} while (at < b->len);
-	put_little_endian(out, crc32_of(b->bytes, b->len), 4);
-	put_little_endian(out, (uint32_t)b->len, 4);
+	pprof_put_little_endian(out, pprof_crc32_of(b->bytes, b->len), 4);
+	pprof_put_little_endian(out, (uint32_t)b->len, 4);
 	return !ferror(out);
 }
 
@@ -273,17 +273,17 @@ profile_pprof(const struct profile *p, FILE *out)
 	struct tables t = {0};
 	bool ok;
 
-	string_of(&t, ""); /* string 0 is empty, by definition */
-	put_value_type(&t, "calls", "count");
-	put_value_type(&t, "time", "nanoseconds");
-	put_value_type(&t, "waited", "nanoseconds");
+	pprof_string_of(&t, ""); /* string 0 is empty, by definition */
+	pprof_put_value_type(&t, "calls", "count");
+	pprof_put_value_type(&t, "time", "nanoseconds");
+	pprof_put_value_type(&t, "waited", "nanoseconds");
 	for (size_t i = 0; i < p->count; i++)
-		put_sample(&t, &p->sites[i]);
-	put_mappings(&t);
-	put_locations(&t);
+		pprof_put_sample(&t, &p->sites[i]);
+	pprof_put_mappings(&t);
+	pprof_put_locations(&t);
 	for (size_t i = 0; i < t.string_count; i++)
-		put_bytes(&t.out, PROFILE_STRING, t.strings[i], strlen(t.strings[i]));
-	ok = write_gzip(&t.out, out);
+		pprof_put_bytes(&t.out, PROFILE_STRING, t.strings[i], strlen(t.strings[i]));
+	ok = pprof_write_gzip(&t.out, out);
 	free(t.out.bytes);
 	free(t.strings);
 	free(t.mappings);

@@ -39,7 +39,7 @@ struct names {
 };
 
 static int
-by_start(const void *a, const void *b)
+profile_by_start(const void *a, const void *b)
 {
 	const struct function *x = a, *y = b;
 
@@ -49,7 +49,7 @@ by_start(const void *a, const void *b)
 }
 
 static void
-list_functions(struct file *f)
+profile_list_functions(struct file *f)
 {
 	uint32_t count = f->object.elf.symbol_count;
 
@@ -61,11 +61,11 @@ list_functions(struct file *f)
 		if (s.st_shndx != SHN_UNDEF && ELF64_ST_TYPE(s.st_info) == STT_FUNC)
 			f->functions[f->count++] = (struct function){s.st_value, i};
 	}
-	qsort(f->functions, f->count, sizeof(*f->functions), by_start);
+	qsort(f->functions, f->count, sizeof(*f->functions), profile_by_start);
 }
 
 static bool
-read_file(struct names *n, struct file *f, const char *path)
+profile_read_file(struct names *n, struct file *f, const char *path)
 {
 	uint64_t left = BYTES_MOST - n->bytes;
 
@@ -79,7 +79,7 @@ read_file(struct names *n, struct file *f, const char *path)
 }
 
 static const struct file *
-file_of(struct names *n, const char *path)
+profile_file_of(struct names *n, const char *path)
 {
 	static const struct file none;
 	struct file *f;
@@ -92,8 +92,8 @@ file_of(struct names *n, const char *path)
 	n->files = cli_grow(n->files, n->count + 1, sizeof(*n->files));
 	f = &n->files[n->count++];
 	*f = (struct file){.functions = NULL};
-	if (read_file(n, f, path))
-		list_functions(f);
+	if (profile_read_file(n, f, path))
+		profile_list_functions(f);
 	else
 		f->object.path = cli_format("%s", path);
 	return f;
@@ -101,7 +101,7 @@ file_of(struct names *n, const char *path)
 
 /* The function that covers the address, and begins last; NULL if none does. */
 static const char *
-symbol_at(const struct file *f, uint64_t address)
+profile_symbol_at(const struct file *f, uint64_t address)
 {
 	size_t low = 0, high = f->count;
 
@@ -124,32 +124,32 @@ symbol_at(const struct file *f, uint64_t address)
 }
 
 static const char *
-keep(struct names *n, char *text)
+profile_keep(struct names *n, char *text)
 {
 	n->texts = cli_grow(n->texts, n->text_count + 1, sizeof(*n->texts));
 	return n->texts[n->text_count++] = text;
 }
 
 static const char *
-name_of(struct names *n, const char *path, uint64_t offset)
+profile_name_of(struct names *n, const char *path, uint64_t offset)
 {
-	const struct file *f = file_of(n, path);
+	const struct file *f = profile_file_of(n, path);
 	/* A return address: the call lies before it. */
-	const char *symbol = symbol_at(f, offset != 0 ? offset - 1 : 0);
+	const char *symbol = profile_symbol_at(f, offset != 0 ? offset - 1 : 0);
 	const char *slash = strrchr(path, '/');
 	char clean[256];
 
 	if (symbol != NULL)
-		return keep(n, cli_format("%s", cli_clean(clean, sizeof(clean), symbol)));
+		return profile_keep(n, cli_format("%s", cli_clean(clean, sizeof(clean), symbol)));
 	if (*path == '\0')
-		return keep(n, cli_format("0x%llx", (unsigned long long)offset));
-	return keep(n, cli_format("%s+0x%llx", slash != NULL ? slash + 1 : path,
-				  (unsigned long long)offset));
+		return profile_keep(n, cli_format("0x%llx", (unsigned long long)offset));
+	return profile_keep(n, cli_format("%s+0x%llx", slash != NULL ? slash + 1 : path,
+					  (unsigned long long)offset));
 }
 
 static void
-read_frames(struct names *n, const json_t *frames, struct profile_site *site,
-	    struct profile_frame *out)
+profile_read_frames(struct names *n, const json_t *frames, struct profile_site *site,
+		    struct profile_frame *out)
 {
 	const json_t *frame;
 	size_t i;
@@ -161,14 +161,15 @@ read_frames(struct names *n, const json_t *frames, struct profile_site *site,
 		json_int_t offset = json_integer_value(json_object_get(frame, "offset"));
 
 		object = object != NULL ? object : "";
-		out[i] = (struct profile_frame){object, (uint64_t)offset & UINT32_MAX,
-						name_of(n, object, (uint64_t)offset & UINT32_MAX)};
+		out[i] = (struct profile_frame){
+			object, (uint64_t)offset & UINT32_MAX,
+			profile_name_of(n, object, (uint64_t)offset & UINT32_MAX)};
 		site->depth++;
 	}
 }
 
 static const char *
-text_or(const json_t *o, const char *key, const char *otherwise)
+profile_text_or(const json_t *o, const char *key, const char *otherwise)
 {
 	const char *s = json_string_value(json_object_get(o, key));
 
@@ -192,12 +193,12 @@ profile_of(const json_t *document)
 		json_int_t count = json_integer_value(json_object_get(row, "count"));
 
 		*s = (struct profile_site){
-			.function = text_or(row, "function", "?"),
-			.arm = text_or(row, "arm", "?"),
+			.function = profile_text_or(row, "function", "?"),
+			.arm = profile_text_or(row, "arm", "?"),
 			.count = count > 0 ? (uint64_t)count : 0,
 			.ns = json_number_value(json_object_get(row, "time")),
 			.waited_ns = json_number_value(json_object_get(row, "waited"))};
-		read_frames(n, json_object_get(row, "frames"), s, n->frames + frames);
+		profile_read_frames(n, json_object_get(row, "frames"), s, n->frames + frames);
 		frames += s->depth;
 	}
 	return p;
@@ -223,7 +224,7 @@ profile_free(struct profile *p)
 
 /* A name in which nothing separates frames or ends the stack. */
 static void
-put_name(FILE *out, const char *name)
+profile_put_name(FILE *out, const char *name)
 {
 	for (; *name != '\0'; name++)
 		fputc(*name == ';' || *name == ' ' ? '_' : *name, out);
@@ -236,10 +237,10 @@ profile_fold(const struct profile *p, FILE *out)
 		const struct profile_site *s = &p->sites[i];
 
 		for (size_t k = s->depth; k-- > 0;) {
-			put_name(out, s->frames[k].name);
+			profile_put_name(out, s->frames[k].name);
 			fputc(';', out);
 		}
-		put_name(out, s->function);
+		profile_put_name(out, s->function);
 		fprintf(out, "_[%s] %llu\n", s->arm, (unsigned long long)s->count);
 	}
 	return !ferror(out);
