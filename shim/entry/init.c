@@ -98,6 +98,7 @@ start_retain(void)
 		.most = sf_settings.retain_max,
 		.kib = sf_settings.retain_kib,
 		.idle_s = sf_settings.retain_idle_s,
+		.verbose = sf_settings.verbose,
 	};
 
 	if (sf_settings.retain.n != 0)

@@ -103,6 +103,8 @@
 	  "closes of a retained object: destructors ran, it stays mapped")                         \
 	X(RETAIN_OPEN, "retain.open",                                                              \
 	  "loads of a retained object: constructors ran, nothing was mapped")                      \
+	X(RETAIN_FIRST, "retain.first",                                                            \
+	  "closes of a named object that libc made: what goes together was not seen yet")          \
 	X(RETAIN_REFUSE, "retain.refuse", "closes of a named object that libc made: not provable") \
 	X(RETAIN_RELEASE, "retain.release",                                                        \
 	  "retained objects let go: limits, changes, others' loads")                               \

@@ -3,6 +3,7 @@
 #include "state.h"
 
 #include "../base/bytes.h"
+#include "../base/log.h"
 #include "../base/sys.h"
 #include "../libc/facts.h"
 #include "../map/object.h"
@@ -23,25 +24,68 @@ close_alone(void)
 	return single != NULL && *single != 0;
 }
 
+/* Why this object cannot be retained; NULL if it can. */
+static const char *
+close_misfit(const struct sf_retain_place *p)
+{
+	static const char words[] =
+		"\0"
+		"it has thread-local variables\0"
+		"it has destructors at thread end\0"
+		"its tables or segments are strange\0"
+		"no memory for its copy, or over SYMFAST_RETAIN_KIB\0"
+		"its searches go through too many folders\0"
+		"its file changed while it was loaded, or cannot be identified\0"
+		"libc opens such by itself\0"
+		"a reference was taken unseen";
+
+	if (p->fit != SF_RETAIN_FIT)
+		return sf_bytes_word(words, p->fit);
+	if (p->pinned)
+		return "libc keeps it";
+	if (p->tls_size != 0 && !close_alone())
+		return "it has thread-local variables, and there are threads";
+	if (!p->copied)
+		return "it was loaded unseen";
+	return sf_retain_image_ready(p) ? NULL : "its memory has changed hands";
+}
+
+/* Told once for each object, where the start was told as well. */
+static void
+close_tell(struct sf_retain_place *p, const char *why)
+{
+	struct sf_line l;
+
+	if (!sf_retain_state_of.limits.verbose || p->told)
+		return;
+	p->told = 1;
+	sf_line_start(&l);
+	sf_line_str(&l, "not retained: ");
+	sf_line_clean(&l, p->name, SF_RETAIN_NAME_MAX);
+	sf_line_str(&l, ": ");
+	sf_line_str(&l, why);
+	sf_line_write(&l);
+}
+
 static bool
-close_fits(sf_retain_set set)
+close_fits(int root, sf_retain_set set)
 {
 	bool global = false;
 
 	for (sf_retain_set left = set; left != 0; left &= left - 1) {
-		const struct sf_retain_place *p = &sf_retain_places[__builtin_ctzll(left)];
+		struct sf_retain_place *p = &sf_retain_places[__builtin_ctzll(left)];
+		const char *why = close_misfit(p);
 
-		if (p->fit != SF_RETAIN_FIT || !p->copied || p->pinned ||
-		    (p->tls_size != 0 && !close_alone()))
+		if (why != NULL) {
+			close_tell(p, why);
 			return false;
+		}
 		global |= p->global;
 	}
-	if (global && sf_retain_graph_is_asked(set))
-		return false;
-	for (; set != 0; set &= set - 1)
-		if (!sf_retain_image_ready(&sf_retain_places[__builtin_ctzll(set)]))
-			return false;
-	return true;
+	if (!global || !sf_retain_graph_is_asked(set))
+		return true;
+	close_tell(&sf_retain_places[root], "it is global, and another object may be bound to it");
+	return false;
 }
 
 static void
@@ -112,10 +156,14 @@ sf_retain_close(void *handle)
 	sf_retain_graph_update();
 	known = sf_retain_graph_unneeded(place, &set);
 	order = known ? sf_retain_sets_find(SF_RETAIN_UNLOADED, set) : NULL;
-	if (order == NULL || sf_retain_state_of.frozen ||
-	    sf_retain_places[place].opened[0] == '\0' || !close_fits(set)) {
-		sf_count(SF_RETAIN_REFUSE);
+	if (order == NULL) {
+		sf_count(SF_RETAIN_FIRST);
 		return sf_retain_load_close(handle, known ? set : 0);
+	}
+	if (sf_retain_state_of.frozen || sf_retain_places[place].opened[0] == '\0' ||
+	    !close_fits(place, set)) {
+		sf_count(SF_RETAIN_REFUSE);
+		return sf_retain_load_close(handle, set);
 	}
 	close_set(place, set, order);
 	return 0;

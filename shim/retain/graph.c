@@ -11,39 +11,27 @@
 static uint64_t graph_count;        /* sf_changes_count() at the last update; 0: never */
 static sf_retain_set graph_outside; /* what mapped objects without a place need */
 static sf_retain_set
-	graph_strangers; /* places that need an object of the latter which the host did not open itself */
+	graph_strangers; /* places that need an object without one, which may have to go with them */
 
 #define GRAPH_EACH(place, set)                                                                     \
 	for (sf_retain_set left_ = (set); left_ != 0; left_ &= left_ - 1)                          \
 		for (int place = __builtin_ctzll(left_), once_ = 1; once_; once_ = 0)
 
-/* Everything behind the initial set; not its own link map, which libc's list begins with. */
-static struct link_map *
-graph_first(void)
-{
-	return sf_next.tail->l_next;
-}
+/* All mapped objects, in libc's order, with the names that a dependency finds them by. */
+#define GRAPH_MOST 1024
+struct graph_node {
+	struct link_map *map;
+	uint64_t soname, path, base; /* hashes */
+	bool holds; /* it stays, whatever becomes of places: of the initial set, or the host's own */
+};
+SF_LARGE static struct graph_node graph_nodes[GRAPH_MOST];
+static unsigned int graph_size;
+static bool graph_full;
 
-static bool
-graph_is(const struct link_map *l, const char *name)
+static uint64_t
+graph_hash(const char *name)
 {
-	struct sf_elf e;
-
-	if (sf_bytes_same(l->l_name, name))
-		return true;
-	if (sf_elf_open(&e, l->l_addr, l->l_ld) && e.soname != NULL)
-		return sf_bytes_same(e.soname, name);
-	return sf_bytes_same(sf_retain_names_base(l->l_name), name);
-}
-
-static const struct link_map *
-graph_who_is(const char *name)
-{
-	/* From the start: what the initial set satisfies is never ours. */
-	for (const struct link_map *l = sf_next.main->l_next; l != NULL; l = l->l_next)
-		if (graph_is(l, name))
-			return l;
-	return NULL;
+	return sf_bytes_hash(name, sf_bytes_length(name, 4096), 0);
 }
 
 static bool
@@ -54,7 +42,66 @@ graph_opened_by_host(const struct link_map *l)
 	return o != NULL && SF_STATE_OPEN(sf_load_64(&o->state));
 }
 
-/* What an object names, as places; `stranger`: one of them has none, and only its users hold it. */
+static void
+graph_list(void)
+{
+	bool initial = true;
+	struct link_map *l = sf_next.main;
+
+	for (graph_size = 0; l != NULL && graph_size < GRAPH_MOST; l = l->l_next) {
+		struct graph_node *n = &graph_nodes[graph_size++];
+		struct sf_elf e;
+
+		*n = (struct graph_node){.map = l, .path = graph_hash(l->l_name)};
+		n->holds = initial || (sf_retain_place_find(l) < 0 && graph_opened_by_host(l));
+		initial = initial && l != sf_next.tail;
+		if (sf_elf_open(&e, l->l_addr, l->l_ld) && e.soname != NULL)
+			n->soname = graph_hash(e.soname);
+		else
+			n->base = graph_hash(sf_retain_names_base(l->l_name));
+	}
+	graph_full = l != NULL;
+}
+
+static struct graph_node *
+graph_who_is(const char *name)
+{
+	uint64_t hash = graph_hash(name);
+
+	for (unsigned int i = 0; i < graph_size; i++)
+		if (graph_nodes[i].soname == hash || graph_nodes[i].path == hash ||
+		    graph_nodes[i].base == hash)
+			return &graph_nodes[i];
+	return NULL;
+}
+
+/* What has no place and is needed by what stays stays as well. Ends when nothing is new: each round marks one or more. */
+static void
+graph_spread(void)
+{
+	bool again = true;
+
+	while (again) {
+		again = false;
+		for (unsigned int i = 0; i < graph_size; i++) {
+			const ElfW(Dyn) *d = graph_nodes[i].map->l_ld;
+			struct sf_elf e;
+			const char *name;
+
+			if (!graph_nodes[i].holds || graph_nodes[i].map->l_ld == NULL ||
+			    !sf_elf_open(&e, graph_nodes[i].map->l_addr, d))
+				continue;
+			while ((name = sf_elf_needed(&e, &d)) != NULL) {
+				struct graph_node *n = graph_who_is(name);
+
+				if (n != NULL && !n->holds && sf_retain_place_find(n->map) < 0)
+					n->holds = again = true;
+			}
+		}
+	}
+}
+
+/* What an object names, as places; `stranger`: one of them has none, and nothing else holds it for certain. */
 static sf_retain_set
 graph_read_needs(const struct link_map *l, bool *stranger)
 {
@@ -66,13 +113,12 @@ graph_read_needs(const struct link_map *l, bool *stranger)
 	if (!sf_elf_open(&e, l->l_addr, d))
 		return 0;
 	while ((name = sf_elf_needed(&e, &d)) != NULL) {
-		const struct link_map *needed = graph_who_is(name);
-		int place = needed != NULL ? sf_retain_place_find(needed) : -1;
+		const struct graph_node *needed = graph_who_is(name);
+		int place = needed != NULL ? sf_retain_place_find(needed->map) : -1;
 
 		if (place >= 0)
 			set |= SF_RETAIN_BIT(place);
-		else if (needed != NULL && !sf_object_initial(needed) &&
-			 !graph_opened_by_host(needed))
+		else if (needed != NULL && !needed->holds)
 			*stranger = true;
 	}
 	return set;
@@ -86,11 +132,17 @@ sf_retain_graph_update(void)
 	if (now == graph_count)
 		return;
 	graph_outside = graph_strangers = 0;
-	for (const struct link_map *l = graph_first(); l != NULL; l = l->l_next) {
+	graph_list();
+	graph_spread();
+	for (unsigned int i = 0; i < graph_size; i++) {
+		const struct link_map *l = graph_nodes[i].map;
 		int place = sf_retain_place_find(l);
-		bool stranger = false;
-		sf_retain_set needs = graph_read_needs(l, &stranger);
+		bool stranger = graph_full;
+		sf_retain_set needs;
 
+		if (sf_object_initial(l))
+			continue;
+		needs = graph_read_needs(l, &stranger);
 		if (place < 0) {
 			graph_outside |= needs;
 			continue;
@@ -133,6 +185,18 @@ sf_retain_graph_in_state(enum sf_retain_state state)
 	return set;
 }
 
+sf_retain_set
+sf_retain_graph_global(void)
+{
+	sf_retain_set set = 0;
+
+	for (int i = 0; i < SF_RETAIN_PLACES; i++)
+		if (sf_retain_places[i].map != NULL &&
+		    sf_retain_places[i].state == SF_RETAIN_LIVE && sf_retain_places[i].global)
+			set |= SF_RETAIN_BIT(i);
+	return set;
+}
+
 bool
 sf_retain_graph_unneeded(int lost, sf_retain_set *out)
 {
@@ -163,10 +227,10 @@ sf_retain_graph_defines(sf_retain_set set, const char *name)
 	return false;
 }
 
-bool
-sf_retain_graph_is_asked(sf_retain_set set)
+static bool
+graph_is_asked(sf_retain_set set)
 {
-	for (const struct link_map *l = graph_first(); l != NULL; l = l->l_next) {
+	for (const struct link_map *l = sf_next.tail->l_next; l != NULL; l = l->l_next) {
 		int place = sf_retain_place_find(l);
 		struct sf_elf e;
 		size_t count;
@@ -183,4 +247,25 @@ sf_retain_graph_is_asked(sf_retain_set set)
 				return true;
 	}
 	return false;
+}
+
+/* Thousands of names: asked once for each state of things. */
+bool
+sf_retain_graph_is_asked(sf_retain_set set)
+{
+	static struct {
+		uint64_t count;
+		sf_retain_set set, live;
+		bool asked;
+	} known[8], *k;
+	sf_retain_set live = sf_retain_graph_in_state(SF_RETAIN_LIVE);
+
+	k = &known[(set ^ set >> 3 ^ set >> 21 ^ live ^ live >> 5) & 7];
+	if (k->set != set || k->live != live || k->count != graph_count) {
+		k->asked = graph_is_asked(set);
+		k->set = set;
+		k->live = live;
+		k->count = graph_count;
+	}
+	return k->asked;
 }

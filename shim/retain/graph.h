@@ -24,6 +24,9 @@ sf_retain_set sf_retain_graph_outside(void);
 /* Places in this state. */
 sf_retain_set sf_retain_graph_in_state(enum sf_retain_state state);
 
+/* Live places in the global scope. */
+sf_retain_set sf_retain_graph_global(void);
+
 /*
  * What nobody needs any more: live places that neither the host's references nor anything outside needs. `lost` is
  * the one whose last reference goes. False: it cannot be told, for example because an object outside management

@@ -16,8 +16,9 @@ struct load_watch {
 	struct link_map *last; /* the end of libc's list before a load that is managed, else NULL */
 	struct sf_retain_order order;
 	sf_retain_set came, gone;
-	bool whole;  /* each object that came has a place */
-	bool nested; /* there was another watched call within */
+	sf_retain_set others; /* in the global scope before */
+	bool whole;           /* each object that came has a place */
+	bool nested;          /* there was another watched call within */
 };
 
 struct sf_retain_arguments sf_retain_arguments;
@@ -226,8 +227,10 @@ load_begin(struct load_watch *w, bool manage)
 	*w = (struct load_watch){.outer = load_watch, .whole = true};
 	if (w->outer != NULL)
 		w->outer->nested = true;
-	if (manage)
+	if (manage) {
 		w->last = load_last();
+		w->others = sf_retain_graph_global();
+	}
 	load_watch = w;
 }
 
@@ -236,16 +239,17 @@ load_begin(struct load_watch *w, bool manage)
  * in folders; where all were loaded before, libc asks no folder.
  */
 static void
-load_identify(int place, uint64_t before, bool whole, bool searched)
+load_identify(int place, const struct load_watch *w, uint64_t before, bool searched)
 {
 	struct sf_retain_place *p = &sf_retain_places[place];
 	struct dl_find_object found;
 
 	p->load = load_number;
 	p->scope = sf_retain_load_scope;
+	p->others = w->others;
 	if (p->fit != SF_RETAIN_FIT)
 		return;
-	if (!whole || !p->copied)
+	if (!w->whole || !p->copied)
 		p->fit = SF_RETAIN_UNFIT_UNKNOWN;
 	else if (sf_retain_hide_find(p->map->l_ld, &found) != 0 ||
 		 !sf_retain_identity_read(p->name, &p->identity) ||
@@ -270,8 +274,7 @@ load_finish(struct load_watch *w, uint64_t before, const char *name, int mode, c
 	load_copy(w->came); /* of objects without any constructor */
 	load_number++;
 	for (sf_retain_set left = w->came; left != 0; left &= left - 1)
-		load_identify(__builtin_ctzll(left), before, w->whole,
-			      (w->came & (w->came - 1)) != 0);
+		load_identify(__builtin_ctzll(left), w, before, (w->came & (w->came - 1)) != 0);
 	w->order.set = w->came;
 	if (w->whole && !w->nested)
 		sf_retain_sets_learn(SF_RETAIN_LOADED, &w->order);

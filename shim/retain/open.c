@@ -51,17 +51,12 @@ open_mode_same(const struct sf_retain_place *p, int mode)
 	return ((mode & RTLD_GLOBAL) != 0) == (p->global != 0);
 }
 
-/* The global scope: as it was at the load, nothing behind that another order would put before. */
+/* The global scope: as it was when libc bound the object's symbols. */
 static bool
 open_scope_same(const struct sf_retain_place *p, sf_retain_set set)
 {
-	if (p->scope + ((p->root_mode & RTLD_GLOBAL) != 0) != sf_retain_load_scope)
-		return false;
-	for (int i = 0; i < SF_RETAIN_PLACES; i++)
-		if (sf_retain_places[i].map != NULL && sf_retain_places[i].global &&
-		    !(set & SF_RETAIN_BIT(i)))
-			return false;
-	return true;
+	return p->scope + ((p->root_mode & RTLD_GLOBAL) != 0) == sf_retain_load_scope &&
+	       (sf_retain_graph_global() & ~set) == p->others;
 }
 
 static void *

@@ -48,6 +48,7 @@ struct sf_retain_place {
 	uint8_t global; /* it is in the global scope */
 	uint8_t nranges;
 	uint8_t copied;  /* the copies below are of this load */
+	uint8_t told;    /* why it is not retained was said */
 	uint8_t patched; /* the stubs are in place */
 	uint8_t opening; /* its dlopen may not have returned yet: in use, though the host has no reference */
 	uint8_t owed; /* it was revived: libc's reference that we held is to be given back */
@@ -57,6 +58,7 @@ struct sf_retain_place {
 	uint64_t turn;      /* of the last close, for the least recent one */
 	uint64_t closed_at; /* then, by the monotonic clock; only if there is a limit of time */
 	uint64_t scope;     /* the global scope's number at its load */
+	uint64_t others; /* places that were in the global scope then */
 	uint64_t needs;     /* places that it names in DT_NEEDED */
 	size_t bytes;       /* of all copies */
 	char *memory;       /* where they are */

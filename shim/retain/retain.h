@@ -24,6 +24,7 @@ struct sf_retain_limits {
 	unsigned int most; /* closed objects opened by name */
 	unsigned int kib;  /* copies of memory */
 	unsigned int idle_s;
+	bool verbose; /* say why an object is not retained */
 };
 
 /*
