@@ -58,7 +58,7 @@ struct sf_retain_place {
 	uint64_t turn;      /* of the last close, for the least recent one */
 	uint64_t closed_at; /* then, by the monotonic clock; only if there is a limit of time */
 	uint64_t scope;     /* the global scope's number at its load */
-	uint64_t others; /* places that were in the global scope then */
+	uint64_t others;    /* places that were in the global scope then */
 	uint64_t needs;     /* places that it names in DT_NEEDED */
 	size_t bytes;       /* of all copies */
 	char *memory;       /* where they are */
