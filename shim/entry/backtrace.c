@@ -13,7 +13,7 @@
 #pragma GCC visibility push(hidden)
 #include "../libc/next.h"
 #include "../libc/wording.h"
-#include "address.h"
+#include "dladdr.h"
 
 #define FRAMES_MOST 1024 /* libc, too, keeps them on the stack */
 #define WORD_WIDTH  16   /* hexadecimal digits of an address */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // dladdr.c: addresses that the address cache does not have, and those that libc answers for.
 #include "../libc/next.h"
-#include "address.h"
+#include "dladdr.h"
 
 static enum sf_counter
 reason_of(enum sf_region_miss miss)

@@ -11,7 +11,7 @@
 /* As in fast.c: no way round by the GOT. */
 #pragma GCC visibility push(hidden)
 #include "../libc/next.h"
-#include "address.h"
+#include "dladdr.h"
 
 SF_INLINE void
 answer(Dl_info *info, const struct sf_location *l)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // symbolize.c: symfast_symbolize of include/symfast.h.
 #include "../libc/facts.h"
-#include "address.h"
+#include "dladdr.h"
 
 #include <symfast.h>
 

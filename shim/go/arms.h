@@ -17,7 +17,7 @@
 #ifndef SF_GO_ARMS_H
 #define SF_GO_ARMS_H
 
-#include "names.h"
+#include "leaf_names.h"
 
 #include "../base/ticks.h"
 #include "../observe/histogram.h"

@@ -5,7 +5,7 @@
 // It makes no system call: others wait for the mutex. That the path is canonical and what lies there
 // is proved by the first look-up that needs to know (prove.h).
 #include "arms.h"
-#include "names.h"
+#include "leaf_names.h"
 
 // Offsets into Plugin and hchan: the same in every listed Go version.
 #define PLUGIN_ERR_LEN 0x18

@@ -5,7 +5,7 @@
 //   entry/ constructor --> sf_go_init()  recognises the host (host.c), asks image/go_plugin for the
 //                            |           shape, installs the two jumps (detour.c)
 //                            v
-//   plugin.open +18 ------> look-up stub (x86_64/stubs.S) --> sf_go_lookup() (leaf.c): hit or miss
+//   plugin.open +18 ------> look-up stub (x86_64/detour_stubs.S) --> sf_go_lookup() (leaf.c): hit or miss
 //   plugin.open, map hit -> fill stub ----------------------> sf_go_fill()   (leaf.c)
 //   the host's slot for realpath, rewritten (bind.c) --> sf_go_realpath() (realpath.c)
 #ifndef SF_GO_GO_H

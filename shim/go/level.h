@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What host.c, realpath.c and counters.c of this room share.
+// What host.c, realpath.c and go_counters.c of this room share.
 #ifndef SF_GO_LEVEL_H
 #define SF_GO_LEVEL_H
 

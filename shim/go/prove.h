@@ -10,7 +10,7 @@
 #ifndef SF_GO_PROVE_H
 #define SF_GO_PROVE_H
 
-#include "names.h"
+#include "leaf_names.h"
 
 #include <sys/vfs.h>
 

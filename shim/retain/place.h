@@ -7,7 +7,7 @@
 // order, take the copy of writable memory before the first constructor, and run nothing for an object that is closed.
 // That is public data only: the object's own dynamic section, in its own memory.
 //
-// Everything here is written under ld.so's lock (lock.h, or ld.so's breakpoint). A place keeps its name and number
+// Everything here is written under ld.so's lock (loader_lock.h, or ld.so's breakpoint). A place keeps its name and number
 // when its object is unloaded, so that sets of places still mean the same files at the next load.
 #ifndef SF_RETAIN_PLACE_H
 #define SF_RETAIN_PLACE_H

@@ -8,7 +8,7 @@
 #include "graph.h"
 #include "hide.h"
 #include "load.h"
-#include "lock.h"
+#include "loader_lock.h"
 #include "names.h"
 #include "state.h"
 

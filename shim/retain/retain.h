@@ -10,7 +10,7 @@
 //    load together is reopened. So the first two cycles are libc's.
 //  - Before libc loads anything from a file, every closed object is let go: nothing can be bound to one.
 //  - At each reopening every file of the set is opened and must be the one that was mapped.
-//  - All of this happens under ld.so's own lock (lock.h). A closed object holds one reference of libc.
+//  - All of this happens under ld.so's own lock (loader_lock.h). A closed object holds one reference of libc.
 #ifndef SF_RETAIN_RETAIN_H
 #define SF_RETAIN_RETAIN_H
 

@@ -2,7 +2,7 @@
 // The leaf's finer points, none of which a plain run meets: two names of one hash, a path that is no
 // longer canonical, a plugin that is not complete, an identity that differs in one field, the live
 // switch and its eras. kernel.c has the kernels that answer otherwise.
-#include "../../shim/go/names.h"
+#include "../../shim/go/leaf_names.h"
 #include "table.h"
 
 #include <errno.h>

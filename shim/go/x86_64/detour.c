@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Writes the stub page and the jumps (two, three for A/B), x86-64. The picture is in stubs.S.
+// Writes the stub page and the jumps (two, three for A/B), x86-64. The picture is in detour_stubs.S.
 //
 // Order, so that whatever a security policy forbids is forbidden before the host is changed:
 //   1. the stub page: mapped near the code, filled, then made executable (no page of ours is ever

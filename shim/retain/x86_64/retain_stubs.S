@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// stubs.S: the functions that stand in a retained object's DT_INIT, DT_INIT_ARRAY, DT_FINI and DT_FINI_ARRAY.
+// retain_stubs.S: the functions that stand in a retained object's DT_INIT, DT_INIT_ARRAY, DT_FINI and DT_FINI_ARRAY.
 //
 // One pair for each place of the table, 16 bytes apart. libc calls init(argc, argv, envp) and fini(void); the stub adds
 // the place's number as one more argument and jumps, so the stack is as libc left it (aligned at the call).

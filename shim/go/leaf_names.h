@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the look-up and the fill share: hashing, comparing and finding names, the clock, and what
 // tells one file from another. Inline, so that neither calls out of its object.
-#ifndef SF_GO_NAMES_H
-#define SF_GO_NAMES_H
+#ifndef SF_GO_LEAF_NAMES_H
+#define SF_GO_LEAF_NAMES_H
 
 #include "leaf.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// lock.c: see lock.h.
-#include "lock.h"
+// loader_lock.c: see loader_lock.h.
+#include "loader_lock.h"
 
 #include "../libc/next.h"
 
@@ -14,11 +14,11 @@ struct lock_job {
 static __thread struct lock_job *lock_job __attribute__((tls_model("initial-exec")));
 
 static void
-lock_nothing(void)
+loader_lock_nothing(void)
 {
 }
 
-static void (*lock_resolver(void))(void)
+static void (*loader_lock_resolver(void))(void)
 {
 	struct lock_job *job = lock_job;
 
@@ -27,10 +27,10 @@ static void (*lock_resolver(void))(void)
 		job->done = true;
 		job->run(job->arg);
 	}
-	return lock_nothing;
+	return loader_lock_nothing;
 }
 
-void symfast_locked(void) __attribute__((ifunc("lock_resolver"), visibility("default")));
+void symfast_locked(void) __attribute__((ifunc("loader_lock_resolver"), visibility("default")));
 
 bool
 sf_retain_lock_run(void (*run)(void *), void *arg)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// entry/address.h: what the wrappers of dladdr and backtrace_symbols share.
-#ifndef SF_ENTRY_ADDRESS_H
-#define SF_ENTRY_ADDRESS_H
+// entry/dladdr.h: what the wrappers of dladdr and backtrace_symbols share.
+#ifndef SF_ENTRY_DLADDR_H
+#define SF_ENTRY_DLADDR_H
 
 #include "../map/address.h"
 #include "ask.h"

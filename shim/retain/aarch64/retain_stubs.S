@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// stubs.S: the functions that stand in a retained object's DT_INIT, DT_INIT_ARRAY, DT_FINI and DT_FINI_ARRAY.
+// retain_stubs.S: the functions that stand in a retained object's DT_INIT, DT_INIT_ARRAY, DT_FINI and DT_FINI_ARRAY.
 //
-// One pair for each place of the table, 16 bytes apart; see x86_64/stubs.S.
+// One pair for each place of the table, 16 bytes apart; see x86_64/retain_stubs.S.
 #include "../retain_limits.h"
 
 	.text
