@@ -26,7 +26,7 @@ const uint8_t sf_bytes_edge[2 * SF_SHORT_MAX] = {ONES_8, ONES_8, ONES_8, ONES_8}
  * nothing and never compares equal.
  */
 static bool
-equal_two(const char *host, const char *stored, size_t n)
+bytes_equal_two(const char *host, const char *stored, size_t n)
 {
 	const size_t m = (uintptr_t)host & 15;
 	const unsigned int left = (unsigned int)(n + m);
@@ -62,7 +62,7 @@ sf_bytes_equal_blocks(const char *host, const char *stored, size_t n)
 		if (((unsigned int)_mm_movemask_epi8(same) ^ 0xffffu) >> skip != 0)
 			return false;
 	}
-	return equal_two(host, stored, n);
+	return bytes_equal_two(host, stored, n);
 }
 #endif
 

@@ -5,7 +5,7 @@
 #include "quiet.h"
 
 static void
-append(struct sf_line *l, char c)
+log_append(struct sf_line *l, char c)
 {
 	if (l->len < SF_LINE_MAX - 1)
 		l->text[l->len++] = c;
@@ -22,22 +22,22 @@ void
 sf_line_str(struct sf_line *l, const char *s)
 {
 	while (*s != '\0')
-		append(l, *s++);
+		log_append(l, *s++);
 }
 
 void
 sf_line_clean(struct sf_line *l, const char *s, size_t max)
 {
 	for (; *s != '\0' && max > 0; s++, max--)
-		append(l, *s >= ' ' && *s < 127 ? *s : '?');
+		log_append(l, *s >= ' ' && *s < 127 ? *s : '?');
 }
 
 void
 sf_line_quote(struct sf_line *l, const char *s, size_t max)
 {
-	append(l, '"');
+	log_append(l, '"');
 	sf_line_clean(l, s, max);
-	append(l, '"');
+	log_append(l, '"');
 }
 
 void
@@ -51,7 +51,7 @@ sf_line_u64(struct sf_line *l, uint64_t v)
 		v /= 10;
 	} while (v != 0);
 	while (n > 0)
-		append(l, digits[--n]);
+		log_append(l, digits[--n]);
 }
 
 void

@@ -57,7 +57,7 @@ sf_quiet_end(struct sf_quiet *q)
 }
 
 static long
-write_all(int fd, const char *p, size_t n, long offset)
+quiet_write_all(int fd, const char *p, size_t n, long offset)
 {
 	while (n > 0) {
 		long done = offset < 0
@@ -83,7 +83,7 @@ sf_quiet_write(int fd, const void *p, size_t n, long offset)
 
 	if (!sf_quiet_begin(&q))
 		return -EAGAIN;
-	error = write_all(fd, p, n, offset);
+	error = quiet_write_all(fd, p, n, offset);
 	sf_quiet_settle(error);
 	sf_quiet_end(&q);
 	return error;
@@ -105,7 +105,7 @@ sf_quiet_note_stderr(void)
 }
 
 static bool
-is_as_noted(struct stat *st)
+quiet_is_as_noted(struct stat *st)
 {
 	if (sf_syscall6(SYS_fstat, 2, (long)st, 0, 0, 0, 0) != 0)
 		return false;
@@ -114,7 +114,7 @@ is_as_noted(struct stat *st)
 
 /* Room without waiting, or with waiting a little, once in a process. */
 static bool
-has_room(void)
+quiet_has_room(void)
 {
 	struct timespec patience = {0, err.stalled ? 0 : PATIENCE_NS};
 	struct pollfd fd = {.fd = 2, .events = POLLOUT};
@@ -135,13 +135,13 @@ sf_quiet_stderr(const char *s, size_t n)
 
 	if (sf_sys_confined) {
 		if (err.plain)
-			write_all(2, s, n, -1);
+			quiet_write_all(2, s, n, -1);
 		return;
 	}
 	if (!sf_quiet_begin(&q))
 		return;
-	if (is_as_noted(&st) && has_room()) {
-		error = write_all(2, s, n, -1);
+	if (quiet_is_as_noted(&st) && quiet_has_room()) {
+		error = quiet_write_all(2, s, n, -1);
 		sf_quiet_settle(error);
 	}
 	sf_quiet_end(&q);
@@ -154,7 +154,7 @@ sf_quiet_confine(void)
 	struct rlimit limit = {0, 0};
 	struct stat st;
 
-	if (!is_as_noted(&st) || !(S_ISREG(st.st_mode) || S_ISCHR(st.st_mode)))
+	if (!quiet_is_as_noted(&st) || !(S_ISREG(st.st_mode) || S_ISCHR(st.st_mode)))
 		return;
 	err.plain = S_ISCHR(st.st_mode) ||
 		    (sf_syscall6(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0) == 0 &&

@@ -25,7 +25,7 @@ struct wanted {
 };
 
 static void
-pick_go(void *arg, const char *name, uint64_t value)
+api_pick_go(void *arg, const char *name, uint64_t value)
 {
 	struct wanted *w = arg;
 
@@ -48,6 +48,6 @@ symfast_counter(const char *name, uint64_t *value)
 		*value = sf_counters_sum(id);
 		return 0;
 	}
-	sf_go_counters(pick_go, &go);
+	sf_go_counters(api_pick_go, &go);
 	return go.found ? 0 : -1;
 }

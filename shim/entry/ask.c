@@ -7,7 +7,7 @@
 #include <errno.h>
 
 static void *
-libc_says(const struct sf_question *q)
+ask_libc_says(const struct sf_question *q)
 {
 	void *handle = q->handle == 0 ? sf_next.main : (void *)q->handle;
 
@@ -16,14 +16,14 @@ libc_says(const struct sf_question *q)
 }
 
 static struct sf_finding
-finding(const void *value)
+ask_finding(const void *value)
 {
 	return (struct sf_finding){value != NULL ? SYMFAST_SHM_KIND_VALUE : SYMFAST_SHM_KIND_NULL,
 				   value};
 }
 
 static enum sf_counter
-compared(const struct sf_question *q, const struct sf_reply *r)
+ask_compared(const struct sf_question *q, const struct sf_reply *r)
 {
 	if (q->kind == SF_KIND_OPEN)
 		return SF_COMPARED_DLOPEN;
@@ -39,8 +39,8 @@ compared(const struct sf_question *q, const struct sf_reply *r)
  * all the time in between, and libc's may not differ. `alike`: so much is known to be the same.
  */
 static bool
-compare_more(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
-	     const void *value, bool alike)
+ask_compare_more(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
+		 const void *value, bool alike)
 {
 	const void *kept = r->verdict == SF_VALUE ? r->value : NULL;
 
@@ -51,7 +51,7 @@ compare_more(struct sf_thread *t, const struct sf_question *q, const struct sf_r
 		sf_count_for(t, SF_VERIFY_VOID);
 		return false;
 	}
-	sf_count_for(t, compared(q, r));
+	sf_count_for(t, ask_compared(q, r));
 	if (kept == value && alike) {
 		sf_count_for(t, SF_VERIFY_SAME);
 		sf_breaker_same();
@@ -61,21 +61,21 @@ compare_more(struct sf_thread *t, const struct sf_question *q, const struct sf_r
 		sf_count_for(t, SF_VERIFY_VOID); /* not libc's answer */
 		return false;
 	}
-	sf_breaker_mismatch(sf_histogram_name(sf_ask_function(q)), q->name, finding(kept),
-			    finding(value));
+	sf_breaker_mismatch(sf_histogram_name(sf_ask_function(q)), q->name, ask_finding(kept),
+			    ask_finding(value));
 	return false;
 }
 
 static bool
-compare(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
-	const void *value)
+ask_compare(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
+	    const void *value)
 {
-	return compare_more(t, q, r, value, true);
+	return ask_compare_more(t, q, r, value, true);
 }
 
 /* libc's error of a question of ours is nobody's. */
 static void
-forget_error(void)
+ask_forget_error(void)
 {
 	if (sf_facts_error_pending())
 		sf_facts_error_clear();
@@ -84,9 +84,9 @@ forget_error(void)
 bool
 sf_ask_value_stands(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r)
 {
-	bool same = compare(t, q, r, libc_says(q));
+	bool same = ask_compare(t, q, r, ask_libc_says(q));
 
-	forget_error();
+	ask_forget_error();
 	return same;
 }
 
@@ -98,7 +98,7 @@ bool
 sf_ask_negative_stands(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
 		       uint32_t turn)
 {
-	const void *value = libc_says(q);
+	const void *value = ask_libc_says(q);
 	bool alike = true, same = false;
 	const char *text;
 	int saved = errno;
@@ -110,10 +110,10 @@ sf_ask_negative_stands(struct sf_thread *t, const struct sf_question *q, const s
 	errno = saved;
 	/* A handler that came in between may have left a text of its own: nothing to compare. */
 	if (sf_negative_whole(t, turn))
-		same = compare_more(t, q, r, value, alike);
+		same = ask_compare_more(t, q, r, value, alike);
 	else
 		sf_count_for(t, SF_VERIFY_VOID);
-	forget_error();
+	ask_forget_error();
 	return same;
 }
 
@@ -130,25 +130,25 @@ sf_ask_open_stands(struct sf_thread *t, const char *name, int mode, const void *
 	if (again == kept)
 		sf_count_for(t, SF_VERIFY_SAME);
 	else
-		sf_breaker_mismatch("dlopen", name, finding(kept), finding(again));
+		sf_breaker_mismatch("dlopen", name, ask_finding(kept), ask_finding(again));
 	if (again == kept)
 		sf_breaker_same();
 	/* A reference is elided, so this one is not the last. */
 	if (again != NULL)
 		sf_next.dlclose(again);
-	forget_error();
+	ask_forget_error();
 	return again == kept;
 }
 
 static struct sf_answer
-passed(struct sf_thread *t, const struct sf_question *q, enum sf_counter reason)
+ask_passed(struct sf_thread *t, const struct sf_question *q, enum sf_counter reason)
 {
 	return sf_pass(t, sf_outcome(q, SF_OUTCOME_PASS), reason);
 }
 
 /* Was this question asked before, as far as the doorkeeper remembers? */
 static void
-note_repeat(struct sf_thread *t, struct sf_question *q)
+ask_note_repeat(struct sf_thread *t, struct sf_question *q)
 {
 	if (sf_table_hash(q) && sf_table_seen(q->hash))
 		sf_count_for(t, SF_OBSERVE_REPEAT);
@@ -156,18 +156,18 @@ note_repeat(struct sf_thread *t, struct sf_question *q)
 
 /* A look-up by handle does not depend on its caller (CONTRACT 15), so it can be made from here. */
 static struct sf_answer
-timed(struct sf_thread *t, struct sf_question *q, enum sf_counter reason)
+ask_timed(struct sf_thread *t, struct sf_question *q, enum sf_counter reason)
 {
 	uint64_t from;
 	void *value;
 
-	note_repeat(t, q);
+	ask_note_repeat(t, q);
 	if (q->handle == 0)
-		return passed(t, q, reason);
+		return ask_passed(t, q, reason);
 	from = sf_ticks();
-	value = libc_says(q);
+	value = ask_libc_says(q);
 	sf_histogram_add(sf_ask_function(q), SF_ARM_LIBC, sf_ticks_since(from));
-	passed(t, q, reason);
+	ask_passed(t, q, reason);
 	return SF_ANSWER(value);
 }
 
@@ -176,13 +176,13 @@ timed(struct sf_thread *t, struct sf_question *q, enum sf_counter reason)
  * IFUNC would run twice (CONTRACT 10). But of a negative answer that is kept, libc's error is gone.
  */
 static struct sf_answer
-learnt(struct sf_thread *t, struct sf_question *q)
+ask_learnt(struct sf_thread *t, struct sf_question *q)
 {
 	struct sf_lesson lesson;
 	bool answered = sf_table_seen(q->hash) && sf_ask_copy(t, q, &lesson) == SF_LEARNT_ANSWER &&
 			q->handle != 0 && !(lesson.kept && lesson.reply.verdict == SF_NEGATIVE);
 
-	passed(t, q, SF_BYPASS_VERIFY);
+	ask_passed(t, q, SF_BYPASS_VERIFY);
 	return answered ? SF_ANSWER(lesson.value) : SF_DECLINE;
 }
 
@@ -191,23 +191,23 @@ learnt(struct sf_thread *t, struct sf_question *q)
  * once more by the host itself.
  */
 static struct sf_answer
-verified(struct sf_thread *t, struct sf_question *q)
+ask_verified(struct sf_thread *t, struct sf_question *q)
 {
 	struct sf_reply r;
 	uint64_t from;
 	void *value;
 
 	if (!sf_table_hash(q))
-		return passed(t, q, SF_BYPASS_LONG);
+		return ask_passed(t, q, SF_BYPASS_LONG);
 	if (!sf_table_find(q, &r))
-		return learnt(t, q);
+		return ask_learnt(t, q);
 	if (r.verdict == SF_PASS)
-		return passed(t, q, (enum sf_counter)(uintptr_t)r.value);
+		return ask_passed(t, q, (enum sf_counter)(uintptr_t)r.value);
 	from = sf_ticks();
-	value = libc_says(q);
+	value = ask_libc_says(q);
 	sf_histogram_add(sf_ask_function(q), SF_ARM_LIBC, sf_ticks_since(from));
-	compare(t, q, &r, value);
-	passed(t, q, SF_BYPASS_VERIFY);
+	ask_compare(t, q, &r, value);
+	ask_passed(t, q, SF_BYPASS_VERIFY);
 	return q->handle == 0 ? SF_DECLINE : SF_ANSWER(value);
 }
 
@@ -216,21 +216,21 @@ sf_ask_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
 	      enum sf_counter reason)
 {
 	if (reason == SF_BYPASS_OFF)
-		return passed(t, q, reason);
+		return ask_passed(t, q, reason);
 	if (q->handle == (uintptr_t)RTLD_NEXT)
-		return passed(t, q, SF_BYPASS_NEXT);
+		return ask_passed(t, q, SF_BYPASS_NEXT);
 	if (t->close_depth > 0)
-		return passed(t, q, SF_BYPASS_NESTED);
+		return ask_passed(t, q, SF_BYPASS_NESTED);
 	if (t->block == NULL && !sf_thread_attach(t))
-		return passed(t, q, SF_BYPASS_BUSY);
+		return ask_passed(t, q, SF_BYPASS_BUSY);
 	if (reason != SF_BYPASS_VERIFY)
-		return timed(t, q, reason);
+		return ask_timed(t, q, reason);
 	if (q->handle == 0) {
 		q->caller = sf_plain_caller(t, caller);
 		if (q->caller == NULL)
-			return passed(t, q, SF_BYPASS_CALLER);
+			return ask_passed(t, q, SF_BYPASS_CALLER);
 	}
-	return verified(t, q);
+	return ask_verified(t, q);
 }
 
 /*
@@ -238,7 +238,7 @@ sf_ask_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
  * asked of the executable's handle, which says the same for who was answered (CONTRACT 20).
  */
 static void *
-checked(struct sf_thread *t, const struct sf_question *q, void *value)
+ask_checked(struct sf_thread *t, const struct sf_question *q, void *value)
 {
 	struct sf_reply r;
 	void *truth;
@@ -249,8 +249,8 @@ checked(struct sf_thread *t, const struct sf_question *q, void *value)
 	}
 	r.value = value;
 	t->pending = 0;
-	truth = libc_says(q);
-	compare(t, q, &r, truth);
+	truth = ask_libc_says(q);
+	ask_compare(t, q, &r, truth);
 	return truth;
 }
 
@@ -273,7 +273,7 @@ sf_ask_sampled(void *handle, const char *name, const char *version, void *value,
 	sf_ask_sampled_open(sf_ask_function(&q), due, ticks);
 	if (!(due & SF_DUE_CHECK) || !sf_table_hash(&q))
 		return value;
-	return checked(&sf_thread, &q, value);
+	return ask_checked(&sf_thread, &q, value);
 }
 
 struct sf_claim
@@ -295,5 +295,5 @@ sf_ask_open_compare(struct sf_thread *t, const struct sf_question *q, const stru
 		    const void *handle)
 {
 	if (c->any)
-		compare(t, q, &c->reply, handle);
+		ask_compare(t, q, &c->reply, handle);
 }

@@ -28,7 +28,7 @@ struct frame {
 
 /* As the format wants it: an object without a name is none; without a symbol its load bias counts. */
 static void
-finish_frame(struct frame *f)
+backtrace_finish_frame(struct frame *f)
 {
 	if (f->fname != NULL && f->fname[0] == '\0')
 		f->fname = NULL;
@@ -37,7 +37,7 @@ finish_frame(struct frame *f)
 }
 
 static void
-read_frame(struct sf_thread *t, void *address, struct frame *f)
+backtrace_read_frame(struct sf_thread *t, void *address, struct frame *f)
 {
 	struct sf_location l;
 	struct link_map *map;
@@ -53,19 +53,19 @@ read_frame(struct sf_thread *t, void *address, struct frame *f)
 		else
 			*f = (struct frame){NULL, NULL, 0, 0};
 	}
-	finish_frame(f);
+	backtrace_finish_frame(f);
 }
 
 /* ---- text ---- */
 
 static char *
-put(char *to, const char *text)
+backtrace_put(char *to, const char *text)
 {
 	return sf_bytes_put(to, text, sf_bytes_length(text, NAME_MOST));
 }
 
 static char *
-put_hex(char *to, uintptr_t value)
+backtrace_put_hex(char *to, uintptr_t value)
 {
 	unsigned int digits = value != 0 ? (67 - (unsigned int)__builtin_clzl(value)) / 4 : 1;
 
@@ -76,50 +76,50 @@ put_hex(char *to, uintptr_t value)
 
 /* printf's %#tx and %p: zero has no prefix, NULL a name of its own. */
 static char *
-put_offset(char *to, uintptr_t value)
+backtrace_put_offset(char *to, uintptr_t value)
 {
-	return put_hex(value != 0 ? put(to, "0x") : to, value);
+	return backtrace_put_hex(value != 0 ? backtrace_put(to, "0x") : to, value);
 }
 
 static char *
-put_pointer(char *to, const void *p)
+backtrace_put_pointer(char *to, const void *p)
 {
-	to = put(to, "[");
-	to = p != NULL ? put_offset(to, (uintptr_t)p) : put(to, "(nil)");
-	return put(to, "]");
+	to = backtrace_put(to, "[");
+	to = p != NULL ? backtrace_put_offset(to, (uintptr_t)p) : backtrace_put(to, "(nil)");
+	return backtrace_put(to, "]");
 }
 
 static uintptr_t
-distance(const void *address, const struct frame *f, bool *ahead)
+backtrace_distance(const void *address, const struct frame *f, bool *ahead)
 {
 	*ahead = (uintptr_t)address >= f->saddr;
 	return *ahead ? (uintptr_t)address - f->saddr : f->saddr - (uintptr_t)address;
 }
 
 static char *
-put_frame(char *to, const void *address, const struct frame *f)
+backtrace_put_frame(char *to, const void *address, const struct frame *f)
 {
 	uintptr_t offset;
 	bool ahead;
 
 	if (f->fname != NULL) {
-		to = put(put(to, f->fname), "(");
+		to = backtrace_put(backtrace_put(to, f->fname), "(");
 		if (f->sname != NULL)
-			to = put(to, f->sname);
+			to = backtrace_put(to, f->sname);
 		if (f->sname != NULL || f->saddr != 0) {
-			offset = distance(address, f, &ahead);
-			to = put_offset(put(to, ahead ? "+" : "-"), offset);
+			offset = backtrace_distance(address, f, &ahead);
+			to = backtrace_put_offset(backtrace_put(to, ahead ? "+" : "-"), offset);
 		}
-		to = put(to, ") ");
+		to = backtrace_put(to, ") ");
 	}
-	to = put_pointer(to, address);
+	to = backtrace_put_pointer(to, address);
 	*to++ = '\0';
 	return to;
 }
 
 /* What libc asks malloc for, to the byte. */
 static size_t
-frame_size(const struct frame *f)
+backtrace_frame_size(const struct frame *f)
 {
 	if (f->fname == NULL)
 		return 5 + WORD_WIDTH;
@@ -129,7 +129,7 @@ frame_size(const struct frame *f)
 }
 
 static SF_NOINLINE char **
-own_symbols(void *const *addresses, unsigned int size)
+backtrace_own_symbols(void *const *addresses, unsigned int size)
 {
 	struct sf_thread *t = &sf_thread;
 	struct frame frames[size];
@@ -138,8 +138,8 @@ own_symbols(void *const *addresses, unsigned int size)
 	char *to;
 
 	for (unsigned int i = 0; i < size; i++) {
-		read_frame(t, addresses[i], &frames[i]);
-		total += frame_size(&frames[i]);
+		backtrace_read_frame(t, addresses[i], &frames[i]);
+		total += backtrace_frame_size(&frames[i]);
 	}
 	/* The one block of the host's allocator: the caller frees it. */
 	result = malloc(total);
@@ -148,14 +148,14 @@ own_symbols(void *const *addresses, unsigned int size)
 	to = (char *)(result + size);
 	for (unsigned int i = 0; i < size; i++) {
 		result[i] = to;
-		to = put_frame(to, addresses[i], &frames[i]);
+		to = backtrace_put_frame(to, addresses[i], &frames[i]);
 	}
 	return result;
 }
 
 /* Where the word says otherwise each frame would go to libc alone: then all go at once. */
 static bool
-serves(int size)
+backtrace_serves(int size)
 {
 	SF_ENTRY_LOOK();
 	return sf_phase == SF_PHASE_LIVE && sf_load_32(&sf_word) == SF_WORD_ON &&
@@ -172,7 +172,7 @@ serves(int size)
  * text is made afterwards, from names in their memory. Lines that are too long are not compared.
  */
 static bool
-claim(const void *address, struct sf_location *l)
+backtrace_claim(const void *address, struct sf_location *l)
 {
 	enum sf_found found = sf_address_find((uintptr_t)address, l);
 
@@ -182,7 +182,7 @@ claim(const void *address, struct sf_location *l)
 }
 
 static void
-report_line(const void *address, const struct sf_location *l)
+backtrace_report_line(const void *address, const struct sf_location *l)
 {
 	struct sf_finding libcs = {SYMFAST_SHM_KIND_NULL, NULL};
 	Dl_info info;
@@ -194,26 +194,26 @@ report_line(const void *address, const struct sf_location *l)
 }
 
 static void
-compare_line(const void *address, const struct sf_location *l, const char *libcs)
+backtrace_compare_line(const void *address, const struct sf_location *l, const char *libcs)
 {
 	struct frame f = {l->fname, l->sname, l->saddr, l->bias};
 	char line[LINE_MOST];
 
-	finish_frame(&f);
-	if (frame_size(&f) > LINE_MOST)
+	backtrace_finish_frame(&f);
+	if (backtrace_frame_size(&f) > LINE_MOST)
 		return;
-	put_frame(line, address, &f);
+	backtrace_put_frame(line, address, &f);
 	sf_count(SF_COMPARED_BACKTRACE);
 	if (sf_bytes_same(line, libcs) && !(l->sname != NULL && SF_SEAM_LIE(l->sname))) {
 		sf_count(SF_VERIFY_SAME);
 		sf_breaker_same();
 	} else {
-		report_line(address, l);
+		backtrace_report_line(address, l);
 	}
 }
 
 static SF_NOINLINE char **
-compared_symbols(void *const *addresses, int size)
+backtrace_compared_symbols(void *const *addresses, int size)
 {
 	struct sf_location claims[CHECKED_MOST];
 	bool any[CHECKED_MOST];
@@ -221,16 +221,16 @@ compared_symbols(void *const *addresses, int size)
 	char **result;
 
 	for (int i = 0; i < n; i++)
-		any[i] = claim(addresses[i], &claims[i]);
+		any[i] = backtrace_claim(addresses[i], &claims[i]);
 	result = sf_next.backtrace_symbols(addresses, size);
 	for (int i = 0; result != NULL && i < n; i++)
 		if (any[i])
-			compare_line(addresses[i], &claims[i], result[i]);
+			backtrace_compare_line(addresses[i], &claims[i], result[i]);
 	return result;
 }
 
 static bool
-compares(int size)
+backtrace_compares(int size)
 {
 	return sf_phase == SF_PHASE_LIVE && sf_load_32(&sf_word) == SF_WORD_VERIFY && size > 0 &&
 	       sf_address_serves() && sf_learn_has_room();
@@ -238,7 +238,7 @@ compares(int size)
 
 /* Counted as left to libc, if that has been found. */
 static SF_NOINLINE bool
-can_pass(void)
+backtrace_can_pass(void)
 {
 	if (sf_phase == SF_PHASE_LIVE)
 		sf_count(SF_BACKTRACE_PASS);
@@ -250,31 +250,31 @@ can_pass(void)
 SF_EXPORT char **
 backtrace_symbols(void *const *addresses, int size)
 {
-	if (serves(size))
-		return own_symbols(addresses, (unsigned int)size);
-	if (!can_pass())
+	if (backtrace_serves(size))
+		return backtrace_own_symbols(addresses, (unsigned int)size);
+	if (!backtrace_can_pass())
 		return NULL;
-	return compares(size) ? compared_symbols(addresses, size)
-			      : sf_next.backtrace_symbols(addresses, size);
+	return backtrace_compares(size) ? backtrace_compared_symbols(addresses, size)
+					: sf_next.backtrace_symbols(addresses, size);
 }
 
 /* ---- to a file descriptor ---- */
 
 static void
-add(struct iovec *v, int *n, const char *text, size_t length)
+backtrace_add(struct iovec *v, int *n, const char *text, size_t length)
 {
 	v[(*n)++] = (struct iovec){(void *)(uintptr_t)text, length};
 }
 
 static void
-add_text(struct iovec *v, int *n, const char *text)
+backtrace_add_text(struct iovec *v, int *n, const char *text)
 {
-	add(v, n, text, sf_bytes_length(text, NAME_MOST));
+	backtrace_add(v, n, text, sf_bytes_length(text, NAME_MOST));
 }
 
 /* One write for each frame, as libc does, and in its wording; libc's own writev, which is a cancellation point. */
 static void
-write_frame(int fd, const void *address, const struct frame *f, enum sf_wording wording)
+backtrace_write_frame(int fd, const void *address, const struct frame *f, enum sf_wording wording)
 {
 	char offset[WORD_WIDTH], pointer[WORD_WIDTH];
 	bool place = f->sname != NULL || f->bias != 0, ahead;
@@ -283,43 +283,45 @@ write_frame(int fd, const void *address, const struct frame *f, enum sf_wording 
 	int n = 0;
 
 	if (f->fname != NULL) {
-		add_text(v, &n, f->fname);
+		backtrace_add_text(v, &n, f->fname);
 		if (place || wording == SF_WORDING_SPACE)
-			add_text(v, &n, "(");
+			backtrace_add_text(v, &n, "(");
 		if (f->sname != NULL)
-			add_text(v, &n, f->sname);
+			backtrace_add_text(v, &n, f->sname);
 		if (place) {
-			away = distance(address, f, &ahead);
-			add_text(v, &n, ahead ? "+0x" : "-0x");
-			add(v, &n, offset, (size_t)(put_hex(offset, away) - offset));
+			away = backtrace_distance(address, f, &ahead);
+			backtrace_add_text(v, &n, ahead ? "+0x" : "-0x");
+			backtrace_add(v, &n, offset,
+				      (size_t)(backtrace_put_hex(offset, away) - offset));
 		}
 		if (wording == SF_WORDING_SPACE)
-			add_text(v, &n, ") ");
+			backtrace_add_text(v, &n, ") ");
 		else if (place)
-			add_text(v, &n, ")");
+			backtrace_add_text(v, &n, ")");
 	}
-	add_text(v, &n, "[0x");
-	add(v, &n, pointer, (size_t)(put_hex(pointer, (uintptr_t)address) - pointer));
-	add_text(v, &n, "]\n");
+	backtrace_add_text(v, &n, "[0x");
+	backtrace_add(v, &n, pointer,
+		      (size_t)(backtrace_put_hex(pointer, (uintptr_t)address) - pointer));
+	backtrace_add_text(v, &n, "]\n");
 	sf_next.writev(fd, v, n);
 }
 
 static SF_NOINLINE void
-own_symbols_fd(void *const *addresses, int size, int fd, enum sf_wording wording)
+backtrace_own_symbols_fd(void *const *addresses, int size, int fd, enum sf_wording wording)
 {
 	struct sf_thread *t = &sf_thread;
 
 	for (int i = 0; i < size; i++) {
 		struct frame f;
 
-		read_frame(t, addresses[i], &f);
-		write_frame(fd, addresses[i], &f, wording);
+		backtrace_read_frame(t, addresses[i], &f);
+		backtrace_write_frame(fd, addresses[i], &f, wording);
 	}
 }
 
 /* What libc writes is not read back: the first frames are compared, as dladdr names them. */
 static SF_NOINLINE void
-compare_frames(void *const *addresses, int size)
+backtrace_compare_frames(void *const *addresses, int size)
 {
 	struct link_map *map;
 	Dl_info info;
@@ -332,13 +334,13 @@ compare_frames(void *const *addresses, int size)
 SF_EXPORT void
 backtrace_symbols_fd(void *const *addresses, int size, int fd)
 {
-	enum sf_wording wording = serves(size) ? sf_wording_libc() : SF_WORDING_UNKNOWN;
+	enum sf_wording wording = backtrace_serves(size) ? sf_wording_libc() : SF_WORDING_UNKNOWN;
 
 	if (wording != SF_WORDING_UNKNOWN)
-		own_symbols_fd(addresses, size, fd, wording);
-	else if (can_pass()) {
-		if (compares(size))
-			compare_frames(addresses, size);
+		backtrace_own_symbols_fd(addresses, size, fd, wording);
+	else if (backtrace_can_pass()) {
+		if (backtrace_compares(size))
+			backtrace_compare_frames(addresses, size);
 		sf_next.backtrace_symbols_fd(addresses, size, fd);
 	}
 }

@@ -24,7 +24,7 @@ void *sf_confine_next[2];
 void sf_confine_look(unsigned int which, const unsigned long *argument);
 
 static void
-look_prctl(unsigned long option, unsigned long a, unsigned long b)
+confine_look_prctl(unsigned long option, unsigned long a, unsigned long b)
 {
 	if (option == PR_SET_TSC) {
 		sf_ticks_forbidden = a == PR_TSC_SIGSEGV;
@@ -37,17 +37,17 @@ look_prctl(unsigned long option, unsigned long a, unsigned long b)
 }
 
 static void
-look_seccomp(unsigned long operation)
+confine_look_seccomp(unsigned long operation)
 {
 	if (operation == SECCOMP_SET_MODE_STRICT)
-		look_prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0);
+		confine_look_prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0);
 	else if (operation == SECCOMP_SET_MODE_FILTER)
 		sf_segment_confine();
 }
 
 /* There is no libc before us, or none yet. */
 static long
-no_function(void)
+confine_no_function(void)
 {
 	errno = ENOSYS;
 	return -1;
@@ -63,12 +63,12 @@ sf_confine_look(unsigned int which, const unsigned long *argument)
 		sf_boot();
 		next = sf_next_find(names[which]);
 		sf_store_ptr(&sf_confine_next[which],
-			     next != NULL ? next : (void *)(uintptr_t)no_function);
+			     next != NULL ? next : (void *)(uintptr_t)confine_no_function);
 	}
 	if (which == 1 && argument[0] == SYS_seccomp)
-		look_seccomp(argument[1]);
+		confine_look_seccomp(argument[1]);
 	else if (which == 1 && argument[0] == SYS_prctl)
 		which = 0, argument++;
 	if (which == 0 && (argument[0] == PR_SET_SECCOMP || argument[0] == PR_SET_TSC))
-		look_prctl(argument[0], argument[1], argument[2]);
+		confine_look_prctl(argument[0], argument[1], argument[2]);
 }

@@ -4,7 +4,7 @@
 #include "dladdr.h"
 
 static enum sf_counter
-reason_of(enum sf_region_miss miss)
+dladdr_reason_of(enum sf_region_miss miss)
 {
 	static const enum sf_counter reasons[] = {
 		[SF_MISS_COLD] = SF_BYPASS_COLD,       [SF_MISS_REFUSED] = SF_BYPASS_REFUSED,
@@ -16,28 +16,29 @@ reason_of(enum sf_region_miss miss)
 }
 
 static bool
-decline(struct sf_thread *t, enum sf_counter reason)
+dladdr_decline(struct sf_thread *t, enum sf_counter reason)
 {
 	sf_count_for(t, reason);
 	return false;
 }
 
-static bool stands(struct sf_thread *t, const void *address, const struct sf_location *l,
-		   enum sf_counter hit);
+static bool dladdr_stands(struct sf_thread *t, const void *address, const struct sf_location *l,
+			  enum sf_counter hit);
 
 static bool
-by_index(struct sf_thread *t, const void *address, struct sf_location *l, enum sf_counter indexed)
+dladdr_by_index(struct sf_thread *t, const void *address, struct sf_location *l,
+		enum sf_counter indexed)
 {
 	switch (sf_address_find((uintptr_t)address, l)) {
 	case SF_FOUND:
 		sf_address_keep((uintptr_t)address, l);
-		return stands(t, address, l, indexed);
+		return dladdr_stands(t, address, l, indexed);
 	case SF_FOUND_COLD:
-		return decline(t, reason_of(sf_region_miss(address)));
+		return dladdr_decline(t, dladdr_reason_of(sf_region_miss(address)));
 	case SF_FOUND_NOWHERE:
 		break;
 	}
-	return decline(t, SF_BYPASS_NOWHERE);
+	return dladdr_decline(t, SF_BYPASS_NOWHERE);
 }
 
 bool
@@ -49,12 +50,12 @@ sf_address_answer(struct sf_thread *t, const void *address, struct sf_location *
 	if (t->block == NULL)
 		sf_thread_attach(t);
 	if (!sf_ask_map(t, sf_load_32(&sf_word), &reason))
-		return decline(t, reason);
+		return dladdr_decline(t, reason);
 	if (!sf_address_serves())
-		return decline(t, SF_BYPASS_ADDR);
+		return dladdr_decline(t, SF_BYPASS_ADDR);
 	if (sf_address_cached((uintptr_t)address, l))
-		return stands(t, address, l, cached);
-	return by_index(t, address, l, indexed);
+		return dladdr_stands(t, address, l, cached);
+	return dladdr_by_index(t, address, l, indexed);
 }
 
 /* ---- verify ---- */
@@ -66,7 +67,7 @@ struct claim {
 
 /* Before libc is asked. In this mode, too, indexes get built. */
 static struct claim
-claim(const void *address)
+dladdr_claim(const void *address)
 {
 	struct claim c;
 	enum sf_found found = sf_address_find((uintptr_t)address, &c.location);
@@ -79,8 +80,8 @@ claim(const void *address)
 
 /* Do the two differ? If so, `map` and `libc` are the first parts of them that do. */
 static bool
-differs(const struct sf_location *l, int result, const Dl_info *info, const void **map,
-	const void **libc)
+dladdr_differs(const struct sf_location *l, int result, const Dl_info *info, const void **map,
+	       const void **libc)
 {
 	const struct {
 		const void *map, *libc;
@@ -103,13 +104,13 @@ differs(const struct sf_location *l, int result, const Dl_info *info, const void
 }
 
 static struct sf_finding
-finding(bool any, const void *value)
+dladdr_finding(bool any, const void *value)
 {
 	return (struct sf_finding){any ? SYMFAST_SHM_KIND_VALUE : SYMFAST_SHM_KIND_NULL, value};
 }
 
 static const char *
-function_of(enum sf_counter kind)
+dladdr_function_of(enum sf_counter kind)
 {
 	return kind == SF_COMPARED_DLADDR      ? "dladdr"
 	       : kind == SF_COMPARED_BACKTRACE ? "backtrace_symbols"
@@ -118,7 +119,7 @@ function_of(enum sf_counter kind)
 
 /* If the region still lives, its answer was right all the while, and libc's may not differ. */
 static bool
-compare(const struct sf_location *l, int result, const Dl_info *info, enum sf_counter kind)
+dladdr_compare(const struct sf_location *l, int result, const Dl_info *info, enum sf_counter kind)
 {
 	struct sf_thread *t = &sf_thread;
 	const void *map, *libc;
@@ -130,7 +131,7 @@ compare(const struct sf_location *l, int result, const Dl_info *info, enum sf_co
 		return false;
 	}
 	sf_count_for(t, kind);
-	if (!differs(l, result, info, &map, &libc)) {
+	if (!dladdr_differs(l, result, info, &map, &libc)) {
 		sf_count_for(t, SF_VERIFY_SAME);
 		sf_breaker_same();
 		return true;
@@ -139,14 +140,15 @@ compare(const struct sf_location *l, int result, const Dl_info *info, enum sf_co
 		sf_count_for(t, SF_VERIFY_VOID); /* not libc's answer */
 		return false;
 	}
-	sf_breaker_mismatch(function_of(kind), l->sname != NULL ? l->sname : l->fname,
-			    finding(true, map), finding(result != 0, libc));
+	sf_breaker_mismatch(dladdr_function_of(kind), l->sname != NULL ? l->sname : l->fname,
+			    dladdr_finding(true, map), dladdr_finding(result != 0, libc));
 	return false;
 }
 
 /* An answer, counted; one in so many is held against libc's (verify:1/N). False: libc's is the host's. */
 static bool
-stands(struct sf_thread *t, const void *address, const struct sf_location *l, enum sf_counter hit)
+dladdr_stands(struct sf_thread *t, const void *address, const struct sf_location *l,
+	      enum sf_counter hit)
 {
 	bool due = sf_ask_due(t, hit);
 	Dl_info info;
@@ -154,20 +156,20 @@ stands(struct sf_thread *t, const void *address, const struct sf_location *l, en
 	sf_count_for(t, hit);
 	if (sf_likely(!due))
 		return true;
-	return compare(l, sf_next.dladdr(address, &info), &info,
-		       hit == SF_BACKTRACE_OWN   ? SF_COMPARED_BACKTRACE
-		       : hit == SF_SYMBOLIZE_OWN ? SF_COMPARED_SYMBOLIZE
-						 : SF_COMPARED_DLADDR);
+	return dladdr_compare(l, sf_next.dladdr(address, &info), &info,
+			      hit == SF_BACKTRACE_OWN   ? SF_COMPARED_BACKTRACE
+			      : hit == SF_SYMBOLIZE_OWN ? SF_COMPARED_SYMBOLIZE
+							: SF_COMPARED_DLADDR);
 }
 
 int
 sf_address_verify(const void *address, Dl_info *info)
 {
-	struct claim c = claim(address);
+	struct claim c = dladdr_claim(address);
 	int result = sf_next.dladdr(address, info);
 
 	if (c.any)
-		compare(&c.location, result, info, SF_COMPARED_DLADDR);
+		dladdr_compare(&c.location, result, info, SF_COMPARED_DLADDR);
 	return result;
 }
 
@@ -175,10 +177,10 @@ int
 sf_address_verify1(const void *address, Dl_info *info, void **extra, int flags,
 		   enum sf_counter kind)
 {
-	struct claim c = claim(address);
+	struct claim c = dladdr_claim(address);
 	int result = sf_next.dladdr1(address, info, extra, flags);
 
 	if (c.any)
-		compare(&c.location, result, info, kind);
+		dladdr_compare(&c.location, result, info, kind);
 	return result;
 }

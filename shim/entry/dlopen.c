@@ -16,7 +16,7 @@
  * constructor until its stack proves otherwise.
  */
 static struct sf_answer
-tail(struct sf_thread *t, const char *name, int mode, uintptr_t sp, enum sf_counter reason)
+dlopen_tail(struct sf_thread *t, const char *name, int mode, uintptr_t sp, enum sf_counter reason)
 {
 	if (!sf_unreadable(name))
 		sf_learn_passed_open(name);
@@ -32,7 +32,7 @@ tail(struct sf_thread *t, const char *name, int mode, uintptr_t sp, enum sf_coun
  * set goes by is not searched for at all: libc compares names first, and those objects come first.
  */
 static bool
-caller_matters(const char *name, const void *caller)
+dlopen_caller_matters(const char *name, const void *caller)
 {
 	struct link_map *l = NULL;
 	uintptr_t lo, hi;
@@ -50,7 +50,7 @@ caller_matters(const char *name, const void *caller)
 
 /* Keeps (name, mode) -> handle once it was seen twice. */
 static void
-keep_open(struct sf_thread *t, struct sf_question *q, void *handle)
+dlopen_keep_open(struct sf_thread *t, struct sf_question *q, void *handle)
 {
 	struct sf_reply r = {.value = handle, .verdict = SF_VALUE}, known;
 
@@ -71,7 +71,7 @@ keep_open(struct sf_thread *t, struct sf_question *q, void *handle)
 static const struct link_map *last;
 
 static void
-moved(bool settled)
+dlopen_moved(bool settled)
 {
 	struct sf_load *l = &sf_thread.load;
 
@@ -90,7 +90,7 @@ SF_START void
 sf_entry_watch_loads(void)
 {
 	last = sf_facts_last_object();
-	sf_changes_on_move(moved);
+	sf_changes_on_move(dlopen_moved);
 }
 
 /*
@@ -101,7 +101,7 @@ sf_entry_watch_loads(void)
  * open the file once more, and a signal handler could come in between.
  */
 static void *
-load(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
+dlopen_load(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
 {
 	struct sf_load outer = t->load;
 	uint32_t gen = 0;
@@ -123,7 +123,7 @@ load(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
 
 /* The file of a handle's record, as long as that is the handle's; "" if there is none. */
 static const char *
-file_of(const void *handle)
+dlopen_file_of(const void *handle)
 {
 	const struct sf_object *o = sf_object_find(handle);
 	const char *file = NULL;
@@ -135,7 +135,7 @@ file_of(const void *handle)
 }
 
 static void
-note_time(enum sf_timed function, const char *file, uint64_t ticks)
+dlopen_note_time(enum sf_timed function, const char *file, uint64_t ticks)
 {
 	sf_histogram_add(function, SF_ARM_LIBC, ticks);
 	sf_churn_add(file, 0, ticks);
@@ -147,7 +147,7 @@ note_time(enum sf_timed function, const char *file, uint64_t ticks)
  * early, again and again, once it is switched on.
  */
 static void *
-load_once(struct sf_thread *t, const char *name, int mode)
+dlopen_load_once(struct sf_thread *t, const char *name, int mode)
 {
 	void *handle;
 
@@ -160,47 +160,48 @@ load_once(struct sf_thread *t, const char *name, int mode)
 }
 
 static void *
-load_stock(struct sf_thread *t, const char *name, int mode)
+dlopen_load_stock(struct sf_thread *t, const char *name, int mode)
 {
 	uint64_t from = sf_ticks();
-	void *handle = load_once(t, name, mode);
+	void *handle = dlopen_load_once(t, name, mode);
 
-	note_time(SF_TIMED_DLOPEN, file_of(handle), sf_ticks_since(from));
+	dlopen_note_time(SF_TIMED_DLOPEN, dlopen_file_of(handle), sf_ticks_since(from));
 	return handle;
 }
 
 static void *
-load_timed(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
+dlopen_load_timed(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
 {
 	uint64_t from = sf_ticks();
-	void *handle = load(t, name, mode, sp);
+	void *handle = dlopen_load(t, name, mode, sp);
 
-	note_time(SF_TIMED_DLOPEN, file_of(handle), sf_ticks_since(from));
+	dlopen_note_time(SF_TIMED_DLOPEN, dlopen_file_of(handle), sf_ticks_since(from));
 	return handle;
 }
 
 static void *
-load_for(enum sf_counter reason, struct sf_thread *t, const char *name, int mode, uintptr_t sp)
+dlopen_load_for(enum sf_counter reason, struct sf_thread *t, const char *name, int mode,
+		uintptr_t sp)
 {
 	switch (reason) {
 	case SF_BYPASS_OFF:
 		sf_count_for(t, SF_BYPASS_OFF);
-		return load_once(t, name, mode);
+		return dlopen_load_once(t, name, mode);
 	case SF_BYPASS_STOCK:
-		return load_stock(t, name, mode);
+		return dlopen_load_stock(t, name, mode);
 	case SF_COUNTER_COUNT:
 		if (sf_unlikely(sf_sites_every != 0))
-			return load_timed(t, name, mode, sp);
-		return load(t, name, mode, sp);
+			return dlopen_load_timed(t, name, mode, sp);
+		return dlopen_load(t, name, mode, sp);
 	default:
-		return load_timed(t, name, mode, sp);
+		return dlopen_load_timed(t, name, mode, sp);
 	}
 }
 
 /* `reason`: why the map is not asked; SF_COUNTER_COUNT if it was. */
 static struct sf_answer
-real_open(struct sf_thread *t, struct sf_question *q, const char *name, int mode, uintptr_t sp,
-	  enum sf_counter reason)
+dlopen_real_open(struct sf_thread *t, struct sf_question *q, const char *name, int mode,
+		 uintptr_t sp, enum sf_counter reason)
 {
 	struct sf_claim claim = {.any = false};
 	void *handle;
@@ -210,20 +211,20 @@ real_open(struct sf_thread *t, struct sf_question *q, const char *name, int mode
 		claim = sf_ask_open_claim(q);
 	if (mode & RTLD_GLOBAL)
 		sf_object_global_begin();
-	handle = load_for(reason, t, name, mode, sp);
+	handle = dlopen_load_for(reason, t, name, mode, sp);
 	if (mode & RTLD_GLOBAL)
 		sf_object_global_end();
 	sf_ask_open_compare(t, q, &claim, handle);
 	sf_count_for(t, SF_DLOPEN_REAL);
 	if (handle != NULL && reason != SF_BYPASS_STOCK && reason != SF_BYPASS_OFF &&
 	    !sf_thread_in_open(t, sp))
-		keep_open(t, q, handle);
+		dlopen_keep_open(t, q, handle);
 	return SF_ANSWER(handle);
 }
 
 /* Why this call must be made by the host itself; SF_COUNTER_COUNT if the shim may make it. */
 static enum sf_counter
-must_pass(struct sf_thread *t, const char *name, int mode, const void *caller)
+dlopen_must_pass(struct sf_thread *t, const char *name, int mode, const void *caller)
 {
 	if (sf_unreadable(name))
 		return SF_BYPASS_NULL;
@@ -235,12 +236,12 @@ must_pass(struct sf_thread *t, const char *name, int mode, const void *caller)
 		return SF_BYPASS_RAW;
 	if (sf_learn_has_namespaces())
 		return SF_BYPASS_SPACE;
-	return caller_matters(name, caller) ? SF_BYPASS_SEARCH : SF_COUNTER_COUNT;
+	return dlopen_caller_matters(name, caller) ? SF_BYPASS_SEARCH : SF_COUNTER_COUNT;
 }
 
 /* The map by content: a hit whose hint is gone, or that must clear libc's error first. */
 static bool
-elide_by_content(struct sf_thread *t, struct sf_question *q, struct sf_reply *r)
+dlopen_elide_by_content(struct sf_thread *t, struct sf_question *q, struct sf_reply *r)
 {
 	if (t->close_depth > 0 || sf_unreadable(q->name) ||
 	    (t->block == NULL && !sf_thread_attach(t)))
@@ -276,15 +277,15 @@ sf_entry_dlopen(const char *name, int mode, long unused, const void *caller, uin
 	q.name = name != NULL ? name : "";
 	if (sf_ask_map(t, sf_load_32(&sf_word), &why)) {
 		why = SF_COUNTER_COUNT;
-		if (elide_by_content(t, &q, &r))
+		if (dlopen_elide_by_content(t, &q, &r))
 			return SF_ANSWER(r.value);
 	}
 	if (mode & RTLD_DEEPBIND)
 		sf_learn_raw("dlopen"); /* its objects may find libc's own functions before ours */
-	pass = must_pass(t, q.name, mode, caller);
+	pass = dlopen_must_pass(t, q.name, mode, caller);
 	if (pass != SF_COUNTER_COUNT)
-		return tail(t, q.name, mode, sp, why == SF_BYPASS_OFF ? why : pass);
-	return real_open(t, &q, name, mode, sp, why);
+		return dlopen_tail(t, q.name, mode, sp, why == SF_BYPASS_OFF ? why : pass);
+	return dlopen_real_open(t, &q, name, mode, sp, why);
 }
 
 struct sf_answer
@@ -311,7 +312,7 @@ sf_entry_dlmopen(Lmid_t space, const char *name, int mode, const void *caller, u
 
 /* References that were kept for another dlopen; false: the object is gone, closed behind our back. */
 static bool
-drop_kept(struct sf_thread *t, void *handle, int calls)
+dlopen_drop_kept(struct sf_thread *t, void *handle, int calls)
 {
 	t->dropping = handle;
 	while (calls-- > 0 && t->dropping != NULL)
@@ -323,7 +324,7 @@ drop_kept(struct sf_thread *t, void *handle, int calls)
 }
 
 static int
-close_really(struct sf_thread *t, void *handle, int calls, const char *file)
+dlopen_close_really(struct sf_thread *t, void *handle, int calls, const char *file)
 {
 	enum sf_counter why;
 	uint64_t from = sf_ticks();
@@ -331,14 +332,14 @@ close_really(struct sf_thread *t, void *handle, int calls, const char *file)
 
 	/* dlclose does not look at its caller; destructors must find us aware of the unload. */
 	t->close_depth++;
-	if (drop_kept(t, handle, calls - 1))
+	if (dlopen_drop_kept(t, handle, calls - 1))
 		result = sf_next.unload(handle);
 	t->close_depth--;
 	if (sf_unlikely(result != 0 && calls > 0))
 		sf_breaker_doubt("libc refused to close what the books say is open");
 	if (sf_sites_every != 0 ||
 	    (!sf_ask_map(t, sf_load_32(&sf_word), &why) && why != SF_BYPASS_OFF))
-		note_time(SF_TIMED_DLCLOSE, file, sf_ticks_since(from));
+		dlopen_note_time(SF_TIMED_DLCLOSE, file, sf_ticks_since(from));
 	return result;
 }
 
@@ -353,7 +354,7 @@ sf_entry_dlclose(void *handle)
 		return sf_off_path();
 	SF_ENTRY_CHORES();
 	t->pending = 0;
-	file = file_of(handle); /* the record outlives the object */
+	file = dlopen_file_of(handle); /* the record outlives the object */
 	/* What the stock arm took from libc it gives back to libc, and is timed. */
 	calls = sf_object_close(handle, t->stock || sf_load_32(&sf_word) != SF_WORD_ON);
 	if (calls == 0) {
@@ -364,5 +365,5 @@ sf_entry_dlclose(void *handle)
 	}
 	sf_count_for(t, SF_DLCLOSE_REAL);
 	sf_learn_closing(handle);
-	return SF_ANSWER((intptr_t)close_really(t, handle, calls, file));
+	return SF_ANSWER((intptr_t)dlopen_close_really(t, handle, calls, file));
 }

@@ -7,7 +7,7 @@
 #include "../observe/sites.h"
 
 static struct sf_answer
-decline(struct sf_thread *t, const struct sf_question *q, enum sf_counter reason)
+dlsym_decline(struct sf_thread *t, const struct sf_question *q, enum sf_counter reason)
 {
 	return sf_pass(t, sf_outcome(q, SF_OUTCOME_PASS), reason);
 }
@@ -17,7 +17,7 @@ decline(struct sf_thread *t, const struct sf_question *q, enum sf_counter reason
  * initial set and stay where they are, so nothing else can ever come to lie there.
  */
 static void
-note_stranger(struct sf_thread *t, uintptr_t caller)
+dlsym_note_stranger(struct sf_thread *t, uintptr_t caller)
 {
 	uintptr_t lo = 0, hi = UINTPTR_MAX;
 
@@ -57,7 +57,7 @@ sf_plain_caller(struct sf_thread *t, const void *caller)
 
 /* The error of a negative answer, in the words libc would use for this caller and handle. */
 static struct sf_answer
-negative(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r)
+dlsym_negative(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r)
 {
 	const struct sf_object *named = q->handle == 0 ? q->caller : r->object;
 	const struct link_map *map = (const struct link_map *)q->handle;
@@ -71,7 +71,7 @@ negative(struct sf_thread *t, const struct sf_question *q, const struct sf_reply
 		named = NULL;
 	file = sf_negative_file(named, map == sf_next.main ? map : NULL, &len);
 	if (file == NULL || sf_learn_errors_raw())
-		return decline(t, q, SF_BYPASS_NEGATIVE);
+		return dlsym_decline(t, q, SF_BYPASS_NEGATIVE);
 	do {
 		turn = sf_negative_write(t, file, len, q->name, q->name_len - 1, q->version,
 					 q->version_len - (q->version != NULL));
@@ -79,7 +79,7 @@ negative(struct sf_thread *t, const struct sf_question *q, const struct sf_reply
 		sf_fence_load();
 		if (turn == 0 || !sf_object_is_gen(r->object, r->gen)) {
 			t->pending = 0;
-			return decline(t, q, SF_BYPASS_NEGATIVE);
+			return dlsym_decline(t, q, SF_BYPASS_NEGATIVE);
 		}
 		t->pending = 1;
 	} while (!sf_negative_whole(t, turn));
@@ -94,15 +94,15 @@ negative(struct sf_thread *t, const struct sf_question *q, const struct sf_reply
 }
 
 static struct sf_answer
-give(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
-     enum sf_outcome how)
+dlsym_give(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
+	   enum sf_outcome how)
 {
 	if (sf_unlikely(sf_facts_error_pending()))
 		sf_facts_error_clear();
 	if (r->verdict == SF_NEGATIVE)
-		return negative(t, q, r);
+		return dlsym_negative(t, q, r);
 	if (r->verdict != SF_VALUE)
-		return decline(t, q, (enum sf_counter)(uintptr_t)r->value);
+		return dlsym_decline(t, q, (enum sf_counter)(uintptr_t)r->value);
 	if (sf_unlikely(sf_ask_due(t, sf_outcome(q, how))) && !sf_ask_value_stands(t, q, r)) {
 		sf_count_for(t, sf_outcome(q, how)); /* it was this one's turn */
 		return SF_DECLINE;
@@ -114,7 +114,7 @@ give(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
 #define NAME_SMALL 256 /* bytes that any stack has */
 
 static SF_NOINLINE enum sf_learnt
-learn_copy(struct sf_thread *t, struct sf_question *q, struct sf_lesson *lesson)
+dlsym_learn_copy(struct sf_thread *t, struct sf_question *q, struct sf_lesson *lesson)
 {
 	char copy[q->name_len + q->version_len];
 	const char *name = q->name, *version = q->version;
@@ -138,7 +138,7 @@ enum sf_learnt
 sf_ask_copy(struct sf_thread *t, struct sf_question *q, struct sf_lesson *lesson)
 {
 	if (q->name_len + q->version_len <= NAME_SMALL || sf_learn_has_room())
-		return learn_copy(t, q, lesson);
+		return dlsym_learn_copy(t, q, lesson);
 	lesson->kept = false;
 	lesson->why = SF_BYPASS_STACK;
 	return SF_LEARNT_REPLAY;
@@ -146,7 +146,7 @@ sf_ask_copy(struct sf_thread *t, struct sf_question *q, struct sf_lesson *lesson
 
 /* Nobody knows how long this handle lives, so nothing can be kept but that. */
 static void
-mark_handle(const struct sf_question *q)
+dlsym_mark_handle(const struct sf_question *q)
 {
 	if (q->kind == SF_KIND_VSYM)
 		sf_cell_mark_pair(sf_cell_pair(sf_table.pairs, q->handle, q->name, q->version),
@@ -157,7 +157,7 @@ mark_handle(const struct sf_question *q)
 }
 
 static struct sf_answer
-learn(struct sf_thread *t, struct sf_question *q)
+dlsym_learn(struct sf_thread *t, struct sf_question *q)
 {
 	struct sf_lesson lesson;
 	uint64_t from = sf_ticks();
@@ -171,25 +171,25 @@ learn(struct sf_thread *t, struct sf_question *q)
 	if (lesson.kept)
 		sf_note_hint(q, lesson.reply.entry);
 	if (learnt == SF_LEARNT_REPLAY && lesson.why == SF_BYPASS_HANDLE)
-		mark_handle(q);
+		dlsym_mark_handle(q);
 	if (learnt == SF_LEARNT_REPLAY)
-		return decline(t, q, lesson.why);
+		return dlsym_decline(t, q, lesson.why);
 	if (lesson.kept && lesson.reply.verdict == SF_NEGATIVE)
-		return negative(t, q, &lesson.reply);
+		return dlsym_negative(t, q, &lesson.reply);
 	sf_count_for(t, sf_outcome(q, SF_OUTCOME_LEARN));
 	return SF_ANSWER(lesson.value);
 }
 
 /* A wrapped name is looked up: does the host get libc's own function? CONTRACT 36, 48. */
 static struct sf_answer
-wrapped_name(struct sf_thread *t, const struct sf_question *q, const void *caller)
+dlsym_wrapped_name(struct sf_thread *t, const struct sf_question *q, const void *caller)
 {
 	void *value;
 
 	if (q->handle == (uintptr_t)RTLD_NEXT || q->handle == 0) {
 		if (q->kind == SF_KIND_VSYM || (q->handle != 0 && sf_facts_next_is_raw(caller)))
 			sf_learn_raw(q->name);
-		return decline(t, q, SF_BYPASS_RAW);
+		return dlsym_decline(t, q, SF_BYPASS_RAW);
 	}
 	value = q->kind == SF_KIND_VSYM ? sf_next.dlvsym((void *)q->handle, q->name, q->version)
 					: sf_next.dlsym((void *)q->handle, q->name);
@@ -201,39 +201,40 @@ wrapped_name(struct sf_thread *t, const struct sf_question *q, const void *calle
 
 /* Apart, as what follows if it is not found needs the stack for libc. */
 static SF_NOINLINE bool
-found(struct sf_thread *t, const struct sf_question *q, struct sf_answer *a)
+dlsym_found(struct sf_thread *t, const struct sf_question *q, struct sf_answer *a)
 {
 	struct sf_reply r;
 
 	if (!sf_table_find(q, &r))
 		return false;
 	sf_note_content_hit(t, q, r.entry);
-	*a = give(t, q, &r, SF_OUTCOME_SHARED);
+	*a = dlsym_give(t, q, &r, SF_OUTCOME_SHARED);
 	return true;
 }
 
 static struct sf_answer
-by_content(struct sf_thread *t, struct sf_question *q)
+dlsym_by_content(struct sf_thread *t, struct sf_question *q)
 {
 	struct sf_answer a;
 
 	if (sf_flood_sample(t))
-		return decline(t, q, SF_BYPASS_FLOOD);
+		return dlsym_decline(t, q, SF_BYPASS_FLOOD);
 	if (!sf_table_hash(q))
-		return decline(t, q, SF_BYPASS_LONG);
-	if (found(t, q, &a))
+		return dlsym_decline(t, q, SF_BYPASS_LONG);
+	if (dlsym_found(t, q, &a))
 		return a;
 	if (!sf_table_seen(q->hash)) {
 		t->firsts++;
-		return decline(t, q, SF_BYPASS_FIRST);
+		return dlsym_decline(t, q, SF_BYPASS_FIRST);
 	}
 	t->firsts -= t->firsts / 4; /* perhaps not seen: the door mistakes one name in 16384 */
-	return learn(t, q);
+	return dlsym_learn(t, q);
 }
 
 /* What the fast path left: hint misses, negative answers, first callers, everything unusual. */
 static struct sf_answer
-look_up(void *handle, const char *name, const char *version, enum sf_kind kind, const void *caller)
+dlsym_look_up(void *handle, const char *name, const char *version, enum sf_kind kind,
+	      const void *caller)
 {
 	struct sf_thread *t = &sf_thread;
 	struct sf_question q = {
@@ -244,25 +245,25 @@ look_up(void *handle, const char *name, const char *version, enum sf_kind kind, 
 	sf_thread_passes(t);
 	t->pending = 0;
 	if (sf_unreadable(name) || (kind == SF_KIND_VSYM && sf_unreadable(version)))
-		return decline(t, &q, SF_BYPASS_NULL);
+		return dlsym_decline(t, &q, SF_BYPASS_NULL);
 	if (name[0] == 'd' && sf_learn_is_wrapped(name))
-		return wrapped_name(t, &q, caller);
+		return dlsym_wrapped_name(t, &q, caller);
 	if (sf_unlikely(!sf_ask_map(t, sf_load_32(&sf_word), &reason)))
 		return sf_ask_symbol(t, &q, caller, reason);
 	if (handle == RTLD_NEXT)
-		return decline(t, &q, SF_BYPASS_NEXT);
+		return dlsym_decline(t, &q, SF_BYPASS_NEXT);
 	if (t->close_depth > 0)
-		return decline(t, &q, SF_BYPASS_NESTED);
+		return dlsym_decline(t, &q, SF_BYPASS_NESTED);
 	if (handle == RTLD_DEFAULT)
 		q.caller = sf_plain_caller(t, caller);
 	if (handle == RTLD_DEFAULT && q.caller == NULL) {
 		if (t->block != NULL)
-			note_stranger(t, (uintptr_t)caller);
-		return decline(t, &q, SF_BYPASS_CALLER);
+			dlsym_note_stranger(t, (uintptr_t)caller);
+		return dlsym_decline(t, &q, SF_BYPASS_CALLER);
 	}
 	if (t->block == NULL && !sf_thread_attach(t))
-		return decline(t, &q, SF_BYPASS_BUSY);
-	return by_content(t, &q);
+		return dlsym_decline(t, &q, SF_BYPASS_BUSY);
+	return dlsym_by_content(t, &q);
 }
 
 struct sf_answer
@@ -271,7 +272,7 @@ sf_entry_dlsym(void *handle, const char *name, long unused, const void *caller)
 	(void)unused;
 	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
 		return sf_off_path_symbol(handle, name, false, caller);
-	return look_up(handle, name, NULL, SF_KIND_SYM, caller);
+	return dlsym_look_up(handle, name, NULL, SF_KIND_SYM, caller);
 }
 
 struct sf_answer
@@ -279,5 +280,5 @@ sf_entry_dlvsym(void *handle, const char *name, const char *version, const void 
 {
 	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
 		return sf_off_path_symbol(handle, name, true, caller);
-	return look_up(handle, name, version, SF_KIND_VSYM, caller);
+	return dlsym_look_up(handle, name, version, SF_KIND_VSYM, caller);
 }

@@ -13,7 +13,7 @@
 
 /* Ticks in a millisecond, by two milliseconds of looking at both clocks. */
 static uint64_t
-ticks_per_ms(void)
+estimate_ticks_per_ms(void)
 {
 	uint64_t ns = sf_sys_clock(CLOCK_MONOTONIC), from = sf_ticks(), now;
 
@@ -26,7 +26,7 @@ ticks_per_ms(void)
 }
 
 static void
-add_row(enum sf_timed function, uint64_t *calls, uint64_t *ticks, uint64_t *waited)
+estimate_add_row(enum sf_timed function, uint64_t *calls, uint64_t *ticks, uint64_t *waited)
 {
 	const struct symfast_shm_histogram *h = sf_histogram_row(function, SF_ARM_LIBC);
 
@@ -43,15 +43,15 @@ sf_estimate(struct sf_estimate *e)
 	uint64_t ticks = 0, waited = 0, loads = 0, load_ticks = 0, unused = 0, rate;
 
 	*e = (struct sf_estimate){.cpu_ns = sf_sys_clock(CLOCK_PROCESS_CPUTIME_ID)};
-	add_row(SF_TIMED_DLSYM, &e->calls, &ticks, &waited);
-	add_row(SF_TIMED_DLVSYM, &e->calls, &ticks, &waited);
-	add_row(SF_TIMED_DLOPEN, &loads, &load_ticks, &unused);
-	add_row(SF_TIMED_DLCLOSE, &loads, &load_ticks, &unused);
+	estimate_add_row(SF_TIMED_DLSYM, &e->calls, &ticks, &waited);
+	estimate_add_row(SF_TIMED_DLVSYM, &e->calls, &ticks, &waited);
+	estimate_add_row(SF_TIMED_DLOPEN, &loads, &load_ticks, &unused);
+	estimate_add_row(SF_TIMED_DLCLOSE, &loads, &load_ticks, &unused);
 	e->asked = sf_counters_sum(SF_BYPASS_OBSERVE) + sf_counters_sum(SF_BYPASS_STOCK);
 	e->repeats = sf_counters_sum(SF_OBSERVE_REPEAT);
 	if (e->calls + loads == 0)
 		return;
-	rate = ticks_per_ms();
+	rate = estimate_ticks_per_ms();
 	if (rate == 0)
 		return;
 	e->ns = ticks / 1000 * 1000000 / (rate / 1000 + 1);
@@ -63,7 +63,7 @@ sf_estimate(struct sf_estimate *e)
 }
 
 static void
-say_percent(struct sf_line *l, uint64_t part, uint64_t whole)
+estimate_say_percent(struct sf_line *l, uint64_t part, uint64_t whole)
 {
 	uint64_t hundredths = whole >= 10000 ? part / (whole / 10000) : 0;
 
@@ -103,7 +103,7 @@ sf_estimate_print(void)
 	if (e.saved_ns == 0 || (e.cpu_ns != 0 && e.saved_ns < e.cpu_ns / 20000)) {
 		sf_line_str(&l, "nothing");
 	} else {
-		say_percent(&l, e.saved_ns, e.cpu_ns);
+		estimate_say_percent(&l, e.saved_ns, e.cpu_ns);
 		sf_line_str(&l, " of ");
 		sf_line_u64(&l, e.cpu_ns / 1000000);
 		sf_line_str(&l, " ms CPU time");

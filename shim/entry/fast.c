@@ -20,7 +20,7 @@
 
 /* Every so many hits: apart, so that the wrapper stays a leaf. */
 static SF_NOINLINE void *
-beat(void *value, enum sf_counter hit)
+fast_beat(void *value, enum sf_counter hit)
 {
 	SF_ENTRY_CHORES();
 	sf_entry_hooks();
@@ -35,7 +35,7 @@ enum { FOUND, ASK_FULL, ASK_LIBC, GO_ON };
 
 /* Declined here and now: counted, and libc is to be asked. */
 SF_INLINE struct sf_answer
-passed(struct sf_thread *t, const void *handle, enum sf_counter reason)
+fast_passed(struct sf_thread *t, const void *handle, enum sf_counter reason)
 {
 	t->n[handle == RTLD_DEFAULT ? SF_DEFAULT_PASS : SF_DLSYM_PASS]++;
 	t->n[reason]++;
@@ -44,7 +44,7 @@ passed(struct sf_thread *t, const void *handle, enum sf_counter reason)
 }
 
 SF_INLINE struct sf_answer
-found_hit(struct sf_thread *t, const void *handle, void *value)
+fast_found_hit(struct sf_thread *t, const void *handle, void *value)
 {
 	enum sf_counter hit = handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT;
 
@@ -56,7 +56,7 @@ found_hit(struct sf_thread *t, const void *handle, void *value)
 }
 
 SF_INLINE struct sf_answer
-found_shared(struct sf_thread *t, const void *handle, void *value)
+fast_found_shared(struct sf_thread *t, const void *handle, void *value)
 {
 	enum sf_counter hit = handle == RTLD_DEFAULT ? SF_DEFAULT_SHARED : SF_DLSYM_SHARED;
 
@@ -69,7 +69,7 @@ found_shared(struct sf_thread *t, const void *handle, void *value)
 
 /* Is it time for a marked look-up to go the whole way? */
 SF_INLINE bool
-mark_due(const struct sf_thread *t, const void *handle)
+fast_mark_due(const struct sf_thread *t, const void *handle)
 {
 	enum sf_counter outcome = handle == RTLD_DEFAULT ? SF_DEFAULT_PASS : SF_DLSYM_PASS;
 
@@ -81,7 +81,7 @@ mark_due(const struct sf_thread *t, const void *handle)
  * cell and the life they belong to are still the ones that answered.
  */
 SF_INLINE struct sf_answer
-negative(struct sf_thread *t, const void *handle, const struct sf_cell_other *o)
+fast_negative(struct sf_thread *t, const void *handle, const struct sf_cell_other *o)
 {
 	size_t len = sf_load_8(&o->life->file_len), name_len;
 	const char *kept = sf_cell_name(o->cell, &name_len);
@@ -110,14 +110,14 @@ negative(struct sf_thread *t, const void *handle, const struct sf_cell_other *o)
 
 /* The handle that the lives of its answers have. */
 SF_INLINE uintptr_t
-life_handle(const void *handle)
+fast_life_handle(const void *handle)
 {
 	return handle != RTLD_DEFAULT ? (uintptr_t)handle : SF_OBJECT_DEFAULT;
 }
 
 /* What a cell says that holds no value. */
 static SF_NOINLINE struct sf_answer
-read_other(void *handle, const char *name, const struct sf_cell *c)
+fast_read_other(void *handle, const char *name, const struct sf_cell *c)
 {
 	struct sf_thread *t = &sf_thread;
 	uint32_t seq = sf_cell_seq(c);
@@ -125,25 +125,25 @@ read_other(void *handle, const char *name, const struct sf_cell *c)
 
 	/* The tag again, after the number: the cell may be another name's by now. */
 	if (!sf_holds_32(&c->tag, sf_cell_tag(name)) || sf_facts_error_pending() ||
-	    !sf_cell_find_other(c, seq, life_handle(handle), name, &o))
+	    !sf_cell_find_other(c, seq, fast_life_handle(handle), name, &o))
 		return STEP(NULL, GO_ON);
-	return negative(t, handle, &o);
+	return fast_negative(t, handle, &o);
 }
 
 /* The name's address is marked in this set: libc is asked. */
 static struct sf_answer
-find_mark(struct sf_thread *t, const void *handle, const char *name, const struct sf_cell *set)
+fast_find_mark(struct sf_thread *t, const void *handle, const char *name, const struct sf_cell *set)
 {
 	if (!sf_cell_marked(set, name) && !sf_cell_marked(++set, name))
 		return STEP(NULL, GO_ON);
-	if (sf_fast_perhaps_wrapped(name) || mark_due(t, handle))
+	if (sf_fast_perhaps_wrapped(name) || fast_mark_due(t, handle))
 		return STEP(NULL, ASK_FULL);
-	return passed(t, handle, (enum sf_counter)sf_cell_mark_why(set));
+	return fast_passed(t, handle, (enum sf_counter)sf_cell_mark_why(set));
 }
 
 /* What the shared table has and the thread's own has not; from now on its own has it, too. */
 static SF_NOINLINE struct sf_answer
-find_shared(struct sf_thread *t, void *handle, const char *name)
+fast_find_shared(struct sf_thread *t, void *handle, const char *name)
 {
 	struct sf_cell *set = sf_cell_set(sf_table.cells, (uintptr_t)handle, name);
 	uint32_t seq;
@@ -151,29 +151,29 @@ find_shared(struct sf_thread *t, void *handle, const char *name)
 	void *value;
 
 	if (c == NULL)
-		return find_mark(t, handle, name, set);
+		return fast_find_mark(t, handle, name, set);
 	if (sf_facts_error_pending())
 		return STEP(NULL, ASK_FULL);
-	if (!sf_cell_value(c, seq, life_handle(handle), name, &value))
-		return read_other(handle, name, c);
+	if (!sf_cell_value(c, seq, fast_life_handle(handle), name, &value))
+		return fast_read_other(handle, name, c);
 	sf_cell_copy(t->cells, (uintptr_t)handle, name, c, seq);
 	sf_thread_own_miss(t);
-	return found_hit(t, handle, value);
+	return fast_found_hit(t, handle, value);
 }
 
 /* Not found: a first sighting goes on to libc at once. */
 SF_INLINE struct sf_answer
-missed(struct sf_thread *t, const void *handle, uint64_t hash)
+fast_missed(struct sf_thread *t, const void *handle, uint64_t hash)
 {
 	if (sf_table_seen(hash))
 		return STEP(NULL, ASK_FULL);
 	t->firsts++;
-	return passed(t, handle, SF_BYPASS_FIRST);
+	return fast_passed(t, handle, SF_BYPASS_FIRST);
 }
 
 /* A long name: its slot, then its content. */
 static SF_NOINLINE struct sf_answer
-find_long(struct sf_thread *t, void *handle, const char *name)
+fast_find_long(struct sf_thread *t, void *handle, const char *name)
 {
 	struct sf_question q = {.handle = (uintptr_t)handle, .name = name, .kind = SF_KIND_SYM};
 	uint64_t key = sf_hint_key(q.handle, name, NULL, SF_KIND_SYM);
@@ -181,20 +181,20 @@ find_long(struct sf_thread *t, void *handle, const char *name)
 
 	if (sf_hint_find(sf_table.hints, key, q.handle, name, NULL, SF_KIND_SYM, &r))
 		return r.verdict == SF_VALUE && !sf_facts_error_pending()
-			       ? found_hit(t, handle, r.value)
+			       ? fast_found_hit(t, handle, r.value)
 			       : STEP(NULL, ASK_FULL);
 	if (!sf_table_hash(&q))
 		return STEP(NULL, ASK_FULL);
 	if (!sf_table_find(&q, &r))
-		return missed(t, handle, q.hash);
+		return fast_missed(t, handle, q.hash);
 	if (r.verdict != SF_VALUE || sf_facts_error_pending())
 		return STEP(NULL, ASK_FULL);
 	sf_note_content_hit(t, &q, r.entry);
-	return found_shared(t, handle, r.value);
+	return fast_found_shared(t, handle, r.value);
 }
 
 static SF_NOINLINE void
-note_short(void *handle, const char *name, uint32_t entry)
+fast_note_short(void *handle, const char *name, uint32_t entry)
 {
 	struct sf_question q = {.handle = (uintptr_t)handle, .name = name, .kind = SF_KIND_SYM};
 
@@ -204,14 +204,14 @@ note_short(void *handle, const char *name, uint32_t entry)
 
 /* In the index of the whole map; now and then a hit there leaves a cell and a hint. */
 static SF_NOINLINE struct sf_answer
-find_indexed(struct sf_thread *t, void *handle, const char *name, const struct sf_short *s)
+fast_find_indexed(struct sf_thread *t, void *handle, const char *name, const struct sf_short *s)
 {
 	uint64_t hash = sf_table_hash_short(s, (uintptr_t)handle, SF_KIND_SYM);
 	void *value;
 	uint32_t entry = sf_table_value_short((uintptr_t)handle, s, hash, &value);
 
 	if (entry == 0)
-		return missed(t, handle, hash);
+		return fast_missed(t, handle, hash);
 	if (sf_facts_error_pending())
 		return STEP(NULL, ASK_FULL);
 	t->firsts = 0;
@@ -220,14 +220,14 @@ find_indexed(struct sf_thread *t, void *handle, const char *name, const struct s
 				     entry);
 	t->content_luck = t->content_luck > 3 ? t->content_luck - 3 : 0;
 	if (t->keep_credit != 0 || sf_thread_seldom(t, SF_KEEP_SAMPLE))
-		note_short(handle, name, entry);
-	return found_shared(t, handle, value);
+		fast_note_short(handle, name, entry);
+	return fast_found_shared(t, handle, value);
 }
 
 /* In the cells of contents, if that is worth a look. */
 SF_INLINE bool
-find_cell_of_content(struct sf_thread *t, const void *handle, const struct sf_short *s,
-		     void **value)
+fast_find_cell_of_content(struct sf_thread *t, const void *handle, const struct sf_short *s,
+			  void **value)
 {
 	uint64_t key;
 
@@ -235,8 +235,8 @@ find_cell_of_content(struct sf_thread *t, const void *handle, const struct sf_sh
 					    : !sf_thread_seldom(t, SF_LUCK_RETRY))
 		return false;
 	key = sf_cell_content_key(s, (uintptr_t)handle);
-	if (sf_unlikely(
-		    !sf_cell_content_value(sf_table.contents, key, life_handle(handle), s, value)))
+	if (sf_unlikely(!sf_cell_content_value(sf_table.contents, key, fast_life_handle(handle), s,
+					       value)))
 		return false;
 	if (sf_unlikely(t->content_luck < SF_LUCK_MAX))
 		t->content_luck += t->content_luck != 0 ? 1 : SF_LUCK_AGAIN;
@@ -248,22 +248,23 @@ find_cell_of_content(struct sf_thread *t, const void *handle, const struct sf_sh
  * many goes by the index, which may find that the address is worth a cell.
  */
 SF_INLINE struct sf_answer
-find_content(struct sf_thread *t, void *handle, const char *name)
+fast_find_content(struct sf_thread *t, void *handle, const char *name)
 {
 	struct sf_short s;
 	void *value;
 
 	if (sf_unlikely(!sf_bytes_load_short(name, &s) || !sf_cell_fits(name, s.size)))
-		return find_long(t, handle, name);
-	if (sf_unlikely(!find_cell_of_content(t, handle, &s, &value) || sf_facts_error_pending()))
-		return find_indexed(t, handle, name, &s);
+		return fast_find_long(t, handle, name);
+	if (sf_unlikely(!fast_find_cell_of_content(t, handle, &s, &value) ||
+			sf_facts_error_pending()))
+		return fast_find_indexed(t, handle, name, &s);
 	t->firsts = 0;
-	return found_shared(t, handle, value);
+	return fast_found_shared(t, handle, value);
 }
 
 /* No cell of the thread's table answers this question. */
 static SF_NOINLINE void *
-miss_dlsym(void *handle, const char *name)
+fast_miss_dlsym(void *handle, const char *name)
 {
 	struct sf_thread *t = &sf_thread;
 	struct sf_answer a = STEP(NULL, GO_ON);
@@ -271,13 +272,13 @@ miss_dlsym(void *handle, const char *name)
 	if (t->block == NULL || sf_unreadable(name) || t->close_depth > 0)
 		return sf_full_dlsym(handle, name);
 	if (t->cells != sf_table.cells)
-		a = find_shared(t, handle, name);
+		a = fast_find_shared(t, handle, name);
 	if (a.pass == GO_ON && sf_fast_perhaps_wrapped(name))
 		return sf_full_dlsym(handle, name);
 	if (a.pass == GO_ON && sf_flood_sample(t))
-		a = passed(t, handle, SF_BYPASS_FLOOD);
+		a = fast_passed(t, handle, SF_BYPASS_FLOOD);
 	if (a.pass == GO_ON)
-		a = find_content(t, handle, name);
+		a = fast_find_content(t, handle, name);
 	if (sf_likely(a.pass == FOUND))
 		return a.value;
 	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
@@ -288,7 +289,7 @@ miss_dlsym(void *handle, const char *name)
  * not cost the host anything. A due one goes the whole way, and is counted there.
  */
 SF_INLINE void *
-marked_dlsym(struct sf_thread *t, void *handle, const char *name, const struct sf_cell *c)
+fast_marked_dlsym(struct sf_thread *t, void *handle, const char *name, const struct sf_cell *c)
 {
 	uint64_t *n = t->n;
 	enum sf_counter outcome = handle == RTLD_DEFAULT ? SF_DEFAULT_PASS : SF_DLSYM_PASS;
@@ -305,34 +306,34 @@ marked_dlsym(struct sf_thread *t, void *handle, const char *name, const struct s
 
 /* The name's cell, but not a value for this question. */
 static SF_NOINLINE void *
-other_dlsym(void *handle, const char *name, const struct sf_cell *c)
+fast_other_dlsym(void *handle, const char *name, const struct sf_cell *c)
 {
-	struct sf_answer a = read_other(handle, name, c);
+	struct sf_answer a = fast_read_other(handle, name, c);
 
 	if (sf_likely(a.pass == FOUND))
 		return a.value;
 	if (a.pass == ASK_LIBC)
 		return sf_next.dlsym(handle, name);
-	return a.pass == ASK_FULL ? sf_full_dlsym(handle, name) : miss_dlsym(handle, name);
+	return a.pass == ASK_FULL ? sf_full_dlsym(handle, name) : fast_miss_dlsym(handle, name);
 }
 
-static void *sampled_dlsym(void *handle, const char *name);
+static void *fast_sampled_dlsym(void *handle, const char *name);
 
 static SF_NOINLINE void *
-odd_dlsym(void *handle, const char *name)
+fast_odd_dlsym(void *handle, const char *name)
 {
 	struct sf_thread *t = &sf_thread;
 
 	if (sf_unlikely(t->due != SF_DUE_NOTHING))
-		return sampled_dlsym(handle, name);
+		return fast_sampled_dlsym(handle, name);
 	if (sf_unlikely(t->stock))
 		return sf_full_dlsym(handle, name);
-	return miss_dlsym(handle, name);
+	return fast_miss_dlsym(handle, name);
 }
 
 /* Nothing under this address in the thread's table: its content, if nothing is unusual. */
 static SF_NOINLINE void *
-strange_dlsym(void *handle, const char *name)
+fast_strange_dlsym(void *handle, const char *name)
 {
 	struct sf_thread *t = &sf_thread;
 	struct sf_answer a;
@@ -340,12 +341,12 @@ strange_dlsym(void *handle, const char *name)
 	/* A thread without a block, of the stock arm, or with a sample due does not have these cells. */
 	if (sf_unlikely(t->cells != sf_table.cells || sf_unreadable(name) ||
 			sf_fast_perhaps_wrapped(name) || t->close_depth > 0))
-		return odd_dlsym(handle, name);
+		return fast_odd_dlsym(handle, name);
 	if (sf_flood_sample(t)) {
-		passed(t, handle, SF_BYPASS_FLOOD);
+		fast_passed(t, handle, SF_BYPASS_FLOOD);
 		return sf_next.dlsym(handle, name);
 	}
-	a = find_content(t, handle, name);
+	a = fast_find_content(t, handle, name);
 	if (sf_likely(a.pass == FOUND))
 		return a.value;
 	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
@@ -353,7 +354,7 @@ strange_dlsym(void *handle, const char *name)
 
 /* A value in the thread's table, for RTLD_DEFAULT of a plain caller, or for a handle. */
 SF_INLINE void *
-look(struct sf_thread *t, void *handle, const char *name)
+fast_look(struct sf_thread *t, void *handle, const char *name)
 {
 	enum sf_counter hit = handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT;
 	const struct sf_cell *c = sf_cell_set(t->cells, (uintptr_t)handle, name);
@@ -363,27 +364,27 @@ look(struct sf_thread *t, void *handle, const char *name)
 	sf_fence_load(); /* as in sf_cell_seq */
 	if (sf_unlikely(!sf_holds_32(&c->tag, sf_cell_tag(name)))) {
 		if (sf_unlikely(sf_cell_marked(c, name)))
-			return marked_dlsym(t, handle, name, c);
+			return fast_marked_dlsym(t, handle, name, c);
 		seq = sf_load_32(&(++c)->seq);
 		sf_fence_load();
 		if (sf_unlikely(!sf_holds_32(&c->tag, sf_cell_tag(name))))
 			return sf_unlikely(sf_cell_marked(c, name))
-				       ? marked_dlsym(t, handle, name, c)
-				       : strange_dlsym(handle, name);
+				       ? fast_marked_dlsym(t, handle, name, c)
+				       : fast_strange_dlsym(handle, name);
 	}
 	if (sf_unlikely(!sf_cell_read(c, name, &r)) ||
-	    sf_unlikely(!sf_cell_of_handle(&r, life_handle(handle))) ||
+	    sf_unlikely(!sf_cell_of_handle(&r, fast_life_handle(handle))) ||
 	    sf_unlikely(!sf_cell_still(c, seq | 1u, &r) || sf_facts_error_pending()))
-		return other_dlsym(handle, name, c);
+		return fast_other_dlsym(handle, name, c);
 	if (sf_unlikely(sf_thread_hit(t, hit)))
-		return beat(r.value, hit);
+		return fast_beat(r.value, hit);
 	return r.value;
 }
 
 /* The wrapped names are looked at more closely. */
 SF_INLINE void *
-pass_dlsym(struct sf_thread *t, void *handle, const char *name, enum sf_counter outcome,
-	   enum sf_counter reason)
+fast_pass_dlsym(struct sf_thread *t, void *handle, const char *name, enum sf_counter outcome,
+		enum sf_counter reason)
 {
 	uint64_t *n = t->n;
 
@@ -400,7 +401,7 @@ pass_dlsym(struct sf_thread *t, void *handle, const char *name, enum sf_counter 
  * thread that knows a stranger has a block, and is answered by the map.
  */
 static SF_NOINLINE void *
-special_dlsym(void *handle, const char *name)
+fast_special_dlsym(void *handle, const char *name)
 {
 	const void *caller = __builtin_return_address(0);
 	struct sf_thread *t = &sf_thread;
@@ -408,26 +409,26 @@ special_dlsym(void *handle, const char *name)
 	if (handle == RTLD_NEXT) {
 		if (sf_unlikely(t->block == NULL || t->stock))
 			return sf_full_dlsym(handle, name);
-		return pass_dlsym(t, RTLD_NEXT, name, SF_DLSYM_PASS, SF_BYPASS_NEXT);
+		return fast_pass_dlsym(t, RTLD_NEXT, name, SF_DLSYM_PASS, SF_BYPASS_NEXT);
 	}
 	if (sf_likely(sf_object_is_caller(t->caller, caller)))
-		return look(t, RTLD_DEFAULT, name);
+		return fast_look(t, RTLD_DEFAULT, name);
 	if (!sf_thread_is_stranger(t, caller))
 		return sf_full_dlsym(RTLD_DEFAULT, name);
-	return pass_dlsym(t, RTLD_DEFAULT, name, SF_DEFAULT_PASS, SF_BYPASS_CALLER);
+	return fast_pass_dlsym(t, RTLD_DEFAULT, name, SF_DEFAULT_PASS, SF_BYPASS_CALLER);
 }
 
 /* The same of a name that is in no cell, or in one whose buffer holds another by now. */
 static SF_NOINLINE void *
-sampled_content(void *handle, const char *name, unsigned int due, uint64_t from)
+fast_sampled_content(void *handle, const char *name, unsigned int due, uint64_t from)
 {
 	struct sf_thread *t = &sf_thread;
 	struct sf_answer a;
 
 	if (t->block == NULL || sf_unreadable(name) || name[0] == 'd' || t->close_depth > 0 ||
 	    sf_flood_sample(t))
-		return miss_dlsym(handle, name);
-	a = find_content(t, handle, name);
+		return fast_miss_dlsym(handle, name);
+	a = fast_find_content(t, handle, name);
 	if (a.pass == FOUND)
 		return sf_ask_sampled(handle, name, NULL, a.value, due, sf_ticks_since(from));
 	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
@@ -438,7 +439,7 @@ sampled_content(void *handle, const char *name, unsigned int due, uint64_t from)
  * hit's own work, with the caches as the host has left them.
  */
 static SF_NOINLINE void *
-sampled_dlsym(void *handle, const char *name)
+fast_sampled_dlsym(void *handle, const char *name)
 {
 	struct sf_thread *t = &sf_thread;
 	enum sf_counter hit = handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT;
@@ -449,11 +450,11 @@ sampled_dlsym(void *handle, const char *name)
 						 sf_cell_tag(name), &seq);
 	void *value;
 
-	if (c == NULL || !sf_cell_value(c, seq, life_handle(handle), name, &value))
-		return t->cells == sf_table.cells ? sampled_content(handle, name, due, from)
-						  : look(t, handle, name);
+	if (c == NULL || !sf_cell_value(c, seq, fast_life_handle(handle), name, &value))
+		return t->cells == sf_table.cells ? fast_sampled_content(handle, name, due, from)
+						  : fast_look(t, handle, name);
 	if (sf_facts_error_pending())
-		return look(t, handle, name);
+		return fast_look(t, handle, name);
 	from = sf_ticks_since(from);
 	if (sf_thread_hit(t, hit))
 		sf_thread_beat(t, t->n[hit]);
@@ -466,7 +467,7 @@ dlsym(void *restrict handle, const char *restrict name)
 	if (sf_unlikely(sf_word != SF_WORD_ON))
 		return sf_full_dlsym(handle, name);
 	if (sf_unlikely(sf_fast_is_special(handle)))
-		return special_dlsym(handle, name);
-	return look(&sf_thread, handle, name);
+		return fast_special_dlsym(handle, name);
+	return fast_look(&sf_thread, handle, name);
 }
 #pragma GCC visibility pop

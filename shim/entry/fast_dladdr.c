@@ -14,7 +14,7 @@
 #include "dladdr.h"
 
 SF_INLINE void
-answer(Dl_info *info, const struct sf_location *l)
+fast_dladdr_answer(Dl_info *info, const struct sf_location *l)
 {
 	info->dli_fname = l->fname;
 	info->dli_fbase = (void *)l->fbase;
@@ -24,7 +24,7 @@ answer(Dl_info *info, const struct sf_location *l)
 
 /* Before the constructor: libc answers, if it has been found. */
 static SF_NOINLINE bool
-can_pass(void)
+fast_dladdr_can_pass(void)
 {
 	sf_off_path();
 	return sf_next.dladdr != NULL;
@@ -32,7 +32,7 @@ can_pass(void)
 
 /* Counted as left to libc. True: its answer is to be compared. */
 static SF_NOINLINE bool
-leave(struct sf_thread *t)
+fast_dladdr_leave(struct sf_thread *t)
 {
 	SF_ENTRY_CHORES();
 	sf_count_for(t, SF_DLADDR_PASS);
@@ -41,14 +41,14 @@ leave(struct sf_thread *t)
 
 /* A frame of its own: who jumps on to libc has no location on the stack. */
 static SF_NOINLINE bool
-try_slowly(const void *address, Dl_info *info, void **extra, int flags)
+fast_dladdr_try_slowly(const void *address, Dl_info *info, void **extra, int flags)
 {
 	struct sf_location l;
 
 	SF_ENTRY_LOOK();
 	if (!sf_address_answer(&sf_thread, address, &l, SF_DLADDR_HIT, SF_DLADDR_INDEX))
 		return false;
-	answer(info, &l);
+	fast_dladdr_answer(info, &l);
 	if (flags == RTLD_DL_SYMENT && extra != NULL)
 		*extra = (void *)(uintptr_t)l.symbol;
 	else if (flags == RTLD_DL_LINKMAP && extra != NULL)
@@ -57,24 +57,24 @@ try_slowly(const void *address, Dl_info *info, void **extra, int flags)
 }
 
 static SF_NOINLINE int
-slow_dladdr(const void *address, Dl_info *info)
+fast_dladdr_slow_dladdr(const void *address, Dl_info *info)
 {
 	if (sf_thread_next_hit_due(&sf_thread, SF_DLADDR_HIT))
 		sf_entry_hooks();
-	if (try_slowly(address, info, NULL, 0))
+	if (fast_dladdr_try_slowly(address, info, NULL, 0))
 		return 1;
-	if (leave(&sf_thread))
+	if (fast_dladdr_leave(&sf_thread))
 		return sf_address_verify(address, info);
 	return sf_next.dladdr(address, info);
 }
 
 /* The word is not ON. */
 static SF_NOINLINE int
-other_dladdr(const void *address, Dl_info *info)
+fast_dladdr_other_dladdr(const void *address, Dl_info *info)
 {
 	if (sf_phase == SF_PHASE_LIVE)
-		return slow_dladdr(address, info);
-	if (sf_phase == SF_PHASE_PASS || can_pass())
+		return fast_dladdr_slow_dladdr(address, info);
+	if (sf_phase == SF_PHASE_PASS || fast_dladdr_can_pass())
 		return sf_next.dladdr(address, info);
 	return 0;
 }
@@ -86,20 +86,20 @@ dladdr(const void *address, Dl_info *info)
 	struct sf_location l;
 
 	if (sf_unlikely(sf_word != SF_WORD_ON))
-		return other_dladdr(address, info);
+		return fast_dladdr_other_dladdr(address, info);
 	if (!sf_address_cached((uintptr_t)address, &l) || t->block == NULL || t->stock)
-		return slow_dladdr(address, info);
+		return fast_dladdr_slow_dladdr(address, info);
 	if (sf_unlikely(sf_thread_next_hit_due(t, SF_DLADDR_HIT)))
-		return slow_dladdr(address, info);
-	answer(info, &l);
+		return fast_dladdr_slow_dladdr(address, info);
+	fast_dladdr_answer(info, &l);
 	t->n[SF_DLADDR_HIT]++;
 	return 1;
 }
 
 static SF_NOINLINE int
-other_dladdr1(const void *address, Dl_info *info, void **extra, int flags)
+fast_dladdr_other_dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 {
-	if (sf_phase == SF_PHASE_PASS || can_pass())
+	if (sf_phase == SF_PHASE_PASS || fast_dladdr_can_pass())
 		return sf_next.dladdr1(address, info, extra, flags);
 	return 0;
 }
@@ -109,10 +109,10 @@ SF_EXPORT int
 dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 {
 	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
-		return other_dladdr1(address, info, extra, flags);
-	if (try_slowly(address, info, extra, flags))
+		return fast_dladdr_other_dladdr1(address, info, extra, flags);
+	if (fast_dladdr_try_slowly(address, info, extra, flags))
 		return 1;
-	if (leave(&sf_thread))
+	if (fast_dladdr_leave(&sf_thread))
 		return sf_address_verify1(address, info, extra, flags, SF_COMPARED_DLADDR);
 	return sf_next.dladdr1(address, info, extra, flags);
 }

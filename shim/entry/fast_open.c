@@ -17,7 +17,7 @@ int sf_full_dlclose(void *handle);
 char *sf_full_dlerror(void);
 
 SF_INLINE bool
-elided(const char *file, int mode, void **handle)
+fast_open_elided(const char *file, int mode, void **handle)
 {
 	uint64_t key = sf_hint_key((unsigned int)mode, file, NULL, SF_KIND_OPEN);
 	struct sf_reply r;
@@ -31,14 +31,14 @@ elided(const char *file, int mode, void **handle)
 
 /* One hit in so many, as it is for dlsym. */
 static SF_NOINLINE void *
-sampled_dlopen(const char *name, int mode)
+fast_open_sampled_dlopen(const char *name, int mode)
 {
 	struct sf_thread *t = &sf_thread;
 	uint64_t from = sf_ticks();
 	unsigned int due;
 	void *handle;
 
-	if (!elided(name != NULL ? name : "", mode, &handle))
+	if (!fast_open_elided(name != NULL ? name : "", mode, &handle))
 		return sf_full_dlopen(name, mode);
 	from = sf_ticks_since(from);
 	SF_ENTRY_LOOK();
@@ -53,7 +53,7 @@ sampled_dlopen(const char *name, int mode)
 }
 
 static SF_NOINLINE int
-sampled_dlclose(void *handle)
+fast_open_sampled_dlclose(void *handle)
 {
 	struct sf_thread *t = &sf_thread;
 	uint64_t from = sf_ticks();
@@ -77,8 +77,8 @@ dlopen(const char *name, int mode)
 			t->stock))
 		return sf_full_dlopen(name, mode);
 	if (sf_unlikely(sf_thread_next_hit_due(t, SF_DLOPEN_HIT)))
-		return sampled_dlopen(name, mode);
-	if (sf_unlikely(!elided(name != NULL ? name : "", mode, &handle)))
+		return fast_open_sampled_dlopen(name, mode);
+	if (sf_unlikely(!fast_open_elided(name != NULL ? name : "", mode, &handle)))
 		return sf_full_dlopen(name, mode);
 	t->n[SF_DLOPEN_HIT]++;
 	t->pending = 0;
@@ -93,7 +93,7 @@ dlclose(void *handle)
 	if (sf_unlikely(sf_word != SF_WORD_ON || t->block == NULL || t->stock))
 		return sf_full_dlclose(handle);
 	if (sf_unlikely(sf_thread_next_hit_due(t, SF_DLCLOSE_HIT)))
-		return sampled_dlclose(handle);
+		return fast_open_sampled_dlclose(handle);
 	if (sf_unlikely(sf_facts_error_pending() || !sf_object_give_back(handle)))
 		return sf_full_dlclose(handle);
 	t->n[SF_DLCLOSE_HIT]++;

@@ -13,7 +13,7 @@
 
 /* Names or versions that do not fit a pair. */
 SF_INLINE bool
-long_version(void *handle, const char *name, const char *version, void **value)
+fast_version_long_version(void *handle, const char *name, const char *version, void **value)
 {
 	uint64_t key = sf_hint_key((uintptr_t)handle, name, version, SF_KIND_VSYM);
 	struct sf_reply r;
@@ -28,12 +28,12 @@ long_version(void *handle, const char *name, const char *version, void **value)
 }
 
 static SF_NOINLINE void *
-long_dlvsym(void *handle, const char *name, const char *version)
+fast_version_long_dlvsym(void *handle, const char *name, const char *version)
 {
 	struct sf_thread *t = &sf_thread;
 	void *value;
 
-	if (!long_version(handle, name, version, &value))
+	if (!fast_version_long_version(handle, name, version, &value))
 		return sf_full_dlvsym(handle, name, version);
 	t->n[SF_DLVSYM_HIT]++;
 	t->pending = 0;
@@ -41,8 +41,8 @@ long_dlvsym(void *handle, const char *name, const char *version)
 }
 
 SF_INLINE bool
-pair_version(const struct sf_thread *t, void *handle, const char *name, const char *version,
-	     void **value)
+fast_version_pair_version(const struct sf_thread *t, void *handle, const char *name,
+			  const char *version, void **value)
 {
 	const struct sf_cell *pair = sf_cell_pair(t->pairs, (uintptr_t)handle, name, version);
 
@@ -52,14 +52,14 @@ pair_version(const struct sf_thread *t, void *handle, const char *name, const ch
 
 /* One hit in so many, as it is for dlsym; but nothing is in the way of doing it at once. */
 static SF_NOINLINE void *
-sampled_dlvsym(void *handle, const char *name, const char *version)
+fast_version_sampled_dlvsym(void *handle, const char *name, const char *version)
 {
 	struct sf_thread *t = &sf_thread;
 	uint64_t from = sf_ticks();
 	void *value;
 
-	if (!pair_version(t, handle, name, version, &value) &&
-	    !long_version(handle, name, version, &value))
+	if (!fast_version_pair_version(t, handle, name, version, &value) &&
+	    !fast_version_long_version(handle, name, version, &value))
 		return sf_full_dlvsym(handle, name, version);
 	from = sf_ticks_since(from);
 	SF_ENTRY_CHORES();
@@ -69,8 +69,8 @@ sampled_dlvsym(void *handle, const char *name, const char *version)
 }
 
 SF_INLINE void *
-marked_dlvsym(struct sf_thread *t, void *handle, const char *name, const char *version,
-	      const struct sf_cell *pair)
+fast_version_marked_dlvsym(struct sf_thread *t, void *handle, const char *name, const char *version,
+			   const struct sf_cell *pair)
 {
 	uint64_t *n = t->n;
 
@@ -85,8 +85,8 @@ marked_dlvsym(struct sf_thread *t, void *handle, const char *name, const char *v
 }
 
 SF_INLINE void *
-pass_dlvsym(struct sf_thread *t, void *handle, const char *name, const char *version,
-	    enum sf_counter reason)
+fast_version_pass_dlvsym(struct sf_thread *t, void *handle, const char *name, const char *version,
+			 enum sf_counter reason)
 {
 	uint64_t *n = t->n;
 
@@ -101,7 +101,7 @@ pass_dlvsym(struct sf_thread *t, void *handle, const char *name, const char *ver
 
 /* As special_dlsym; what RTLD_DEFAULT finds with a version has no pairs. */
 static SF_NOINLINE void *
-special_dlvsym(void *handle, const char *name, const char *version)
+fast_version_special_dlvsym(void *handle, const char *name, const char *version)
 {
 	const void *caller = __builtin_return_address(0);
 	struct sf_thread *t = &sf_thread;
@@ -109,11 +109,11 @@ special_dlvsym(void *handle, const char *name, const char *version)
 	if (handle == RTLD_NEXT) {
 		if (sf_unlikely(t->block == NULL || t->stock))
 			return sf_full_dlvsym(handle, name, version);
-		return pass_dlvsym(t, RTLD_NEXT, name, version, SF_BYPASS_NEXT);
+		return fast_version_pass_dlvsym(t, RTLD_NEXT, name, version, SF_BYPASS_NEXT);
 	}
 	if (!sf_thread_is_stranger(t, caller))
 		return sf_full_dlvsym(RTLD_DEFAULT, name, version);
-	return pass_dlvsym(t, RTLD_DEFAULT, name, version, SF_BYPASS_CALLER);
+	return fast_version_pass_dlvsym(t, RTLD_DEFAULT, name, version, SF_BYPASS_CALLER);
 }
 
 SF_EXPORT void *
@@ -126,15 +126,15 @@ dlvsym(void *restrict handle, const char *restrict name, const char *restrict ve
 	if (sf_unlikely(sf_word != SF_WORD_ON))
 		return sf_full_dlvsym(handle, name, version);
 	if (sf_unlikely(sf_fast_is_special(handle)))
-		return special_dlvsym(handle, name, version);
+		return fast_version_special_dlvsym(handle, name, version);
 	pair = sf_cell_pair(t->pairs, (uintptr_t)handle, name, version);
 	if (sf_unlikely(sf_cell_marked(pair, name)))
-		return marked_dlvsym(t, handle, name, version, pair);
+		return fast_version_marked_dlvsym(t, handle, name, version, pair);
 	if (sf_unlikely(sf_thread_next_hit_due(t, SF_DLVSYM_HIT)))
-		return sampled_dlvsym(handle, name, version);
+		return fast_version_sampled_dlvsym(handle, name, version);
 	if (sf_unlikely(!sf_cell_pair_value(pair, (uintptr_t)handle, name, version, &value) ||
 			sf_facts_error_pending()))
-		return long_dlvsym(handle, name, version);
+		return fast_version_long_dlvsym(handle, name, version);
 	t->n[SF_DLVSYM_HIT]++;
 	t->pending = 0;
 	return value;

@@ -38,17 +38,17 @@ sf_boot(void)
  * The dynamic loader calls this while it relocates us: every object of the initial set is mapped,
  * no constructor has run. The end of the link map list is therefore exactly the end of the set.
  */
-static void (*boot_resolver(void))(void)
+static void (*init_boot_resolver(void))(void)
 {
 	sf_boot();
 	return sf_boot;
 }
 
-void sf_boot_early(void) __attribute__((ifunc("boot_resolver"), visibility("hidden")));
+void sf_boot_early(void) __attribute__((ifunc("init_boot_resolver"), visibility("hidden")));
 
 /* Why the process cannot be served; NULL if it can. */
 static const char *
-refusal(char **envp)
+init_refusal(char **envp)
 {
 	if (sf_next.dlsym == NULL)
 		return "no next definitions";
@@ -68,7 +68,7 @@ refusal(char **envp)
 }
 
 static void
-forked_child(void)
+init_forked_child(void)
 {
 	sf_segment_forked();
 	sf_killfile_forked();
@@ -91,7 +91,7 @@ forked_child(void)
 
 /* Only where it was asked for: what is said then is said of a setting. */
 static void
-start_retain(void)
+init_start_retain(void)
 {
 	const struct sf_retain_limits limits = {
 		.list = sf_settings.retain_text,
@@ -106,7 +106,7 @@ start_retain(void)
 }
 
 static bool
-start_map(const struct sf_decision *m)
+init_start_map(const struct sf_decision *m)
 {
 	bool watched;
 
@@ -129,8 +129,8 @@ start_map(const struct sf_decision *m)
 		sf_entry_watch_loads();
 	if (sf_settings.addr && sf_next.looking_is_libc)
 		sf_address_init();
-	start_retain();
-	pthread_atfork(NULL, NULL, forked_child);
+	init_start_retain();
+	pthread_atfork(NULL, NULL, init_forked_child);
 	if (early_global) {
 		sf_object_global_begin();
 		sf_object_global_end();
@@ -143,7 +143,7 @@ start_map(const struct sf_decision *m)
 }
 
 static void
-log_line(const char *text)
+init_log_line(const char *text)
 {
 	struct sf_line l;
 
@@ -153,7 +153,7 @@ log_line(const char *text)
 }
 
 static enum sf_go_state
-start_go(const struct sf_decision *m)
+init_start_go(const struct sf_decision *m)
 {
 	struct sf_go_env env = {
 		.main = sf_next.main,
@@ -165,7 +165,7 @@ start_go(const struct sf_decision *m)
 		.ttl_ms = sf_settings.go_ttl_ms,
 		.modules = sf_settings.go_modules,
 		.verbose = sf_settings.verbose,
-		.log = log_line,
+		.log = init_log_line,
 		.realpath = sf_next.realpath_is_libc ? sf_next.realpath : NULL,
 		.errno_location = __errno_location,
 		.look = sf_killfile_waiting ? sf_killfile_poll : NULL,
@@ -181,14 +181,14 @@ start_go(const struct sf_decision *m)
 }
 
 static void
-switch_go(uint32_t word)
+init_switch_go(uint32_t word)
 {
 	sf_go_serve(word == SF_WORD_ON);
 }
 
 /* Lets readers of the segment see the Go room, and `symfast ctl` switch it. */
 static void
-show_go(enum sf_go_state state)
+init_show_go(enum sf_go_state state)
 {
 	static const char words[] = "none\0off\0libc\0detour";
 	struct sf_go_live live;
@@ -207,12 +207,12 @@ show_go(enum sf_go_state state)
 	sf_segment_overlay(live.control, 0);
 	sf_segment_overlay(live.stripes, SF_SEGMENT_GO);
 	sf_segment_overlay(live.fills, SF_SEGMENT_GO_FILL);
-	sf_segment_on_word = switch_go;
+	sf_segment_on_word = init_switch_go;
 }
 
 /* Where statistics go, and who may be timed. */
 static void
-start_segment(const struct sf_decision *m)
+init_start_segment(const struct sf_decision *m)
 {
 	bool may = sf_settings.shm != SF_SHM_OFF && getauxval(AT_PAGESZ) <= SF_PAGE;
 
@@ -227,7 +227,7 @@ start_segment(const struct sf_decision *m)
 
 /* Why dl_iterate_phdr is libc's; NULL if it is not. */
 static const char *
-start_phdr(void)
+init_start_phdr(void)
 {
 	if (sf_settings.phdr == SF_PHDR_OFF || sf_phase != SF_PHASE_LIVE || sf_word != SF_WORD_ON)
 		return "not asked for";
@@ -242,7 +242,7 @@ start_phdr(void)
 }
 
 static void
-start_live(const struct sf_decision *m)
+init_start_live(const struct sf_decision *m)
 {
 	enum sf_go_state go = SF_GO_STATE_NO_HOST;
 
@@ -250,8 +250,8 @@ start_live(const struct sf_decision *m)
 	sf_killfile_start();
 	/* Where plugin.Open is served at all, its code is changed: not for those who only look on. */
 	if (m->word == SF_WORD_ON)
-		go = start_go(m);
-	show_go(go);
+		go = init_start_go(m);
+	init_show_go(go);
 	if (sf_settings.shm >= SF_SHM_START || go >= SF_GO_STATE_LIBC ||
 	    m->reason != SYMFAST_SHM_BY_SETTING || sf_control.canary_share < 10000 ||
 	    m->ab_share != 0 || sf_control.kill_file[0] != '\0')
@@ -259,7 +259,7 @@ start_live(const struct sf_decision *m)
 }
 
 static void
-start_pass(const struct sf_decision *m, const char *why)
+init_start_pass(const struct sf_decision *m, const char *why)
 {
 	sf_mode_start(m, why);
 	if (sf_settings.shm != SF_SHM_OFF && m->reason == SYMFAST_SHM_BY_CANARY)
@@ -278,7 +278,7 @@ PLACE(large);
 
 /* They are all zero yet, and no data of the host's: a limit on that need not know of them. */
 static void
-uncount(void)
+init_uncount(void)
 {
 	if (sf_large_begin == NULL)
 		return;
@@ -289,14 +289,14 @@ uncount(void)
 }
 
 __attribute__((constructor)) static void
-start(int argc, char **argv, char **envp)
+init_start(int argc, char **argv, char **envp)
 {
 	const char *refused, *not_walking;
 	struct sf_decision m;
 	bool chosen;
 
 	(void)argc;
-	uncount();
+	init_uncount();
 	sf_quiet_note_stderr();
 	sf_boot();
 	sf_boot_early(); /* keeps the IFUNC relocation */
@@ -308,27 +308,27 @@ start(int argc, char **argv, char **envp)
 	}
 	sf_negative_argv = argv;
 	sf_learn_stack = (uintptr_t)argv;
-	refused = refusal(envp);
+	refused = init_refusal(envp);
 	chosen = sf_canary_decide(envp);
 	m = sf_mode_decide(refused, chosen);
 	if (m.phase == SF_PHASE_LIVE)
-		start_segment(&m);
-	if (m.phase == SF_PHASE_LIVE && !start_map(&m)) {
+		init_start_segment(&m);
+	if (m.phase == SF_PHASE_LIVE && !init_start_map(&m)) {
 		refused = "no memory for the map";
 		m = sf_mode_decide(refused, chosen);
 	}
 	if (m.phase == SF_PHASE_LIVE)
-		start_live(&m);
+		init_start_live(&m);
 	else
-		start_pass(&m, refused != NULL ? refused : sf_canary_why());
-	not_walking = start_phdr();
+		init_start_pass(&m, refused != NULL ? refused : sf_canary_why());
+	not_walking = init_start_phdr();
 	sf_phdr_start(not_walking == NULL);
 	if (sf_settings.verbose)
 		sf_report_start(not_walking);
 }
 
 __attribute__((destructor)) static void
-stop(void)
+init_stop(void)
 {
 	if (sf_settings.stats)
 		sf_report_end();

@@ -23,7 +23,7 @@ static int (*target)(callback_fn *, void *);
 static uint8_t stood_down;
 
 /*
- * Called by the unwinder for the frame of walk(), when a callback throws, or its thread is cancelled or
+ * Called by the unwinder for the frame of phdr_walk(), when a callback throws, or its thread is cancelled or
  * ends in it. There is nothing to land on: what the walk holds is given back, and the frame is left.
  * Needs nothing of the unwinder, so it serves whichever the host has.
  */
@@ -53,7 +53,7 @@ struct rest {
 };
 
 static int
-after_last(struct dl_phdr_info *info, size_t size, void *arg)
+phdr_after_last(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	struct rest *r = arg;
 
@@ -65,18 +65,18 @@ after_last(struct dl_phdr_info *info, size_t size, void *arg)
 }
 
 static int
-rest_by_libc(callback_fn *callback, void *arg, const struct dl_phdr_info *last)
+phdr_rest_by_libc(callback_fn *callback, void *arg, const struct dl_phdr_info *last)
 {
 	struct rest r = {callback, arg, last, false};
 
 	sf_count(SF_PHDR_REST);
-	return sf_next.iterate_phdr(after_last, &r);
+	return sf_next.iterate_phdr(phdr_after_last, &r);
 }
 
 /* ---- walking ---- */
 
 static uint32_t
-place_of(const struct sf_view *v, const struct link_map *map)
+phdr_place_of(const struct sf_view *v, const struct link_map *map)
 {
 	uint32_t i = 0;
 
@@ -90,7 +90,7 @@ place_of(const struct sf_view *v, const struct link_map *map)
  * the new list (CONTRACT 44). An object that closed itself is followed by its former neighbour.
  */
 static SF_NOINLINE bool
-follow(struct sf_thread *t, unsigned int walk, struct sf_view *v, uint32_t *at)
+phdr_follow(struct sf_thread *t, unsigned int walk, struct sf_view *v, uint32_t *at)
 {
 	/* Read while the old view still stands. */
 	const struct link_map *self = v->objects[*at].map;
@@ -101,7 +101,7 @@ follow(struct sf_thread *t, unsigned int walk, struct sf_view *v, uint32_t *at)
 
 		if (sf_walk_view(t, walk, v) != SF_VIEW_DONE)
 			return false;
-		place = place_of(v, self);
+		place = phdr_place_of(v, self);
 		if (place < v->count) {
 			*at = place + 1;
 			return true;
@@ -110,13 +110,13 @@ follow(struct sf_thread *t, unsigned int walk, struct sf_view *v, uint32_t *at)
 			break;
 		sf_walk_wait(t, walk);
 	}
-	*at = next != NULL ? place_of(v, next) : v->count;
+	*at = next != NULL ? phdr_place_of(v, next) : v->count;
 	return true;
 }
 
 /* The end of what could be told at once: true if there is more by now. */
 static SF_NOINLINE bool
-more(struct sf_thread *t, unsigned int walk, struct sf_view *v)
+phdr_more(struct sf_thread *t, unsigned int walk, struct sf_view *v)
 {
 	sf_count_for(t, SF_PHDR_WAIT);
 	sf_walk_wait(t, walk);
@@ -125,8 +125,8 @@ more(struct sf_thread *t, unsigned int walk, struct sf_view *v)
 
 /* Tells the objects from `at` on, up to the end of the view; leaves in `at` where it stopped. */
 SF_INLINE int
-tell(struct sf_thread *t, const struct sf_view *v, struct dl_phdr_info *info, uint64_t adds,
-     uint64_t subs, callback_fn *callback, void *arg, uint32_t *at)
+phdr_tell(struct sf_thread *t, const struct sf_view *v, struct dl_phdr_info *info, uint64_t adds,
+	  uint64_t subs, callback_fn *callback, void *arg, uint32_t *at)
 {
 	const struct sf_listed *o = v->objects + *at, *end = v->objects + v->count;
 	const uint32_t changes = t->changes;
@@ -152,7 +152,8 @@ tell(struct sf_thread *t, const struct sf_view *v, struct dl_phdr_info *info, ui
  * there only the callback's own loads can move it.
  */
 static int
-through(struct sf_thread *t, unsigned int walk, struct sf_view *v, callback_fn *callback, void *arg)
+phdr_through(struct sf_thread *t, unsigned int walk, struct sf_view *v, callback_fn *callback,
+	     void *arg)
 {
 	const uint64_t loaded = v->loaded;
 	uint64_t adds = v->adds;
@@ -160,25 +161,25 @@ through(struct sf_thread *t, unsigned int walk, struct sf_view *v, callback_fn *
 	uint32_t at = 0;
 
 	for (;;) {
-		int result = tell(t, v, &info, adds, adds - loaded, callback, arg, &at);
+		int result = phdr_tell(t, v, &info, adds, adds - loaded, callback, arg, &at);
 
 		if (result != 0)
 			return result;
 		if (at < v->count) {
-			if (!follow(t, walk, v, &at))
-				return rest_by_libc(callback, arg, &info);
+			if (!phdr_follow(t, walk, v, &at))
+				return phdr_rest_by_libc(callback, arg, &info);
 			adds = v->adds;
 		} else if (!v->partial) {
 			return 0;
-		} else if (!more(t, walk, v)) {
-			return rest_by_libc(callback, arg, &info);
+		} else if (!phdr_more(t, walk, v)) {
+			return phdr_rest_by_libc(callback, arg, &info);
 		}
 	}
 }
 
 /* The one frame with a personality: must stay a function of its own, and in one piece. */
 static __attribute__((noinline, noclone)) int
-walk(struct sf_thread *t, callback_fn *callback, void *arg)
+phdr_walk(struct sf_thread *t, callback_fn *callback, void *arg)
 {
 	struct sf_view v;
 	unsigned int number;
@@ -189,7 +190,7 @@ walk(struct sf_thread *t, callback_fn *callback, void *arg)
 	/* Looked at again with the turn: whoever stood down has waited for it, and will not again. */
 	if (sf_likely(!sf_load_8(&stood_down) && sf_walk_view(t, number, &v) == SF_VIEW_DONE)) {
 		sf_count_for(t, SF_PHDR_WALK);
-		result = through(t, number, &v, callback, arg);
+		result = phdr_through(t, number, &v, callback, arg);
 	} else {
 		sf_count_for(t, SF_PHDR_PASS);
 		sf_count_for(t, SF_BYPASS_SNAPSHOT);
@@ -200,7 +201,7 @@ walk(struct sf_thread *t, callback_fn *callback, void *arg)
 }
 
 static int
-serve(callback_fn *callback, void *arg)
+phdr_serve(callback_fn *callback, void *arg)
 {
 	struct sf_thread *t = &sf_thread;
 
@@ -218,7 +219,7 @@ serve(callback_fn *callback, void *arg)
 		sf_pass(t, SF_PHDR_PASS, sf_load_8(&stood_down) ? SF_BYPASS_OFF : SF_BYPASS_SPACE);
 		return sf_next.iterate_phdr(callback, arg);
 	}
-	return walk(t, callback, arg);
+	return phdr_walk(t, callback, arg);
 }
 
 /* ---- entry ---- */
@@ -226,11 +227,11 @@ serve(callback_fn *callback, void *arg)
 SF_START void
 sf_phdr_start(bool serving)
 {
-	target = serving ? serve : sf_next.iterate_phdr;
+	target = serving ? phdr_serve : sf_next.iterate_phdr;
 }
 
 static SF_NOINLINE int
-early(callback_fn *callback, void *arg)
+phdr_early(callback_fn *callback, void *arg)
 {
 	sf_boot();
 	return sf_next.iterate_phdr != NULL ? sf_next.iterate_phdr(callback, arg) : 0;
@@ -240,7 +241,7 @@ SF_EXPORT int
 dl_iterate_phdr(callback_fn *callback, void *arg)
 {
 	if (sf_unlikely(target == NULL))
-		return early(callback, arg);
+		return phdr_early(callback, arg);
 	return target(callback, arg);
 }
 #pragma GCC visibility pop

@@ -11,7 +11,7 @@
 #include "estimate.h"
 
 static void
-print_state(void)
+report_print_state(void)
 {
 	static const char reasons[][10] = {"", "", "ctl", "kill file", "breaker", ""};
 	uint32_t reason = sf_load_32(&sf_control.reason);
@@ -34,7 +34,7 @@ print_state(void)
 }
 
 static void
-print_canary(void)
+report_print_canary(void)
 {
 	struct sf_line l;
 
@@ -47,7 +47,7 @@ print_canary(void)
 
 /* Are loads and unloads seen? */
 static void
-print_watch(void)
+report_print_watch(void)
 {
 	const char *why = sf_changes_refusal();
 	struct sf_line l;
@@ -60,7 +60,7 @@ print_watch(void)
 }
 
 static void
-print_phdr(const char *why)
+report_print_phdr(const char *why)
 {
 	struct sf_line l;
 
@@ -77,14 +77,14 @@ void
 sf_report_start(const char *not_walking)
 {
 	sf_settings_print();
-	print_canary();
-	print_state();
-	print_watch();
-	print_phdr(not_walking);
+	report_print_canary();
+	report_print_state();
+	report_print_watch();
+	report_print_phdr(not_walking);
 }
 
 static void
-print_go(void *arg, const char *name, uint64_t value)
+report_print_go(void *arg, const char *name, uint64_t value)
 {
 	struct sf_line l;
 
@@ -100,7 +100,7 @@ print_go(void *arg, const char *name, uint64_t value)
 
 /* What was held against libc's answers, by kind. */
 static void
-print_compared(void)
+report_print_compared(void)
 {
 	static const char names[] =
 		"dlsym\0RTLD_DEFAULT\0dlvsym\0negative\0dlopen\0dladdr\0backtrace_symbols\0"
@@ -130,9 +130,9 @@ print_compared(void)
 void
 sf_report_end(void)
 {
-	print_state();
+	report_print_state();
 	sf_counters_print();
-	sf_go_counters(print_go, NULL);
-	print_compared();
+	sf_go_counters(report_print_go, NULL);
+	report_print_compared();
 	sf_estimate_print();
 }

@@ -28,7 +28,7 @@ struct out {
 };
 
 static void
-put(struct out *o, const char *text, size_t max)
+sites_file_put(struct out *o, const char *text, size_t max)
 {
 	for (size_t i = 0; i < max && text[i] != '\0' && o->len < ROOM - 1; i++) {
 		bool plain = (unsigned char)text[i] > ' ' && text[i] != ';' && text[i] != 127;
@@ -38,7 +38,7 @@ put(struct out *o, const char *text, size_t max)
 }
 
 static void
-put_number(struct out *o, uint64_t n, unsigned int base)
+sites_file_put_number(struct out *o, uint64_t n, unsigned int base)
 {
 	char digits[24];
 	size_t i = sizeof(digits);
@@ -47,11 +47,11 @@ put_number(struct out *o, uint64_t n, unsigned int base)
 		digits[--i] = "0123456789abcdef"[n % base];
 		n /= base;
 	} while (n != 0);
-	put(o, digits + i, sizeof(digits) - i);
+	sites_file_put(o, digits + i, sizeof(digits) - i);
 }
 
 static void
-put_raw(struct out *o, char c)
+sites_file_put_raw(struct out *o, char c)
 {
 	if (o->len < ROOM)
 		o->line[o->len++] = c;
@@ -59,7 +59,7 @@ put_raw(struct out *o, char c)
 
 /* The executable's own map has no path, and the loader does not find it by one. */
 static bool
-is_main(const char *path)
+sites_file_is_main(const char *path)
 {
 	char exe[256] = "";
 
@@ -69,7 +69,7 @@ is_main(const char *path)
 
 /* The dynamic symbol at this place of the object; NULL: none, or the object is no longer there. */
 static const char *
-symbol_at(const char *path, uint32_t offset)
+sites_file_symbol_at(const char *path, uint32_t offset)
 {
 	struct link_map *l = sf_next.own.dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
 	struct dl_find_object o;
@@ -78,7 +78,7 @@ symbol_at(const char *path, uint32_t offset)
 
 	if (l != NULL)
 		sf_next.dlclose(l);
-	else if (is_main(path))
+	else if (sites_file_is_main(path))
 		l = sf_next.main;
 	if (l == NULL || sf_next.dladdr == NULL)
 		return NULL;
@@ -90,25 +90,26 @@ symbol_at(const char *path, uint32_t offset)
 }
 
 static void
-put_frame(struct out *o, const char *path, uint32_t offset)
+sites_file_put_frame(struct out *o, const char *path, uint32_t offset)
 {
-	const char *symbol = *path != '\0' ? symbol_at(path, offset) : NULL, *name = path;
+	const char *symbol = *path != '\0' ? sites_file_symbol_at(path, offset) : NULL,
+		   *name = path;
 
 	if (symbol != NULL) {
-		put(o, symbol, NAME_MAX_SHOWN);
+		sites_file_put(o, symbol, NAME_MAX_SHOWN);
 		return;
 	}
 	for (const char *p = path; *p != '\0'; p++)
 		if (*p == '/')
 			name = p + 1;
-	put(o, name, NAME_MAX_SHOWN - 16);
-	put(o, *name != '\0' ? "+0x" : "0x", 3);
-	put_number(o, offset, 16);
+	sites_file_put(o, name, NAME_MAX_SHOWN - 16);
+	sites_file_put(o, *name != '\0' ? "+0x" : "0x", 3);
+	sites_file_put_number(o, offset, 16);
 }
 
 /* "%p" is the process. */
 static void
-expand(char *to, size_t room, const char *path)
+sites_file_expand(char *to, size_t room, const char *path)
 {
 	struct sf_line l; /* for its digits */
 	char *end = to + room - 1;
@@ -128,7 +129,7 @@ expand(char *to, size_t room, const char *path)
 }
 
 static bool
-write_line(struct out *o)
+sites_file_write_line(struct out *o)
 {
 	long error = sf_quiet_write((int)o->fd, o->line, o->len, -1);
 
@@ -138,11 +139,11 @@ write_line(struct out *o)
 
 /* A process that has sampled nothing leaves the file of another one alone. */
 static bool
-open_file(struct out *o)
+sites_file_open_file(struct out *o)
 {
 	char path[sizeof(sf_settings.sites_file_text) + 16];
 
-	expand(path, sizeof(path), sf_settings.sites_file_text);
+	sites_file_expand(path, sizeof(path), sf_settings.sites_file_text);
 	o->fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)path,
 			    O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
 			    0600, 0, 0);
@@ -160,24 +161,25 @@ open_file(struct out *o)
 }
 
 static bool
-put_site(void *arg, const struct symfast_shm_site *site)
+sites_file_put_site(void *arg, const struct symfast_shm_site *site)
 {
 	uint16_t depth = site->depth < SYMFAST_SHM_FRAMES ? site->depth : SYMFAST_SHM_FRAMES;
 	struct out *o = arg;
 
-	if (o->fd < 0 && !open_file(o))
+	if (o->fd < 0 && !sites_file_open_file(o))
 		return false;
 	o->len = 0;
-	for (uint16_t i = depth; i-- > 0; put_raw(o, ';'))
-		put_frame(o, site->object[i] != 0 ? sf_segment_at(site->object[i]) : "",
-			  site->offset[i]);
+	for (uint16_t i = depth; i-- > 0; sites_file_put_raw(o, ';'))
+		sites_file_put_frame(o, site->object[i] != 0 ? sf_segment_at(site->object[i]) : "",
+				     site->offset[i]);
 	o->len = o->len < ROOM - 64 ? o->len : ROOM - 64;
-	put(o, site->function < SF_TIMED_COUNT ? sf_histogram_name(site->function) : "?", 16);
-	put(o, site->arm != 0 ? "_[map]" : "_[libc]", 8);
-	put_raw(o, ' ');
-	put_number(o, site->count, 10);
-	put_raw(o, '\n');
-	return write_line(o);
+	sites_file_put(o, site->function < SF_TIMED_COUNT ? sf_histogram_name(site->function) : "?",
+		       16);
+	sites_file_put(o, site->arm != 0 ? "_[map]" : "_[libc]", 8);
+	sites_file_put_raw(o, ' ');
+	sites_file_put_number(o, site->count, 10);
+	sites_file_put_raw(o, '\n');
+	return sites_file_write_line(o);
 }
 
 void
@@ -189,7 +191,7 @@ sf_sites_file_write(void)
 	if (sf_sites_every == 0 || sf_sys_confined)
 		return;
 	o.fd = -1;
-	sf_sites_each(put_site, &o);
+	sf_sites_each(sites_file_put_site, &o);
 	if (o.fd >= 0)
 		sf_syscall6(SYS_close, o.fd, 0, 0, 0, 0, 0);
 	if (o.error == 0)

@@ -8,8 +8,8 @@
 _Static_assert(SYMFAST_BUILD_ID_MAX == SF_REGION_ID_MAX, "copied as a whole");
 
 static void
-fill(struct symfast_symbol *out, uintptr_t address, const char *object, uintptr_t base,
-     const char *symbol, uintptr_t start)
+symbolize_fill(struct symfast_symbol *out, uintptr_t address, const char *object, uintptr_t base,
+	       const char *symbol, uintptr_t start)
 {
 	out->object = object;
 	out->object_base = (const void *)base;
@@ -20,7 +20,7 @@ fill(struct symfast_symbol *out, uintptr_t address, const char *object, uintptr_
 
 /* The build id, if the region is still the one that answered. */
 static void
-fill_id(struct symfast_symbol *out, const struct sf_region *r, uint32_t life)
+symbolize_fill_id(struct symfast_symbol *out, const struct sf_region *r, uint32_t life)
 {
 	uint32_t size = r->id_size <= SF_REGION_ID_MAX ? r->id_size : 0;
 
@@ -32,7 +32,7 @@ fill_id(struct symfast_symbol *out, const struct sf_region *r, uint32_t life)
 
 /* The region at this address, if there is one, and the life that it has now. */
 static const struct sf_region *
-region_now(uintptr_t address, uint32_t *life)
+symbolize_region_now(uintptr_t address, uint32_t *life)
 {
 	const struct sf_region *r = NULL;
 	struct link_map *map;
@@ -49,7 +49,7 @@ region_now(uintptr_t address, uint32_t *life)
 
 /* In state verify libc's answer is compared with the index's, as dladdr's is. */
 static bool
-ask_libc(const void *address, Dl_info *info, struct link_map **map)
+symbolize_ask_libc(const void *address, Dl_info *info, struct link_map **map)
 {
 	if (sf_phase == SF_PHASE_LIVE && sf_load_32(&sf_word) == SF_WORD_VERIFY)
 		return sf_address_verify1(address, info, (void **)map, RTLD_DL_LINKMAP,
@@ -63,36 +63,37 @@ ask_libc(const void *address, Dl_info *info, struct link_map **map)
  * still the same afterwards, names and build id are of one object.
  */
 static bool
-ask(uintptr_t address, struct symfast_symbol *out)
+symbolize_ask(uintptr_t address, struct symfast_symbol *out)
 {
 	struct link_map *map;
 	Dl_info info;
 	uint32_t life;
-	const struct sf_region *r = region_now(address, &life);
+	const struct sf_region *r = symbolize_region_now(address, &life);
 
-	if (!ask_libc((const void *)address, &info, &map))
+	if (!symbolize_ask_libc((const void *)address, &info, &map))
 		return false;
-	fill(out, address, info.dli_fname, (uintptr_t)info.dli_fbase, info.dli_sname,
-	     (uintptr_t)info.dli_saddr);
+	symbolize_fill(out, address, info.dli_fname, (uintptr_t)info.dli_fbase, info.dli_sname,
+		       (uintptr_t)info.dli_saddr);
 	if (r != NULL && r->map == map)
-		fill_id(out, r, life);
+		symbolize_fill_id(out, r, life);
 	return true;
 }
 
 static bool
-one(struct sf_thread *t, uintptr_t address, struct symfast_symbol *out, unsigned int flags)
+symbolize_one(struct sf_thread *t, uintptr_t address, struct symfast_symbol *out,
+	      unsigned int flags)
 {
 	struct sf_location l;
 
-	fill(out, address, NULL, 0, NULL, 0);
+	symbolize_fill(out, address, NULL, 0, NULL, 0);
 	if (sf_phase == SF_PHASE_LIVE &&
 	    sf_address_answer(t, (void *)address, &l, SF_SYMBOLIZE_OWN, SF_SYMBOLIZE_OWN)) {
-		fill(out, address, l.fname, l.fbase, l.sname, l.saddr);
-		fill_id(out, l.region, l.life);
+		symbolize_fill(out, address, l.fname, l.fbase, l.sname, l.saddr);
+		symbolize_fill_id(out, l.region, l.life);
 		return true;
 	}
 	sf_count_for(t, SF_SYMBOLIZE_ASK);
-	return !(flags & SYMFAST_SYMBOLIZE_NOWAIT) && ask(address, out);
+	return !(flags & SYMFAST_SYMBOLIZE_NOWAIT) && symbolize_ask(address, out);
 }
 
 SF_EXPORT size_t
@@ -104,6 +105,6 @@ symfast_symbolize(void *const *addresses, size_t count, struct symfast_symbol *o
 
 	SF_ENTRY_LOOK();
 	for (size_t i = 0; i < count; i++)
-		known += one(t, (uintptr_t)addresses[i], &out[i], flags);
+		known += symbolize_one(t, (uintptr_t)addresses[i], &out[i], flags);
 	return known;
 }

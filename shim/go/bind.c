@@ -30,7 +30,7 @@ struct slots {
 };
 
 static bool
-is_loaded(const struct slots *s, uintptr_t at)
+bind_is_loaded(const struct slots *s, uintptr_t at)
 {
 	for (size_t i = 0; i < s->env->phnum; i++) {
 		const ElfW(Phdr) *p = &s->env->phdr[i];
@@ -43,27 +43,27 @@ is_loaded(const struct slots *s, uintptr_t at)
 
 // ld.so adds the bias to some entries of the dynamic section, and on some machines to none.
 static const void *
-pointer(const struct slots *s, uintptr_t at)
+bind_pointer(const struct slots *s, uintptr_t at)
 {
-	if (is_loaded(s, at))
+	if (bind_is_loaded(s, at))
 		return (const void *)at;
-	return is_loaded(s, at + s->elf.bias) ? (const void *)(at + s->elf.bias) : NULL;
+	return bind_is_loaded(s, at + s->elf.bias) ? (const void *)(at + s->elf.bias) : NULL;
 }
 
 SF_START static void
-find_tables(struct slots *s)
+bind_find_tables(struct slots *s)
 {
 	for (const ElfW(Dyn) *d = s->env->main->l_ld; d->d_tag != DT_NULL; d++) {
 		if (d->d_tag == DT_JMPREL)
-			s->table[0] = pointer(s, d->d_un.d_ptr);
+			s->table[0] = bind_pointer(s, d->d_un.d_ptr);
 		else if (d->d_tag == DT_PLTRELSZ)
 			s->bytes[0] = d->d_un.d_val;
 		else if (d->d_tag == DT_RELA)
-			s->table[1] = pointer(s, d->d_un.d_ptr);
+			s->table[1] = bind_pointer(s, d->d_un.d_ptr);
 		else if (d->d_tag == DT_RELASZ)
 			s->bytes[1] = d->d_un.d_val;
 		else if (d->d_tag == DT_VERNEED)
-			s->needs = pointer(s, d->d_un.d_ptr);
+			s->needs = bind_pointer(s, d->d_un.d_ptr);
 	}
 	for (size_t i = 0; i < s->env->phnum; i++) {
 		const ElfW(Phdr) *p = &s->env->phdr[i];
@@ -78,7 +78,7 @@ find_tables(struct slots *s)
 
 // The version that the symbol is wanted in; NULL if none is named.
 static const char *
-version_of(const struct slots *s, size_t symbol)
+bind_version_of(const struct slots *s, size_t symbol)
 {
 	const char *need = (const char *)s->needs;
 	unsigned int wanted = s->elf.versym ? s->elf.versym[symbol] & 0x7fff : 0;
@@ -102,7 +102,7 @@ version_of(const struct slots *s, size_t symbol)
 }
 
 static bool
-protect(const struct slots *s, uintptr_t at, long rights)
+bind_protect(const struct slots *s, uintptr_t at, long rights)
 {
 	uintptr_t page = at & ~(uintptr_t)(s->env->page - 1);
 
@@ -117,23 +117,23 @@ bind_slot(struct slots *s, const ElfW(Rela) * r)
 	const bool frozen = at >= s->frozen && at < s->thawed;
 	const char *version;
 
-	if (!IS_SLOT(ELF64_R_TYPE(r->r_info)) || !is_loaded(s, at) || at % sizeof(void *) ||
+	if (!IS_SLOT(ELF64_R_TYPE(r->r_info)) || !bind_is_loaded(s, at) || at % sizeof(void *) ||
 	    !sf_bytes_same(s->elf.strtab + s->elf.symtab[symbol].st_name, "realpath"))
 		return;
-	version = version_of(s, symbol);
+	version = bind_version_of(s, symbol);
 	if (!version || !sf_bytes_same(version, REALPATH_VERSION))
 		return;
-	if (frozen && !protect(s, at, PROT_READ | PROT_WRITE))
+	if (frozen && !bind_protect(s, at, PROT_READ | PROT_WRITE))
 		return;
 	__atomic_store_n((uintptr_t *)at, (uintptr_t)sf_go_realpath, __ATOMIC_RELAXED);
 	if (frozen)
-		protect(s, at, PROT_READ);
+		bind_protect(s, at, PROT_READ);
 	s->bound++;
 }
 
 // Whose realpath would the executable get?
 static void *
-first_definition(const struct link_map *l)
+bind_first_definition(const struct link_map *l)
 {
 	for (; l; l = l->l_next) {
 		struct sf_elf e;
@@ -153,9 +153,9 @@ sf_go_bind_realpath(const struct sf_go_env *env)
 
 	if (!env->phdr || !env->page || !sf_elf_open(&s.elf, env->main->l_addr, env->main->l_ld))
 		return false;
-	if (first_definition(env->main) != (void *)env->realpath)
+	if (bind_first_definition(env->main) != (void *)env->realpath)
 		return false;
-	find_tables(&s);
+	bind_find_tables(&s);
 	for (int t = 0; t < 2; t++) {
 		for (size_t i = 0; s.table[t] && i < s.bytes[t] / sizeof(ElfW(Rela)); i++)
 			bind_slot(&s, &s.table[t][i]);

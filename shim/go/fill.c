@@ -24,7 +24,7 @@ struct found {
 
 // A new entry in the empty slot; NULL if there is no room for it and for a path of `path` bytes.
 static struct sf_go_entry *
-add(struct sf_go_table *t, uint64_t h, const char *name, size_t len, size_t slot, size_t path)
+fill_add(struct sf_go_table *t, uint64_t h, const char *name, size_t len, size_t slot, size_t path)
 {
 	size_t size = (sizeof(struct sf_go_entry) + len + 1 + 63) & ~(size_t)63;
 	struct sf_go_entry *e = (struct sf_go_entry *)(t->arena + t->used);
@@ -44,7 +44,7 @@ add(struct sf_go_table *t, uint64_t h, const char *name, size_t len, size_t slot
 
 // Doubles, so that a variant whose paths grow wastes as much again at most.
 static size_t
-path_room(size_t n)
+fill_path_room(size_t n)
 {
 	size_t size = 64;
 
@@ -54,9 +54,9 @@ path_room(size_t n)
 }
 
 static char *
-add_path(struct sf_go_table *t, size_t n, uint32_t *room)
+fill_add_path(struct sf_go_table *t, size_t n, uint32_t *room)
 {
-	size_t size = path_room(n);
+	size_t size = fill_path_room(n);
 
 	if (size > SF_GO_ARENA - t->used)
 		return NULL;
@@ -67,7 +67,7 @@ add_path(struct sf_go_table *t, size_t n, uint32_t *room)
 }
 
 static bool
-is_of(const struct sf_go_variant *v, const struct found *f)
+fill_is_of(const struct sf_go_variant *v, const struct found *f)
 {
 	if (!v->seq || !v->path != !f->path)
 		return false;
@@ -81,14 +81,14 @@ is_of(const struct sf_go_variant *v, const struct found *f)
 // In place of the oldest. A reader's system call may be reading the old path: it stays terminated, and
 // whatever the call says does not count.
 static bool
-remember(struct sf_go_table *t, struct sf_go_entry *e, const struct found *f)
+fill_remember(struct sf_go_table *t, struct sf_go_entry *e, const struct found *f)
 {
 	struct sf_go_variant *v = &e->variant[e->next_variant % SF_GO_VARIANTS];
 	char *path = f->path ? v->path : NULL;
 	uint32_t room = v->room;
 
 	if (f->path && (!path || room <= f->len)) {
-		path = add_path(t, f->len + 1, &room);
+		path = fill_add_path(t, f->len + 1, &room);
 		if (!path)
 			return false;
 	}
@@ -106,14 +106,14 @@ remember(struct sf_go_table *t, struct sf_go_entry *e, const struct found *f)
 
 // Go has just said where the name leads. No other path of it counts until it has been walked again.
 static bool
-suggest(struct sf_go_table *t, struct sf_go_entry *e, const struct found *f)
+fill_suggest(struct sf_go_table *t, struct sf_go_entry *e, const struct found *f)
 {
 	bool known = false;
 
 	for (int i = 0; i < SF_GO_VARIANTS; i++) {
 		struct sf_go_variant *v = &e->variant[i];
 
-		bool same_path = is_of(v, f);
+		bool same_path = fill_is_of(v, f);
 
 		known |= same_path;
 		if (same_path ? v->value == f->value : !v->proved)
@@ -124,11 +124,12 @@ suggest(struct sf_go_table *t, struct sf_go_entry *e, const struct found *f)
 			STORE(&v->value, f->value);
 		close_variant(v);
 	}
-	return known || remember(t, e, f);
+	return known || fill_remember(t, e, f);
 }
 
 static void
-set_time(struct sf_go_table *t, struct sf_go_entry *e, bool canonical, uint64_t value, uint32_t era)
+fill_set_time(struct sf_go_table *t, struct sf_go_entry *e, bool canonical, uint64_t value,
+	      uint32_t era)
 {
 	uint64_t at = now(t);
 
@@ -147,8 +148,8 @@ set_time(struct sf_go_table *t, struct sf_go_entry *e, bool canonical, uint64_t 
 }
 
 static enum sf_go_fill_counter
-put(struct sf_go_table *t, const char *name, size_t len, size_t path_len, uint64_t value,
-    uint32_t era, bool bound)
+fill_put(struct sf_go_table *t, const char *name, size_t len, size_t path_len, uint64_t value,
+	 uint32_t era, bool bound)
 {
 	bool canonical = len == path_len && same(name, t->path, len);
 	const struct found f = {canonical ? NULL : t->path, path_len, value};
@@ -158,17 +159,17 @@ put(struct sf_go_table *t, const char *name, size_t len, size_t path_len, uint64
 	bool known = e;
 
 	if (!e)
-		e = add(t, h, name, len, slot, canonical ? 0 : path_room(path_len + 1));
-	if (!e || !suggest(t, e, &f))
+		e = fill_add(t, h, name, len, slot, canonical ? 0 : fill_path_room(path_len + 1));
+	if (!e || !fill_suggest(t, e, &f))
 		return SF_GO_SKIP_FULL;
 	if (!bound)
-		set_time(t, e, canonical, value, era);
+		fill_set_time(t, e, canonical, value, era);
 	return known ? SF_GO_RENEW : SF_GO_FILL;
 }
 
 SF_INLINE void
-keep(struct sf_go_table *t, const char *name, size_t len, const char *path, size_t path_len,
-     uint64_t value, bool bound)
+fill_keep(struct sf_go_table *t, const char *name, size_t len, const char *path, size_t path_len,
+	  uint64_t value, bool bound)
 {
 	// Read before anything is looked at: what was seen in an era that ends meanwhile is kept as
 	// of that era.
@@ -190,7 +191,7 @@ keep(struct sf_go_table *t, const char *name, size_t len, const char *path, size
 	enum sf_go_fill_counter outcome = SF_GO_SKIP_NAME;
 	if (clean) {
 		t->path[path_len] = '\0';
-		outcome = put(t, name, len, path_len, value, era, bound);
+		outcome = fill_put(t, name, len, path_len, value, era, bound);
 	}
 	count_fill(t, outcome);
 	__atomic_store_n(&t->filling, 0, __ATOMIC_RELEASE);
@@ -200,12 +201,12 @@ void
 sf_go_table_put(struct sf_go_table *t, const char *name, size_t len, const char *path,
 		size_t path_len, uint64_t value)
 {
-	keep(t, name, len, path, path_len, value, false);
+	fill_keep(t, name, len, path, path_len, value, false);
 }
 
 // Loaded without error and with its init behind it? `loaded` is closed last, after `syms` is set.
 static bool
-is_complete(const char *plugin)
+fill_is_complete(const char *plugin)
 {
 	uint64_t err_len, loaded, syms;
 	uint32_t closed;
@@ -231,7 +232,7 @@ sf_go_fill(const char *frame, const char *plugin, uint64_t g)
 	// The stock arm is as slow as Go, not slower: it keeps nothing.
 	if (sf_go_arms.share && !is_marked_fast(&sf_go_arms, g))
 		return;
-	if (!is_complete(plugin)) {
+	if (!fill_is_complete(plugin)) {
 		count_fill(t, SF_GO_SKIP_STATE);
 		return;
 	}
@@ -239,5 +240,5 @@ sf_go_fill(const char *frame, const char *plugin, uint64_t g)
 	__builtin_memcpy(&len, frame + sf_go_slots.name + 8, 8);
 	__builtin_memcpy(&path, frame + sf_go_slots.path_ptr, 8);
 	__builtin_memcpy(&path_len, frame + sf_go_slots.path_len, 8);
-	keep(t, name, len, path, path_len, (uint64_t)(uintptr_t)plugin, is_bound(t, g));
+	fill_keep(t, name, len, path, path_len, (uint64_t)(uintptr_t)plugin, is_bound(t, g));
 }

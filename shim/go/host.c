@@ -27,7 +27,7 @@ struct host {
 	struct sf_go_code code;
 };
 
-static const ElfW(Sym) * symbol(const struct host *h, const char *name, unsigned int type)
+static const ElfW(Sym) * host_symbol(const struct host *h, const char *name, unsigned int type)
 {
 	uint32_t cursor = 0;
 	const ElfW(Sym) *s = sf_elf_next(&h->elf, name, &cursor);
@@ -38,16 +38,16 @@ static const ElfW(Sym) * symbol(const struct host *h, const char *name, unsigned
 }
 
 static uint64_t
-address(const struct host *h, const char *name)
+host_address(const struct host *h, const char *name)
 {
-	const ElfW(Sym) *s = symbol(h, name, STT_FUNC);
+	const ElfW(Sym) *s = host_symbol(h, name, STT_FUNC);
 
 	return s ? h->elf.bias + s->st_value : 0;
 }
 
 // Do the bytes lie in a loaded segment with at least these rights?
 static bool
-in_segment(const struct host *h, uint64_t at, uint64_t len, uint32_t rights)
+host_in_segment(const struct host *h, uint64_t at, uint64_t len, uint32_t rights)
 {
 	for (size_t i = 0; i < h->phnum; i++) {
 		const ElfW(Phdr) *p = &h->phdr[i];
@@ -62,18 +62,18 @@ in_segment(const struct host *h, uint64_t at, uint64_t len, uint32_t rights)
 
 // A Go string variable of the executable: pointer and length.
 static bool
-read_version(struct host *h)
+host_read_version(struct host *h)
 {
-	const ElfW(Sym) *s = symbol(h, "runtime.buildVersion", STT_OBJECT);
+	const ElfW(Sym) *s = host_symbol(h, "runtime.buildVersion", STT_OBJECT);
 	struct {
 		uint64_t ptr, len;
 	} str;
 
 	if (!s || s->st_size != sizeof(str) ||
-	    !in_segment(h, h->elf.bias + s->st_value, sizeof(str), PF_R))
+	    !host_in_segment(h, h->elf.bias + s->st_value, sizeof(str), PF_R))
 		return false;
 	__builtin_memcpy(&str, (const void *)(h->elf.bias + s->st_value), sizeof(str));
-	if (!str.len || str.len > 256 || !in_segment(h, str.ptr, str.len, PF_R))
+	if (!str.len || str.len > 256 || !host_in_segment(h, str.ptr, str.len, PF_R))
 		return false;
 	h->code.version = (const char *)str.ptr;
 	h->code.version_len = str.len;
@@ -81,37 +81,37 @@ read_version(struct host *h)
 }
 
 SF_START static bool
-find_host(struct host *h, const struct sf_go_env *env)
+host_find_host(struct host *h, const struct sf_go_env *env)
 {
 	if (!sf_elf_open(&h->elf, env->main->l_addr, env->main->l_ld))
 		return false;
-	h->open = symbol(h, "plugin.open", STT_FUNC);
+	h->open = host_symbol(h, "plugin.open", STT_FUNC);
 	return h->open != NULL;
 }
 
 static enum sf_go_refusal
-describe(struct host *h)
+host_describe(struct host *h)
 {
 	struct sf_go_code *c = &h->code;
 
 	c->addr = h->elf.bias + h->open->st_value;
 	c->bytes = (const uint8_t *)(uintptr_t)c->addr;
 	c->size = h->open->st_size;
-	c->mapaccess = address(h, "runtime.mapaccess1_faststr");
-	c->chanrecv = address(h, "runtime.chanrecv1");
-	c->gostring = address(h, "runtime.gostring");
-	c->morestack = address(h, "runtime.morestack_noctxt.abi0");
-	c->race = address(h, "runtime.racecallback.abi0") != 0;
-	if (!read_version(h) || !c->mapaccess || !c->chanrecv || !c->gostring || !c->morestack)
+	c->mapaccess = host_address(h, "runtime.mapaccess1_faststr");
+	c->chanrecv = host_address(h, "runtime.chanrecv1");
+	c->gostring = host_address(h, "runtime.gostring");
+	c->morestack = host_address(h, "runtime.morestack_noctxt.abi0");
+	c->race = host_address(h, "runtime.racecallback.abi0") != 0;
+	if (!host_read_version(h) || !c->mapaccess || !c->chanrecv || !c->gostring || !c->morestack)
 		return SF_GO_REFUSE_SYMBOLS;
-	if (!in_segment(h, c->addr, c->size, PF_R | PF_X))
+	if (!host_in_segment(h, c->addr, c->size, PF_R | PF_X))
 		return SF_GO_REFUSE_SYMBOLS;
 	return SF_GO_REFUSE_NONE;
 }
 
 // A symbol of any object of the initial set.
 static void *
-find_anywhere(const struct link_map *main, const char *name)
+host_find_anywhere(const struct link_map *main, const char *name)
 {
 	for (const struct link_map *l = main; l; l = l->l_next) {
 		struct sf_elf e;
@@ -124,11 +124,11 @@ find_anywhere(const struct link_map *main, const char *name)
 }
 
 static bool
-prepare_table(const struct sf_go_env *env, uint64_t ttl_ns)
+host_prepare_table(const struct sf_go_env *env, uint64_t ttl_ns)
 {
 	struct sf_go_table *t = &sf_go_table;
-	const unsigned int *rseq_size = find_anywhere(env->main, "__rseq_size");
-	const ptrdiff_t *rseq_offset = find_anywhere(env->main, "__rseq_offset");
+	const unsigned int *rseq_size = host_find_anywhere(env->main, "__rseq_size");
+	const ptrdiff_t *rseq_offset = host_find_anywhere(env->main, "__rseq_offset");
 	struct timespec ts;
 	struct sf_elf libc;
 
@@ -150,7 +150,7 @@ prepare_table(const struct sf_go_env *env, uint64_t ttl_ns)
 }
 
 static bool
-has_arms(const struct sf_go_env *env)
+host_has_arms(const struct sf_go_env *env)
 {
 	for (int i = 0; i < 2; i++) {
 		if (!env->ab_open[i] || !env->ab_realpath[i])
@@ -161,11 +161,11 @@ has_arms(const struct sf_go_env *env)
 
 // The C level needs no marks: its arms begin and end in one function.
 static bool
-prepare_arms(const struct sf_go_env *env, bool detour)
+host_prepare_arms(const struct sf_go_env *env, bool detour)
 {
 	struct sf_go_arms *a = &sf_go_arms;
 
-	if (!has_arms(env))
+	if (!host_has_arms(env))
 		return true;
 	a->marks = detour ? sf_sys_map(SF_GO_MARKS) : NULL;
 	if (detour && !a->marks)
@@ -178,18 +178,18 @@ prepare_arms(const struct sf_go_env *env, bool detour)
 }
 
 static uint32_t
-find_locked(const struct host *h)
+host_find_locked(const struct host *h)
 {
-	const ElfW(Sym) *s = symbol(h, "runtime.unlockOSThread", STT_FUNC);
+	const ElfW(Sym) *s = host_symbol(h, "runtime.unlockOSThread", STT_FUNC);
 	uint64_t at = s ? h->elf.bias + s->st_value : 0;
 
-	if (!s || !in_segment(h, at, s->st_size, PF_R | PF_X))
+	if (!s || !host_in_segment(h, at, s->st_size, PF_R | PF_X))
 		return 0;
 	return sf_go_parse_locked((const uint8_t *)(uintptr_t)at, s->st_size);
 }
 
 static enum sf_go_refusal
-install(const struct sf_go_env *env, struct host *h)
+host_install(const struct sf_go_env *env, struct host *h)
 {
 	struct sf_go_shape shape;
 	bool strict = env->mode == SF_GO_STRICT;
@@ -197,12 +197,12 @@ install(const struct sf_go_env *env, struct host *h)
 
 	if (why)
 		return why;
-	const uint32_t locked = find_locked(h);
+	const uint32_t locked = host_find_locked(h);
 	if (!locked)
 		return SF_GO_REFUSE_LOCKED;
-	if (!prepare_table(env, strict ? 0 : (uint64_t)env->ttl_ms * 1000000))
+	if (!host_prepare_table(env, strict ? 0 : (uint64_t)env->ttl_ms * 1000000))
 		return SF_GO_REFUSE_CLOCK;
-	if (!prepare_arms(env, true))
+	if (!host_prepare_arms(env, true))
 		return SF_GO_REFUSE_ROOM;
 	sf_go_slots =
 		(struct sf_go_slots){shape.name_slot, shape.path_ptr_slot, shape.path_len_slot};
@@ -218,11 +218,11 @@ install(const struct sf_go_env *env, struct host *h)
 }
 
 static enum sf_go_refusal
-find_walk(const struct host *h, const char *name, enum sf_go_walk_kind kind,
-	  struct sf_go_walk_site *site)
+host_find_walk(const struct host *h, const char *name, enum sf_go_walk_kind kind,
+	       struct sf_go_walk_site *site)
 {
-	const ElfW(Sym) *first = symbol(h, "runtime.firstmoduledata", STT_OBJECT);
-	const ElfW(Sym) *s = symbol(h, name, STT_FUNC);
+	const ElfW(Sym) *first = host_symbol(h, "runtime.firstmoduledata", STT_OBJECT);
+	const ElfW(Sym) *s = host_symbol(h, name, STT_FUNC);
 
 	if (!s || !first || !h->code.version)
 		return SF_GO_REFUSE_SYMBOLS;
@@ -234,7 +234,7 @@ find_walk(const struct host *h, const char *name, enum sf_go_walk_kind kind,
 		.version = h->code.version,
 		.version_len = h->code.version_len,
 	};
-	if (!in_segment(h, code.addr, code.size, PF_R | PF_X))
+	if (!host_in_segment(h, code.addr, code.size, PF_R | PF_X))
 		return SF_GO_REFUSE_SYMBOLS;
 	site->entry = (uint8_t *)(uintptr_t)code.addr;
 	site->first = (const uint8_t *)(uintptr_t)code.first;
@@ -243,13 +243,13 @@ find_walk(const struct host *h, const char *name, enum sf_go_walk_kind kind,
 
 // Only where the detour is: a host that was refused for its plugin.open is not trusted here either.
 static void
-shorten_walks(const struct host *h)
+host_shorten_walks(const struct host *h)
 {
 	struct sf_go_walk_site sites[2];
-	enum sf_go_refusal why = find_walk(h, "runtime.findfunc", SF_GO_WALK_FUNC, &sites[0]);
+	enum sf_go_refusal why = host_find_walk(h, "runtime.findfunc", SF_GO_WALK_FUNC, &sites[0]);
 
 	if (!why)
-		why = find_walk(h, "runtime.resolveNameOff", SF_GO_WALK_NAME, &sites[1]);
+		why = host_find_walk(h, "runtime.resolveNameOff", SF_GO_WALK_NAME, &sites[1]);
 	if (!why)
 		why = sf_go_modules_install(sites, 2, &sf_go_table.era);
 	sf_go_modules_refused = why;
@@ -262,7 +262,7 @@ struct line {
 };
 
 static void
-say(struct line *l, const char *s, size_t max)
+host_say(struct line *l, const char *s, size_t max)
 {
 	for (size_t i = 0; i < max && s[i] && l->len < sizeof(l->text) - 1; i++)
 		l->text[l->len++] = s[i] >= ' ' && s[i] < 127 ? s[i] : '?';
@@ -270,33 +270,33 @@ say(struct line *l, const char *s, size_t max)
 }
 
 static void
-report(const struct sf_go_env *env, const struct host *h, enum sf_go_state state)
+host_report(const struct sf_go_env *env, const struct host *h, enum sf_go_state state)
 {
 	struct line l = {.len = 0};
 
 	if (!env->verbose || !env->log)
 		return;
-	say(&l, "go: ", 4);
+	host_say(&l, "go: ", 4);
 	if (h->code.version)
-		say(&l, h->code.version, h->code.version_len);
+		host_say(&l, h->code.version, h->code.version_len);
 	else
-		say(&l, "unknown version", 64);
+		host_say(&l, "unknown version", 64);
 	if (state == SF_GO_STATE_DETOUR) {
-		say(&l, ": plugin.Open patched", 64);
+		host_say(&l, ": plugin.Open patched", 64);
 	} else {
 		if (sf_go_refused) {
-			say(&l, ": refused, ", 64);
-			say(&l, sf_go_refusal_word(sf_go_refused), 64);
-			say(&l, ": ", 2);
-			say(&l, sf_go_refusal_text(sf_go_refused), 128);
+			host_say(&l, ": refused, ", 64);
+			host_say(&l, sf_go_refusal_word(sf_go_refused), 64);
+			host_say(&l, ": ", 2);
+			host_say(&l, sf_go_refusal_text(sf_go_refused), 128);
 		}
-		say(&l, sf_go_serves_realpath ? ": C level" : ": untouched", 64);
+		host_say(&l, sf_go_serves_realpath ? ": C level" : ": untouched", 64);
 	}
 	if (sf_go_modules_shortened)
-		say(&l, ", walks over modules shortened", 64);
+		host_say(&l, ", walks over modules shortened", 64);
 	if (sf_go_modules_refused) {
-		say(&l, ", walks over modules refused, ", 64);
-		say(&l, sf_go_refusal_word(sf_go_modules_refused), 64);
+		host_say(&l, ", walks over modules refused, ", 64);
+		host_say(&l, sf_go_refusal_word(sf_go_modules_refused), 64);
 	}
 	env->log(l.text);
 }
@@ -307,24 +307,24 @@ sf_go_init(const struct sf_go_env *env)
 	struct host h = {.phdr = env->phdr, .phnum = env->phdr ? env->phnum : 0};
 	enum sf_go_state state = SF_GO_STATE_LIBC;
 
-	if (!env->main || !find_host(&h, env))
+	if (!env->main || !host_find_host(&h, env))
 		return SF_GO_STATE_NO_HOST;
 	if (env->mode == SF_GO_OFF)
 		return SF_GO_STATE_OFF;
-	enum sf_go_refusal why = describe(&h);
+	enum sf_go_refusal why = host_describe(&h);
 	if (env->mode != SF_GO_LIBC) {
-		sf_go_refused = why ? why : install(env, &h);
+		sf_go_refused = why ? why : host_install(env, &h);
 		if (!sf_go_refused)
 			state = SF_GO_STATE_DETOUR;
 	}
 	if (env->modules && state == SF_GO_STATE_DETOUR)
-		shorten_walks(&h);
+		host_shorten_walks(&h);
 	if (state == SF_GO_STATE_LIBC)
-		sf_go_serves_realpath = (sf_go_table.slots || prepare_table(env, 0)) &&
-					sf_go_level_init(env) && prepare_arms(env, false) &&
+		sf_go_serves_realpath = (sf_go_table.slots || host_prepare_table(env, 0)) &&
+					sf_go_level_init(env) && host_prepare_arms(env, false) &&
 					sf_go_bind_realpath(env);
 	else if (sf_go_level_watch(env))
 		sf_go_bind_realpath(env);
-	report(env, &h, state);
+	host_report(env, &h, state);
 	return state;
 }

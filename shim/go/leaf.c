@@ -23,7 +23,7 @@ SF_LARGE struct sf_go_table sf_go_table;
 
 // The plugin of the proved variant for this file, or 0.
 static SF_NOINLINE uint64_t
-match_slow(struct sf_go_entry *e, const struct sf_go_identity *id, struct statx *st)
+leaf_match_slow(struct sf_go_entry *e, const struct sf_go_identity *id, struct statx *st)
 {
 	for (int i = 0; i < SF_GO_VARIANTS; i++) {
 		struct sf_go_variant *v = &e->variant[i];
@@ -38,7 +38,7 @@ match_slow(struct sf_go_entry *e, const struct sf_go_identity *id, struct statx 
 			continue;
 		uint64_t value = LOAD(&v->value);
 		const char *path = LOAD(&v->path);
-		if (path && !leads_to(AT_FDCWD, path, id, st))
+		if (path && !sf_go_leads_to(AT_FDCWD, path, id, st))
 			continue;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		if (LOAD(&v->seq) == seq)
@@ -48,7 +48,7 @@ match_slow(struct sf_go_entry *e, const struct sf_go_identity *id, struct statx 
 }
 
 static SF_NOINLINE uint64_t
-look_slow(struct sf_go_table *t, struct sf_go_entry *e, struct statx *st)
+leaf_look_slow(struct sf_go_table *t, struct sf_go_entry *e, struct statx *st)
 {
 	struct sf_go_identity id;
 	enum file f = ask_kernel(AT_FDCWD, e->name, 0, st);
@@ -56,7 +56,7 @@ look_slow(struct sf_go_table *t, struct sf_go_entry *e, struct statx *st)
 
 	if (f == FILE_PROVABLE) {
 		take_identity(st, &id);
-		value = match_slow(e, &id, st);
+		value = leaf_match_slow(e, &id, st);
 		if (!value)
 			value = prove_slow(t, e, &id);
 	} else if (f != FILE_NONE) {
@@ -69,7 +69,7 @@ look_slow(struct sf_go_table *t, struct sf_go_entry *e, struct statx *st)
 // How often this thread has gone to sleep by itself; -1 if that may not be asked. Who was merely
 // preempted did not wait for a file.
 SF_INLINE long
-sleeps(struct rusage *r)
+leaf_sleeps(struct rusage *r)
 {
 	return sf_syscall6(SYS_getrusage, RUSAGE_THREAD, (long)r, 0, 0, 0, 0) ? -1 : r->ru_nvcsw;
 }
@@ -77,21 +77,21 @@ sleeps(struct rusage *r)
 // A goroutine that waits here holds its processor, and a collection waits for it: once, and then Go
 // itself asks, which gives the processor away.
 static SF_NOINLINE uint64_t
-check_slow(struct sf_go_table *t, struct sf_go_entry *e)
+leaf_check_slow(struct sf_go_table *t, struct sf_go_entry *e)
 {
 	union {
 		struct statx st;
 		struct rusage usage;
 	} u;
 
-	if (tell(t, CLOCK_MONOTONIC_COARSE) < LOAD(&e->paused)) {
+	if (sf_go_tell(t, CLOCK_MONOTONIC_COARSE) < LOAD(&e->paused)) {
 		count_fill(t, SF_GO_BYPASS_PAUSED);
 		return 0;
 	}
-	long slept = sleeps(&u.usage);
-	uint64_t from = tell(t, CLOCK_MONOTONIC), value = look_slow(t, e, &u.st);
-	if (sf_unlikely(tell(t, CLOCK_MONOTONIC) - from > SF_GO_SLOW_NS) &&
-	    (slept < 0 || sleeps(&u.usage) != slept)) {
+	long slept = leaf_sleeps(&u.usage);
+	uint64_t from = sf_go_tell(t, CLOCK_MONOTONIC), value = leaf_look_slow(t, e, &u.st);
+	if (sf_unlikely(sf_go_tell(t, CLOCK_MONOTONIC) - from > SF_GO_SLOW_NS) &&
+	    (slept < 0 || leaf_sleeps(&u.usage) != slept)) {
 		count_fill(t, SF_GO_SLOW);
 		pause_entry(t, e, SF_GO_PAUSE_NS);
 	}
@@ -102,7 +102,7 @@ check_slow(struct sf_go_table *t, struct sf_go_entry *e)
 // Near or past its end: may this caller be the one that renews the entry? At most one per half of
 // the time is, so that an expiry never becomes a rush on Go's mutex.
 static SF_NOINLINE bool
-elect_slow(struct sf_go_table *t, struct sf_go_entry *e, uint64_t at)
+leaf_elect_slow(struct sf_go_table *t, struct sf_go_entry *e, uint64_t at)
 {
 	uint64_t until = LOAD(&e->elected), half = t->half_ttl ? t->half_ttl : SF_GO_RENEW_NS;
 
@@ -117,24 +117,24 @@ elect_slow(struct sf_go_table *t, struct sf_go_entry *e, uint64_t at)
 
 // Past half of its time, of an era that has ended, never timed, or for a goroutine of its own thread.
 static SF_NOINLINE uint64_t
-renew_slow(struct sf_go_table *t, struct sf_go_entry *e, uint32_t era, bool bound)
+leaf_renew_slow(struct sf_go_table *t, struct sf_go_entry *e, uint32_t era, bool bound)
 {
 	uint32_t filled = __atomic_load_n(&e->era, __ATOMIC_ACQUIRE);
-	uint64_t at = tell(t, CLOCK_MONOTONIC_COARSE);
+	uint64_t at = sf_go_tell(t, CLOCK_MONOTONIC_COARSE);
 
 	if (!bound) {
-		if (elect_slow(t, e, at))
+		if (leaf_elect_slow(t, e, at))
 			return 0;
 		if (filled == era && at < LOAD(&e->expires)) {
 			count(t, SF_GO_HIT);
 			return e->value;
 		}
 	}
-	return check_slow(t, e);
+	return leaf_check_slow(t, e);
 }
 
 SF_INLINE uint64_t
-get(struct sf_go_table *t, const char *name, size_t len, bool bound)
+leaf_get(struct sf_go_table *t, const char *name, size_t len, bool bound)
 {
 	// Pairs with nothing: whatever order sf_go_serve() is seen in, an entry of another era is
 	// never taken for one of this.
@@ -160,13 +160,13 @@ get(struct sf_go_table *t, const char *name, size_t len, bool bound)
 		count(t, SF_GO_HIT);
 		return e->value;
 	}
-	return renew_slow(t, e, era, bound);
+	return leaf_renew_slow(t, e, era, bound);
 }
 
 uint64_t
 sf_go_lookup(const char *name, size_t len, uint64_t g)
 {
-	return get(&sf_go_table, name, len, is_bound(&sf_go_table, g));
+	return leaf_get(&sf_go_table, name, len, is_bound(&sf_go_table, g));
 }
 
 // The arm is drawn before anything is known of the name, so that both get the same mixture of calls.
@@ -186,7 +186,7 @@ sf_go_lookup_split(const char *name, size_t len, uint64_t g)
 	}
 	uint64_t from = timed ? sf_ticks() : 0;
 	if (fast)
-		value = get(t, name, len, is_bound(t, g));
+		value = leaf_get(t, name, len, is_bound(t, g));
 	else
 		count(t, SF_GO_BYPASS_STOCK);
 	if (!value) {
@@ -202,5 +202,5 @@ sf_go_lookup_split(const char *name, size_t len, uint64_t g)
 uint64_t
 sf_go_table_get(struct sf_go_table *t, const char *name, size_t len)
 {
-	return get(t, name, len, false);
+	return leaf_get(t, name, len, false);
 }

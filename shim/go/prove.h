@@ -36,7 +36,7 @@ is_remote(uint64_t type)
 
 // A clock out of line, so that its record is on no stack but its own.
 static SF_NOINLINE uint64_t
-tell(struct sf_go_table *t, clockid_t id)
+sf_go_tell(struct sf_go_table *t, clockid_t id)
 {
 	struct timespec ts;
 
@@ -63,12 +63,12 @@ is_settled(struct sf_go_table *t, const struct sf_go_identity *id)
 	uint64_t settles = CTIME_SETTLES + (id->ctime_nsec ? 0 : CTIME_COARSE);
 
 	return id->ctime_sec * 1000000000u + id->ctime_nsec + settles <
-	       tell(t, CLOCK_REALTIME_COARSE);
+	       sf_go_tell(t, CLOCK_REALTIME_COARSE);
 }
 
 // Does the very file lie at `path`, where a symlink at its end is no file?
 static bool
-leads_to(long dir, const char *path, const struct sf_go_identity *id, struct statx *st)
+sf_go_leads_to(long dir, const char *path, const struct sf_go_identity *id, struct statx *st)
 {
 	return ask_kernel(dir, path, AT_SYMLINK_NOFOLLOW, st) == FILE_PROVABLE &&
 	       is_identity(st, id);
@@ -94,7 +94,7 @@ lies_at(char *path, const struct sf_go_identity *id)
 	}
 	if (dir < 0)
 		return false;
-	bool there = *path == '/' && leads_to(dir, from, id, &kernel.st);
+	bool there = *path == '/' && sf_go_leads_to(dir, from, id, &kernel.st);
 	sf_syscall6(SYS_close, dir, 0, 0, 0, 0, 0);
 	return there;
 }
@@ -103,7 +103,7 @@ lies_at(char *path, const struct sf_go_identity *id)
 static void
 pause_entry(struct sf_go_table *t, struct sf_go_entry *e, uint64_t ns)
 {
-	STORE(&e->paused, tell(t, CLOCK_MONOTONIC_COARSE) + ns);
+	STORE(&e->paused, sf_go_tell(t, CLOCK_MONOTONIC_COARSE) + ns);
 }
 
 static bool
@@ -112,7 +112,7 @@ prove_locked(struct sf_go_table *t, struct sf_go_entry *e, struct sf_go_variant 
 {
 	const char *path = v->path ? v->path : e->name;
 
-	if (!leads_to(AT_FDCWD, path, id, &kernel.st))
+	if (!sf_go_leads_to(AT_FDCWD, path, id, &kernel.st))
 		return false;
 	bool asked = !sf_syscall6(SYS_statfs, (long)path, (long)&kernel.fs, 0, 0, 0, 0);
 	if (!asked || is_remote((uint32_t)kernel.fs.f_type)) {

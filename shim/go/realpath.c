@@ -58,7 +58,7 @@ sf_go_level_forked(void)
 }
 
 static size_t
-length(const char *s)
+realpath_length(const char *s)
 {
 	size_t n = 0;
 
@@ -68,7 +68,7 @@ length(const char *s)
 }
 
 static const struct path *
-path_locked(const char *text, size_t len, int err)
+realpath_path_locked(const char *text, size_t len, int err)
 {
 	struct path *p;
 
@@ -90,12 +90,12 @@ path_locked(const char *text, size_t len, int err)
 }
 
 static void
-keep(const char *name, size_t len, const char *text, int err)
+realpath_keep(const char *name, size_t len, const char *text, int err)
 {
 	if (__atomic_exchange_n(&level.keeping, 1, __ATOMIC_ACQUIRE))
 		return;
-	size_t n = length(text);
-	const struct path *p = n <= SF_GO_NAME_MAX ? path_locked(text, n, err) : NULL;
+	size_t n = realpath_length(text);
+	const struct path *p = n <= SF_GO_NAME_MAX ? realpath_path_locked(text, n, err) : NULL;
 	if (p)
 		sf_go_table_put(&sf_go_table, name, len, text, n, (uint64_t)(uintptr_t)p);
 	__atomic_store_n(&level.keeping, 0, __ATOMIC_RELEASE);
@@ -103,7 +103,7 @@ keep(const char *name, size_t len, const char *text, int err)
 
 // libc's answer, with libc's errno, kept.
 static char *
-ask(const char *name, size_t len, char *out)
+realpath_ask(const char *name, size_t len, char *out)
 {
 	int *err = level.errno_location(), before = *err;
 
@@ -113,19 +113,20 @@ ask(const char *name, size_t len, char *out)
 	if (!after)
 		*err = before;
 	if (answer)
-		keep(name, len, answer, after);
+		realpath_keep(name, len, answer, after);
 	return answer;
 }
 
 static char *
-answer(const char *name, char *out)
+realpath_answer(const char *name, char *out)
 {
-	size_t len = length(name);
+	size_t len = realpath_length(name);
 	const struct path *p =
 		(const struct path *)(uintptr_t)sf_go_table_get(&sf_go_table, name, len);
 
 	if (!p)
-		return LOAD(&sf_go_table.era) ? ask(name, len, out) : level.realpath(name, out);
+		return LOAD(&sf_go_table.era) ? realpath_ask(name, len, out)
+					      : level.realpath(name, out);
 	__builtin_memcpy(out, p->text, p->len + 1);
 	if (p->err)
 		*level.errno_location() = p->err;
@@ -134,12 +135,12 @@ answer(const char *name, char *out)
 
 // Drawn and timed as plugin.Open is where the detour serves; leaf.c.
 static char *
-answer_split(const char *name, char *out)
+realpath_answer_split(const char *name, char *out)
 {
 	struct sf_go_arms *a = &sf_go_arms;
 	uint64_t drawn = draw(a, &sf_go_table), from = sf_ticks();
 	bool fast = in_fast_arm(a, drawn);
-	char *path = fast ? answer(name, out) : level.realpath(name, out);
+	char *path = fast ? realpath_answer(name, out) : level.realpath(name, out);
 
 	if (!fast)
 		count(&sf_go_table, SF_GO_BYPASS_STOCK);
@@ -155,6 +156,6 @@ sf_go_realpath(const char *name, char *out)
 		level.look();
 	if (!name || !out || !level.arena)
 		return level.realpath(name, out);
-	return sf_go_arms.share && LOAD(&sf_go_table.era) ? answer_split(name, out)
-							  : answer(name, out);
+	return sf_go_arms.share && LOAD(&sf_go_table.era) ? realpath_answer_split(name, out)
+							  : realpath_answer(name, out);
 }

@@ -23,17 +23,17 @@
 #define LONGEST 0x80000000u
 
 static uintptr_t
-distance(uintptr_t a, uintptr_t b)
+elf_distance(uintptr_t a, uintptr_t b)
 {
 	return a > b ? a - b : b - a;
 }
 
 static const void *
-table(const struct sf_elf *e, const ElfW(Dyn) * dynamic, ElfW(Addr) ptr)
+elf_table(const struct sf_elf *e, const ElfW(Dyn) * dynamic, ElfW(Addr) ptr)
 {
 	uintptr_t here = (uintptr_t)dynamic;
 
-	bool linked = distance(ptr + e->bias, here) < distance(ptr, here);
+	bool linked = elf_distance(ptr + e->bias, here) < elf_distance(ptr, here);
 
 	if (e->bias + LONGEST <= 2ull * LONGEST)
 		linked = e->bias <= LONGEST && ptr < e->bias;
@@ -52,22 +52,22 @@ sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) * d)
 	for (; d->d_tag != DT_NULL; d++) {
 		switch (d->d_tag) {
 		case DT_SYMTAB:
-			e->symtab = table(e, d, d->d_un.d_ptr);
+			e->symtab = elf_table(e, d, d->d_un.d_ptr);
 			break;
 		case DT_STRTAB:
-			e->strtab = table(e, d, d->d_un.d_ptr);
+			e->strtab = elf_table(e, d, d->d_un.d_ptr);
 			break;
 		case DT_GNU_HASH:
-			e->gnu_hash = table(e, d, d->d_un.d_ptr);
+			e->gnu_hash = elf_table(e, d, d->d_un.d_ptr);
 			break;
 		case DT_HASH:
-			e->hash = table(e, d, d->d_un.d_ptr);
+			e->hash = elf_table(e, d, d->d_un.d_ptr);
 			break;
 		case DT_STRSZ:
 			e->strsz = d->d_un.d_val;
 			break;
 		case DT_VERSYM:
-			e->versym = table(e, d, d->d_un.d_ptr);
+			e->versym = elf_table(e, d, d->d_un.d_ptr);
 			break;
 		case DT_SONAME:
 			soname = d->d_un.d_val;
@@ -104,7 +104,7 @@ sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) * d)
 }
 
 static uint32_t
-gnu_hash(const char *s)
+elf_gnu_hash(const char *s)
 {
 	uint32_t h = 5381;
 
@@ -115,7 +115,7 @@ gnu_hash(const char *s)
 
 /* The Bloom filter, as libc asks it: what it denies libc does not find, and reads no further. */
 static bool
-may_have(const uint32_t *header, uint32_t hash)
+elf_may_have(const uint32_t *header, uint32_t hash)
 {
 	const ElfW(Addr) *words = (const ElfW(Addr) *)(const void *)(header + 4);
 	const uint32_t bits = sizeof(ElfW(Addr)) * 8;
@@ -135,9 +135,9 @@ const ElfW(Sym) * sf_elf_next(const struct sf_elf *e, const char *name, uint32_t
 	const uint32_t *buckets = header + 4 + bloom_words * (sizeof(ElfW(Addr)) / 4);
 	const uint32_t *chain = buckets + nbuckets;
 
-	hash = gnu_hash(name);
+	hash = elf_gnu_hash(name);
 	if (*cursor == 0) {
-		if (!may_have(header, hash))
+		if (!elf_may_have(header, hash))
 			return NULL;
 		index = buckets[hash % nbuckets];
 		if (index < symoffset)
@@ -198,7 +198,7 @@ sf_elf_tls_offset(const struct sf_elf *e, const char *name, uintptr_t *offset)
 }
 
 static bool
-is_plain(const ElfW(Sym) * s)
+elf_is_plain(const ElfW(Sym) * s)
 {
 	unsigned int type = ELF64_ST_TYPE(s->st_info);
 	unsigned int bind = ELF64_ST_BIND(s->st_info);
@@ -216,7 +216,7 @@ sf_elf_defines_special(const struct sf_elf *e, const char *name, bool *unsure)
 	if (e->gnu_hash == NULL)
 		*unsure = true;
 	while ((s = sf_elf_next(e, name, &cursor)) != NULL)
-		if (s->st_shndx != SHN_UNDEF && !is_plain(s))
+		if (s->st_shndx != SHN_UNDEF && !elf_is_plain(s))
 			return true;
 	return false;
 }
@@ -228,7 +228,7 @@ sf_elf_defines(const struct sf_elf *e, const char *name)
 	uint32_t cursor = 0;
 
 	while ((s = sf_elf_next(e, name, &cursor)) != NULL)
-		if (s->st_shndx != SHN_UNDEF && (s->st_value != 0 || !is_plain(s)) &&
+		if (s->st_shndx != SHN_UNDEF && (s->st_value != 0 || !elf_is_plain(s)) &&
 		    (e->versym == NULL || !(e->versym[cursor] & VERSYM_HIDDEN)))
 			return true;
 	return false;
@@ -253,7 +253,7 @@ sf_elf_proves(const struct sf_elf *e, const char *name, uintptr_t value)
 	while ((s = sf_elf_next(e, name, &cursor)) != NULL) {
 		if (s->st_shndx == SHN_UNDEF)
 			continue;
-		if (!is_plain(s))
+		if (!elf_is_plain(s))
 			return false;
 		found |= e->bias + s->st_value == value;
 	}

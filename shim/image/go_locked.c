@@ -14,7 +14,7 @@
 #define SIZE_LIMIT 512
 
 static bool
-is_store(const uint8_t *at, const uint8_t op[3], uint32_t *field)
+go_locked_is_store(const uint8_t *at, const uint8_t op[3], uint32_t *field)
 {
 	uint32_t value;
 
@@ -32,9 +32,9 @@ sf_go_parse_locked(const uint8_t *bytes, size_t size)
 	if (!bytes || size > SIZE_LIMIT)
 		return 0;
 	for (size_t at = 0; at + 2 * STORE_LEN <= size; at++) {
-		if (!is_store(bytes + at + STORE_LEN, in_g, &field))
+		if (!go_locked_is_store(bytes + at + STORE_LEN, in_g, &field))
 			continue;
-		if (found || !is_store(bytes + at, in_thread, &other))
+		if (found || !go_locked_is_store(bytes + at, in_thread, &other))
 			return 0;
 		found = field;
 	}

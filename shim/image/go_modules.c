@@ -23,22 +23,22 @@
 #define FIELD_MAX     4096
 
 static uint8_t
-eat_u8(struct cursor *c)
+go_modules_eat_u8(struct cursor *c)
 {
 	return room(c, 1) ? *c->at++ : 0;
 }
 
 // A jump's one byte: where it leads, counted from the entry.
 static int64_t
-eat_target(const struct sf_go_walk_code *code, struct cursor *c)
+go_modules_eat_target(const struct sf_go_walk_code *code, struct cursor *c)
 {
-	int8_t rel = (int8_t)eat_u8(c);
+	int8_t rel = (int8_t)go_modules_eat_u8(c);
 
 	return c->at - code->bytes + rel;
 }
 
 static uint32_t
-eat_field(struct cursor *c)
+go_modules_eat_field(struct cursor *c)
 {
 	int32_t off = eat_i32(c);
 
@@ -48,7 +48,7 @@ eat_field(struct cursor *c)
 }
 
 static void
-eat_frame(struct cursor *c)
+go_modules_eat_frame(struct cursor *c)
 {
 	struct cursor old = *c;
 
@@ -57,23 +57,24 @@ eat_frame(struct cursor *c)
 		struct cursor with = *c;
 
 		EAT(&with, 0x48, 0x83, 0xec);
-		eat_u8(&with);
+		go_modules_eat_u8(&with);
 		if (with.ok)
 			*c = with;
 		return;
 	}
 	*c = old; // Go 1.19
 	EAT(c, 0x48, 0x83, 0xec);
-	uint8_t n = eat_u8(c);
+	uint8_t n = go_modules_eat_u8(c);
 	EAT(c, 0x48, 0x89, 0x6c, 0x24);
-	uint8_t saved = eat_u8(c);
+	uint8_t saved = go_modules_eat_u8(c);
 	EAT(c, 0x48, 0x8d, 0x6c, 0x24);
-	if (eat_u8(c) != saved || n != saved + 8)
+	if (go_modules_eat_u8(c) != saved || n != saved + 8)
 		c->ok = false;
 }
 
 static bool
-eat_entry(const struct sf_go_walk_code *code, struct cursor *c, enum sf_go_walk_kind kind)
+go_modules_eat_entry(const struct sf_go_walk_code *code, struct cursor *c,
+		     enum sf_go_walk_kind kind)
 {
 	int64_t early = INT64_MAX;
 
@@ -81,12 +82,12 @@ eat_entry(const struct sf_go_walk_code *code, struct cursor *c, enum sf_go_walk_
 		EAT(c, 0x49, 0x3b, 0x66, 0x10, 0x0f, 0x86);
 		eat_i32(c);
 	}
-	eat_frame(c);
+	go_modules_eat_frame(c);
 	if (kind == SF_GO_WALK_NAME) {
 		EAT(c, 0x85, 0xdb, 0x74);
-		early = eat_target(code, c);
+		early = go_modules_eat_target(code, c);
 		EAT(c, 0x89, 0x5c, 0x24);
-		eat_u8(c);
+		go_modules_eat_u8(c);
 	}
 	skip_nops(c);
 	// Not into the bytes that the jump will take.
@@ -94,33 +95,34 @@ eat_entry(const struct sf_go_walk_code *code, struct cursor *c, enum sf_go_walk_
 }
 
 static void
-eat_bounds(const struct sf_go_walk_code *code, struct cursor *c, enum sf_go_walk_kind kind,
-	   struct sf_go_walk *walk, int64_t back[2])
+go_modules_eat_bounds(const struct sf_go_walk_code *code, struct cursor *c,
+		      enum sf_go_walk_kind kind, struct sf_go_walk *walk, int64_t back[2])
 {
 	if (kind == SF_GO_WALK_FUNC) {
 		EAT(c, 0x48, 0x39, 0x81);
-		walk->low = eat_field(c);
+		walk->low = go_modules_eat_field(c);
 		EAT(c, 0x77);
-		back[0] = eat_target(code, c);
+		back[0] = go_modules_eat_target(code, c);
 		EAT(c, 0x48, 0x39, 0x81);
-		walk->high = eat_field(c);
+		walk->high = go_modules_eat_field(c);
 		EAT(c, 0x76);
 	} else {
 		EAT(c, 0x48, 0x8b, 0x91);
-		walk->low = eat_field(c);
+		walk->low = go_modules_eat_field(c);
 		skip_nops(c);
 		EAT(c, 0x48, 0x39, 0xd0, 0x72);
-		back[0] = eat_target(code, c);
+		back[0] = go_modules_eat_target(code, c);
 		EAT(c, 0x48, 0x8b, 0xb1);
-		walk->high = eat_field(c);
+		walk->high = go_modules_eat_field(c);
 		skip_nops(c);
 		EAT(c, 0x48, 0x39, 0xf0, 0x73);
 	}
-	back[1] = eat_target(code, c);
+	back[1] = go_modules_eat_target(code, c);
 }
 
 static enum sf_go_refusal
-parse_walk(const struct sf_go_walk_code *code, enum sf_go_walk_kind kind, struct sf_go_walk *walk)
+go_modules_parse_walk(const struct sf_go_walk_code *code, enum sf_go_walk_kind kind,
+		      struct sf_go_walk *walk)
 {
 	struct cursor c;
 	int64_t back[2] = {-1, -2};
@@ -130,7 +132,7 @@ parse_walk(const struct sf_go_walk_code *code, enum sf_go_walk_kind kind, struct
 	if (!code->bytes || code->size < SIZE_MIN_WALK || code->size > SIZE_MAX_WALK)
 		return SF_GO_REFUSE_SIZE;
 	c = cursor_in(code->bytes, code->size, 0);
-	if (!eat_entry(code, &c, kind))
+	if (!go_modules_eat_entry(code, &c, kind))
 		return SF_GO_REFUSE_ENTRY;
 	walk->site = (uint32_t)(c.at - code->bytes);
 	EAT(&c, 0x48, 0x8d, 0x0d);
@@ -139,22 +141,22 @@ parse_walk(const struct sf_go_walk_code *code, enum sf_go_walk_kind kind, struct
 	if (!c.ok || code->addr + walk->resume + (uint64_t)rel != code->first)
 		return SF_GO_REFUSE_SITE;
 	EAT(&c, 0xeb);
-	int64_t test = eat_target(code, &c);
+	int64_t test = go_modules_eat_target(code, &c);
 	if (!c.ok || test < (int64_t)walk->resume + 2)
 		return SF_GO_REFUSE_SITE;
 
 	c = cursor_in(code->bytes, code->size, (size_t)test);
 	EAT(&c, 0x48, 0x85, 0xc9, 0x74);
-	int64_t out = eat_target(code, &c);
+	int64_t out = go_modules_eat_target(code, &c);
 	skip_nops(&c);
-	eat_bounds(code, &c, kind, walk, back);
+	go_modules_eat_bounds(code, &c, kind, walk, back);
 	if (!c.ok || back[0] != back[1] || back[0] < (int64_t)walk->resume + 2 || back[0] >= test ||
 	    out < c.at - code->bytes)
 		return SF_GO_REFUSE_SITE;
 
 	c = cursor_in(code->bytes, code->size, (size_t)back[0]);
 	EAT(&c, 0x48, 0x8b, 0x89);
-	walk->next = eat_field(&c);
+	walk->next = go_modules_eat_field(&c);
 	skip_nops(&c);
 	if (!c.ok || c.at - code->bytes != test || walk->low == walk->high ||
 	    walk->next == walk->low || walk->next == walk->high)
@@ -167,7 +169,7 @@ sf_go_parse_walk(const struct sf_go_walk_code *code, enum sf_go_walk_kind kind,
 		 struct sf_go_walk *walk)
 {
 	memset(walk, 0, sizeof(*walk));
-	enum sf_go_refusal why = parse_walk(code, kind, walk);
+	enum sf_go_refusal why = go_modules_parse_walk(code, kind, walk);
 	if (why)
 		memset(walk, 0, sizeof(*walk));
 	return why;

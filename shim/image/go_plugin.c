@@ -34,7 +34,7 @@
 
 // `mov %REG,d(%rsp)` (op 0x89) or `mov d(%rsp),%REG` (op 0x8b); returns d, or -1 and a bad cursor.
 static int32_t
-eat_slot(struct cursor *c, uint8_t op, unsigned reg)
+go_plugin_eat_slot(struct cursor *c, uint8_t op, unsigned reg)
 {
 	int32_t d = -1;
 
@@ -57,52 +57,53 @@ eat_slot(struct cursor *c, uint8_t op, unsigned reg)
 enum { RAX, RCX, RDX, RBX };
 
 static struct cursor
-cursor_at(const struct sf_go_code *code, size_t off)
+go_plugin_cursor_at(const struct sf_go_code *code, size_t off)
 {
 	return cursor_in(code->bytes, code->size, off);
 }
 
 static size_t
-offset_of(const struct sf_go_code *code, const struct cursor *c)
+go_plugin_offset_of(const struct sf_go_code *code, const struct cursor *c)
 {
 	return (size_t)(c->at - code->bytes);
 }
 
 // Does a call of `target` stand at `off`?
 static bool
-is_call(const struct sf_go_code *code, size_t off, uint64_t target)
+go_plugin_is_call(const struct sf_go_code *code, size_t off, uint64_t target)
 {
-	struct cursor c = cursor_at(code, off);
+	struct cursor c = go_plugin_cursor_at(code, off);
 
 	if (!EAT(&c, 0xe8))
 		return false;
 	int32_t rel = eat_i32(&c);
-	return c.ok && code->addr + offset_of(code, &c) + (uint64_t)(int64_t)rel == target;
+	return c.ok &&
+	       code->addr + go_plugin_offset_of(code, &c) + (uint64_t)(int64_t)rel == target;
 }
 
 // Offset of the first call of `target` at or after `from`; 0 if there is none.
 static size_t
-find_call(const struct sf_go_code *code, size_t from, uint64_t target)
+go_plugin_find_call(const struct sf_go_code *code, size_t from, uint64_t target)
 {
 	for (size_t off = from; off + 5 <= code->size; off++) {
-		if (code->bytes[off] == 0xe8 && is_call(code, off, target))
+		if (code->bytes[off] == 0xe8 && go_plugin_is_call(code, off, target))
 			return off;
 	}
 	return 0;
 }
 
 static size_t
-find_only_call(const struct sf_go_code *code, size_t from, uint64_t target)
+go_plugin_find_only_call(const struct sf_go_code *code, size_t from, uint64_t target)
 {
-	size_t off = find_call(code, CHECK_LEN, target);
+	size_t off = go_plugin_find_call(code, CHECK_LEN, target);
 
-	if (!off || off < from || find_call(code, off + 1, target))
+	if (!off || off < from || go_plugin_find_call(code, off + 1, target))
 		return 0;
 	return off;
 }
 
 static bool
-digits(const char **s, const char *end)
+go_plugin_digits(const char **s, const char *end)
 {
 	const char *from = *s;
 
@@ -125,7 +126,7 @@ sf_go_version_listed(const char *version, size_t len)
 		if (memcmp(version + 2, listed[i], 4))
 			continue;
 		bool whole = rest < end && *rest == '.';
-		if (whole && (rest++, !digits(&rest, end)))
+		if (whole && (rest++, !go_plugin_digits(&rest, end)))
 			return false;
 		// What a vendor or an experiment adds is proved by the shape.
 		return rest == end || *rest == ' ' || (whole && (*rest == '-' || *rest == '+'));
@@ -134,36 +135,36 @@ sf_go_version_listed(const char *version, size_t len)
 }
 
 static bool
-is_go_1_19(const struct sf_go_code *code)
+go_plugin_is_go_1_19(const struct sf_go_code *code)
 {
 	return !memcmp(code->version, "go1.19", 6);
 }
 
 static enum sf_go_refusal
-parse_grow(const struct sf_go_code *code, size_t off)
+go_plugin_parse_grow(const struct sf_go_code *code, size_t off)
 {
-	struct cursor c = cursor_at(code, off);
+	struct cursor c = go_plugin_cursor_at(code, off);
 
 	EAT(&c, 0x48, 0x89, 0x44, 0x24, 0x08, 0x48, 0x89, 0x5c, 0x24, 0x10);
 	skip_nops(&c);
-	if (!c.ok || !is_call(code, offset_of(code, &c), code->morestack))
+	if (!c.ok || !go_plugin_is_call(code, go_plugin_offset_of(code, &c), code->morestack))
 		return SF_GO_REFUSE_GROW;
 	c.at += 5;
 	EAT(&c, 0x48, 0x8b, 0x44, 0x24, 0x08, 0x48, 0x8b, 0x5c, 0x24, 0x10);
 	skip_nops(&c);
 	EAT(&c, 0xe9);
 	int64_t rel = eat_i32(&c);
-	if (!c.ok || (int64_t)offset_of(code, &c) + rel != 0)
+	if (!c.ok || (int64_t)go_plugin_offset_of(code, &c) + rel != 0)
 		return SF_GO_REFUSE_GROW;
 	return SF_GO_REFUSE_NONE;
 }
 
 // Stack check, frame and the spill of the name. `check` bounds what the frame may take.
 static enum sf_go_refusal
-parse_prologue(const struct sf_go_code *code, struct sf_go_shape *shape)
+go_plugin_parse_prologue(const struct sf_go_code *code, struct sf_go_shape *shape)
 {
-	struct cursor c = cursor_at(code, 0);
-	bool old = is_go_1_19(code);
+	struct cursor c = go_plugin_cursor_at(code, 0);
+	bool old = go_plugin_is_go_1_19(code);
 
 	EAT(&c, 0x4c, 0x8d, 0xa4, 0x24);
 	int64_t check = -(int64_t)eat_i32(&c);
@@ -172,7 +173,8 @@ parse_prologue(const struct sf_go_code *code, struct sf_go_shape *shape)
 	if (!c.ok || check <= 0)
 		return SF_GO_REFUSE_ENTRY;
 	grow += CHECK_LEN;
-	if (grow <= CHECK_LEN || grow >= (int64_t)code->size || parse_grow(code, (size_t)grow))
+	if (grow <= CHECK_LEN || grow >= (int64_t)code->size ||
+	    go_plugin_parse_grow(code, (size_t)grow))
 		return SF_GO_REFUSE_GROW;
 
 	if (!old)
@@ -181,7 +183,7 @@ parse_prologue(const struct sf_go_code *code, struct sf_go_shape *shape)
 	int64_t frame = eat_i32(&c);
 	shape->check = CHECK_LEN + (old ? 0 : 4);
 	shape->pushed = !old;
-	shape->moved_len = (uint32_t)offset_of(code, &c) - shape->check;
+	shape->moved_len = (uint32_t)go_plugin_offset_of(code, &c) - shape->check;
 	if (old) {
 		EAT(&c, 0x48, 0x89, 0xac, 0x24);
 		bool same = eat_i32(&c) == frame - 8;
@@ -199,10 +201,10 @@ parse_prologue(const struct sf_go_code *code, struct sf_go_shape *shape)
 
 	uint32_t slot = shape->frame + (old ? 8 : 16);
 	struct cursor ax = c, bx = c;
-	bool either = (eat_slot(&ax, 0x89, RAX) == (int32_t)slot &&
-		       eat_slot(&ax, 0x89, RBX) == (int32_t)slot + 8) ||
-		      (eat_slot(&bx, 0x89, RBX) == (int32_t)slot + 8 &&
-		       eat_slot(&bx, 0x89, RAX) == (int32_t)slot);
+	bool either = (go_plugin_eat_slot(&ax, 0x89, RAX) == (int32_t)slot &&
+		       go_plugin_eat_slot(&ax, 0x89, RBX) == (int32_t)slot + 8) ||
+		      (go_plugin_eat_slot(&bx, 0x89, RBX) == (int32_t)slot + 8 &&
+		       go_plugin_eat_slot(&bx, 0x89, RAX) == (int32_t)slot);
 	if (!either)
 		return SF_GO_REFUSE_NAME;
 	shape->name_slot = slot;
@@ -211,16 +213,16 @@ parse_prologue(const struct sf_go_code *code, struct sf_go_shape *shape)
 
 // From gostring to the map access: where the path is kept, and that it is the key.
 static enum sf_go_refusal
-parse_key(const struct sf_go_code *code, struct sf_go_shape *shape, size_t gostring,
-	  size_t mapaccess)
+go_plugin_parse_key(const struct sf_go_code *code, struct sf_go_shape *shape, size_t gostring,
+		    size_t mapaccess)
 {
 	static const uint8_t key[] = {0x48, 0x89, 0xdf, 0x48, 0x89, 0xd3};
-	struct cursor ax = cursor_at(code, gostring + 5), bx = ax;
-	int32_t ptr = eat_slot(&ax, 0x89, RAX), len = eat_slot(&ax, 0x89, RBX);
+	struct cursor ax = go_plugin_cursor_at(code, gostring + 5), bx = ax;
+	int32_t ptr = go_plugin_eat_slot(&ax, 0x89, RAX), len = go_plugin_eat_slot(&ax, 0x89, RBX);
 
 	if (!ax.ok) {
-		len = eat_slot(&bx, 0x89, RBX);
-		ptr = eat_slot(&bx, 0x89, RAX);
+		len = go_plugin_eat_slot(&bx, 0x89, RBX);
+		ptr = go_plugin_eat_slot(&bx, 0x89, RAX);
 		if (!bx.ok)
 			return SF_GO_REFUSE_PATH;
 	}
@@ -230,19 +232,19 @@ parse_key(const struct sf_go_code *code, struct sf_go_shape *shape, size_t gostr
 	// Backwards from the call: mov, mov, lea type(%rip), mov plugins(%rip); before those the
 	// reload of the path on the way back from lockSlow, which must name the same two slots.
 	for (size_t nop = 0; nop <= 9 && nop + 40 < mapaccess; nop++) {
-		struct cursor c = cursor_at(code, mapaccess - nop - sizeof(key));
+		struct cursor c = go_plugin_cursor_at(code, mapaccess - nop - sizeof(key));
 
 		EAT(&c, 0x48, 0x89, 0xdf, 0x48, 0x89, 0xd3);
 		skip_nops(&c);
-		if (!c.ok || offset_of(code, &c) != mapaccess)
+		if (!c.ok || go_plugin_offset_of(code, &c) != mapaccess)
 			continue;
 		size_t loads = mapaccess - nop - sizeof(key) - 14;
 		for (size_t width = 10; width <= 16; width += 3) {
-			c = cursor_at(code, loads - width);
-			bool same =
-				eat_slot(&c, 0x8b, RCX) == ptr && eat_slot(&c, 0x8b, RBX) == len;
+			c = go_plugin_cursor_at(code, loads - width);
+			bool same = go_plugin_eat_slot(&c, 0x8b, RCX) == ptr &&
+				    go_plugin_eat_slot(&c, 0x8b, RBX) == len;
 
-			if (!same || offset_of(code, &c) != loads)
+			if (!same || go_plugin_offset_of(code, &c) != loads)
 				continue;
 			EAT(&c, 0x48, 0x8b, 0x15);
 			eat_i32(&c);
@@ -259,54 +261,54 @@ parse_key(const struct sf_go_code *code, struct sf_go_shape *shape, size_t gostr
 
 // The fill site, and the slot that the plugin goes to.
 static enum sf_go_refusal
-parse_site(const struct sf_go_code *code, struct sf_go_shape *shape, size_t mapaccess,
-	   int32_t *slot)
+go_plugin_parse_site(const struct sf_go_code *code, struct sf_go_shape *shape, size_t mapaccess,
+		     int32_t *slot)
 {
-	struct cursor c = cursor_at(code, mapaccess + 5);
+	struct cursor c = go_plugin_cursor_at(code, mapaccess + 5);
 
 	EAT(&c, 0x48, 0x8b, 0x10);
 	skip_nops(&c);
 	EAT(&c, 0x48, 0x85, 0xd2);
 	skip_nops(&c);
-	shape->site = (uint32_t)offset_of(code, &c);
+	shape->site = (uint32_t)go_plugin_offset_of(code, &c);
 	EAT(&c, 0x0f, 0x84);
 	int64_t to = eat_i32(&c);
-	shape->resume = (uint32_t)offset_of(code, &c);
+	shape->resume = (uint32_t)go_plugin_offset_of(code, &c);
 	to += (int64_t)shape->resume;
 	if (!c.ok || to <= (int64_t)shape->resume || to >= (int64_t)code->size)
 		return SF_GO_REFUSE_SITE;
 	shape->missing = (uint32_t)to;
 	skip_nops(&c);
-	*slot = eat_slot(&c, 0x89, RDX);
+	*slot = go_plugin_eat_slot(&c, 0x89, RDX);
 	if (!c.ok || *slot + 8 > (int32_t)shape->frame)
 		return SF_GO_REFUSE_SLOT;
 	return SF_GO_REFUSE_NONE;
 }
 
 static enum sf_go_refusal
-parse_success(const struct sf_go_code *code, struct sf_go_shape *shape, size_t chanrecv,
-	      int32_t slot)
+go_plugin_parse_success(const struct sf_go_code *code, struct sf_go_shape *shape, size_t chanrecv,
+			int32_t slot)
 {
 	bool receives = false;
 
 	for (size_t nop = 0; nop <= 9 && !receives && nop + 6 <= chanrecv; nop++) {
-		struct cursor c = cursor_at(code, chanrecv - nop - 6);
+		struct cursor c = go_plugin_cursor_at(code, chanrecv - nop - 6);
 
 		EAT(&c, 0x48, 0x8b, 0x42, 0x20, 0x31, 0xdb);
 		skip_nops(&c);
-		receives = c.ok && offset_of(code, &c) == chanrecv;
+		receives = c.ok && go_plugin_offset_of(code, &c) == chanrecv;
 	}
-	struct cursor c = cursor_at(code, chanrecv + 5);
-	shape->end = (uint32_t)offset_of(code, &c);
-	if (!receives || eat_slot(&c, 0x8b, RAX) != slot)
+	struct cursor c = go_plugin_cursor_at(code, chanrecv + 5);
+	shape->end = (uint32_t)go_plugin_offset_of(code, &c);
+	if (!receives || go_plugin_eat_slot(&c, 0x8b, RAX) != slot)
 		return SF_GO_REFUSE_SLOT;
-	shape->end_len = (uint32_t)offset_of(code, &c) - shape->end;
+	shape->end_len = (uint32_t)go_plugin_offset_of(code, &c) - shape->end;
 	if (shape->end_len != SF_GO_END_MAX)
 		return SF_GO_REFUSE_SLOT;
 	memcpy(shape->end_moved, code->bytes + shape->end, shape->end_len);
 
 	EAT(&c, 0x31, 0xdb, 0x31, 0xc9);
-	if (is_go_1_19(code)) {
+	if (go_plugin_is_go_1_19(code)) {
 		EAT(&c, 0x48, 0x8b, 0xac, 0x24);
 		if (eat_i32(&c) != (int32_t)shape->frame - 8)
 			c.ok = false;
@@ -314,14 +316,14 @@ parse_success(const struct sf_go_code *code, struct sf_go_shape *shape, size_t c
 	EAT(&c, 0x48, 0x81, 0xc4);
 	if (eat_i32(&c) != (int32_t)shape->frame)
 		c.ok = false;
-	if (!is_go_1_19(code))
+	if (!go_plugin_is_go_1_19(code))
 		EAT(&c, 0x5d);
 	EAT(&c, 0xc3);
 	return c.ok ? SF_GO_REFUSE_NONE : SF_GO_REFUSE_EPILOGUE;
 }
 
 static enum sf_go_refusal
-parse(const struct sf_go_code *code, struct sf_go_shape *shape)
+go_plugin_parse(const struct sf_go_code *code, struct sf_go_shape *shape)
 {
 	enum sf_go_refusal why;
 	int32_t slot = -1;
@@ -332,20 +334,20 @@ parse(const struct sf_go_code *code, struct sf_go_shape *shape)
 		return SF_GO_REFUSE_RACE;
 	if (!code->bytes || code->size < SIZE_MIN || code->size > SIZE_MAX_OPEN)
 		return SF_GO_REFUSE_SIZE;
-	why = parse_prologue(code, shape);
+	why = go_plugin_parse_prologue(code, shape);
 	if (why)
 		return why;
 
-	size_t gostring = find_call(code, CHECK_LEN, code->gostring);
-	size_t mapaccess = gostring ? find_only_call(code, gostring, code->mapaccess) : 0;
-	size_t chanrecv = mapaccess ? find_only_call(code, mapaccess, code->chanrecv) : 0;
+	size_t gostring = go_plugin_find_call(code, CHECK_LEN, code->gostring);
+	size_t mapaccess = gostring ? go_plugin_find_only_call(code, gostring, code->mapaccess) : 0;
+	size_t chanrecv = mapaccess ? go_plugin_find_only_call(code, mapaccess, code->chanrecv) : 0;
 	if (!chanrecv)
 		return SF_GO_REFUSE_CALLS;
-	why = parse_key(code, shape, gostring, mapaccess);
+	why = go_plugin_parse_key(code, shape, gostring, mapaccess);
 	if (!why)
-		why = parse_site(code, shape, mapaccess, &slot);
+		why = go_plugin_parse_site(code, shape, mapaccess, &slot);
 	if (!why)
-		why = parse_success(code, shape, chanrecv, slot);
+		why = go_plugin_parse_success(code, shape, chanrecv, slot);
 	return why;
 }
 
@@ -353,7 +355,7 @@ enum sf_go_refusal
 sf_go_parse(const struct sf_go_code *code, struct sf_go_shape *shape)
 {
 	memset(shape, 0, sizeof(*shape));
-	enum sf_go_refusal why = parse(code, shape);
+	enum sf_go_refusal why = go_plugin_parse(code, shape);
 	if (why > SF_GO_REFUSE_SIZE && (code->bytes[0] == INT3 || code->bytes[CHECK_LEN] == INT3 ||
 					code->bytes[CHECK_LEN + 4] == INT3))
 		why = SF_GO_REFUSE_PROBE;

@@ -3,7 +3,7 @@
 #include "symbols.h"
 
 static uint32_t
-last_of_chain(const uint32_t *chains, uint32_t index)
+symbols_last_of_chain(const uint32_t *chains, uint32_t index)
 {
 	while (!(chains[index] & 1))
 		index++;
@@ -11,7 +11,7 @@ last_of_chain(const uint32_t *chains, uint32_t index)
 }
 
 static void
-open_gnu(struct sf_symbols *s, const uint32_t *header)
+symbols_open_gnu(struct sf_symbols *s, const uint32_t *header)
 {
 	uint32_t symoffset = header[1], bloom_words = header[2], last = 0;
 
@@ -21,7 +21,7 @@ open_gnu(struct sf_symbols *s, const uint32_t *header)
 	for (uint32_t b = 0; b < s->nbuckets; b++)
 		if (s->buckets[b] > last)
 			last = s->buckets[b];
-	s->end = last != 0 ? last_of_chain(s->chains, last) + 1 : 0;
+	s->end = last != 0 ? symbols_last_of_chain(s->chains, last) + 1 : 0;
 }
 
 bool
@@ -29,7 +29,7 @@ sf_symbols_open(struct sf_symbols *s, const struct sf_elf *e)
 {
 	*s = (struct sf_symbols){.symtab = e->symtab, .strsz = e->strsz};
 	if (e->gnu_hash != NULL)
-		open_gnu(s, e->gnu_hash);
+		symbols_open_gnu(s, e->gnu_hash);
 	else if (e->hash != NULL)
 		s->end = e->hash[1];
 	else
@@ -38,7 +38,7 @@ sf_symbols_open(struct sf_symbols *s, const struct sf_elf *e)
 }
 
 static bool
-counts(const struct sf_symbols *s, uint32_t index)
+symbols_counts(const struct sf_symbols *s, uint32_t index)
 {
 	const ElfW(Sym) *sym = &s->symtab[index];
 	unsigned int bind = ELF64_ST_BIND(sym->st_info);
@@ -58,7 +58,7 @@ sf_symbols_step(const struct sf_symbols *s, struct sf_symbols_walk *w, uint32_t 
 		if (w->next >= s->end)
 			return SF_SYMBOLS_END;
 		*index = w->next++;
-		return counts(s, *index) ? SF_SYMBOLS_ONE : SF_SYMBOLS_SKIP;
+		return symbols_counts(s, *index) ? SF_SYMBOLS_ONE : SF_SYMBOLS_SKIP;
 	}
 	if (w->next == 0) {
 		if (w->bucket >= s->nbuckets)
@@ -68,14 +68,14 @@ sf_symbols_step(const struct sf_symbols *s, struct sf_symbols_walk *w, uint32_t 
 	}
 	*index = w->next;
 	w->next = s->chains[*index] & 1 ? 0 : *index + 1;
-	return counts(s, *index) ? SF_SYMBOLS_ONE : SF_SYMBOLS_SKIP;
+	return symbols_counts(s, *index) ? SF_SYMBOLS_ONE : SF_SYMBOLS_SKIP;
 }
 
 /* ---- program headers ---- */
 
 #define FIRST_PAGE SF_ELF_HEADER_MOST
 
-static const ElfW(Phdr) * program_headers(const void *header, unsigned int *n)
+static const ElfW(Phdr) * symbols_program_headers(const void *header, unsigned int *n)
 {
 	const ElfW(Ehdr) *e = header;
 
@@ -92,14 +92,14 @@ sf_elf_is_header(const void *header)
 {
 	unsigned int n = 0;
 
-	return program_headers(header, &n) != NULL;
+	return symbols_program_headers(header, &n) != NULL;
 }
 
 unsigned int
 sf_elf_segments(const void *header, uintptr_t bias, struct sf_segment *out, unsigned int max)
 {
 	unsigned int n = 0, count = 0;
-	const ElfW(Phdr) *ph = program_headers(header, &n);
+	const ElfW(Phdr) *ph = symbols_program_headers(header, &n);
 
 	for (unsigned int i = 0; ph != NULL && i < n; i++) {
 		if (ph[i].p_type != PT_LOAD)
@@ -113,7 +113,7 @@ sf_elf_segments(const void *header, uintptr_t bias, struct sf_segment *out, unsi
 }
 
 static unsigned int
-id_of_notes(const char *at, const char *end, const uint8_t **id, unsigned int max)
+symbols_id_of_notes(const char *at, const char *end, const uint8_t **id, unsigned int max)
 {
 	while (end - at >= (ptrdiff_t)sizeof(ElfW(Nhdr))) {
 		const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)(const void *)at;
@@ -134,7 +134,7 @@ id_of_notes(const char *at, const char *end, const uint8_t **id, unsigned int ma
 
 /* A note may name what was never loaded: libc does not look. */
 static bool
-is_within_load(const ElfW(Phdr) * note, const ElfW(Phdr) * ph, unsigned int n)
+symbols_is_within_load(const ElfW(Phdr) * note, const ElfW(Phdr) * ph, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++) {
 		uintptr_t into = note->p_vaddr - ph[i].p_vaddr;
@@ -151,14 +151,14 @@ sf_elf_build_id(const void *header, uintptr_t bias, const uint8_t **id, unsigned
 		bool (*readable)(const void *, size_t))
 {
 	unsigned int n = 0, length = 0;
-	const ElfW(Phdr) *ph = program_headers(header, &n);
+	const ElfW(Phdr) *ph = symbols_program_headers(header, &n);
 
 	for (unsigned int i = 0; ph != NULL && i < n && length == 0; i++)
 		if (ph[i].p_type == PT_NOTE && ph[i].p_align <= 4 &&
-		    is_within_load(&ph[i], ph, n) &&
+		    symbols_is_within_load(&ph[i], ph, n) &&
 		    readable((const void *)(bias + ph[i].p_vaddr), ph[i].p_memsz))
-			length = id_of_notes((const char *)(bias + ph[i].p_vaddr),
-					     (const char *)(bias + ph[i].p_vaddr + ph[i].p_memsz),
-					     id, max);
+			length = symbols_id_of_notes(
+				(const char *)(bias + ph[i].p_vaddr),
+				(const char *)(bias + ph[i].p_vaddr + ph[i].p_memsz), id, max);
 	return length;
 }

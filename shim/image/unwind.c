@@ -30,7 +30,7 @@ struct run {
 };
 
 static uint64_t
-fixed(struct cursor *c, unsigned int n)
+unwind_fixed(struct cursor *c, unsigned int n)
 {
 	uint64_t v = 0;
 
@@ -45,12 +45,12 @@ fixed(struct cursor *c, unsigned int n)
 }
 
 static uint64_t
-uleb(struct cursor *c)
+unwind_uleb(struct cursor *c)
 {
 	uint64_t v = 0;
 
 	for (unsigned int shift = 0; !c->bad; shift += 7) {
-		uint64_t byte = fixed(c, 1);
+		uint64_t byte = unwind_fixed(c, 1);
 
 		if (shift < 64)
 			v |= (byte & 127) << shift;
@@ -61,13 +61,13 @@ uleb(struct cursor *c)
 }
 
 static int64_t
-sleb(struct cursor *c)
+unwind_sleb(struct cursor *c)
 {
 	uint64_t v = 0, byte = 0;
 	unsigned int shift = 0;
 
 	do {
-		byte = fixed(c, 1);
+		byte = unwind_fixed(c, 1);
 		if (shift < 64)
 			v |= (byte & 127) << shift;
 		shift += 7;
@@ -78,15 +78,15 @@ sleb(struct cursor *c)
 }
 
 static uint64_t
-pointer(struct cursor *c, uint8_t encoding)
+unwind_pointer(struct cursor *c, uint8_t encoding)
 {
 	const uint8_t *at = c->p;
 
 	switch (encoding) {
 	case PCREL_SDATA4:
-		return (uintptr_t)at + (uint64_t)(int64_t)(int32_t)fixed(c, 4);
+		return (uintptr_t)at + (uint64_t)(int64_t)(int32_t)unwind_fixed(c, 4);
 	case PCREL_SDATA8:
-		return (uintptr_t)at + fixed(c, 8);
+		return (uintptr_t)at + unwind_fixed(c, 8);
 	default:
 		c->bad = true;
 		return 0;
@@ -95,10 +95,10 @@ pointer(struct cursor *c, uint8_t encoding)
 
 /* A length and as many bytes. */
 static struct cursor
-record(const uint8_t *p)
+unwind_record(const uint8_t *p)
 {
 	struct cursor c = {p, p + 4, false};
-	uint64_t n = fixed(&c, 4);
+	uint64_t n = unwind_fixed(&c, 4);
 
 	c.end = c.p + n;
 	c.bad = n == 0 ||
@@ -108,7 +108,7 @@ record(const uint8_t *p)
 
 /* The last entry of the sorted table that begins at or before pc. */
 static const uint8_t *
-find_entry(const uint8_t *hdr, uintptr_t pc)
+unwind_find_entry(const uint8_t *hdr, uintptr_t pc)
 {
 	struct cursor c = {hdr + 4, hdr + 12, false};
 	const int32_t *table;
@@ -116,8 +116,8 @@ find_entry(const uint8_t *hdr, uintptr_t pc)
 
 	if (hdr[0] != 1 || hdr[1] != PCREL_SDATA4 || hdr[2] != UDATA4 || hdr[3] != DATAREL_SDATA4)
 		return NULL;
-	fixed(&c, 4);
-	high = fixed(&c, 4);
+	unwind_fixed(&c, 4);
+	high = unwind_fixed(&c, 4);
 	table = (const int32_t *)(const void *)(hdr + 12);
 	if (high == 0 || pc < (uintptr_t)hdr + (uintptr_t)(intptr_t)table[0])
 		return NULL;
@@ -133,35 +133,35 @@ find_entry(const uint8_t *hdr, uintptr_t pc)
 }
 
 static bool
-read_cie(const uint8_t *p, struct entry *e)
+unwind_read_cie(const uint8_t *p, struct entry *e)
 {
-	struct cursor c = record(p);
+	struct cursor c = unwind_record(p);
 	const char *augmentation;
 	uint8_t version;
 
-	fixed(&c, 4);
-	version = (uint8_t)fixed(&c, 1);
+	unwind_fixed(&c, 4);
+	version = (uint8_t)unwind_fixed(&c, 1);
 	augmentation = (const char *)c.p;
-	while (!c.bad && fixed(&c, 1) != 0)
+	while (!c.bad && unwind_fixed(&c, 1) != 0)
 		continue;
-	e->code_align = uleb(&c);
-	e->data_align = sleb(&c);
+	e->code_align = unwind_uleb(&c);
+	e->data_align = unwind_sleb(&c);
 	if (version == 1)
-		fixed(&c, 1);
+		unwind_fixed(&c, 1);
 	else
-		uleb(&c);
+		unwind_uleb(&c);
 	e->augmented = augmentation[0] == 'z';
 	if (e->augmented)
-		uleb(&c);
+		unwind_uleb(&c);
 	for (const char *a = augmentation + e->augmented; *a != '\0' && !c.bad; a++) {
 		if (*a == 'R')
-			e->pointer = (uint8_t)fixed(&c, 1);
+			e->pointer = (uint8_t)unwind_fixed(&c, 1);
 		else if (*a == 'L')
-			fixed(&c, 1);
+			unwind_fixed(&c, 1);
 		else if (*a == 'S')
 			e->signal = true;
 		else if (*a == 'P')
-			fixed(&c, (fixed(&c, 1) & 15) == 12 ? 8 : 4);
+			unwind_fixed(&c, (unwind_fixed(&c, 1) & 15) == 12 ? 8 : 4);
 		else
 			return false;
 	}
@@ -170,29 +170,29 @@ read_cie(const uint8_t *p, struct entry *e)
 }
 
 static bool
-read_fde(const uint8_t *p, uintptr_t pc, struct entry *e)
+unwind_read_fde(const uint8_t *p, uintptr_t pc, struct entry *e)
 {
-	struct cursor c = record(p);
+	struct cursor c = unwind_record(p);
 	const uint8_t *at = c.p;
-	uint64_t back = fixed(&c, 4), size;
+	uint64_t back = unwind_fixed(&c, 4), size;
 
-	if (c.bad || back == 0 || !read_cie(at - back, e))
+	if (c.bad || back == 0 || !unwind_read_cie(at - back, e))
 		return false;
-	e->pc = pointer(&c, e->pointer);
-	size = fixed(&c, e->pointer == PCREL_SDATA8 ? 8 : 4);
+	e->pc = unwind_pointer(&c, e->pointer);
+	size = unwind_fixed(&c, e->pointer == PCREL_SDATA8 ? 8 : 4);
 	if (c.bad || pc - e->pc >= size)
 		return false;
 	if (e->augmented) {
-		uint64_t n = uleb(&c);
+		uint64_t n = unwind_uleb(&c);
 
-		fixed(&c, (unsigned int)n);
+		unwind_fixed(&c, (unsigned int)n);
 	}
 	e->code = c;
 	return !c.bad;
 }
 
 static void
-set(struct run *r, uint64_t reg, enum sf_saved saved, int64_t offset)
+unwind_set(struct run *r, uint64_t reg, enum sf_saved saved, int64_t offset)
 {
 	if (reg >= SF_UNWIND_REGISTERS)
 		return;
@@ -201,7 +201,7 @@ set(struct run *r, uint64_t reg, enum sf_saved saved, int64_t offset)
 }
 
 static void
-restore(struct run *r, uint64_t reg)
+unwind_restore(struct run *r, uint64_t reg)
 {
 	if (reg < SF_UNWIND_REGISTERS)
 		r->now->reg[reg] = r->initial.reg[reg];
@@ -215,26 +215,26 @@ struct expression {
 
 /* "register + offset", and perhaps "what stands there"; anything else is skipped. */
 static struct expression
-expression(struct cursor *c)
+unwind_expression(struct cursor *c)
 {
 	struct expression x = {.known = false};
-	uint64_t n = uleb(c);
+	uint64_t n = unwind_uleb(c);
 	struct cursor block = {c->p, c->p + n, n == 0 || n > 256};
-	uint8_t op = (uint8_t)fixed(&block, 1);
+	uint8_t op = (uint8_t)unwind_fixed(&block, 1);
 
-	fixed(c, n < 256 ? (unsigned int)n : 256);
+	unwind_fixed(c, n < 256 ? (unsigned int)n : 256);
 	if (op < 0x70 || op > 0x70 + 15) /* DW_OP_breg0 and so on */
 		return x;
 	x.base = (uint8_t)(op - 0x70);
-	x.offset = (int32_t)sleb(&block);
+	x.offset = (int32_t)unwind_sleb(&block);
 	if (!block.bad && block.p < block.end)
-		x.deref = fixed(&block, 1) == 0x06;
+		x.deref = unwind_fixed(&block, 1) == 0x06;
 	x.known = !block.bad && block.p == block.end;
 	return x;
 }
 
 static void
-set_cfa(struct run *r, struct expression x)
+unwind_set_cfa(struct run *r, struct expression x)
 {
 	r->now->cfa_register = x.known ? x.base : SF_UNWIND_REGISTERS;
 	r->now->cfa_offset = x.offset;
@@ -242,40 +242,40 @@ set_cfa(struct run *r, struct expression x)
 }
 
 static void
-set_base(struct run *r, uint64_t reg, struct expression x)
+unwind_set_base(struct run *r, uint64_t reg, struct expression x)
 {
 	bool plain = x.known && !x.deref;
 
-	set(r, reg, plain ? SF_SAVED_AT_BASE : SF_SAVED_UNKNOWN, x.offset);
+	unwind_set(r, reg, plain ? SF_SAVED_AT_BASE : SF_SAVED_UNKNOWN, x.offset);
 	if (reg < SF_UNWIND_REGISTERS)
 		r->now->reg[reg].base = x.base;
 }
 
 /* The instructions that define the CFA. */
 static bool
-cfa_instruction(struct run *r, struct cursor *c, const struct entry *e, uint8_t op)
+unwind_cfa_instruction(struct run *r, struct cursor *c, const struct entry *e, uint8_t op)
 {
 	switch (op) {
 	case 0x0c: /* def_cfa */
-		r->now->cfa_register = (uint8_t)uleb(c);
-		r->now->cfa_offset = (int32_t)uleb(c);
+		r->now->cfa_register = (uint8_t)unwind_uleb(c);
+		r->now->cfa_offset = (int32_t)unwind_uleb(c);
 		r->now->cfa_in_memory = 0;
 		return true;
 	case 0x0d: /* def_cfa_register */
-		r->now->cfa_register = (uint8_t)uleb(c);
+		r->now->cfa_register = (uint8_t)unwind_uleb(c);
 		return true;
 	case 0x0e: /* def_cfa_offset */
-		r->now->cfa_offset = (int32_t)uleb(c);
+		r->now->cfa_offset = (int32_t)unwind_uleb(c);
 		return true;
 	case 0x12: /* def_cfa_sf */
-		r->now->cfa_register = (uint8_t)uleb(c);
-		r->now->cfa_offset = (int32_t)(sleb(c) * e->data_align);
+		r->now->cfa_register = (uint8_t)unwind_uleb(c);
+		r->now->cfa_offset = (int32_t)(unwind_sleb(c) * e->data_align);
 		return true;
 	case 0x13: /* def_cfa_offset_sf */
-		r->now->cfa_offset = (int32_t)(sleb(c) * e->data_align);
+		r->now->cfa_offset = (int32_t)(unwind_sleb(c) * e->data_align);
 		return true;
 	case 0x0f: /* def_cfa_expression */
-		set_cfa(r, expression(c));
+		unwind_set_cfa(r, unwind_expression(c));
 		return true;
 	default:
 		return false;
@@ -283,40 +283,40 @@ cfa_instruction(struct run *r, struct cursor *c, const struct entry *e, uint8_t 
 }
 
 static bool
-register_instruction(struct run *r, struct cursor *c, const struct entry *e, uint8_t op)
+unwind_register_instruction(struct run *r, struct cursor *c, const struct entry *e, uint8_t op)
 {
 	uint64_t reg;
 
 	switch (op) {
 	case 0x05: /* offset_extended */
-		reg = uleb(c);
-		set(r, reg, SF_SAVED_AT_CFA, (int64_t)uleb(c) * e->data_align);
+		reg = unwind_uleb(c);
+		unwind_set(r, reg, SF_SAVED_AT_CFA, (int64_t)unwind_uleb(c) * e->data_align);
 		return true;
 	case 0x11: /* offset_extended_sf */
-		reg = uleb(c);
-		set(r, reg, SF_SAVED_AT_CFA, sleb(c) * e->data_align);
+		reg = unwind_uleb(c);
+		unwind_set(r, reg, SF_SAVED_AT_CFA, unwind_sleb(c) * e->data_align);
 		return true;
 	case 0x06: /* restore_extended */
-		restore(r, uleb(c));
+		unwind_restore(r, unwind_uleb(c));
 		return true;
 	case 0x07: /* undefined */
-		set(r, uleb(c), SF_SAVED_UNDEFINED, 0);
+		unwind_set(r, unwind_uleb(c), SF_SAVED_UNDEFINED, 0);
 		return true;
 	case 0x08: /* same_value */
-		set(r, uleb(c), SF_SAVED_SAME, 0);
+		unwind_set(r, unwind_uleb(c), SF_SAVED_SAME, 0);
 		return true;
 	case 0x09: /* register */
 	case 0x14: /* val_offset */
-		set(r, uleb(c), SF_SAVED_UNKNOWN, 0);
-		uleb(c);
+		unwind_set(r, unwind_uleb(c), SF_SAVED_UNKNOWN, 0);
+		unwind_uleb(c);
 		return true;
 	case 0x10: /* expression */
-		reg = uleb(c);
-		set_base(r, reg, expression(c));
+		reg = unwind_uleb(c);
+		unwind_set_base(r, reg, unwind_expression(c));
 		return true;
 	case 0x16: /* val_expression */
-		set(r, uleb(c), SF_SAVED_UNKNOWN, 0);
-		expression(c);
+		unwind_set(r, unwind_uleb(c), SF_SAVED_UNKNOWN, 0);
+		unwind_expression(c);
 		return true;
 	default:
 		return false;
@@ -324,7 +324,7 @@ register_instruction(struct run *r, struct cursor *c, const struct entry *e, uin
 }
 
 static bool
-state_instruction(struct run *r, struct cursor *c, uint8_t op)
+unwind_state_instruction(struct run *r, struct cursor *c, uint8_t op)
 {
 	switch (op) {
 	case 0x00: /* nop */
@@ -340,7 +340,7 @@ state_instruction(struct run *r, struct cursor *c, uint8_t op)
 		*r->now = r->kept[--r->states];
 		return true;
 	case 0x2e: /* GNU_args_size */
-		uleb(c);
+		unwind_uleb(c);
 		return true;
 	default:
 		return false;
@@ -348,7 +348,7 @@ state_instruction(struct run *r, struct cursor *c, uint8_t op)
 }
 
 static bool
-advance(struct run *r, uint64_t by, const struct entry *e, uintptr_t pc)
+unwind_advance(struct run *r, uint64_t by, const struct entry *e, uintptr_t pc)
 {
 	r->loc += by * e->code_align;
 	r->stop = r->loc > pc;
@@ -356,33 +356,33 @@ advance(struct run *r, uint64_t by, const struct entry *e, uintptr_t pc)
 }
 
 static bool
-instruction(struct run *r, struct cursor *c, const struct entry *e, uintptr_t pc)
+unwind_instruction(struct run *r, struct cursor *c, const struct entry *e, uintptr_t pc)
 {
-	uint8_t op = (uint8_t)fixed(c, 1);
+	uint8_t op = (uint8_t)unwind_fixed(c, 1);
 
 	switch (op >> 6) {
 	case 1:
-		return advance(r, op & 63, e, pc);
+		return unwind_advance(r, op & 63, e, pc);
 	case 2:
-		set(r, op & 63, SF_SAVED_AT_CFA, (int64_t)uleb(c) * e->data_align);
+		unwind_set(r, op & 63, SF_SAVED_AT_CFA, (int64_t)unwind_uleb(c) * e->data_align);
 		return true;
 	case 3:
-		restore(r, op & 63);
+		unwind_restore(r, op & 63);
 		return true;
 	default:
 		break;
 	}
 	if (op >= 2 && op <= 4)
-		return advance(r, fixed(c, 1u << (op - 2)), e, pc);
-	return cfa_instruction(r, c, e, op) || register_instruction(r, c, e, op) ||
-	       state_instruction(r, c, op);
+		return unwind_advance(r, unwind_fixed(c, 1u << (op - 2)), e, pc);
+	return unwind_cfa_instruction(r, c, e, op) || unwind_register_instruction(r, c, e, op) ||
+	       unwind_state_instruction(r, c, op);
 }
 
 static bool
-interpret(struct run *r, struct cursor c, const struct entry *e, uintptr_t pc)
+unwind_interpret(struct run *r, struct cursor c, const struct entry *e, uintptr_t pc)
 {
 	while (!r->stop && c.p < c.end)
-		if (!instruction(r, &c, e, pc) || c.bad)
+		if (!unwind_instruction(r, &c, e, pc) || c.bad)
 			return false;
 	return true;
 }
@@ -392,15 +392,15 @@ sf_unwind_rules(const void *eh_frame_hdr, uintptr_t pc, struct sf_unwind *u)
 {
 	struct entry e = {.pc = 0};
 	struct run r = {.now = u};
-	const uint8_t *fde = find_entry(eh_frame_hdr, pc);
+	const uint8_t *fde = unwind_find_entry(eh_frame_hdr, pc);
 
-	if (fde == NULL || !read_fde(fde, pc, &e))
+	if (fde == NULL || !unwind_read_fde(fde, pc, &e))
 		return false;
 	*u = (struct sf_unwind){.signal = e.signal};
 	r.loc = e.pc;
-	if (!interpret(&r, e.initial, &e, pc))
+	if (!unwind_interpret(&r, e.initial, &e, pc))
 		return false;
 	r.initial = *u;
 	r.stop = false;
-	return interpret(&r, e.code, &e, pc) && u->cfa_register < SF_UNWIND_REGISTERS;
+	return unwind_interpret(&r, e.code, &e, pc) && u->cfa_register < SF_UNWIND_REGISTERS;
 }

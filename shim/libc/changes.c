@@ -38,7 +38,7 @@ sf_changes_is_unload(void)
 }
 
 static bool
-under_way(void)
+changes_under_way(void)
 {
 	bool chained = sf_changes_has_namespaces();
 
@@ -51,14 +51,14 @@ under_way(void)
 }
 
 static void
-wait_for_holders(void)
+changes_wait_for_holders(void)
 {
 	const struct timespec tick = {0, 1000000};
 	struct sf_wiped *w = sf_changes.wiped;
 	uint32_t left;
 
 	sf_store_32(&w->waiting, 1);
-	sf_fence_full(); /* pairs with the one in drop(): either it sees us waiting, or we see it gone */
+	sf_fence_full(); /* pairs with the one in changes_drop(): either it sees us waiting, or we see it gone */
 	while ((left = sf_load_32(&w->holders)) != 0)
 		sf_syscall6(SYS_futex, (long)&w->holders, FUTEX_WAIT_PRIVATE, left, (long)&tick, 0,
 			    0);
@@ -70,7 +70,7 @@ wait_for_holders(void)
  * what was learnt before is put in order, so nobody holds on to an object that is already gone.
  */
 static void
-seen(void)
+changes_seen(void)
 {
 	uint64_t odd = (sf_changes.count | 1) + 2;
 	bool settled;
@@ -78,8 +78,8 @@ seen(void)
 	sf_store_64(&sf_changes.count, odd);
 	sf_fence_full(); /* pairs with the one in sf_changes_hold(): a holder is seen, or sees this */
 	if (sf_unlikely(sf_load_32(&sf_changes.wiped->holders) != 0))
-		wait_for_holders();
-	settled = !under_way();
+		changes_wait_for_holders();
+	settled = !changes_under_way();
 	for (unsigned int i = 0; i < HOOKS; i++)
 		if (on_move[i] != NULL)
 			on_move[i](settled);
@@ -91,7 +91,7 @@ seen(void)
 /* ---- holding ---- */
 
 static void
-block_signals(struct sf_hold *h)
+changes_block_signals(struct sf_hold *h)
 {
 	const uint64_t all = ~0ull;
 
@@ -100,48 +100,48 @@ block_signals(struct sf_hold *h)
 }
 
 static void
-restore_signals(struct sf_hold *h)
+changes_restore_signals(struct sf_hold *h)
 {
 	sf_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&h->signals, 0, sizeof(h->signals), 0,
 		    0);
 }
 
 static void
-drop(void)
+changes_drop(void)
 {
 	struct sf_wiped *w = sf_changes.wiped;
 
 	sf_faa_32(&w->holders, (uint32_t)-1);
-	sf_fence_full(); /* pairs with the one in wait_for_holders() */
+	sf_fence_full(); /* pairs with the one in changes_wait_for_holders() */
 	if (sf_load_32(&w->waiting))
 		sf_syscall6(SYS_futex, (long)&w->holders, FUTEX_WAKE_PRIVATE, 1 << 30, 0, 0, 0);
 }
 
 static uint32_t
-process_id(void)
+changes_process_id(void)
 {
 	return (uint32_t)sf_syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0);
 }
 
 static bool
-may_hold(void)
+changes_may_hold(void)
 {
 	uint32_t me, *process = &sf_changes.wiped->process;
 
 	if (sf_sys_confined)
 		return false;
-	me = process_id();
+	me = changes_process_id();
 	return sf_load_32(process) == me || sf_cas_32(process, 0, me);
 }
 
 bool
 sf_changes_hold(struct sf_hold *h, uint64_t count)
 {
-	if (!sf_changes_settled(count) || sf_changes_count() != count || !may_hold())
+	if (!sf_changes_settled(count) || sf_changes_count() != count || !changes_may_hold())
 		return false;
-	block_signals(h);
+	changes_block_signals(h);
 	sf_faa_32(&sf_changes.wiped->holders, 1);
-	sf_fence_full(); /* pairs with the one in seen() */
+	sf_fence_full(); /* pairs with the one in changes_seen() */
 	if (sf_changes_count() == count && sf_changes_intact())
 		return true;
 	sf_changes_release(h);
@@ -151,20 +151,20 @@ sf_changes_hold(struct sf_hold *h, uint64_t count)
 void
 sf_changes_release(struct sf_hold *h)
 {
-	drop();
-	restore_signals(h);
+	changes_drop();
+	changes_restore_signals(h);
 }
 
 void
 sf_changes_hold_initial(struct sf_hold *h)
 {
-	block_signals(h);
+	changes_block_signals(h);
 }
 
 void
 sf_changes_release_initial(struct sf_hold *h)
 {
-	restore_signals(h);
+	changes_restore_signals(h);
 }
 
 void
@@ -172,13 +172,13 @@ sf_changes_forked(void)
 {
 	sf_changes.wiped->holders = 0;
 	sf_changes.wiped->waiting = 0;
-	sf_changes.wiped->process = sf_sys_confined ? 0 : process_id();
+	sf_changes.wiped->process = sf_sys_confined ? 0 : changes_process_id();
 }
 
 /* ---- start ---- */
 
 static const char *
-find_loader(uint8_t **breakpoint)
+changes_find_loader(uint8_t **breakpoint)
 {
 	struct dl_find_object loader;
 	struct sf_elf e;
@@ -192,12 +192,12 @@ find_loader(uint8_t **breakpoint)
 	if (debug == NULL || debug->base.r_brk != sf_next.debug->r_brk ||
 	    sf_elf_function(&e, "_dl_debug_state") != (void *)*breakpoint)
 		return "ld.so names another breakpoint";
-	return under_way() ? "a load is under way" : NULL;
+	return changes_under_way() ? "a load is under way" : NULL;
 }
 
 /* An emulator may go on with what it translated before: the call shows it. */
 static const char *
-try_once(uint8_t *breakpoint, const uint8_t *undo)
+changes_try_once(uint8_t *breakpoint, const uint8_t *undo)
 {
 	uint64_t before = sf_changes_count();
 
@@ -222,11 +222,11 @@ sf_changes_init(void)
 		return false;
 	sf_changes.wiped = wiped;
 	sf_changes_forked();
-	refusal = find_loader(&breakpoint);
+	refusal = changes_find_loader(&breakpoint);
 	if (refusal == NULL)
-		refusal = sf_break_write(breakpoint, seen, undo);
+		refusal = sf_break_write(breakpoint, changes_seen, undo);
 	if (refusal == NULL)
-		refusal = try_once(breakpoint, undo);
+		refusal = changes_try_once(breakpoint, undo);
 	if (refusal != NULL)
 		return false;
 	sf_changes.text = sf_load_64((const uint64_t *)(const void *)breakpoint);

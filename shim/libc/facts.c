@@ -73,7 +73,7 @@ struct rpath_scan {
 };
 
 static int
-scan_rpath(struct dl_phdr_info *info, size_t size, void *arg)
+facts_scan_rpath(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	struct rpath_scan *scan = arg;
 	struct sf_elf e = {.rpath = false};
@@ -101,7 +101,7 @@ sf_facts_searches_alike_later(const struct link_map *l)
 
 	if (!sf_facts_searches_alike(l))
 		return false;
-	sf_next.iterate_phdr(scan_rpath, &scan);
+	sf_next.iterate_phdr(facts_scan_rpath, &scan);
 	return !scan.found;
 }
 
@@ -137,7 +137,7 @@ struct tls_scan {
 };
 
 static int
-scan_tls(struct dl_phdr_info *info, size_t size, void *arg)
+facts_scan_tls(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	struct tls_scan *scan = arg;
 
@@ -158,7 +158,7 @@ sf_facts_error_init(void)
 		return false;
 	if (!sf_elf_tls_offset(&libc, "__libc_dlerror_result", &offset))
 		return false;
-	sf_next.iterate_phdr(scan_tls, &scan);
+	sf_next.iterate_phdr(facts_scan_tls, &scan);
 	if (scan.block == NULL)
 		return false;
 	sf_facts_error_offset =
@@ -167,7 +167,7 @@ sf_facts_error_init(void)
 }
 
 static void **
-error_place(void)
+facts_error_place(void)
 {
 	return (void **)((char *)__builtin_thread_pointer() + sf_facts_error_offset);
 }
@@ -175,9 +175,9 @@ error_place(void)
 struct sf_facts_error
 sf_facts_error_aside(void)
 {
-	struct sf_facts_error aside = {*error_place()};
+	struct sf_facts_error aside = {*facts_error_place()};
 
-	*error_place() = NULL;
+	*facts_error_place() = NULL;
 	return aside;
 }
 
@@ -186,7 +186,7 @@ sf_facts_error_back(struct sf_facts_error aside)
 {
 	if (sf_facts_error_pending())
 		sf_facts_error_clear();
-	*error_place() = aside.pending;
+	*facts_error_place() = aside.pending;
 }
 
 /*
@@ -213,7 +213,7 @@ sf_facts_error_clear(void)
 }
 
 static bool
-is_vdso(const struct link_map *l)
+facts_is_vdso(const struct link_map *l)
 {
 	return vdso != 0 && (uintptr_t)l->l_ld - vdso < 65536;
 }
@@ -228,7 +228,7 @@ sf_facts_initial(const char *name)
 		struct sf_elf e;
 
 		/* The vdso has no search list to be in: libc never finds a name there by itself. */
-		if (!sf_elf_open(&e, l->l_addr, l->l_ld) || is_vdso(l))
+		if (!sf_elf_open(&e, l->l_addr, l->l_ld) || facts_is_vdso(l))
 			continue;
 		of.special = sf_elf_defines_special(&e, name, &of.unsure);
 		of.plain = of.plain || sf_elf_defines(&e, name);
@@ -275,7 +275,7 @@ SF_LARGE static const char *sonames[SONAMES];
 static uint32_t soname_count; /* and one; 0: not gathered */
 
 static bool
-has_soname(const struct link_map *l, const char **soname)
+facts_has_soname(const struct link_map *l, const char **soname)
 {
 	struct sf_elf e;
 
@@ -287,7 +287,7 @@ has_soname(const struct link_map *l, const char **soname)
 
 /* Whoever does it meanwhile writes the same. */
 static uint32_t
-gather_sonames(void)
+facts_gather_sonames(void)
 {
 	uint32_t n = 0;
 
@@ -295,7 +295,7 @@ gather_sonames(void)
 	     l = l == sf_next.tail ? NULL : l->l_next) {
 		const char *soname;
 
-		if (!has_soname(l, &soname))
+		if (!facts_has_soname(l, &soname))
 			continue;
 		if (n < SONAMES)
 			sf_store_ptr(&sonames[n], soname);
@@ -307,13 +307,13 @@ gather_sonames(void)
 }
 
 static bool
-is_soname_of_many(const char *name)
+facts_is_soname_of_many(const char *name)
 {
 	for (const struct link_map *l = sf_next.main; l != NULL;
 	     l = l == sf_next.tail ? NULL : l->l_next) {
 		const char *soname;
 
-		if (has_soname(l, &soname) && sf_bytes_same(soname, name))
+		if (facts_has_soname(l, &soname) && sf_bytes_same(soname, name))
 			return true;
 	}
 	return false;
@@ -325,9 +325,9 @@ sf_facts_is_initial_soname(const char *name)
 	uint32_t n = sf_load_32(&soname_count);
 
 	if (n == 0)
-		n = gather_sonames();
+		n = facts_gather_sonames();
 	if (--n > SONAMES)
-		return is_soname_of_many(name);
+		return facts_is_soname_of_many(name);
 	sf_fence_load();
 	for (uint32_t i = 0; i < n; i++)
 		if (sf_bytes_same(sf_load_ptr(&sonames[i]), name))
@@ -352,7 +352,7 @@ sf_facts_searches_initial_only(const struct link_map *l, bool initial)
 
 /* The text after "VARIABLE=" in the environment, NULL if it is not there. */
 static const char *
-told(char **envp, const char *variable)
+facts_told(char **envp, const char *variable)
 {
 	for (; envp != NULL && *envp != NULL; envp++) {
 		size_t i = 0;
@@ -368,9 +368,9 @@ told(char **envp, const char *variable)
 const char *
 sf_facts_loader_asked(char **envp)
 {
-	const char *debug = told(envp, "LD_DEBUG");
+	const char *debug = facts_told(envp, "LD_DEBUG");
 
-	if (told(envp, "LD_DYNAMIC_WEAK") != NULL)
+	if (facts_told(envp, "LD_DYNAMIC_WEAK") != NULL)
 		return "LD_DYNAMIC_WEAK";
 	return debug != NULL && debug[0] != '\0' ? "LD_DEBUG" : NULL;
 }

@@ -22,7 +22,7 @@ static const struct libc_key *libc_keys; /* NULL: not to be read */
 
 /* Those that libc has; read only if they say of a new key what they should. */
 SF_START static const struct libc_key *
-find_libc_keys(void)
+key_find_libc_keys(void)
 {
 	const struct libc_key *keys;
 	struct sf_elf libc;
@@ -53,7 +53,7 @@ sf_key_make(void (*ended)(void *))
 		made = true;
 	}
 	destructor = ended;
-	libc_keys = made ? find_libc_keys() : NULL;
+	libc_keys = made ? key_find_libc_keys() : NULL;
 	return made;
 }
 

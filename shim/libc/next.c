@@ -12,7 +12,7 @@ struct sf_next sf_next;
 extern struct r_debug sf_loader_debug __asm__("_r_debug") __attribute__((weak));
 extern const ElfW(Dyn) sf_own_dynamic[] __asm__("_DYNAMIC") __attribute__((visibility("hidden")));
 
-static const ElfW(Dyn) * dynamic_of(uintptr_t bias, const ElfW(Phdr) * ph, size_t n)
+static const ElfW(Dyn) * next_dynamic_of(uintptr_t bias, const ElfW(Phdr) * ph, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (ph[i].p_type == PT_DYNAMIC)
@@ -25,7 +25,7 @@ static const ElfW(Dyn) * dynamic_of(uintptr_t bias, const ElfW(Phdr) * ph, size_
  * as a command, AT_PHDR is ld.so's own. Its symbol table has _r_debug.
  */
 static struct r_debug *
-debug_from_auxv(void)
+next_debug_from_auxv(void)
 {
 	uintptr_t base = sf_sys_auxv(AT_BASE);
 	struct sf_elf loader;
@@ -38,26 +38,27 @@ debug_from_auxv(void)
 		base -= sizeof(ElfW(Ehdr));
 	}
 	eh = (const ElfW(Ehdr) *)base;
-	if (!sf_elf_open(&loader, base,
-			 dynamic_of(base, (const ElfW(Phdr) *)(base + eh->e_phoff), eh->e_phnum)))
+	if (!sf_elf_open(
+		    &loader, base,
+		    next_dynamic_of(base, (const ElfW(Phdr) *)(base + eh->e_phoff), eh->e_phnum)))
 		return NULL;
 	return sf_elf_function(&loader, "_r_debug");
 }
 
 static struct r_debug *
-find_debug(void)
+next_find_debug(void)
 {
 	struct r_debug *d = &sf_loader_debug;
 
 	__asm__("" : "+r"(d)); /* the compiler must not assume that the address is not NULL */
 	if (d == NULL)
-		d = debug_from_auxv();
+		d = next_debug_from_auxv();
 	return d != NULL && d->r_map != NULL ? d : NULL;
 }
 
 /* The first definition of `name` after this object, in the order of the initial set. */
 static void *
-definition(const char *name, struct link_map **owner)
+next_definition(const char *name, struct link_map **owner)
 {
 	for (struct link_map *l = sf_next.self->l_next; l != NULL; l = l->l_next) {
 		struct sf_elf e;
@@ -75,7 +76,7 @@ definition(const char *name, struct link_map **owner)
 }
 
 static bool
-is_libc(const struct link_map *l)
+next_is_libc(const struct link_map *l)
 {
 	struct sf_elf e;
 
@@ -85,9 +86,9 @@ is_libc(const struct link_map *l)
 }
 
 static bool
-find_maps(void)
+next_find_maps(void)
 {
-	struct r_debug *d = find_debug();
+	struct r_debug *d = next_find_debug();
 
 	if (d == NULL)
 		return false;
@@ -106,7 +107,7 @@ sf_next_find(const char *name)
 {
 	struct link_map *owner;
 
-	return sf_next.self != NULL ? definition(name, &owner) : NULL;
+	return sf_next.self != NULL ? next_definition(name, &owner) : NULL;
 }
 
 bool
@@ -118,12 +119,12 @@ sf_next_boot(void)
 
 	if (sf_next.dlsym != NULL)
 		return true;
-	if (!find_maps())
+	if (!next_find_maps())
 		return false;
 #define X(name, ret, params)                                                                       \
-	sf_next.name = (ret(*) params)definition(#name, &owner);                                   \
+	sf_next.name = (ret(*) params)next_definition(#name, &owner);                              \
 	all = all && sf_next.name != NULL;                                                         \
-	sf_next.interposed |= owner != NULL && !is_libc(owner);
+	sf_next.interposed |= owner != NULL && !next_is_libc(owner);
 	SF_NEXT_LIST(X)
 #undef X
 	sf_next.libc = owner;
@@ -134,20 +135,20 @@ sf_next_boot(void)
 #undef X
 	sf_next.looking_is_libc = true;
 #define X(name, ret, params)                                                                       \
-	sf_next.name = (ret(*) params)definition(#name, &owner);                                   \
-	sf_next.looking_is_libc &= sf_next.name != NULL && is_libc(owner);
+	sf_next.name = (ret(*) params)next_definition(#name, &owner);                              \
+	sf_next.looking_is_libc &= sf_next.name != NULL && next_is_libc(owner);
 	SF_NEXT_LOOKING(X)
 #undef X
 	if (sf_next.libc != NULL && sf_elf_open(&libc, sf_next.libc->l_addr, sf_next.libc->l_ld))
 		sf_next.writev = (ssize_t(*)(int, const struct iovec *, int))sf_elf_function(
 			&libc, "writev");
 	sf_next.looking_is_libc &= sf_next.writev != NULL;
-	sf_next.realpath = (char *(*)(const char *, char *))definition("realpath", &owner);
+	sf_next.realpath = (char *(*)(const char *, char *))next_definition("realpath", &owner);
 	sf_next.realpath_is_libc = owner == sf_next.libc;
-	sf_next.find_object =
-		(int (*)(void *, struct dl_find_object *))definition("_dl_find_object", &owner);
+	sf_next.find_object = (int (*)(void *, struct dl_find_object *))next_definition(
+		"_dl_find_object", &owner);
 	sf_next.iterate_phdr = (int (*)(int (*)(struct dl_phdr_info *, size_t, void *),
-					void *))definition("dl_iterate_phdr", &owner);
+					void *))next_definition("dl_iterate_phdr", &owner);
 	sf_next.iterate_is_libc = owner == sf_next.libc;
 	return all;
 }

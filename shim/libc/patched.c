@@ -19,7 +19,7 @@ static uint8_t have_text;
 static const char *found;
 
 static const void *
-function(unsigned int i, const char **name)
+patched_function(unsigned int i, const char **name)
 {
 	static const char names[] =
 #define X(name, ret, params) #name "\0"
@@ -36,7 +36,7 @@ function(unsigned int i, const char **name)
 }
 
 static uint64_t
-first_bytes(const void *at)
+patched_first_bytes(const void *at)
 {
 	uint64_t bytes;
 
@@ -46,7 +46,7 @@ first_bytes(const void *at)
 
 /* A jump within its own object is how libc was built. */
 static bool
-is_hooked(const void *at)
+patched_is_hooked(const void *at)
 {
 	struct link_map *own, *other;
 	const void *to = NULL;
@@ -67,16 +67,17 @@ sf_patched(void)
 		return found;
 	for (unsigned int i = 0; i < FUNCTIONS; i++) {
 		const char *name;
-		const void *at = function(i, &name);
+		const void *at = patched_function(i, &name);
 
 		if (at == NULL)
 			continue;
-		if (first ? is_hooked(at) : sf_load_64(&text[i]) != first_bytes(at)) {
+		if (first ? patched_is_hooked(at)
+			  : sf_load_64(&text[i]) != patched_first_bytes(at)) {
 			sf_store_ptr(&found, name);
 			return name;
 		}
 		if (first)
-			sf_store_64(&text[i], first_bytes(at));
+			sf_store_64(&text[i], patched_first_bytes(at));
 	}
 	sf_fence_store();
 	sf_store_8(&have_text, 1);

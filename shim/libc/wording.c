@@ -14,7 +14,7 @@ enum { SAW_CLOSE = 1, SAW_SPACE = 2, SAW_EMPTY = 4 };
 
 /* The piece of text at an address, if it may be read. */
 static unsigned int
-piece_at(uintptr_t at, const struct sf_segment *segments, unsigned int count)
+wording_piece_at(uintptr_t at, const struct sf_segment *segments, unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++) {
 		if (at < segments[i].start || at + PIECE > segments[i].end || at + PIECE < at)
@@ -31,7 +31,8 @@ piece_at(uintptr_t at, const struct sf_segment *segments, unsigned int count)
 #if defined(__x86_64__)
 /* lea DISPLACEMENT(%rip), %REGISTER: anywhere, since nothing tells where an instruction begins. */
 static unsigned int
-pieces(const uint8_t *code, size_t size, const struct sf_segment *segments, unsigned int count)
+wording_pieces(const uint8_t *code, size_t size, const struct sf_segment *segments,
+	       unsigned int count)
 {
 	unsigned int saw = 0;
 
@@ -42,14 +43,16 @@ pieces(const uint8_t *code, size_t size, const struct sf_segment *segments, unsi
 		if ((p[0] & 0xfb) != 0x48 || p[1] != 0x8d || (p[2] & 0xc7) != 0x05)
 			continue;
 		__builtin_memcpy(&away, p + 3, sizeof(away));
-		saw |= piece_at((uintptr_t)p + 7 + (uintptr_t)(intptr_t)away, segments, count);
+		saw |= wording_piece_at((uintptr_t)p + 7 + (uintptr_t)(intptr_t)away, segments,
+					count);
 	}
 	return saw;
 }
 #elif defined(__aarch64__)
 /* adrp REGISTER, PAGE, and later add REGISTER2, REGISTER, #OFFSET. */
 static unsigned int
-pieces(const uint8_t *code, size_t size, const struct sf_segment *segments, unsigned int count)
+wording_pieces(const uint8_t *code, size_t size, const struct sf_segment *segments,
+	       unsigned int count)
 {
 	uintptr_t page[32] = {0};
 	unsigned int saw = 0;
@@ -64,7 +67,8 @@ pieces(const uint8_t *code, size_t size, const struct sf_segment *segments, unsi
 
 			page[w & 31] = (((uintptr_t)code + i) & ~(uintptr_t)4095) + (uintptr_t)away;
 		} else if ((w & 0xffc00000) == 0x91000000 && page[w >> 5 & 31] != 0) {
-			saw |= piece_at(page[w >> 5 & 31] + (w >> 10 & 4095), segments, count);
+			saw |= wording_piece_at(page[w >> 5 & 31] + (w >> 10 & 4095), segments,
+						count);
 		}
 	}
 	return saw;
@@ -77,7 +81,7 @@ enum sf_wording
 sf_wording_of(const uint8_t *code, size_t size, const struct sf_segment *segments,
 	      unsigned int count)
 {
-	switch (pieces(code, size, segments, count)) {
+	switch (wording_pieces(code, size, segments, count)) {
 	case SAW_CLOSE:
 		return SF_WORDING_CLOSE;
 	case SAW_SPACE | SAW_EMPTY:
@@ -88,7 +92,7 @@ sf_wording_of(const uint8_t *code, size_t size, const struct sf_segment *segment
 }
 
 static size_t
-size_of(const struct link_map *l, uintptr_t function)
+wording_size_of(const struct link_map *l, uintptr_t function)
 {
 	const ElfW(Sym) * s;
 	uint32_t cursor = 0;
@@ -103,7 +107,7 @@ size_of(const struct link_map *l, uintptr_t function)
 }
 
 static enum sf_wording
-look(void)
+wording_look(void)
 {
 	struct sf_segment segments[SEGMENTS_MOST];
 	uintptr_t lo, hi, at = (uintptr_t)sf_next.backtrace_symbols_fd;
@@ -113,7 +117,7 @@ look(void)
 	if (!sf_next.looking_is_libc || !sf_facts_object((const void *)at, &l, &lo, &hi))
 		return SF_WORDING_UNKNOWN;
 	count = sf_elf_segments((const void *)lo, l->l_addr, segments, SEGMENTS_MOST);
-	return sf_wording_of((const uint8_t *)at, size_of(l, at), segments, count);
+	return sf_wording_of((const uint8_t *)at, wording_size_of(l, at), segments, count);
 }
 
 enum sf_wording
@@ -123,7 +127,7 @@ sf_wording_libc(void)
 	uint8_t wording = sf_load_8(&seen);
 
 	if (wording == SF_WORDING_UNSEEN) {
-		wording = (uint8_t)look();
+		wording = (uint8_t)wording_look();
 		sf_store_8(&seen, wording);
 	}
 	return (enum sf_wording)wording;

@@ -33,7 +33,7 @@ sf_address_forked(void)
 
 /* Does the region cover the address, in this life? */
 static bool
-covers(const struct sf_region *r, uintptr_t address, uint32_t *life)
+address_covers(const struct sf_region *r, uintptr_t address, uint32_t *life)
 {
 	*life = sf_load_32(&r->life);
 	sf_fence_load(); /* pairs with the store fence before a life begins */
@@ -41,22 +41,22 @@ covers(const struct sf_region *r, uintptr_t address, uint32_t *life)
 }
 
 static const struct sf_region *
-region_at(uintptr_t address, uint32_t *life)
+address_region_at(uintptr_t address, uint32_t *life)
 {
 	const struct sf_region *r = sf_regions + sf_load_16(sf_region_guess(address));
 	struct link_map *map;
 	uintptr_t lo, hi;
 
-	if (covers(r, address, life))
+	if (address_covers(r, address, life))
 		return r;
 	if (!sf_facts_object((const void *)address, &map, &lo, &hi))
 		return NULL;
 	r = sf_region_find(map);
-	return r != NULL && covers(r, address, life) ? r : sf_regions + SF_REGION_NOBODY;
+	return r != NULL && address_covers(r, address, life) ? r : sf_regions + SF_REGION_NOBODY;
 }
 
 static bool
-is_loaded(const struct sf_region *r, uint32_t offset)
+address_is_loaded(const struct sf_region *r, uint32_t offset)
 {
 	for (unsigned int i = 0; i < r->nsegments && i < SF_REGION_SEGMENTS; i++)
 		if (offset - r->segments[i].start < r->segments[i].size)
@@ -65,7 +65,7 @@ is_loaded(const struct sf_region *r, uint32_t offset)
 }
 
 static bool
-same_life(const struct sf_region *r, uint32_t life)
+address_same_life(const struct sf_region *r, uint32_t life)
 {
 	sf_fence_load(); /* pairs with the fence after a life has ended */
 	return sf_load_32(&r->life) == life;
@@ -74,7 +74,8 @@ same_life(const struct sf_region *r, uint32_t life)
 enum sf_found
 sf_address_find(uintptr_t address, struct sf_location *l)
 {
-	const struct sf_region *r = sf_address_serves() ? region_at(address, &l->life) : NULL;
+	const struct sf_region *r =
+		sf_address_serves() ? address_region_at(address, &l->life) : NULL;
 	struct sf_index index;
 	uint32_t offset;
 	bool loaded;
@@ -86,22 +87,22 @@ sf_address_find(uintptr_t address, struct sf_location *l)
 	sf_fence_load(); /* pairs with the store fence before `ready` */
 	index = r->index;
 	offset = (uint32_t)(address - r->start);
-	loaded = is_loaded(r, offset);
+	loaded = address_is_loaded(r, offset);
 	/* Only now is it known that the index's parts belong together and can be followed. */
-	if (!same_life(r, l->life))
+	if (!address_same_life(r, l->life))
 		return SF_FOUND_COLD;
 	if (!loaded)
 		return SF_FOUND_NOWHERE;
 	if (!sf_index_find(&index, offset, &l->named))
 		l->named = (struct sf_named){.name = SF_NAMELESS};
 	sf_location_fill(l, r, l->named.start, l->named.name, l->named.symbol);
-	return same_life(r, l->life) && sf_region_is_sure(r) ? SF_FOUND : SF_FOUND_COLD;
+	return address_same_life(r, l->life) && sf_region_is_sure(r) ? SF_FOUND : SF_FOUND_COLD;
 }
 
 /* ---- keeping ---- */
 
 static bool
-seen_before(uint64_t hash)
+address_seen_before(uint64_t hash)
 {
 	uint64_t *place = &door[hash >> 16 & (DOOR - 1)];
 	uint64_t tag = hash >> 48 | 1, tags = sf_load_64(place), differ = tags ^ tag * LANES;
@@ -114,30 +115,30 @@ seen_before(uint64_t hash)
 
 /* Holds the address already, or what nobody will find. */
 static bool
-is_free(const struct sf_cached *e, uintptr_t address)
+address_is_free(const struct sf_cached *e, uintptr_t address)
 {
 	return e->address == address || sf_regions[e->region].life != e->life;
 }
 
 /* One that is free in the address's own set, or in its neighbour; or the one that the hash picks. */
 static struct sf_cached *
-victim(uintptr_t address, uint64_t hash)
+address_victim(uintptr_t address, uint64_t hash)
 {
 	uint64_t set = hash >> 40 & sf_address_mask;
 	struct sf_cached *own = sf_address_cache + set * SF_ADDRESS_WAYS;
 	struct sf_cached *near = sf_address_cache + (set ^ 1) * SF_ADDRESS_WAYS;
 
 	for (int i = 0; i < SF_ADDRESS_WAYS; i++)
-		if (is_free(&own[i], address))
+		if (address_is_free(&own[i], address))
 			return &own[i];
 	for (int i = 0; i < SF_ADDRESS_WAYS; i++)
-		if (is_free(&near[i], address))
+		if (address_is_free(&near[i], address))
 			return &near[i];
 	return &own[hash >> 36 & (SF_ADDRESS_WAYS - 1)];
 }
 
 static void
-write_locked(struct sf_cached *e, uintptr_t address, const struct sf_location *l)
+address_write_locked(struct sf_cached *e, uintptr_t address, const struct sf_location *l)
 {
 	uint32_t seq = e->seq | 1; /* odd already: a writer that did not come with us over fork */
 
@@ -161,8 +162,8 @@ sf_address_keep(uintptr_t address, const struct sf_location *l)
 
 	if (sf_load_16(guess) != number)
 		sf_store_16(guess, number);
-	if (!sf_address_serves() || !seen_before(hash) || !sf_lock_try(&lock))
+	if (!sf_address_serves() || !address_seen_before(hash) || !sf_lock_try(&lock))
 		return;
-	write_locked(victim(address, hash), address, l);
+	address_write_locked(address_victim(address, hash), address, l);
 	sf_lock_release(&lock);
 }

@@ -19,7 +19,7 @@ sf_arena_init(unsigned int kib)
 }
 
 static bool
-reserve(void)
+arena_reserve(void)
 {
 	if (memory != NULL)
 		return true;
@@ -33,13 +33,13 @@ reserve(void)
 }
 
 static bool
-is_taken(size_t granule)
+arena_is_taken(size_t granule)
 {
 	return bits[granule / WORD_BITS] >> (granule % WORD_BITS) & 1;
 }
 
 static void
-mark(size_t first, size_t count, bool taken)
+arena_mark(size_t first, size_t count, bool taken)
 {
 	for (size_t i = first; i < first + count; i++) {
 		uint64_t bit = 1ull << (i % WORD_BITS);
@@ -53,7 +53,7 @@ mark(size_t first, size_t count, bool taken)
 
 /* The first run of so many free granules; `all` if there is none. */
 static size_t
-find_run(size_t count, size_t all)
+arena_find_run(size_t count, size_t all)
 {
 	size_t run = 0;
 
@@ -63,7 +63,7 @@ find_run(size_t count, size_t all)
 			run = 0;
 			continue;
 		}
-		run = is_taken(i) ? 0 : run + 1;
+		run = arena_is_taken(i) ? 0 : run + 1;
 		if (run == count)
 			return i + 1 - count;
 	}
@@ -76,9 +76,9 @@ sf_arena_take_locked(size_t size)
 	size_t count = (size + GRANULE - 1) / GRANULE, all = limit / GRANULE, first;
 	uintptr_t begin, end;
 
-	if (count == 0 || count > all || !reserve())
+	if (count == 0 || count > all || !arena_reserve())
 		return NULL;
-	first = find_run(count, all);
+	first = arena_find_run(count, all);
 	if (first == all)
 		return NULL;
 	begin = (uintptr_t)memory + first * GRANULE;
@@ -86,7 +86,7 @@ sf_arena_take_locked(size_t size)
 	if (!sf_sys_open((void *)(begin & ~(uintptr_t)(PAGE - 1)),
 			 end - (begin & ~(uintptr_t)(PAGE - 1))))
 		return NULL;
-	mark(first, count, true);
+	arena_mark(first, count, true);
 	return (void *)begin;
 }
 
@@ -97,7 +97,7 @@ sf_arena_give_locked(void *p, size_t size)
 	uintptr_t begin = ((uintptr_t)p + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
 	uintptr_t end = ((uintptr_t)p + count * GRANULE) & ~(uintptr_t)(PAGE - 1);
 
-	mark((size_t)((char *)p - memory) / GRANULE, count, false);
+	arena_mark((size_t)((char *)p - memory) / GRANULE, count, false);
 	if (end > begin)
 		sf_sys_forget((void *)begin, end - begin);
 }

@@ -13,7 +13,7 @@ static struct sf_lock lock = SF_LOCK_INIT;
 static struct sf_cell *writing; /* the cell the lock's holder has made even */
 
 static bool
-is_stale_locked(const struct sf_cell *c)
+cell_is_stale_locked(const struct sf_cell *c)
 {
 	const struct sf_object *life = sf_cell_life(c);
 
@@ -26,14 +26,14 @@ is_stale_locked(const struct sf_cell *c)
 
 /* Where a cell goes: its own address's place, an unused or outdated one, the rarely written one. */
 static struct sf_cell *
-place_locked(struct sf_cell *set, uint32_t tag)
+cell_place_locked(struct sf_cell *set, uint32_t tag)
 {
 	struct sf_cell *free = NULL;
 
 	for (int i = 0; i < SF_CELL_WAYS; i++) {
 		if ((set[i].tag == tag || set[i].tag == ~tag) && set[i].seq != 0)
 			return &set[i];
-		if (free == NULL && is_stale_locked(&set[i]))
+		if (free == NULL && cell_is_stale_locked(&set[i]))
 			free = &set[i];
 	}
 	return free != NULL ? free : &set[set[0].seq > set[1].seq];
@@ -48,7 +48,7 @@ struct content {
 };
 
 static void
-set_life(struct sf_cell *c, const struct sf_object *life)
+cell_set_life(struct sf_cell *c, const struct sf_object *life)
 {
 	sf_store_64(&c->life, (uintptr_t)life - (uintptr_t)c);
 }
@@ -58,7 +58,7 @@ set_life(struct sf_cell *c, const struct sf_object *life)
  * even number is never used.
  */
 static void
-begin_locked(struct sf_cell *c)
+cell_begin_locked(struct sf_cell *c)
 {
 	writing = c;
 	sf_store_32(&c->seq, (c->seq & ~1u) + 2);
@@ -66,7 +66,7 @@ begin_locked(struct sf_cell *c)
 }
 
 static void
-end_locked(struct sf_cell *c)
+cell_end_locked(struct sf_cell *c)
 {
 	sf_fence_store();
 	sf_store_32(&c->seq, c->seq + 3);
@@ -74,10 +74,10 @@ end_locked(struct sf_cell *c)
 }
 
 static void
-write_locked(struct sf_cell *c, const struct content *from)
+cell_write_locked(struct sf_cell *c, const struct content *from)
 {
-	begin_locked(c);
-	set_life(c, from->life);
+	cell_begin_locked(c);
+	cell_set_life(c, from->life);
 	sf_fence_store(); /* a reader that sees the bytes below finds a life */
 	sf_store_ptr(&c->value, from->value);
 	sf_store_32(&c->gen, from->gen);
@@ -86,21 +86,21 @@ write_locked(struct sf_cell *c, const struct content *from)
 		sf_store_64((uint64_t *)(void *)&c->name[i],
 			    *(const uint64_t *)(const void *)&from->name[i]);
 	sf_store_32(&c->tag, from->tag);
-	end_locked(c);
+	cell_end_locked(c);
 }
 
 /* Two writers of one set would leave a life and a value that do not belong together. */
 static void
-store(struct sf_cell *set, const struct content *from)
+cell_store(struct sf_cell *set, const struct content *from)
 {
 	if (!sf_lock_try(&lock))
 		return;
-	write_locked(place_locked(set, from->tag), from);
+	cell_write_locked(cell_place_locked(set, from->tag), from);
 	sf_lock_release(&lock);
 }
 
 static struct content
-mark_of(const char *name, const struct sf_object *life, uint32_t gen, uint8_t why)
+cell_mark_of(const char *name, const struct sf_object *life, uint32_t gen, uint8_t why)
 {
 	return (struct content){
 		.tag = ~sf_cell_tag(name),
@@ -111,7 +111,7 @@ mark_of(const char *name, const struct sf_object *life, uint32_t gen, uint8_t wh
 }
 
 static void
-put_name(struct content *c, const char *name, size_t n)
+cell_put_name(struct content *c, const char *name, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		c->name[i] = (char)sf_load_8((const uint8_t *)&name[i]);
@@ -123,7 +123,7 @@ put_name(struct content *c, const char *name, size_t n)
  * share one that has not, so they take its own, which is as permanent.
  */
 static const struct sf_object *
-life_of(const struct sf_object *o, uintptr_t handle)
+cell_life_of(const struct sf_object *o, uintptr_t handle)
 {
 	if (handle == 0)
 		handle = SF_OBJECT_DEFAULT;
@@ -142,7 +142,7 @@ struct copy {
 
 /* False: it is of another kind, does not fit, or has changed meanwhile. */
 static bool
-copy_entry(struct copy *to, const struct sf_entry *e, enum sf_kind kind)
+cell_copy_entry(struct copy *to, const struct sf_entry *e, enum sf_kind kind)
 {
 	uint32_t seq = sf_load_32(&e->seq);
 	uint8_t what;
@@ -158,9 +158,9 @@ copy_entry(struct copy *to, const struct sf_entry *e, enum sf_kind kind)
 	to->verdict = SF_WHAT_VERDICT(what);
 	to->name.gen = sf_load_32(&e->gen);
 	to->name.value = sf_load_ptr(&e->value);
-	to->name.life = life_of(sf_load_ptr(&e->object), to->handle);
-	put_name(&to->name, e->name, to->name_size);
-	put_name(&to->version, e->name + to->name_size, to->version_size);
+	to->name.life = cell_life_of(sf_load_ptr(&e->object), to->handle);
+	cell_put_name(&to->name, e->name, to->name_size);
+	cell_put_name(&to->version, e->name + to->name_size, to->version_size);
 	sf_fence_load();
 	return sf_holds_32(&e->seq, seq) && to->name.life != NULL;
 }
@@ -169,20 +169,20 @@ void
 sf_cell_mark(struct sf_cell *set, const char *name, const struct sf_object *life, uint32_t gen,
 	     uint8_t why)
 {
-	const struct content mark = mark_of(name, life, gen, why);
+	const struct content mark = cell_mark_of(name, life, gen, why);
 
-	store(set, &mark);
+	cell_store(set, &mark);
 }
 
 void
 sf_cell_mark_pair(struct sf_cell *pair, const char *name, const struct sf_object *life,
 		  uint32_t gen, uint8_t why)
 {
-	const struct content mark = mark_of(name, life, gen, why);
+	const struct content mark = cell_mark_of(name, life, gen, why);
 
 	if (!sf_lock_try(&lock))
 		return;
-	write_locked(&pair[0], &mark);
+	cell_write_locked(&pair[0], &mark);
 	sf_lock_release(&lock);
 }
 
@@ -191,7 +191,8 @@ sf_cell_keep(struct sf_cell *cells, const char *name, uint32_t entry)
 {
 	struct copy c = {.handle = 0};
 
-	if (!copy_entry(&c, sf_table_entry(entry), SF_KIND_SYM) || !sf_cell_fits(name, c.name_size))
+	if (!cell_copy_entry(&c, sf_table_entry(entry), SF_KIND_SYM) ||
+	    !sf_cell_fits(name, c.name_size))
 		return false;
 	if (c.verdict == SF_PASS) {
 		sf_cell_mark(sf_cell_set(cells, c.handle, name), name, c.name.life, c.name.gen,
@@ -204,7 +205,7 @@ sf_cell_keep(struct sf_cell *cells, const char *name, uint32_t entry)
 		c.name.life = &sf_cell_no_value;
 	}
 	c.name.tag = sf_cell_tag(name);
-	store(sf_cell_set(cells, c.handle, name), &c.name);
+	cell_store(sf_cell_set(cells, c.handle, name), &c.name);
 	return true;
 }
 
@@ -213,10 +214,10 @@ sf_cell_keep_content(struct sf_cell *cells, uint64_t key, uint32_t entry)
 {
 	struct copy c = {.handle = 0};
 
-	if (!copy_entry(&c, sf_table_entry(entry), SF_KIND_SYM) || c.verdict != SF_VALUE)
+	if (!cell_copy_entry(&c, sf_table_entry(entry), SF_KIND_SYM) || c.verdict != SF_VALUE)
 		return;
 	c.name.tag = (uint32_t)(key >> 32);
-	store(sf_cell_content_set(cells, key), &c.name);
+	cell_store(sf_cell_content_set(cells, key), &c.name);
 }
 
 static const struct content nothing = {.tag = 0,
@@ -232,7 +233,7 @@ sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *version, 
 				     .value = (void *)(uintptr_t)&sf_cell_no_value}};
 	struct sf_cell *pair;
 
-	if (!copy_entry(&c, sf_table_entry(entry), SF_KIND_VSYM) || c.verdict == SF_NEGATIVE ||
+	if (!cell_copy_entry(&c, sf_table_entry(entry), SF_KIND_VSYM) || c.verdict == SF_NEGATIVE ||
 	    !sf_cell_fits(name, c.name_size) || !sf_cell_fits(version, c.version_size) ||
 	    c.version_size > SF_CELL_VERSION)
 		return false;
@@ -246,9 +247,9 @@ sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *version, 
 	}
 	if (!sf_lock_try(&lock))
 		return true;
-	write_locked(&pair[0], &nothing);
-	write_locked(&pair[1], &c.version);
-	write_locked(&pair[0], &c.name);
+	cell_write_locked(&pair[0], &nothing);
+	cell_write_locked(&pair[1], &c.version);
+	cell_write_locked(&pair[0], &c.name);
 	sf_lock_release(&lock);
 	return true;
 }
@@ -270,7 +271,7 @@ sf_cell_copy(struct sf_cell *cells, uintptr_t handle, const char *name, const st
 		*(uint64_t *)(void *)&c.name[i] =
 			sf_load_64((const uint64_t *)(const void *)&from->name[i]);
 	if (sf_cell_whole(from, seq) && c.tag == sf_cell_tag(name))
-		store(sf_cell_set(cells, handle, name), &c);
+		cell_store(sf_cell_set(cells, handle, name), &c);
 }
 
 void
@@ -279,10 +280,10 @@ sf_cell_forked(void)
 	sf_lock_reset(&lock);
 	if (writing != NULL) {
 		/* Half written: of no life, so it matches nothing and is replaced first. */
-		begin_locked(writing);
-		set_life(writing, &sf_cell_no_value);
+		cell_begin_locked(writing);
+		cell_set_life(writing, &sf_cell_no_value);
 		sf_store_ptr(&writing->value, (void *)(uintptr_t)&sf_cell_no_value);
 		sf_store_32(&writing->gen, 1);
-		end_locked(writing);
+		cell_end_locked(writing);
 	}
 }

@@ -26,7 +26,7 @@ sf_learn_is_wrapped(const char *name)
 }
 
 static bool
-replay_reference(void *handle, const char *name)
+learn_replay_reference(void *handle, const char *name)
 {
 	void *again = sf_next.own.dlopen(name[0] != '\0' ? name : NULL, RTLD_LAZY | RTLD_NOLOAD);
 
@@ -36,7 +36,7 @@ replay_reference(void *handle, const char *name)
 }
 
 static void
-drop_reference(void *handle)
+learn_drop_reference(void *handle)
 {
 	sf_next.dlclose(handle);
 }
@@ -52,7 +52,7 @@ sf_learn_raw(const char *name)
 	if (sf_bytes_same(name, "dlclose") || sf_bytes_same(name, "dlopen") ||
 	    sf_bytes_same(name, "dlmopen")) {
 		sf_object_global_begin();
-		sf_object_retire_all(replay_reference, drop_reference);
+		sf_object_retire_all(learn_replay_reference, learn_drop_reference);
 	}
 }
 
@@ -80,7 +80,7 @@ SF_LARGE static uint64_t passed[PASSED];
 static uint8_t any_passed;
 
 static uint64_t
-fingerprint(const char *path)
+learn_fingerprint(const char *path)
 {
 	const char *base = path;
 
@@ -93,7 +93,7 @@ fingerprint(const char *path)
 void
 sf_learn_passed_open(const char *name)
 {
-	uint64_t print = fingerprint(name);
+	uint64_t print = learn_fingerprint(name);
 
 	sf_store_64(&passed[print / 2 % PASSED], print);
 	sf_store_8(&any_passed, 1);
@@ -101,14 +101,14 @@ sf_learn_passed_open(const char *name)
 
 /* Does one of the object's names belong to a load that was passed through? Forgets it on request. */
 static bool
-was_passed(const struct link_map *l, bool forget)
+learn_was_passed(const struct link_map *l, bool forget)
 {
-	uint64_t prints[2] = {fingerprint(l->l_name), 0};
+	uint64_t prints[2] = {learn_fingerprint(l->l_name), 0};
 	bool found = false;
 	struct sf_elf e;
 
 	if (sf_elf_open(&e, l->l_addr, l->l_ld) && e.soname != NULL)
-		prints[1] = fingerprint(e.soname);
+		prints[1] = learn_fingerprint(e.soname);
 	for (int i = 0; i < 2; i++) {
 		uint64_t *slot = &passed[prints[i] / 2 % PASSED];
 
@@ -125,7 +125,7 @@ void
 sf_learn_closing(const void *handle)
 {
 	if (sf_load_8(&any_passed) && !sf_unreadable(handle) && sf_facts_live(handle))
-		was_passed(handle, true);
+		learn_was_passed(handle, true);
 }
 
 /*
@@ -135,14 +135,14 @@ sf_learn_closing(const void *handle)
  * open: a link map found otherwise may be libc's own (gconv, NSS), which nobody would close.
  */
 static struct sf_object *
-adopt(struct sf_thread *t, void *handle, uint32_t *gen)
+learn_adopt(struct sf_thread *t, void *handle, uint32_t *gen)
 {
 	const struct link_map *l = handle;
 	struct sf_object *o = NULL;
 	void *again;
 
 	if (!sf_load_8(&any_passed) || t->close_depth > 0 || sf_object_retired() ||
-	    sf_learn_has_namespaces() || !sf_facts_live(handle) || !was_passed(l, false) ||
+	    sf_learn_has_namespaces() || !sf_facts_live(handle) || !learn_was_passed(l, false) ||
 	    !sf_bytes_has(l->l_name, '/') || sf_bytes_has(l->l_name, '$'))
 		return NULL;
 	again = sf_next.own.dlopen(l->l_name, RTLD_LAZY | RTLD_NOLOAD);
@@ -174,7 +174,7 @@ struct lives {
 };
 
 static SF_NOINLINE bool
-find_lives(struct sf_thread *t, const struct sf_question *q, struct lives *l)
+learn_find_lives(struct sf_thread *t, const struct sf_question *q, struct lives *l)
 {
 	l->global = q->handle == 0 || q->handle == (uintptr_t)sf_next.main;
 	if (l->global) {
@@ -187,7 +187,7 @@ find_lives(struct sf_thread *t, const struct sf_question *q, struct lives *l)
 	l->ask = (void *)q->handle;
 	l->object = sf_object_find(l->ask);
 	if (l->object == NULL || !sf_object_life_of(l->object, l->ask, &l->gen))
-		l->object = adopt(t, l->ask, &l->gen);
+		l->object = learn_adopt(t, l->ask, &l->gen);
 	if (l->object == NULL)
 		return false;
 	l->negative = l->object;
@@ -203,7 +203,7 @@ find_lives(struct sf_thread *t, const struct sf_question *q, struct lives *l)
  * initial set and was searched before (hope).
  */
 static SF_NOINLINE bool
-prove(void *value, const struct sf_question *q, const struct lives *l, enum sf_counter *why)
+learn_prove(void *value, const struct sf_question *q, const struct lives *l, enum sf_counter *why)
 {
 	struct link_map *definer;
 	uintptr_t lo, hi;
@@ -229,7 +229,7 @@ prove(void *value, const struct sf_question *q, const struct lives *l, enum sf_c
  * in the initial set, or is no. Else the resolver of an IFUNC that was opened later would run twice.
  */
 static enum hope
-hope_of_default(const char *name, const struct sf_facts_initial *of)
+learn_hope_of_default(const char *name, const struct sf_facts_initial *of)
 {
 	if (of->unsure)
 		return HOPE_NONE;
@@ -245,7 +245,7 @@ hope_of_default(const char *name, const struct sf_facts_initial *of)
  * runs as often as without us.
  */
 static SF_NOINLINE enum hope
-hope(const struct sf_question *q, const struct lives *l)
+learn_hope(const struct sf_question *q, const struct lives *l)
 {
 	const struct link_map *own = l->ask;
 	struct sf_facts_initial of;
@@ -264,13 +264,13 @@ hope(const struct sf_question *q, const struct lives *l)
 	if (of.special)
 		return HOPE_NONE;
 	if (q->handle == 0)
-		return hope_of_default(q->name, &of);
+		return learn_hope_of_default(q->name, &of);
 	return unsure || of.unsure || filter ? HOPE_NEGATIVE : HOPE_ANY;
 }
 
 static void
-keep(const struct sf_question *q, struct sf_lesson *out, enum sf_verdict verdict,
-     struct sf_object *object, uint32_t gen, void *value)
+learn_keep(const struct sf_question *q, struct sf_lesson *out, enum sf_verdict verdict,
+	   struct sf_object *object, uint32_t gen, void *value)
 {
 	out->reply = (struct sf_reply){
 		.value = value, .object = object, .gen = gen, .verdict = (uint8_t)verdict};
@@ -278,13 +278,13 @@ keep(const struct sf_question *q, struct sf_lesson *out, enum sf_verdict verdict
 }
 
 static enum sf_learnt
-keep_value(const struct sf_question *q, const struct lives *l, struct sf_lesson *out)
+learn_keep_value(const struct sf_question *q, const struct lives *l, struct sf_lesson *out)
 {
-	if (out->value != NULL && l->hope == HOPE_ANY && prove(out->value, q, l, &out->why)) {
-		keep(q, out, SF_VALUE, l->object, l->gen, out->value);
+	if (out->value != NULL && l->hope == HOPE_ANY && learn_prove(out->value, q, l, &out->why)) {
+		learn_keep(q, out, SF_VALUE, l->object, l->gen, out->value);
 		return SF_LEARNT_ANSWER;
 	}
-	keep(q, out, SF_PASS, l->object, l->gen, (void *)(uintptr_t)out->why);
+	learn_keep(q, out, SF_PASS, l->object, l->gen, (void *)(uintptr_t)out->why);
 	/* RTLD_DEFAULT pins a dlopened definer (CONTRACT 19), so the host's own call is owed. */
 	return q->handle == 0 ? SF_LEARNT_REPLAY : SF_LEARNT_ANSWER;
 }
@@ -311,7 +311,7 @@ sf_learn_has_room(void)
  * then taken out, as two dlerror calls do.
  */
 static SF_NOINLINE bool
-take_error(struct sf_thread *t, const struct sf_question *q, const struct lives *l)
+learn_take_error(struct sf_thread *t, const struct sf_question *q, const struct lives *l)
 {
 	const char *file, *text;
 	int saved = errno;
@@ -336,19 +336,19 @@ sf_learn(struct sf_thread *t, const struct sf_question *q, struct sf_lesson *out
 
 	out->kept = false;
 	out->why = SF_BYPASS_HANDLE;
-	if (!find_lives(t, q, &l))
+	if (!learn_find_lives(t, q, &l))
 		return SF_LEARNT_REPLAY;
-	l.hope = hope(q, &l);
+	l.hope = learn_hope(q, &l);
 	if (l.hope == HOPE_NONE) {
 		out->why = SF_BYPASS_UNPROVEN;
-		keep(q, out, SF_PASS, l.object, l.gen, (void *)(uintptr_t)out->why);
+		learn_keep(q, out, SF_PASS, l.object, l.gen, (void *)(uintptr_t)out->why);
 		return SF_LEARNT_REPLAY;
 	}
 	out->value = q->kind == SF_KIND_VSYM ? sf_next.dlvsym(l.ask, q->name, q->version)
 					     : sf_next.dlsym(l.ask, q->name);
 	out->why = SF_BYPASS_UNPROVEN;
 	if (out->value != NULL || !sf_facts_error_pending())
-		return keep_value(q, &l, out);
+		return learn_keep_value(q, &l, out);
 	out->why = SF_BYPASS_NEGATIVE;
 	if (l.negative == NULL || sf_learn_errors_raw() || t->block == NULL)
 		return q->handle == 0 ? SF_LEARNT_REPLAY : SF_LEARNT_ANSWER;
@@ -356,9 +356,9 @@ sf_learn(struct sf_thread *t, const struct sf_question *q, struct sf_lesson *out
 		out->why = SF_BYPASS_STACK;
 		return q->handle == 0 ? SF_LEARNT_REPLAY : SF_LEARNT_ANSWER;
 	}
-	if (!take_error(t, q, &l))
+	if (!learn_take_error(t, q, &l))
 		return SF_LEARNT_REPLAY;
-	keep(q, out, SF_NEGATIVE, l.negative, l.negative_gen, NULL);
+	learn_keep(q, out, SF_NEGATIVE, l.negative, l.negative_gen, NULL);
 	/* Not kept, so there is nothing to answer from; libc's error is gone and must be made again. */
 	return out->kept ? SF_LEARNT_ANSWER : SF_LEARNT_REPLAY;
 }

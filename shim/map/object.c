@@ -27,7 +27,7 @@ static struct sf_lock name_lock = SF_LOCK_INIT;
 static uint8_t retired;
 
 SF_START static void
-put_name_locked(struct sf_object *o, const char *name, size_t n)
+object_put_name_locked(struct sf_object *o, const char *name, size_t n)
 {
 	sf_store_ptr(&o->named, name);
 	/* As a rule the same file again. */
@@ -40,7 +40,7 @@ put_name_locked(struct sf_object *o, const char *name, size_t n)
 
 /* Sets marks of a life, if it runs still. */
 static void
-mark(struct sf_object *o, uint32_t gen, uint64_t marks)
+object_mark(struct sf_object *o, uint32_t gen, uint64_t marks)
 {
 	uint64_t s;
 
@@ -57,7 +57,7 @@ mark(struct sf_object *o, uint32_t gen, uint64_t marks)
  * Who does not get the lock leaves the life without a name, to the next dlopen of the handle.
  */
 static void
-name_life(struct sf_object *o, const struct link_map *l, uint32_t gen)
+object_name_life(struct sf_object *o, const struct link_map *l, uint32_t gen)
 {
 	size_t n = sf_bytes_length(l->l_name, SF_OBJECT_FILE_MAX);
 	uint64_t s;
@@ -66,8 +66,8 @@ name_life(struct sf_object *o, const struct link_map *l, uint32_t gen)
 		return;
 	s = sf_load_64(&o->state);
 	if (SF_STATE_GEN(s) == gen && !(s & SF_STATE_NAMED)) {
-		put_name_locked(o, l->l_name, n);
-		mark(o, gen, SF_STATE_NAMED);
+		object_put_name_locked(o, l->l_name, n);
+		object_mark(o, gen, SF_STATE_NAMED);
 	}
 	sf_lock_release(&name_lock);
 }
@@ -84,7 +84,7 @@ sf_object_file(const struct sf_object *o, size_t *len)
 
 /* A record that has no place yet; 0: none is left. */
 SF_START static uint32_t
-take_record(void)
+object_take_record(void)
 {
 	uint32_t n = sf_swap_32(&spare, 0);
 
@@ -95,7 +95,7 @@ take_record(void)
 
 /* Another thread has filled the place meanwhile. */
 static void
-leave_record(uint32_t n)
+object_leave_record(uint32_t n)
 {
 	sf_object_records[n].handle = 0;
 	sf_fence_store(); /* pairs with the full fence of whoever takes it */
@@ -108,7 +108,7 @@ leave_record(uint32_t n)
  * found no record for a moment would be missing from the books for good.
  */
 SF_START static struct sf_object *
-claim(const void *handle)
+object_claim(const void *handle)
 {
 	uint16_t *set = sf_object_set(handle);
 	struct sf_object *o = NULL;
@@ -116,7 +116,7 @@ claim(const void *handle)
 
 	for (int i = 0; i < SF_OBJECT_WAYS && o == NULL; i++) {
 		if (sf_load_16(&set[i]) == 0) {
-			mine = mine != 0 ? mine : take_record();
+			mine = mine != 0 ? mine : object_take_record();
 			if (mine == 0)
 				return NULL;
 			sf_store_64((uint64_t *)&sf_object_records[mine].handle, (uintptr_t)handle);
@@ -129,7 +129,7 @@ claim(const void *handle)
 			o = NULL;
 	}
 	if (mine != 0)
-		leave_record(mine);
+		object_leave_record(mine);
 	return o;
 }
 
@@ -139,7 +139,7 @@ claim(const void *handle)
  * state under the new one.
  */
 static struct sf_object *
-evict_locked(const void *handle)
+object_evict_locked(const void *handle)
 {
 	const uint16_t *set = sf_object_set(handle);
 
@@ -162,17 +162,17 @@ evict_locked(const void *handle)
 }
 
 static struct sf_object *
-find_or_create(const void *handle)
+object_find_or_create(const void *handle)
 {
 	struct sf_object *o = sf_object_find(handle);
 
 	if (o == NULL)
-		o = claim(handle);
+		o = object_claim(handle);
 	if (o != NULL || !sf_lock_try(&evict_lock))
 		return o;
 	o = sf_object_find(handle);
 	if (o == NULL && sf_has_pairs())
-		o = evict_locked(handle);
+		o = object_evict_locked(handle);
 	sf_lock_release(&evict_lock);
 	return o;
 }
@@ -182,7 +182,7 @@ find_or_create(const void *handle)
  * global scope. The range of such an object never changes.
  */
 SF_START static void
-note_plain_caller(struct sf_object *o, const struct link_map *l)
+object_note_plain_caller(struct sf_object *o, const struct link_map *l)
 {
 	struct link_map *found;
 	uintptr_t lo, hi;
@@ -196,13 +196,13 @@ note_plain_caller(struct sf_object *o, const struct link_map *l)
 }
 
 SF_START static void
-put_name(struct sf_object *o, const struct link_map *l)
+object_put_name(struct sf_object *o, const struct link_map *l)
 {
 	size_t n = sf_bytes_length(l->l_name, SF_OBJECT_FILE_MAX);
 
 	if (n >= SF_OBJECT_FILE_MAX)
 		return;
-	put_name_locked(o, l->l_name, n);
+	object_put_name_locked(o, l->l_name, n);
 	o->state |= SF_STATE_NAMED;
 }
 
@@ -210,16 +210,16 @@ SF_START void
 sf_object_init(struct link_map *main, struct link_map *tail)
 {
 	for (struct link_map *l = main; l != NULL; l = l == tail ? NULL : l->l_next) {
-		struct sf_object *o = claim(l);
+		struct sf_object *o = object_claim(l);
 
 		if (o == NULL)
 			continue; /* a full set: treated like any other handle */
 		o->permanent = 1;
 		o->state = SF_STATE_OF_GEN(1);
-		put_name(o, l);
+		object_put_name(o, l);
 		if (o->file_len != 0 || l == main)
 			o->state |= SF_STATE_WHOLE;
-		note_plain_caller(o, l);
+		object_note_plain_caller(o, l);
 	}
 }
 
@@ -261,7 +261,7 @@ sf_object_whole_life(const struct sf_object *o, const void *handle, uint32_t *ge
 #define OPENED (SF_STATE_REAL_ONE + 1)
 
 static bool
-has_room(uint64_t s, uint64_t what)
+object_has_room(uint64_t s, uint64_t what)
 {
 	if (what == SF_STATE_ADOPTED)
 		return !(s & SF_STATE_ADOPTED);
@@ -270,17 +270,17 @@ has_room(uint64_t s, uint64_t what)
 
 /* The state after one reference more; 0: the record cannot take it. */
 static uint64_t
-state_after(uint64_t s, bool permanent, uint64_t what)
+object_state_after(uint64_t s, bool permanent, uint64_t what)
 {
 	uint64_t again = what == OPENED && (s & SF_STATE_CLOSED) ? SF_STATE_AGAIN : 0;
 
 	if (SF_STATE_OPEN(s) || permanent)
-		return has_room(s, what) ? (s + what) | again : 0;
+		return object_has_room(s, what) ? (s + what) | again : 0;
 	return SF_STATE_GEN(s) < GEN_LAST ? SF_STATE_OF_GEN(SF_STATE_GEN(s) + 1) + what : 0;
 }
 
 static void
-count_begun(const struct sf_object *o, uint32_t gen)
+object_count_begun(const struct sf_object *o, uint32_t gen)
 {
 	const char *file;
 	size_t len;
@@ -294,7 +294,7 @@ count_begun(const struct sf_object *o, uint32_t gen)
 
 /* Adds `what` to the state of the handle's record, beginning a new life if the record is closed. */
 static struct sf_object *
-add_reference(void *handle, uint64_t what, uint32_t *gen)
+object_add_reference(void *handle, uint64_t what, uint32_t *gen)
 {
 	uint64_t s, next;
 	struct sf_object *o;
@@ -302,13 +302,13 @@ add_reference(void *handle, uint64_t what, uint32_t *gen)
 	do {
 		if (sf_load_8(&retired))
 			return NULL;
-		o = find_or_create(handle);
+		o = object_find_or_create(handle);
 		if (o == NULL)
 			return NULL;
 		s = sf_load_64(&o->state);
 		if (!sf_object_has(o, handle))
 			continue; /* it has just passed to another one */
-		next = state_after(s, o->permanent, what);
+		next = object_state_after(s, o->permanent, what);
 		if (next == 0)
 			return NULL;
 		sf_fence_release(); /* pairs with the acquire fence in sf_object_elide() */
@@ -317,9 +317,9 @@ add_reference(void *handle, uint64_t what, uint32_t *gen)
 	} while (true);
 	*gen = SF_STATE_GEN(next);
 	if (!(next & SF_STATE_NAMED) && !o->permanent)
-		name_life(o, handle, *gen);
+		object_name_life(o, handle, *gen);
 	if (*gen != SF_STATE_GEN(s))
-		count_begun(o, *gen);
+		object_count_begun(o, *gen);
 	return o;
 }
 
@@ -328,7 +328,7 @@ sf_object_opened(void *handle)
 {
 	uint32_t gen;
 
-	return add_reference(handle, OPENED, &gen) != NULL ? gen : 0;
+	return object_add_reference(handle, OPENED, &gen) != NULL ? gen : 0;
 }
 
 void
@@ -341,17 +341,17 @@ sf_object_complete(const void *handle, uint32_t gen)
 		return;
 	/* Whose name the record cannot hold could not be replayed (CONTRACT 36). */
 	if (sf_object_file(o, &len) != NULL && sf_object_has(o, handle))
-		mark(o, gen, SF_STATE_WHOLE);
+		object_mark(o, gen, SF_STATE_WHOLE);
 }
 
 struct sf_object *
 sf_object_adopted(void *handle, uint32_t *gen)
 {
-	return add_reference(handle, SF_STATE_ADOPTED, gen);
+	return object_add_reference(handle, SF_STATE_ADOPTED, gen);
 }
 
 static uint64_t
-end_of(uint64_t s, bool permanent)
+object_end_of(uint64_t s, bool permanent)
 {
 	if (permanent)
 		return SF_STATE_OF_GEN(SF_STATE_GEN(s)) | (s & SF_STATE_MARKS);
@@ -359,12 +359,12 @@ end_of(uint64_t s, bool permanent)
 }
 
 static uint64_t
-state_closed(uint64_t s, bool permanent, bool real_first)
+object_state_closed(uint64_t s, bool permanent, bool real_first)
 {
 	uint32_t real = SF_STATE_REAL(s), held = SF_STATE_HELD(s);
 
 	if (held <= 1)
-		return end_of(s, permanent);
+		return object_end_of(s, permanent);
 	if (sf_object_may_keep(s) && !(real_first && real > 1))
 		return s - 1;
 	return (s - OPENED) | SF_STATE_CLOSED;
@@ -372,7 +372,7 @@ state_closed(uint64_t s, bool permanent, bool real_first)
 
 /* What libc is to be told of this step; an adopted life's host has a reference that was never counted. */
 static int
-calls_of(uint64_t s, uint64_t next)
+object_calls_of(uint64_t s, uint64_t next)
 {
 	if (SF_STATE_OPEN(next))
 		return (int)(SF_STATE_REAL(s) - SF_STATE_REAL(next));
@@ -391,20 +391,20 @@ sf_object_close(void *handle, bool real_first)
 		s = sf_load_64(&o->state);
 		if (!sf_object_has(o, handle) || (!SF_STATE_OPEN(s) && SF_STATE_HELD(s) == 0))
 			return SF_CLOSE_UNKNOWN;
-		next = state_closed(s, o->permanent, real_first);
+		next = object_state_closed(s, o->permanent, real_first);
 		sf_fence_release(); /* our use of the object ends before another's last close */
 	} while (!sf_cas_64(&o->state, s, next));
 	if (SF_STATE_GEN(next) != SF_STATE_GEN(s)) {
 		sf_fence_full(); /* every thread sees the end of this life before libc unloads */
 		sf_count(SF_OBJECT_CLOSE);
 	}
-	return calls_of(s, next);
+	return object_calls_of(s, next);
 }
 
 /* ---- unloads that nobody told us of ---- */
 
 static bool
-is_listed(const void *handle)
+object_is_listed(const void *handle)
 {
 	for (const struct link_map *l = sf_next.main; l != NULL; l = l->l_next)
 		if (l == handle)
@@ -413,7 +413,7 @@ is_listed(const void *handle)
 }
 
 static void
-end_if_gone(struct sf_object *o, uint32_t look)
+object_end_if_gone(struct sf_object *o, uint32_t look)
 {
 	uint64_t s = sf_load_64(&o->state);
 	const void *handle;
@@ -421,8 +421,9 @@ end_if_gone(struct sf_object *o, uint32_t look)
 	sf_fence_load();
 	handle = (const void *)o->handle;
 	/* Not marked by this look: it is gone, or was not counted yet. */
-	while (!o->permanent && SF_STATE_OPEN(s) && o->listed != look && !is_listed(handle)) {
-		if (sf_cas_64(&o->state, s, end_of(s, false))) {
+	while (!o->permanent && SF_STATE_OPEN(s) && o->listed != look &&
+	       !object_is_listed(handle)) {
+		if (sf_cas_64(&o->state, s, object_end_of(s, false))) {
 			sf_count(SF_OBJECT_CLOSE);
 			return;
 		}
@@ -451,8 +452,8 @@ sf_object_moved(bool settled)
 			o->listed = look;
 	}
 	for (uint32_t i = 1; i <= SF_OBJECT_MOST && i <= sf_load_32(&taken); i++)
-		end_if_gone(&sf_object_records[i], look);
-	if (sf_thread.dropping != NULL && !is_listed(sf_thread.dropping))
+		object_end_if_gone(&sf_object_records[i], look);
+	if (sf_thread.dropping != NULL && !object_is_listed(sf_thread.dropping))
 		sf_thread.dropping = NULL;
 }
 
@@ -460,7 +461,7 @@ sf_object_moved(bool settled)
 
 /* One word again: its generation, and below it how many loads are under way. */
 static void
-move_global(int32_t loads)
+object_move_global(int32_t loads)
 {
 	uint64_t s, next;
 
@@ -474,13 +475,13 @@ move_global(int32_t loads)
 void
 sf_object_global_begin(void)
 {
-	move_global(1);
+	object_move_global(1);
 }
 
 void
 sf_object_global_end(void)
 {
-	move_global(-1);
+	object_move_global(-1);
 	sf_count(SF_SCOPE_CHANGE);
 }
 
@@ -517,7 +518,7 @@ sf_object_global_settle(void)
  * comes in between finds either ours or libc's. What is more than the host holds goes back at the end.
  */
 static void
-retire(struct sf_object *o, bool (*replay)(void *, const char *), void (*drop)(void *))
+object_retire(struct sf_object *o, bool (*replay)(void *, const char *), void (*drop)(void *))
 {
 	void *handle;
 	uint64_t s;
@@ -538,7 +539,7 @@ retire(struct sf_object *o, bool (*replay)(void *, const char *), void (*drop)(v
 		}
 		if (!SF_STATE_OPEN(s))
 			return;
-	} while (!sf_cas_64(&o->state, s, end_of(s, o->permanent)));
+	} while (!sf_cas_64(&o->state, s, object_end_of(s, o->permanent)));
 	for (uint32_t i = SF_STATE_HELD(s); i < SF_STATE_REAL(s); i++)
 		drop(handle);
 	if (s & SF_STATE_ADOPTED)
@@ -552,7 +553,7 @@ sf_object_retire_all(bool (*replay)(void *, const char *), void (*drop)(void *))
 	sf_fence_full();
 	/* Everyone who gets one of libc's functions sweeps: nobody leaves before all is replayed. */
 	for (uint32_t i = 1; i <= SF_OBJECT_MOST && i <= sf_load_32(&taken); i++)
-		retire(&sf_object_records[i], replay, drop);
+		object_retire(&sf_object_records[i], replay, drop);
 }
 
 bool

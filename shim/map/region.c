@@ -29,7 +29,7 @@ static uint32_t turns;
 static struct sf_region *advancing; /* by whoever holds the lock; for the child after fork */
 
 static struct sf_region *
-set_of(const struct link_map *map)
+region_set_of(const struct link_map *map)
 {
 	uint64_t x = (uint64_t)(uintptr_t)map * 0x9e3779b97f4a7c15ull;
 
@@ -39,7 +39,7 @@ set_of(const struct link_map *map)
 struct sf_region *
 sf_region_find(const struct link_map *map)
 {
-	struct sf_region *set = set_of(map);
+	struct sf_region *set = region_set_of(map);
 
 	for (int i = 0; i < SF_REGION_WAYS; i++)
 		if (sf_load_ptr(&set[i].map) == map)
@@ -55,7 +55,7 @@ sf_region_find(const struct link_map *map)
  */
 
 static void
-drop_building_locked(struct sf_region *r)
+region_drop_building_locked(struct sf_region *r)
 {
 	struct sf_building *building = r->building;
 
@@ -71,11 +71,11 @@ drop_building_locked(struct sf_region *r)
 
 /* Of a region that is not alive, or whose index is not ready. */
 static void
-clear_locked(struct sf_region *r)
+region_clear_locked(struct sf_region *r)
 {
 	void *extent = r->extent;
 
-	drop_building_locked(r);
+	region_drop_building_locked(r);
 	if (extent == NULL)
 		return;
 	if (r->ready)
@@ -87,9 +87,9 @@ clear_locked(struct sf_region *r)
 }
 
 static void
-refuse_locked(struct sf_region *r)
+region_refuse_locked(struct sf_region *r)
 {
-	clear_locked(r);
+	region_clear_locked(r);
 	sf_store_8(&r->refused, 1);
 	sf_count(SF_INDEX_REFUSE);
 }
@@ -97,7 +97,7 @@ refuse_locked(struct sf_region *r)
 /* ---- lives ---- */
 
 static void
-end_life(struct sf_region *r)
+region_end_life(struct sf_region *r)
 {
 	uint32_t number = (uint32_t)(r - sf_regions);
 
@@ -111,7 +111,7 @@ end_life(struct sf_region *r)
  * changes a mortal region's life: it is made within a hold, and holders are waited for.
  */
 static void
-moved(bool settled)
+region_moved(bool settled)
 {
 	bool locked = false;
 
@@ -127,11 +127,11 @@ moved(bool settled)
 			    (sf_next.find_object((void *)r->start, &found) == 0 &&
 			     found.dlfo_link_map == r->map))
 				continue;
-			end_life(r);
+			region_end_life(r);
 			locked = locked || sf_lock_try(&lock);
 			/* Whoever had the lock may have begun another life there, of an object that stays. */
 			if (locked && !SF_REGION_ALIVE(r->life))
-				clear_locked(r);
+				region_clear_locked(r);
 		}
 	}
 	if (locked)
@@ -141,14 +141,14 @@ moved(bool settled)
 void
 sf_region_look_again(void)
 {
-	moved(true);
+	region_moved(true);
 }
 
 /* A place for a new life: the object's former one, or any that is free. */
 static struct sf_region *
-free_place_locked(const struct link_map *map)
+region_free_place_locked(const struct link_map *map)
 {
-	struct sf_region *set = set_of(map), *free = NULL;
+	struct sf_region *set = region_set_of(map), *free = NULL;
 
 	for (int i = 0; i < SF_REGION_WAYS; i++) {
 		if (SF_REGION_ALIVE(set[i].life))
@@ -166,7 +166,7 @@ free_place_locked(const struct link_map *map)
  * that has the header, and no other is made.
  */
 static bool
-read_segments(struct sf_region *r, const struct dl_find_object *found)
+region_read_segments(struct sf_region *r, const struct dl_find_object *found)
 {
 	struct sf_segment segments[SF_REGION_SEGMENTS];
 	uintptr_t start = (uintptr_t)found->dlfo_map_start, end = (uintptr_t)found->dlfo_map_end;
@@ -188,7 +188,7 @@ read_segments(struct sf_region *r, const struct dl_find_object *found)
 }
 
 static void
-read_id(struct sf_region *r)
+region_read_id(struct sf_region *r)
 {
 	const uint8_t *id = NULL;
 
@@ -203,8 +203,8 @@ read_id(struct sf_region *r)
  * section, its buckets.
  */
 static void
-begin_life_locked(struct sf_region *r, const struct dl_find_object *found, bool permanent,
-		  bool headed)
+region_begin_life_locked(struct sf_region *r, const struct dl_find_object *found, bool permanent,
+			 bool headed)
 {
 	struct link_map *map = found->dlfo_link_map;
 	uint32_t number = (uint32_t)(r - sf_regions);
@@ -212,7 +212,7 @@ begin_life_locked(struct sf_region *r, const struct dl_find_object *found, bool 
 	struct sf_elf e = {.bias = 0};
 	bool fits;
 
-	clear_locked(r);
+	region_clear_locked(r);
 	sf_store_ptr(&r->map, map);
 	r->start = (uintptr_t)found->dlfo_map_start;
 	r->bias = map->l_addr;
@@ -225,9 +225,9 @@ begin_life_locked(struct sf_region *r, const struct dl_find_object *found, bool 
 	}
 	r->size = (uint32_t)((uintptr_t)found->dlfo_map_end - r->start);
 	fits = headed && sf_elf_open(&e, r->bias, map->l_ld) && sf_symbols_open(&symbols, &e) &&
-	       read_segments(r, found) && symbols.end < SYMBOLS_MOST && e.strsz < UINT32_MAX;
+	       region_read_segments(r, found) && symbols.end < SYMBOLS_MOST && e.strsz < UINT32_MAX;
 	if (fits)
-		read_id(r);
+		region_read_id(r);
 	r->refused = !fits;
 	r->strtab = e.strtab;
 	r->symtab = e.symtab;
@@ -243,7 +243,7 @@ begin_life_locked(struct sf_region *r, const struct dl_find_object *found, bool 
 /* ---- building ---- */
 
 static void
-start_building_locked(struct sf_region *r)
+region_start_building_locked(struct sf_region *r)
 {
 	struct sf_region **place = NULL;
 	struct sf_symbols symbols;
@@ -255,7 +255,7 @@ start_building_locked(struct sf_region *r)
 	if (place == NULL)
 		return;
 	if (*place != NULL)
-		clear_locked(*place);
+		region_clear_locked(*place);
 	sf_elf_open(&e, r->bias, r->map->l_ld);
 	if (!sf_symbols_open(&symbols, &e))
 		return;
@@ -268,7 +268,7 @@ start_building_locked(struct sf_region *r)
 }
 
 static void
-place_locked(struct sf_region *r)
+region_place_locked(struct sf_region *r)
 {
 	r->extent_size = sf_building_place_size(r->building);
 	r->extent = sf_arena_take_locked(r->extent_size);
@@ -277,21 +277,21 @@ place_locked(struct sf_region *r)
 		return;
 	}
 	sf_count(SF_INDEX_FULL);
-	refuse_locked(r);
+	region_refuse_locked(r);
 }
 
 static void
-finish_locked(struct sf_region *r)
+region_finish_locked(struct sf_region *r)
 {
 	r->index = *sf_building_index(r->building);
-	drop_building_locked(r);
+	region_drop_building_locked(r);
 	sf_fence_store(); /* pairs with the load fence after reading `ready` */
 	sf_store_8(&r->ready, 1);
 	sf_count(SF_INDEX_BUILD);
 }
 
 static void
-go_on_locked(struct sf_region *r)
+region_go_on_locked(struct sf_region *r)
 {
 	uint32_t steps = r->nsymbols / SLICE_SHARE;
 
@@ -300,29 +300,29 @@ go_on_locked(struct sf_region *r)
 	case SF_BUILDING_MORE:
 		break;
 	case SF_BUILDING_PLACE:
-		place_locked(r);
+		region_place_locked(r);
 		break;
 	case SF_BUILDING_DONE:
-		finish_locked(r);
+		region_finish_locked(r);
 		break;
 	case SF_BUILDING_REFUSED:
-		refuse_locked(r);
+		region_refuse_locked(r);
 		break;
 	}
 }
 
 /* Mapping the working memory is a slice of its own. */
 static void
-slice_locked(struct sf_region *r)
+region_slice_locked(struct sf_region *r)
 {
 	sf_store_ptr(&advancing, r);
 	sf_fence_store(); /* pairs with fork: a child finds no building that is half begun */
 	sf_count(SF_INDEX_SLICE);
 	r->turn = ++turns;
 	if (r->building != NULL)
-		go_on_locked(r);
+		region_go_on_locked(r);
 	else
-		start_building_locked(r);
+		region_start_building_locked(r);
 	sf_fence_store(); /* pairs with fork */
 	sf_store_ptr(&advancing, NULL);
 }
@@ -330,7 +330,7 @@ slice_locked(struct sf_region *r)
 /* ---- a miss ---- */
 
 static void
-work_locked(const struct dl_find_object *found, bool permanent)
+region_work_locked(const struct dl_find_object *found, bool permanent)
 {
 	struct sf_region *r = sf_region_find(found->dlfo_link_map);
 
@@ -340,20 +340,20 @@ work_locked(const struct dl_find_object *found, bool permanent)
 		headed = sf_sys_is_readable(found->dlfo_map_start, SF_ELF_HEADER_MOST);
 		if (headed && !sf_elf_is_header(found->dlfo_map_start))
 			return;
-		r = free_place_locked(found->dlfo_link_map);
+		r = region_free_place_locked(found->dlfo_link_map);
 		if (r != NULL)
-			begin_life_locked(r, found, permanent, headed);
+			region_begin_life_locked(r, found, permanent, headed);
 		else
 			sf_count(SF_INDEX_FULL);
 		return;
 	}
 	if (!r->ready && !r->refused)
-		slice_locked(r);
+		region_slice_locked(r);
 }
 
 /* Is there anything to do for this region yet? Counts the misses; a lost one does not matter. */
 static bool
-is_due(struct sf_region *r)
+region_is_due(struct sf_region *r)
 {
 	if (r == NULL || !SF_REGION_ALIVE(sf_load_32(&r->life)))
 		return true;
@@ -364,7 +364,7 @@ is_due(struct sf_region *r)
 }
 
 static enum sf_region_miss
-work(const struct dl_find_object *found, bool permanent, uint64_t count)
+region_work(const struct dl_find_object *found, bool permanent, uint64_t count)
 {
 	struct sf_hold hold;
 
@@ -375,7 +375,7 @@ work(const struct dl_find_object *found, bool permanent, uint64_t count)
 	else if (!sf_changes_hold(&hold, count))
 		return SF_MISS_BUSY;
 	if (sf_lock_try(&lock)) {
-		work_locked(found, permanent);
+		region_work_locked(found, permanent);
 		sf_lock_release(&lock);
 	}
 	if (permanent)
@@ -403,9 +403,9 @@ sf_region_miss(const void *address)
 	if (r != NULL && SF_REGION_ALIVE(sf_load_32(&r->life)) &&
 	    (sf_load_8(&r->refused) || (uintptr_t)address - r->start >= r->size))
 		return SF_MISS_REFUSED;
-	if (!is_due(r))
+	if (!region_is_due(r))
 		return SF_MISS_COLD;
-	return work(&found, permanent, count);
+	return region_work(&found, permanent, count);
 }
 
 bool
@@ -433,7 +433,7 @@ sf_region_init(unsigned int kib, bool watched)
 	sf_arena_init(kib);
 	unloads_seen = watched;
 	if (watched)
-		sf_changes_on_move(moved);
+		sf_changes_on_move(region_moved);
 }
 
 void
@@ -441,6 +441,6 @@ sf_region_forked(void)
 {
 	sf_lock_reset(&lock);
 	if (advancing != NULL && !advancing->ready)
-		clear_locked(advancing);
+		region_clear_locked(advancing);
 	advancing = NULL;
 }

@@ -41,14 +41,14 @@ static const struct sf_listed *initial; /* they, in a place of their own */
 
 /* A child of _Fork or of a raw clone ran no handler. */
 static void
-put_in_order(void)
+snapshot_put_in_order(void)
 {
 	if (sf_unlikely(sf_load_32(&sf_changes.wiped->walks) == 0))
 		sf_snapshot_forked();
 }
 
 static uint32_t
-id_of(struct sf_thread *t)
+snapshot_id_of(struct sf_thread *t)
 {
 	if (sf_unlikely(t->id == 0))
 		t->id = sf_sys_thread_id();
@@ -57,13 +57,13 @@ id_of(struct sf_thread *t)
 
 /* Where this thread counts itself. A thread reads under the id that it has when it begins and ends. */
 static uint32_t *
-own_readers(struct snapshot *s, struct sf_thread *t)
+snapshot_own_readers(struct snapshot *s, struct sf_thread *t)
 {
-	return &s->readers[id_of(t) & (STRIPES - 1)].n;
+	return &s->readers[snapshot_id_of(t) & (STRIPES - 1)].n;
 }
 
 static uint32_t
-readers_of(const struct snapshot *s)
+snapshot_readers_of(const struct snapshot *s)
 {
 	uint32_t n = 0;
 
@@ -81,7 +81,7 @@ struct filling {
 };
 
 static intptr_t
-block_rule(const struct dl_phdr_info *info, uint32_t place)
+snapshot_block_rule(const struct dl_phdr_info *info, uint32_t place)
 {
 	if (info->dlpi_tls_modid == 0)
 		return 0;
@@ -91,7 +91,7 @@ block_rule(const struct dl_phdr_info *info, uint32_t place)
 }
 
 static int
-fill_one(struct dl_phdr_info *info, size_t size, void *arg)
+snapshot_fill_one(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	struct filling *f = arg;
 	struct snapshot *s = f->s;
@@ -107,7 +107,7 @@ fill_one(struct dl_phdr_info *info, size_t size, void *arg)
 						  .phdr = info->dlpi_phdr,
 						  .map = l,
 						  .module = info->dlpi_tls_modid,
-						  .block = block_rule(info, s->count),
+						  .block = snapshot_block_rule(info, s->count),
 						  .count = info->dlpi_phnum};
 	s->count++;
 	s->adds = info->dlpi_adds;
@@ -117,7 +117,7 @@ fill_one(struct dl_phdr_info *info, size_t size, void *arg)
 }
 
 static bool
-make_room(struct snapshot *s)
+snapshot_make_room(struct snapshot *s)
 {
 	uint32_t n = 16, room;
 
@@ -134,49 +134,50 @@ make_room(struct snapshot *s)
 }
 
 static bool
-fill(struct snapshot *s)
+snapshot_fill(struct snapshot *s)
 {
 	struct filling f = {.s = s, .next = sf_next.main};
 
 	s->count = 0;
-	if (!make_room(s))
+	if (!snapshot_make_room(s))
 		return false;
-	sf_next.iterate_phdr(fill_one, &f);
+	sf_next.iterate_phdr(snapshot_fill_one, &f);
 	/* With another namespace the numbers count more than this list has: libc's own affair. */
 	return !f.wrong && f.next == NULL && s->loaded == s->count;
 }
 
 static struct snapshot *
-unused(void)
+snapshot_unused(void)
 {
 	bool serial = sf_snapshot_walking == SF_WALKING_SERIAL;
 
-	sf_fence_full(); /* pairs with the one in read_current() and with sf_turn_take() */
+	sf_fence_full(); /* pairs with the one in snapshot_read_current() and with sf_turn_take() */
 	if (serial && sf_turn_owner(&sf_snapshot_turn) == 0)
 		for (uint32_t i = 0; i < SNAPSHOTS; i++)
 			snapshots[i].retired = 0;
 	for (uint32_t i = 0; i < SNAPSHOTS; i++)
-		if (i != current && !snapshots[i].retired && readers_of(&snapshots[i]) == 0)
+		if (i != current && !snapshots[i].retired &&
+		    snapshot_readers_of(&snapshots[i]) == 0)
 			return &snapshots[i];
 	return NULL;
 }
 
 static void
-publish(void)
+snapshot_publish(void)
 {
-	struct snapshot *s = unused();
-	uint32_t place = s != NULL && fill(s) ? (uint32_t)(s - snapshots) : NONE;
+	struct snapshot *s = snapshot_unused();
+	uint32_t place = s != NULL && snapshot_fill(s) ? (uint32_t)(s - snapshots) : NONE;
 
 	if (current != NONE)
 		snapshots[current].retired = sf_snapshot_walking == SF_WALKING_SERIAL;
-	sf_fence_store(); /* pairs with the load fence in read_current() */
+	sf_fence_store(); /* pairs with the load fence in snapshot_read_current() */
 	sf_store_32(&current, place);
 }
 
 /* ---- windows ---- */
 
 static uint32_t
-own_reads(const struct sf_thread *t, uint32_t place)
+snapshot_own_reads(const struct sf_thread *t, uint32_t place)
 {
 	uint32_t n = 0;
 
@@ -186,22 +187,22 @@ own_reads(const struct sf_thread *t, uint32_t place)
 }
 
 static bool
-others_read(const struct sf_thread *t)
+snapshot_others_read(const struct sf_thread *t)
 {
 	for (uint32_t i = 0; i < SNAPSHOTS; i++)
-		if (readers_of(&snapshots[i]) != own_reads(t, i))
+		if (snapshot_readers_of(&snapshots[i]) != snapshot_own_reads(t, i))
 			return true;
 	return false;
 }
 
 /* Nobody else is inside a walk beyond the initial set from here on, until the window closes. */
 static void
-open_window(struct sf_thread *t)
+snapshot_open_window(struct sf_thread *t)
 {
 	uint32_t me;
 
-	put_in_order();
-	me = id_of(t);
+	snapshot_put_in_order();
+	me = snapshot_id_of(t);
 	if (sf_snapshot_walking == SF_WALKING_SERIAL) {
 		bool took = sf_turn_take(&sf_snapshot_turn, me);
 
@@ -211,8 +212,8 @@ open_window(struct sf_thread *t)
 		return;
 	}
 	sf_store_32(&unloader, me);
-	sf_fence_full(); /* pairs with the one in read_current() */
-	for (unsigned int i = 0; others_read(t); i++) {
+	sf_fence_full(); /* pairs with the one in snapshot_read_current() */
+	for (unsigned int i = 0; snapshot_others_read(t); i++) {
 		if (i < 100)
 			sf_stall();
 		else
@@ -221,7 +222,7 @@ open_window(struct sf_thread *t)
 }
 
 static void
-close_window(void)
+snapshot_close_window(void)
 {
 	if (sf_load_32(&unloader) == 0)
 		return;
@@ -233,18 +234,18 @@ close_window(void)
 
 /* ld.so says that the list changes, or has changed; its lock is held. */
 static void
-moved(bool settled)
+snapshot_moved(bool settled)
 {
 	struct sf_thread *t = &sf_thread;
 
 	if (!settled) {
 		if (sf_changes_is_unload() && sf_load_32(&unloader) == 0)
-			open_window(t);
+			snapshot_open_window(t);
 		return;
 	}
-	publish();
+	snapshot_publish();
 	t->changes++;
-	close_window();
+	snapshot_close_window();
 }
 
 /* ---- walks ---- */
@@ -254,22 +255,22 @@ sf_walk_begin(struct sf_thread *t)
 {
 	unsigned int walk;
 
-	put_in_order();
+	snapshot_put_in_order();
 	walk = t->walks++;
 	t->walk[walk] = (struct sf_walk){0};
 	if (sf_snapshot_walking == SF_WALKING_SERIAL)
-		t->walk[walk].turn = sf_turn_take(&sf_snapshot_turn, id_of(t));
+		t->walk[walk].turn = sf_turn_take(&sf_snapshot_turn, snapshot_id_of(t));
 	return walk;
 }
 
 static void
-stop_reading(struct sf_thread *t, struct sf_walk *w)
+snapshot_stop_reading(struct sf_thread *t, struct sf_walk *w)
 {
 	if (w->snapshot == 0)
 		return;
 	w->counted = 0;
 	sf_fence_release(); /* what the callback read, before the unload that waits for it */
-	sf_add_32(own_readers(&snapshots[w->snapshot - 1], t), (uint32_t)-1);
+	sf_add_32(snapshot_own_readers(&snapshots[w->snapshot - 1], t), (uint32_t)-1);
 	w->snapshot = 0;
 }
 
@@ -281,7 +282,7 @@ sf_walk_end(struct sf_thread *t)
 	if (t->walks == 0)
 		return;
 	w = &t->walk[t->walks - 1];
-	stop_reading(t, w);
+	snapshot_stop_reading(t, w);
 	if (w->turn) {
 		w->turn = 0;
 		sf_turn_give(&sf_snapshot_turn, t->id);
@@ -291,7 +292,7 @@ sf_walk_end(struct sf_thread *t)
 
 /* The current snapshot, which stays as it is while this walk has the turn or counts as a reader. */
 static const struct snapshot *
-read_current(struct sf_thread *t, struct sf_walk *w)
+snapshot_read_current(struct sf_thread *t, struct sf_walk *w)
 {
 	for (;;) {
 		uint32_t place = sf_load_32(&current);
@@ -299,15 +300,15 @@ read_current(struct sf_thread *t, struct sf_walk *w)
 		if (place == NONE)
 			return NULL;
 		if (sf_snapshot_walking == SF_WALKING_SERIAL) {
-			sf_fence_load(); /* pairs with the store fence in publish() */
+			sf_fence_load(); /* pairs with the store fence in snapshot_publish() */
 			return &snapshots[place];
 		}
 		w->snapshot = (uint8_t)(place + 1);
-		sf_add_32(own_readers(&snapshots[place], t), 1);
-		sf_fence_atomic_load(); /* pairs with those in unused() and open_window() */
+		sf_add_32(snapshot_own_readers(&snapshots[place], t), 1);
+		sf_fence_atomic_load(); /* pairs with those in snapshot_unused() and snapshot_open_window() */
 		if (sf_likely(sf_load_32(&current) == place))
 			return &snapshots[place];
-		stop_reading(t, w);
+		snapshot_stop_reading(t, w);
 	}
 }
 
@@ -320,7 +321,7 @@ read_current(struct sf_thread *t, struct sf_walk *w)
 enum outer { OUTER_NONE, OUTER_COUNTED, OUTER_UNSURE };
 
 static enum outer
-outer_walk(const struct sf_thread *t, unsigned int walk)
+snapshot_outer_walk(const struct sf_thread *t, unsigned int walk)
 {
 	enum outer found = OUTER_NONE;
 
@@ -342,12 +343,12 @@ sf_walk_view(struct sf_thread *t, unsigned int walk, struct sf_view *v)
 	uint32_t who;
 
 	do {
-		stop_reading(t, w);
-		s = read_current(t, w);
+		snapshot_stop_reading(t, w);
+		s = snapshot_read_current(t, w);
 		if (s == NULL)
 			return SF_VIEW_NONE;
 		who = sf_load_32(&unloader);
-		sf_fence_load(); /* pairs with the store fence in close_window(): closed means replaced */
+		sf_fence_load(); /* pairs with the store fence in snapshot_close_window(): closed means replaced */
 	} while (sf_unlikely(s != &snapshots[sf_load_32(&current)]));
 	*v = (struct sf_view){
 		.objects = s->objects, .count = s->count, .adds = s->adds, .loaded = s->loaded};
@@ -355,17 +356,17 @@ sf_walk_view(struct sf_thread *t, unsigned int walk, struct sf_view *v)
 		w->counted = w->snapshot != 0; /* no window was open: the next one waits for us */
 		return SF_VIEW_DONE;
 	}
-	outer = outer_walk(t, walk);
+	outer = snapshot_outer_walk(t, walk);
 	if (outer == OUTER_COUNTED)
 		return SF_VIEW_DONE;
-	if (outer == OUTER_UNSURE || who == id_of(t)) {
-		stop_reading(t, w);
+	if (outer == OUTER_UNSURE || who == snapshot_id_of(t)) {
+		snapshot_stop_reading(t, w);
 		return SF_VIEW_INSIDE;
 	}
 	v->objects = initial;
 	v->count = initial_count;
 	v->partial = true;
-	stop_reading(t, w);
+	snapshot_stop_reading(t, w);
 	return SF_VIEW_DONE;
 }
 
@@ -394,7 +395,7 @@ sf_listed_block_slow(const struct sf_listed *o)
 /* ---- start and fork ---- */
 
 static bool
-list_initial(struct snapshot *s)
+snapshot_list_initial(struct snapshot *s)
 {
 	char *self = __builtin_thread_pointer();
 	struct sf_listed *copy;
@@ -431,12 +432,12 @@ sf_snapshot_init(enum sf_walking how)
 	uint64_t count = sf_changes_count();
 
 	s->readers[0].n = 1; /* not to be chosen until it is in use */
-	if (!sf_changes_settled(count) || !fill(s) || !list_initial(s))
+	if (!sf_changes_settled(count) || !snapshot_fill(s) || !snapshot_list_initial(s))
 		return false;
 	sf_snapshot_walking = how;
 	sf_changes.wiped->walks = 1;
 	/* From here on each change makes a snapshot; ours is current if there was none meanwhile. */
-	sf_changes_on_move(moved);
+	sf_changes_on_move(snapshot_moved);
 	sf_fence_full();
 	if (sf_changes_count() == count && sf_cas_32(&current, NONE, 0) &&
 	    sf_changes_count() != count)
@@ -447,7 +448,7 @@ sf_snapshot_init(enum sf_walking how)
 
 /* Still there? libc unmaps an object first and strikes it off after that; a fork waits for the former. */
 static bool
-is_left(const struct sf_listed *o)
+snapshot_is_left(const struct sf_listed *o)
 {
 	struct link_map *l = NULL;
 	uintptr_t lo, hi;
@@ -461,13 +462,13 @@ is_left(const struct sf_listed *o)
  * and libc's list half changed. Of the last snapshot what is still mapped stays.
  */
 static void
-keep_what_is_left(void)
+snapshot_keep_what_is_left(void)
 {
 	struct snapshot *s = &snapshots[current];
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < s->count; i++)
-		if (i < initial_count || is_left(&s->objects[i]))
+		if (i < initial_count || snapshot_is_left(&s->objects[i]))
 			s->objects[n++] = s->objects[i];
 	s->count = n;
 	s->loaded = n;
@@ -488,9 +489,9 @@ sf_snapshot_forked(void)
 	for (uint32_t i = 0; i < SNAPSHOTS; i++) {
 		for (unsigned int j = 0; j < STRIPES; j++)
 			snapshots[i].readers[j].n = 0;
-		*own_readers(&snapshots[i], t) = own_reads(t, i);
+		*snapshot_own_readers(&snapshots[i], t) = snapshot_own_reads(t, i);
 	}
 	if (!whole && current != NONE)
-		keep_what_is_left();
+		snapshot_keep_what_is_left();
 	unloader = whole && unloader != 0 ? t->id : 0;
 }

@@ -18,7 +18,7 @@
 
 /* The first of the spans lo to hi that ends behind `offset`. */
 static uint32_t
-first_behind(const struct sf_span *spans, uint32_t lo, uint32_t hi, uint32_t offset)
+spans_first_behind(const struct sf_span *spans, uint32_t lo, uint32_t hi, uint32_t offset)
 {
 	while (hi - lo > LINEAR) {
 		uint32_t middle = lo + (hi - lo) / 2;
@@ -46,7 +46,7 @@ sf_index_find(const struct sf_index *index, uint32_t offset, struct sf_named *ou
 	hi = index->buckets[bucket + 1];
 	if (lo > hi || hi > index->nspans)
 		return false;
-	lo = first_behind(index->spans, lo, hi, offset);
+	lo = spans_first_behind(index->spans, lo, hi, offset);
 	if (lo >= index->nspans)
 		return false;
 	span = &index->spans[lo];
@@ -93,7 +93,7 @@ struct sf_building {
 };
 
 static size_t
-header_size(void)
+spans_header_size(void)
 {
 	return (sizeof(struct sf_building) + 63) & ~(size_t)63;
 }
@@ -101,7 +101,7 @@ header_size(void)
 size_t
 sf_building_size(const struct sf_symbols *s)
 {
-	return header_size() + 2 * ((size_t)s->end + 1) * sizeof(struct sf_span);
+	return spans_header_size() + 2 * ((size_t)s->end + 1) * sizeof(struct sf_span);
 }
 
 struct sf_building *
@@ -115,13 +115,13 @@ sf_building_start(void *memory, const struct sf_symbols *s, uintptr_t bias, uint
 	b->start = start;
 	b->end = end;
 	b->cap = s->end;
-	b->items = (struct sf_span *)(void *)((char *)memory + header_size());
+	b->items = (struct sf_span *)(void *)((char *)memory + spans_header_size());
 	b->spare = b->items + b->cap + 1;
 	return b;
 }
 
 static void
-spend(uint32_t *steps, uint32_t n)
+spans_spend(uint32_t *steps, uint32_t n)
 {
 	*steps -= n < *steps ? n : *steps;
 }
@@ -131,7 +131,7 @@ spend(uint32_t *steps, uint32_t n)
  * sums that run over the end of the address space are libc's affair.
  */
 static bool
-add_item(struct sf_building *b, uint32_t number)
+spans_add_item(struct sf_building *b, uint32_t number)
 {
 	const ElfW(Sym) *sym = &b->symbols.symtab[number];
 	uintptr_t first = b->bias + sym->st_value;
@@ -156,7 +156,7 @@ add_item(struct sf_building *b, uint32_t number)
 }
 
 static enum sf_building_state
-collect(struct sf_building *b, uint32_t *steps)
+spans_collect(struct sf_building *b, uint32_t *steps)
 {
 	uint32_t number;
 
@@ -168,16 +168,16 @@ collect(struct sf_building *b, uint32_t *steps)
 			b->digit = b->at = 0;
 			break;
 		}
-		if (step == SF_SYMBOLS_ONE && !add_item(b, number))
+		if (step == SF_SYMBOLS_ONE && !spans_add_item(b, number))
 			return SF_BUILDING_REFUSED;
-		spend(steps, step == SF_SYMBOLS_ONE ? 1 + ITEM_NEW : 1);
+		spans_spend(steps, step == SF_SYMBOLS_ONE ? 1 + ITEM_NEW : 1);
 	}
 	return SF_BUILDING_MORE;
 }
 
 /* Counts become places. False: all items have the same digit, nothing need be moved. */
 static bool
-start_pass(uint32_t *places, uint32_t n)
+spans_start_pass(uint32_t *places, uint32_t n)
 {
 	uint32_t sum = 0;
 
@@ -193,7 +193,7 @@ start_pass(uint32_t *places, uint32_t n)
 }
 
 static void
-end_pass(struct sf_building *b)
+spans_end_pass(struct sf_building *b)
 {
 	struct sf_span *sorted = b->spare;
 
@@ -204,7 +204,7 @@ end_pass(struct sf_building *b)
 }
 
 static void
-start_sweep(struct sf_building *b, enum phase phase)
+spans_start_sweep(struct sf_building *b, enum phase phase)
 {
 	b->phase = phase;
 	b->stack = (struct open_item *)(void *)b->spare;
@@ -212,15 +212,15 @@ start_sweep(struct sf_building *b, enum phase phase)
 }
 
 static enum sf_building_state
-sort(struct sf_building *b, uint32_t *steps)
+spans_sort(struct sf_building *b, uint32_t *steps)
 {
 	uint32_t *places = b->places[b->digit];
 
 	if (b->digit == DIGITS) {
-		start_sweep(b, MEASURE);
+		spans_start_sweep(b, MEASURE);
 		return SF_BUILDING_MORE;
 	}
-	if (b->at == 0 && !start_pass(places, b->n)) {
+	if (b->at == 0 && !spans_start_pass(places, b->n)) {
 		b->digit++;
 		return SF_BUILDING_MORE;
 	}
@@ -230,12 +230,12 @@ sort(struct sf_building *b, uint32_t *steps)
 		b->spare[places[item->start >> b->digit * DIGIT_BITS & (RADIX - 1)]++] = *item;
 	}
 	if (b->at == b->n)
-		end_pass(b);
+		spans_end_pass(b);
 	return SF_BUILDING_MORE;
 }
 
 static uint32_t
-place_elsewhere(struct sf_building *b, const struct sf_span *item)
+spans_place_elsewhere(struct sf_building *b, const struct sf_span *item)
 {
 	if (b->phase == WRITE)
 		b->elsewhere[b->nelsewhere] = (struct sf_elsewhere){item->start, item->name};
@@ -243,14 +243,14 @@ place_elsewhere(struct sf_building *b, const struct sf_span *item)
 }
 
 static void
-emit(struct sf_building *b, uint32_t end, struct open_item *open)
+spans_emit(struct sf_building *b, uint32_t end, struct open_item *open)
 {
 	const struct sf_span *item = &b->items[open->item];
 	struct sf_span span = {b->cur, end, item->name, item->symbol};
 
 	if (span.start != item->start) {
 		if (open->elsewhere == 0)
-			open->elsewhere = place_elsewhere(b, item);
+			open->elsewhere = spans_place_elsewhere(b, item);
 		span.name = open->elsewhere - 1;
 		span.symbol |= SF_SPAN_ELSEWHERE;
 	}
@@ -262,7 +262,7 @@ emit(struct sf_building *b, uint32_t end, struct open_item *open)
 
 /* The spans up to `limit`, from the symbols that are open. */
 static void
-sweep_to(struct sf_building *b, uint32_t limit)
+spans_sweep_to(struct sf_building *b, uint32_t limit)
 {
 	while (b->depth > 0 && b->cur < limit) {
 		struct open_item *top = &b->stack[b->depth - 1];
@@ -271,7 +271,7 @@ sweep_to(struct sf_building *b, uint32_t limit)
 		if (end <= b->cur)
 			b->depth--;
 		else
-			emit(b, end < limit ? end : limit, top);
+			spans_emit(b, end < limit ? end : limit, top);
 	}
 	b->cur = limit;
 }
@@ -281,7 +281,7 @@ sweep_to(struct sf_building *b, uint32_t limit)
  * reaches further than all before. Returns how many items that were.
  */
 static uint32_t
-open_group(struct sf_building *b)
+spans_open_group(struct sf_building *b)
 {
 	uint32_t first = b->at, last = first, reach = 0, kept = 0;
 	uint32_t start = b->items[first].start;
@@ -306,18 +306,18 @@ open_group(struct sf_building *b)
 }
 
 static enum sf_building_state
-sweep(struct sf_building *b, uint32_t *steps)
+spans_sweep(struct sf_building *b, uint32_t *steps)
 {
 	while (*steps > 0 && b->at < b->n) {
 		uint32_t done;
 
-		sweep_to(b, b->items[b->at].start);
-		done = open_group(b);
-		spend(steps, b->phase == WRITE ? done * (1 + ITEM_NEW) : done);
+		spans_sweep_to(b, b->items[b->at].start);
+		done = spans_open_group(b);
+		spans_spend(steps, b->phase == WRITE ? done * (1 + ITEM_NEW) : done);
 	}
 	if (b->at < b->n)
 		return SF_BUILDING_MORE;
-	sweep_to(b, UINT32_MAX);
+	spans_sweep_to(b, UINT32_MAX);
 	if (b->phase == MEASURE)
 		return SF_BUILDING_PLACE;
 	b->phase = BUCKETS;
@@ -329,7 +329,7 @@ sweep(struct sf_building *b, uint32_t *steps)
 
 /* About one bucket for two spans. */
 static void
-choose_buckets(struct sf_index *index, uint32_t first, uint32_t last)
+spans_choose_buckets(struct sf_index *index, uint32_t first, uint32_t last)
 {
 	uint32_t most = index->nspans / 2 + 1;
 
@@ -341,7 +341,7 @@ choose_buckets(struct sf_index *index, uint32_t first, uint32_t last)
 }
 
 static uint32_t
-last_end(const struct sf_building *b)
+spans_last_end(const struct sf_building *b)
 {
 	uint32_t last = 0;
 
@@ -372,8 +372,8 @@ sf_building_place(struct sf_building *b, void *memory)
 	index->elsewhere = b->elsewhere;
 	index->buckets = b->buckets;
 	if (b->n > 0)
-		choose_buckets(index, b->items[0].start, last_end(b) - 1);
-	start_sweep(b, WRITE);
+		spans_choose_buckets(index, b->items[0].start, spans_last_end(b) - 1);
+	spans_start_sweep(b, WRITE);
 }
 
 /*
@@ -381,7 +381,7 @@ sf_building_place(struct sf_building *b, void *memory)
  * slice, which is left with giving the working memory back.
  */
 static enum sf_building_state
-fill_buckets(struct sf_building *b, uint32_t *steps)
+spans_fill_buckets(struct sf_building *b, uint32_t *steps)
 {
 	const struct sf_index *index = &b->index;
 
@@ -408,17 +408,17 @@ sf_building_slice(struct sf_building *b, uint32_t steps)
 	while (steps > 0 && state == SF_BUILDING_MORE) {
 		switch (b->phase) {
 		case COLLECT:
-			state = collect(b, &steps);
+			state = spans_collect(b, &steps);
 			break;
 		case SORT:
-			state = sort(b, &steps);
+			state = spans_sort(b, &steps);
 			break;
 		case MEASURE:
 		case WRITE:
-			state = sweep(b, &steps);
+			state = spans_sweep(b, &steps);
 			break;
 		case BUCKETS:
-			state = fill_buckets(b, &steps);
+			state = spans_fill_buckets(b, &steps);
 			break;
 		case DONE:
 			return SF_BUILDING_DONE;

@@ -28,7 +28,7 @@ static uint32_t free_head[CLASSES]; /* entry numbers; linked through `gen` */
 static uint64_t hand[CLASSES];      /* CLOCK: running number of the next candidate */
 
 SF_START static size_t
-power_below(size_t n)
+table_power_below(size_t n)
 {
 	size_t p = 1;
 
@@ -47,10 +47,11 @@ SF_START bool
 sf_table_reserve(unsigned int kib)
 {
 	size_t total = (size_t)kib * 1024;
-	size_t index = power_below(total / 16), door = power_below(total / 256);
-	size_t hints = power_below(total / 128), sets = index / (SF_TABLE_WAYS * sizeof(uint64_t));
+	size_t index = table_power_below(total / 16), door = table_power_below(total / 256);
+	size_t hints = table_power_below(total / 128),
+	       sets = index / (SF_TABLE_WAYS * sizeof(uint64_t));
 	size_t entries, map;
-	size_t cells = power_below(total / 64) / (SF_CELL_WAYS * sizeof(struct sf_cell));
+	size_t cells = table_power_below(total / 64) / (SF_CELL_WAYS * sizeof(struct sf_cell));
 	size_t shared = (SF_CELL_BYTES(cells) + 63) & ~63u;
 	size_t cell_bytes = (2 * shared + SF_CELL_BYTES(cells / 4) + 4095) & ~4095u;
 	char *p;
@@ -190,7 +191,7 @@ sf_table_seen(uint64_t hash)
 /* ---- entries, under the lock ---- */
 
 static void
-begin_write_locked(struct sf_entry *e)
+table_begin_write_locked(struct sf_entry *e)
 {
 	writing = e;
 	sf_store_32(&e->seq, e->seq | 1);
@@ -198,7 +199,7 @@ begin_write_locked(struct sf_entry *e)
 }
 
 static void
-end_write_locked(struct sf_entry *e)
+table_end_write_locked(struct sf_entry *e)
 {
 	sf_fence_store();
 	sf_store_32(&e->seq, e->seq + 1);
@@ -206,29 +207,29 @@ end_write_locked(struct sf_entry *e)
 }
 
 static uint32_t
-number_of(const struct sf_entry *e)
+table_number_of(const struct sf_entry *e)
 {
 	return (uint32_t)(((const char *)e - sf_table.entries) / UNIT);
 }
 
 static void
-free_locked(struct sf_entry *e)
+table_free_locked(struct sf_entry *e)
 {
-	begin_write_locked(e);
+	table_begin_write_locked(e);
 	sf_store_8(&e->what, SF_WHAT(SF_KIND_NONE, 0));
 	sf_store_32(&e->gen, free_head[e->size_class]);
 	writing = NULL; /* stays odd while it is free */
-	free_head[e->size_class] = number_of(e);
+	free_head[e->size_class] = table_number_of(e);
 }
 
 static bool
-is_stale(const struct sf_entry *e)
+table_is_stale(const struct sf_entry *e)
 {
 	return e->object == NULL || !sf_object_is_gen(e->object, e->gen);
 }
 
 static uint64_t
-hash_of(const struct sf_entry *e)
+table_hash_of(const struct sf_entry *e)
 {
 	struct sf_question q = {
 		.handle = e->handle,
@@ -242,10 +243,10 @@ hash_of(const struct sf_entry *e)
 }
 
 static void
-unlink_locked(const struct sf_entry *e)
+table_unlink_locked(const struct sf_entry *e)
 {
-	uint64_t *set = sf_table_set(hash_of(e));
-	uint32_t n = number_of(e);
+	uint64_t *set = sf_table_set(table_hash_of(e));
+	uint32_t n = table_number_of(e);
 
 	for (int i = 0; i < SF_TABLE_WAYS; i++)
 		if ((uint32_t)set[i] == n)
@@ -253,7 +254,7 @@ unlink_locked(const struct sf_entry *e)
 }
 
 static bool
-open_slabs_locked(void)
+table_open_slabs_locked(void)
 {
 	uint32_t more = slabs - slabs_open < SLABS_AT_ONCE ? slabs - slabs_open : SLABS_AT_ONCE;
 
@@ -264,24 +265,24 @@ open_slabs_locked(void)
 }
 
 static void
-carve_locked(unsigned int size_class)
+table_carve_locked(unsigned int size_class)
 {
 	uint32_t units = 1u << size_class, first = slabs_used * (SLAB / UNIT);
 
-	if (slabs_used >= slabs_open && !open_slabs_locked())
+	if (slabs_used >= slabs_open && !table_open_slabs_locked())
 		return;
 	slab_class[slabs_used++] = (uint8_t)(size_class + 1);
 	for (uint32_t n = SLAB / UNIT; n > 0; n -= units) {
 		struct sf_entry *e = sf_table_entry(first + n - units);
 
 		e->size_class = (uint8_t)size_class;
-		free_locked(e);
+		table_free_locked(e);
 	}
 }
 
 /* CLOCK over all entries of the class, slab after slab; NULL if the class has no slab at all. */
 static struct sf_entry *
-victim_locked(unsigned int size_class)
+table_victim_locked(unsigned int size_class)
 {
 	uint32_t per_slab = SLAB / UNIT >> size_class;
 	uint64_t total = (uint64_t)slabs_used * per_slab;
@@ -299,7 +300,7 @@ victim_locked(unsigned int size_class)
 		}
 		e = sf_table_entry(slab * (SLAB / UNIT) + (uint32_t)(at % per_slab << size_class));
 		steps++;
-		if (!e->ref || is_stale(e))
+		if (!e->ref || table_is_stale(e))
 			break;
 		sf_store_8(&e->ref, 0);
 	}
@@ -307,23 +308,23 @@ victim_locked(unsigned int size_class)
 }
 
 static void
-evict_locked(struct sf_entry *e)
+table_evict_locked(struct sf_entry *e)
 {
-	unlink_locked(e);
-	free_locked(e);
+	table_unlink_locked(e);
+	table_free_locked(e);
 	sf_count(SF_MAP_EVICT);
 }
 
 /* What the free list leads to. Anything else was written by somebody who had no business here. */
 static bool
-is_free(const struct sf_entry *e, unsigned int size_class)
+table_is_free(const struct sf_entry *e, unsigned int size_class)
 {
-	return number_of(e) < slabs_used * (SLAB / UNIT) && (e->seq & 1) &&
+	return table_number_of(e) < slabs_used * (SLAB / UNIT) && (e->seq & 1) &&
 	       e->size_class == size_class && SF_WHAT_KIND(e->what) == SF_KIND_NONE;
 }
 
 static struct sf_entry *
-allocate_locked(size_t size)
+table_allocate_locked(size_t size)
 {
 	unsigned int size_class = 0;
 	struct sf_entry *e;
@@ -331,17 +332,17 @@ allocate_locked(size_t size)
 	while (((size_t)UNIT << size_class) < size)
 		size_class++;
 	if (free_head[size_class] == 0 && slabs_used < slabs)
-		carve_locked(size_class);
+		table_carve_locked(size_class);
 	if (free_head[size_class] == 0) {
-		e = victim_locked(size_class);
+		e = table_victim_locked(size_class);
 		if (e == NULL) {
 			sf_count(SF_MAP_FULL);
 			return NULL;
 		}
-		evict_locked(e);
+		table_evict_locked(e);
 	}
 	e = sf_table_entry(free_head[size_class]);
-	if (sf_unlikely(!is_free(e, size_class))) {
+	if (sf_unlikely(!table_is_free(e, size_class))) {
 		sf_store_8(&sf_table_damaged, 1);
 		free_head[size_class] = 0;
 		return NULL;
@@ -352,7 +353,7 @@ allocate_locked(size_t size)
 
 /* A slot of the set for a new entry: an empty one, or that of a victim by CLOCK. */
 static uint64_t *
-slot_locked(uint64_t *set, uint64_t hash)
+table_slot_locked(uint64_t *set, uint64_t hash)
 {
 	uint64_t *oldest = NULL;
 
@@ -362,19 +363,19 @@ slot_locked(uint64_t *set, uint64_t hash)
 	for (int i = 0; i < SF_TABLE_WAYS && oldest == NULL; i++) {
 		struct sf_entry *e = sf_table_entry((uint32_t)set[i]);
 
-		if (!e->ref || is_stale(e))
+		if (!e->ref || table_is_stale(e))
 			oldest = &set[i];
 		sf_store_8(&e->ref, 0);
 	}
 	if (oldest == NULL)
 		oldest = &set[hash >> 61];
-	evict_locked(sf_table_entry((uint32_t)*oldest));
+	table_evict_locked(sf_table_entry((uint32_t)*oldest));
 	return oldest;
 }
 
 /* The entry that holds the same question from an earlier life, or NULL. */
 static struct sf_entry *
-same_question_locked(const struct sf_question *q, uint64_t *set)
+table_same_question_locked(const struct sf_question *q, uint64_t *set)
 {
 	for (int i = 0; i < SF_TABLE_WAYS; i++) {
 		struct sf_entry *e = sf_table_entry((uint32_t)set[i]);
@@ -391,9 +392,9 @@ same_question_locked(const struct sf_question *q, uint64_t *set)
 }
 
 static void
-write_locked(struct sf_entry *e, const struct sf_question *q, const struct sf_reply *r)
+table_write_locked(struct sf_entry *e, const struct sf_question *q, const struct sf_reply *r)
 {
-	begin_write_locked(e);
+	table_begin_write_locked(e);
 	sf_store_64((uint64_t *)&e->handle, q->handle);
 	sf_store_ptr(&e->object, r->object);
 	sf_store_32(&e->gen, r->gen);
@@ -405,7 +406,7 @@ write_locked(struct sf_entry *e, const struct sf_question *q, const struct sf_re
 	if (q->version_len != 0)
 		sf_bytes_store(e->name + q->name_len, q->version, q->version_len);
 	sf_store_8(&e->what, SF_WHAT(q->kind, r->verdict));
-	end_write_locked(e);
+	table_end_write_locked(e);
 }
 
 bool
@@ -417,20 +418,20 @@ sf_table_keep(const struct sf_question *q, struct sf_reply *r)
 
 	if (!sf_lock_try(&lock))
 		return false;
-	e = same_question_locked(q, set);
+	e = table_same_question_locked(q, set);
 	if (e != NULL) {
-		write_locked(e, q, r);
+		table_write_locked(e, q, r);
 	} else {
-		e = allocate_locked(size);
+		e = table_allocate_locked(size);
 		if (e == NULL) {
 			sf_lock_release(&lock);
 			return false;
 		}
-		slot = slot_locked(set, q->hash);
-		write_locked(e, q, r);
-		sf_store_64(slot, (q->hash >> 32) << 32 | number_of(e));
+		slot = table_slot_locked(set, q->hash);
+		table_write_locked(e, q, r);
+		sf_store_64(slot, (q->hash >> 32) << 32 | table_number_of(e));
 	}
-	r->entry = number_of(e);
+	r->entry = table_number_of(e);
 	sf_lock_release(&lock);
 	sf_count(SF_MAP_INSERT);
 	return true;

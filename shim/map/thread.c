@@ -54,7 +54,7 @@ SF_LARGE static struct sf_block main_block;
 SF_LARGE SF_CACHE static char main_table[SF_CELL_BYTES(OWN_SETS_MOST)];
 
 static void
-give_back(struct sf_block *b)
+thread_give_back(struct sf_block *b)
 {
 	struct sf_block *head;
 
@@ -67,7 +67,7 @@ give_back(struct sf_block *b)
 
 /* What was given back joins the end of the queue, in the order in which it was. */
 static void
-collect_locked(void)
+thread_collect_locked(void)
 {
 	struct sf_block *b, *next, *first = NULL;
 	struct sf_block **end = waiting_end;
@@ -87,7 +87,7 @@ collect_locked(void)
 }
 
 static struct sf_block *
-take_waiting_locked(struct sf_block **at)
+thread_take_waiting_locked(struct sf_block **at)
 {
 	struct sf_block *b = *at;
 
@@ -104,24 +104,25 @@ take_waiting_locked(struct sf_block **at)
  * been through its last destructor, and waited while others came, is taken.
  */
 static struct sf_block *
-take_free_locked(const struct sf_thread *t)
+thread_take_free_locked(const struct sf_thread *t)
 {
 	struct sf_block **left = NULL;
 	int looks = 0;
 
-	collect_locked();
+	thread_collect_locked();
 	for (struct sf_block **at = &waiting; *at != NULL && looks++ < WAITING_LOOKS;
 	     at = &(*at)->next_free) {
 		if ((*at)->owner == t)
-			return take_waiting_locked(at);
+			return thread_take_waiting_locked(at);
 		if (left == NULL && sf_load_8(&(*at)->left))
 			left = at;
 	}
-	return left != NULL && waiting_count > WAITING_LEAST ? take_waiting_locked(left) : NULL;
+	return left != NULL && waiting_count > WAITING_LEAST ? thread_take_waiting_locked(left)
+							     : NULL;
 }
 
 static struct sf_block *
-begin_locked(struct sf_block *b)
+thread_begin_locked(struct sf_block *b)
 {
 	b->n = sf_counters_take(&b->counters);
 	if (b->n == NULL)
@@ -133,7 +134,7 @@ begin_locked(struct sf_block *b)
 }
 
 static struct sf_block *
-take_new_locked(void)
+thread_take_new_locked(void)
 {
 	struct sf_block *b;
 
@@ -143,33 +144,33 @@ take_new_locked(void)
 			return NULL;
 		chunk_left = BLOCKS_PER_CHUNK;
 	}
-	b = begin_locked((struct sf_block *)(void *)chunk + chunk_left - 1);
+	b = thread_begin_locked((struct sf_block *)(void *)chunk + chunk_left - 1);
 	chunk_left -= b != NULL;
 	return b;
 }
 
 static struct sf_block *
-take_main_locked(void)
+thread_take_main_locked(void)
 {
 	struct sf_block *b;
 
 	if (own_sets != 0)
 		main_block.table = main_table;
-	b = begin_locked(&main_block);
+	b = thread_begin_locked(&main_block);
 	if (b != NULL)
 		sf_thread.main = 0;
 	return b;
 }
 
 static struct sf_block *
-take_locked(const struct sf_thread *t)
+thread_take_locked(const struct sf_thread *t)
 {
 	struct sf_block *b;
 
 	if (t->main)
-		return take_main_locked();
-	b = take_free_locked(t);
-	return b != NULL ? b : take_new_locked();
+		return thread_take_main_locked();
+	b = thread_take_free_locked(t);
+	return b != NULL ? b : thread_take_new_locked();
 }
 
 /*
@@ -177,7 +178,7 @@ take_locked(const struct sf_thread *t)
  * own record of the thread went in this same round, before: nothing that it instruments may run.
  */
 __attribute__((no_sanitize("thread"))) static void
-leave(struct sf_thread *t)
+thread_leave(struct sf_thread *t)
 {
 	struct sf_block *b = t->block;
 
@@ -201,9 +202,9 @@ thread_ends(void *arg)
 
 	(void)arg;
 	if (t->rounds == 0 && t->block != NULL)
-		give_back(t->block);
+		thread_give_back(t->block);
 	if (++t->rounds >= SF_KEY_ROUNDS || !sf_key_is_ours() || !sf_key_set(t))
-		leave(t);
+		thread_leave(t);
 }
 
 SF_START void
@@ -223,7 +224,7 @@ sf_thread_init(unsigned int limit_kib)
 
 /* One in `share` of 10000, spread evenly over the order in which threads come. */
 static bool
-is_stock(uint32_t ordinal)
+thread_is_stock(uint32_t ordinal)
 {
 	uint32_t share = sf_load_32(&sf_control.ab_share);
 
@@ -232,7 +233,7 @@ is_stock(uint32_t ordinal)
 
 /* A host that deletes keys which it never made may have deleted ours. */
 static bool
-has_key_locked(void)
+thread_has_key_locked(void)
 {
 	if (!sf_key_is_ours())
 		have_key = sf_key_make(thread_ends);
@@ -250,8 +251,8 @@ sf_thread_attach(struct sf_thread *t)
 	t->starting = 1;
 	sf_table_open();
 	ordinal = t->main ? 0 : attached + 1;
-	if (has_key_locked())
-		b = take_locked(t);
+	if (thread_has_key_locked())
+		b = thread_take_locked(t);
 	if (b != NULL) {
 		b->owner = t;
 		b->left = 0;
@@ -261,14 +262,14 @@ sf_thread_attach(struct sf_thread *t)
 	sf_lock_release(&lock);
 	if (b != NULL && !sf_key_set(t)) {
 		b->left = 1;
-		give_back(b);
+		thread_give_back(b);
 		b = NULL;
 	}
 	if (b != NULL) {
 		t->n = b->n;
 		t->text = b->text;
 		t->block = b;
-		t->stock = is_stock(ordinal);
+		t->stock = thread_is_stock(ordinal);
 		t->hit_mask = hit_mask;
 		if (!t->stock) {
 			t->cells = sf_table.cells;
@@ -321,7 +322,7 @@ sf_thread_sampling(unsigned int time_every, unsigned int check_every)
  * nothing is due: a handler in between finds nothing to do here or in sf_thread_due().
  */
 static void
-make_due(struct sf_thread *t, unsigned int due)
+thread_make_due(struct sf_thread *t, unsigned int due)
 {
 	if (due == SF_DUE_NOTHING || t->cells == EMPTY)
 		return;
@@ -346,7 +347,7 @@ sf_thread_due(struct sf_thread *t)
 }
 
 static void
-beat(struct sf_thread *t)
+thread_beat(struct sf_thread *t)
 {
 	t->own_misses = 0;
 	t->beats++;
@@ -378,14 +379,14 @@ sf_thread_sample(uint64_t n)
 void
 sf_thread_sample_next(struct sf_thread *t, uint64_t n)
 {
-	make_due(t, sf_thread_sample(n));
+	thread_make_due(t, sf_thread_sample(n));
 }
 
 void
 sf_thread_beat(struct sf_thread *t, uint64_t n)
 {
 	if ((n & (SF_BEAT - 1)) == 0)
-		beat(t);
+		thread_beat(t);
 	sf_thread_sample_next(t, n);
 }
 
@@ -410,7 +411,7 @@ sf_thread_forked(void)
 		if (b != sf_thread.block)
 			b->left = 1;
 		if (b != sf_thread.block || sf_thread.rounds != 0)
-			give_back(b);
+			thread_give_back(b);
 	}
 }
 

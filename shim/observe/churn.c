@@ -13,7 +13,7 @@ static struct sf_lock lock = SF_LOCK_INIT;
 
 /* FNV-1a: names of files, at each load. */
 static uint32_t
-hash(const char *s)
+churn_hash(const char *s)
 {
 	uint32_t h = 2166136261u;
 
@@ -24,7 +24,7 @@ hash(const char *s)
 }
 
 static bool
-is_of(const struct symfast_shm_object *row, const char *file)
+churn_is_of(const struct symfast_shm_object *row, const char *file)
 {
 	int i = 0;
 
@@ -35,10 +35,10 @@ is_of(const struct symfast_shm_object *row, const char *file)
 
 /* The file's row, or an empty one that is now the file's; NULL: no room. */
 static struct symfast_shm_object *
-row_locked(const char *file)
+churn_row_locked(const char *file)
 {
 	struct symfast_shm_object *rows = sf_segment_at(SF_SEGMENT_OBJECTS);
-	uint32_t at = hash(file);
+	uint32_t at = churn_hash(file);
 
 	for (uint32_t i = 0; i < PROBES; i++) {
 		struct symfast_shm_object *row = &rows[(at + i) % SF_SEGMENT_OBJECT_ROWS];
@@ -47,7 +47,7 @@ row_locked(const char *file)
 			return NULL;
 		if (row->file[0] == '\0')
 			sf_bytes_cut(row->file, file, sizeof(row->file));
-		if (is_of(row, file))
+		if (churn_is_of(row, file))
 			return row;
 	}
 	return NULL;
@@ -60,7 +60,7 @@ sf_churn_add(const char *file, uint64_t loads, uint64_t ticks)
 
 	if (file[0] == '\0' || !sf_lock_try(&lock))
 		return;
-	row = row_locked(file);
+	row = churn_row_locked(file);
 	if (row != NULL) {
 		sf_store_64(&row->loads, row->loads + loads);
 		sf_store_64(&row->ticks, row->ticks + ticks);

@@ -27,7 +27,7 @@ sf_counters_init(void)
 }
 
 static void
-join(struct sf_counters *c)
+counters_join(struct sf_counters *c)
 {
 	struct sf_counters *head;
 
@@ -47,7 +47,7 @@ sf_counters_take(struct sf_counters *own)
 		return NULL;
 	if (block != NULL)
 		return block;
-	join(own);
+	counters_join(own);
 	return own->n;
 }
 

@@ -10,7 +10,7 @@
 
 /* The text after `word`, or NULL if it does not begin with it. */
 static const char *
-after(const char *text, const char *word)
+forms_after(const char *text, const char *word)
 {
 	while (*word != '\0')
 		if (sf_form_small(*text++) != *word++)
@@ -20,15 +20,15 @@ after(const char *text, const char *word)
 
 /* Is `text` this word, and nothing more? */
 static bool
-is(const char *text, const char *word)
+forms_is(const char *text, const char *word)
 {
-	text = after(text, word);
+	text = forms_after(text, word);
 	return text != NULL && *text == '\0';
 }
 
 /* Digits up to `max`; moves the text behind them. */
 static bool
-number(const char **text, unsigned int max, unsigned int *out)
+forms_number(const char **text, unsigned int max, unsigned int *out)
 {
 	const char *p = *text;
 	uint64_t n = 0;
@@ -50,7 +50,7 @@ sf_form_percent(const char *value, struct sf_parsed *out)
 {
 	unsigned int whole, unit = 100, parts;
 
-	if (!number(&value, 100, &whole))
+	if (!forms_number(&value, 100, &whole))
 		return false;
 	parts = whole * 100;
 	if (*value == '.') {
@@ -72,12 +72,12 @@ sf_form_percent(const char *value, struct sf_parsed *out)
 bool
 sf_form_ratio(const char *value, struct sf_parsed *out)
 {
-	const char *rest = after(value, "1/");
+	const char *rest = forms_after(value, "1/");
 	unsigned int n = 0;
 
 	if (rest == NULL && !sf_bytes_same(value, "0"))
 		return false;
-	if (rest != NULL && (!number(&rest, RATIO_MAX, &n) || *rest != '\0' || n == 0))
+	if (rest != NULL && (!forms_number(&rest, RATIO_MAX, &n) || *rest != '\0' || n == 0))
 		return false;
 	*out = (struct sf_parsed){n, 0};
 	return true;
@@ -97,17 +97,17 @@ sf_form_mode(const char *value, struct sf_parsed *out)
 	const char *rest;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (!is(value, words[i].word))
+		if (!forms_is(value, words[i].word))
 			continue;
 		*out = (struct sf_parsed){words[i].mode, 0};
 		return true;
 	}
-	rest = after(value, "verify:");
+	rest = forms_after(value, "verify:");
 	if (rest != NULL && sf_form_ratio(rest, &arg) && arg.n != 0) {
 		*out = (struct sf_parsed){SF_MODE_VERIFY, arg.n};
 		return true;
 	}
-	rest = after(value, "ab:");
+	rest = forms_after(value, "ab:");
 	/* Both arms must have somebody in them. */
 	if (rest != NULL && sf_form_percent(rest, &arg) && arg.n != 0 && arg.n != 10000) {
 		*out = (struct sf_parsed){SF_MODE_AB, arg.n};
@@ -120,10 +120,10 @@ bool
 sf_form_key(const char *value, struct sf_parsed *out)
 {
 	static const char words[][5] = {"host", "pod", "pid"};
-	const char *name = after(value, "env:");
+	const char *name = forms_after(value, "env:");
 
 	for (unsigned int i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (!is(value, words[i]))
+		if (!forms_is(value, words[i]))
 			continue;
 		*out = (struct sf_parsed){i, 0};
 		return true;

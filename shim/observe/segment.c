@@ -47,13 +47,13 @@ sf_segment_at(size_t offset)
 }
 
 static bool
-is_touched(size_t page)
+segment_is_touched(size_t page)
 {
 	return sf_load_64(&touched[page / 64]) >> page % 64 & 1;
 }
 
 static void
-note_touched_locked(size_t page)
+segment_note_touched_locked(size_t page)
 {
 	sf_store_64(&touched[page / 64], touched[page / 64] | 1ull << page % 64);
 }
@@ -63,11 +63,11 @@ note_touched_locked(size_t page)
  * noted; EFAULT where a store of ours would be SIGBUS.
  */
 static bool
-touch_locked(size_t page)
+segment_touch_locked(size_t page)
 {
 	char *start = area + page * SF_PAGE;
 
-	if (is_touched(page))
+	if (segment_is_touched(page))
 		return true;
 	if (mine && (settled || sf_sys_confined))
 		return false;
@@ -80,12 +80,12 @@ touch_locked(size_t page)
 		*(uint64_t *)(void *)at = 0;
 	}
 	sf_fence_store(); /* pairs with the load in is_touched: the page is zero again */
-	note_touched_locked(page);
+	segment_note_touched_locked(page);
 	return true;
 }
 
 static size_t
-page_of(const void *p)
+segment_page_of(const void *p)
 {
 	return (size_t)((const char *)p - memory) / SF_PAGE;
 }
@@ -93,22 +93,22 @@ page_of(const void *p)
 bool
 sf_segment_touched(const void *p)
 {
-	return area != NULL && is_touched(page_of(p));
+	return area != NULL && segment_is_touched(segment_page_of(p));
 }
 
 bool
 sf_segment_touch(const void *p)
 {
-	size_t page = page_of(p);
+	size_t page = segment_page_of(p);
 	bool ok;
 
 	if (area == NULL)
 		return false;
-	if (sf_likely(is_touched(page)))
+	if (sf_likely(segment_is_touched(page)))
 		return true;
 	if (!sf_lock_try(&lock))
 		return false;
-	ok = touch_locked(page);
+	ok = segment_touch_locked(page);
 	sf_lock_release(&lock);
 	return ok;
 }
@@ -145,7 +145,7 @@ sf_segment_block(uint64_t **b)
 	if (!sf_lock_try(&lock))
 		return false;
 	if (blocks < SF_SEGMENT_BLOCK_ROWS &&
-	    touch_locked((SF_SEGMENT_BLOCKS + blocks * SF_SEGMENT_BLOCK) / SF_PAGE)) {
+	    segment_touch_locked((SF_SEGMENT_BLOCKS + blocks * SF_SEGMENT_BLOCK) / SF_PAGE)) {
 		*b = sf_segment_block_at(blocks);
 		sf_store_32(&blocks, blocks + 1);
 		if (mine)
@@ -166,7 +166,7 @@ sf_segment_names(enum sf_segment_text which, struct sf_wordlist names)
 }
 
 static bool
-write_names(int fd, enum sf_segment_text which, uint32_t *at, struct symfast_shm_group *g)
+segment_write_names(int fd, enum sf_segment_text which, uint32_t *at, struct symfast_shm_group *g)
 {
 	const struct sf_wordlist *names = &texts[which];
 
@@ -178,7 +178,7 @@ write_names(int fd, enum sf_segment_text which, uint32_t *at, struct symfast_shm
 }
 
 static void
-describe(struct symfast_shm_header *h)
+segment_describe(struct symfast_shm_header *h)
 {
 	h->version = SYMFAST_SHM_VERSION;
 	h->header_size = SYMFAST_SHM_CONTROL + sizeof(struct symfast_shm_control);
@@ -207,19 +207,19 @@ describe(struct symfast_shm_header *h)
 
 /* Header without magic, and names. */
 static bool
-write_header(int fd)
+segment_write_header(int fd)
 {
 	SF_LARGE static struct symfast_shm_header h; /* not on the host's stack; under the lock */
 	struct symfast_shm_group functions;
 	uint32_t at = SF_SEGMENT_TEXTS;
 
 	__builtin_memset(&h, 0, sizeof(h));
-	describe(&h);
+	segment_describe(&h);
 	sf_file_identity(&h, maker);
-	if (!write_names(fd, SF_TEXT_COUNTERS, &at, &h.counters) ||
-	    !write_names(fd, SF_TEXT_FUNCTIONS, &at, &functions) ||
-	    !write_names(fd, SF_TEXT_GO, &at, &h.go) ||
-	    !write_names(fd, SF_TEXT_GO_FILL, &at, &h.go_fill))
+	if (!segment_write_names(fd, SF_TEXT_COUNTERS, &at, &h.counters) ||
+	    !segment_write_names(fd, SF_TEXT_FUNCTIONS, &at, &functions) ||
+	    !segment_write_names(fd, SF_TEXT_GO, &at, &h.go) ||
+	    !segment_write_names(fd, SF_TEXT_GO_FILL, &at, &h.go_fill))
 		return false;
 	h.functions_offset = functions.names_offset;
 	h.functions_bytes = functions.names_bytes;
@@ -229,26 +229,26 @@ write_header(int fd)
 
 /* The control as it is now, then the magic: from here on the file can be read. */
 static bool
-write_control(int fd)
+segment_write_control(int fd)
 {
 	return sf_file_write(fd, &sf_control, sizeof(sf_control), SYMFAST_SHM_CONTROL) &&
 	       sf_file_write(fd, SYMFAST_SHM_MAGIC, sizeof(SYMFAST_SHM_MAGIC), 0);
 }
 
 static bool
-map_over(void *at, size_t n, int fd, size_t offset)
+segment_map_over(void *at, size_t n, int fd, size_t offset)
 {
 	return sf_sys_lay_over(at, n, MAP_SHARED, fd, offset);
 }
 
 /* A word that is set in between would stay behind on the old page: it is set again. */
 static bool
-map_page_locked(int fd)
+segment_map_page_locked(int fd)
 {
 	uint32_t turn = sf_load_32(&word_turn);
 
 	sf_fence_full();
-	if (!write_control(fd) || !map_over(&sf_page, SF_PAGE, fd, 0))
+	if (!segment_write_control(fd) || !segment_map_over(&sf_page, SF_PAGE, fd, 0))
 		return false;
 	sf_fence_full();
 	if (sf_load_32(&word_turn) != turn)
@@ -258,24 +258,25 @@ map_page_locked(int fd)
 
 /* Pages that were touched hold something, or are written without a look: they go to the file. */
 static bool
-map_area_locked(int fd)
+segment_map_area_locked(int fd)
 {
 	for (size_t p = 1; p < PAGES; p++)
-		if (is_touched(p) && !sf_file_write(fd, area + p * SF_PAGE, SF_PAGE, p * SF_PAGE))
+		if (segment_is_touched(p) &&
+		    !sf_file_write(fd, area + p * SF_PAGE, SF_PAGE, p * SF_PAGE))
 			return false;
-	return map_over(area + SF_PAGE, SYMFAST_SHM_SIZE - SF_PAGE, fd, SF_PAGE);
+	return segment_map_over(area + SF_PAGE, SYMFAST_SHM_SIZE - SF_PAGE, fd, SF_PAGE);
 }
 
 /* The first page has been written: what of it lies elsewhere is the same by then. */
 static bool
-map_overlays_locked(int fd)
+segment_map_overlays_locked(int fd)
 {
 	for (uint32_t i = 0; i < overlay_count; i++) {
 		const struct overlay *o = &overlays[i];
 
 		if (o->offset != 0 && !sf_file_write(fd, o->page, SF_PAGE, o->offset))
 			return false;
-		if (!map_over(o->page, SF_PAGE, fd, o->offset))
+		if (!segment_map_over(o->page, SF_PAGE, fd, o->offset))
 			return false;
 	}
 	return true;
@@ -290,34 +291,35 @@ sf_segment_overlay(void *page, size_t offset)
 
 /* What a thread, a sample or a churning object may want later. */
 static void
-settle_locked(void)
+segment_settle_locked(void)
 {
 	size_t last_block = SF_SEGMENT_BLOCKS + THREADS_READY * SF_SEGMENT_BLOCK - 1;
 
 	for (size_t p = SF_SEGMENT_OBJECTS / SF_PAGE; p < SF_SEGMENT_GO / SF_PAGE; p++)
-		touch_locked(p);
+		segment_touch_locked(p);
 	for (size_t p = SF_SEGMENT_HISTOGRAMS / SF_PAGE; p <= last_block / SF_PAGE; p++)
 		if (sf_settings.sites.n != 0 || p < SF_SEGMENT_SITES / SF_PAGE ||
 		    p >= SF_SEGMENT_BLOCKS / SF_PAGE)
-			touch_locked(p);
+			segment_touch_locked(p);
 	settled = 1;
 }
 
 static bool
-fill_file_locked(int fd, bool map)
+segment_fill_file_locked(int fd, bool map)
 {
-	bool done = write_header(fd);
+	bool done = segment_write_header(fd);
 
 	if (done && map)
-		done = map_area_locked(fd) && map_page_locked(fd) && map_overlays_locked(fd);
+		done = segment_map_area_locked(fd) && segment_map_page_locked(fd) &&
+		       segment_map_overlays_locked(fd);
 	else if (done)
-		done = write_control(fd);
+		done = segment_write_control(fd);
 	return done && sf_file_publish(fd);
 }
 
 /* Want of descriptors passes: it is tried again, ever more rarely. */
 static void
-try_again(void)
+segment_try_again(void)
 {
 	if (tries >= 6)
 		return;
@@ -326,7 +328,7 @@ try_again(void)
 }
 
 static void
-make_locked(bool map)
+segment_make_locked(bool map)
 {
 	struct sf_quiet quiet;
 	int fd;
@@ -334,21 +336,21 @@ make_locked(bool map)
 	sf_segment_due = 0;
 	maker = sf_file_pid();
 	if (!sf_quiet_begin(&quiet)) {
-		try_again();
+		segment_try_again();
 		return;
 	}
 	fd = sf_file_create(maker);
 	if (fd >= 0) {
-		mine = fill_file_locked(fd, map);
+		mine = segment_fill_file_locked(fd, map);
 		sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
 		if (!mine)
 			sf_file_unlink();
 		else if (sf_settings.shm != SF_SHM_KEEP) /* who keeps files counts on the dead's */
 			sf_file_tidy();
 		if (mine && map && sf_settings.shm >= SF_SHM_START)
-			settle_locked();
+			segment_settle_locked();
 	} else if (sf_file_may_pass(fd)) {
-		try_again();
+		segment_try_again();
 	}
 	sf_quiet_end(&quiet);
 }
@@ -362,7 +364,7 @@ sf_segment_open(void)
 	if (pause_left != 0)
 		pause_left--;
 	else if (sf_segment_due && sf_file_pid() == process)
-		make_locked(true);
+		segment_make_locked(true);
 	sf_lock_release(&lock);
 }
 
@@ -384,7 +386,7 @@ sf_segment_confine(void)
 			sf_sys_pause(20);
 	sf_segment_due = 0;
 	if (own && mine && !settled)
-		settle_locked();
+		segment_settle_locked();
 	sf_quiet_confine();
 	sf_sys_confined = 1;
 	if (own)
@@ -395,7 +397,7 @@ void
 sf_segment_leave_note(const char *dir)
 {
 	sf_file_directory(dir);
-	make_locked(false);
+	segment_make_locked(false);
 }
 
 SF_START void
@@ -417,7 +419,7 @@ sf_segment_init(bool may, const char *dir)
 }
 
 static bool
-map_private(void *at, size_t n)
+segment_map_private(void *at, size_t n)
 {
 	/* Not counted as data: sf_sys_uncount. */
 	return sf_sys_lay_over(at, n, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_GROWSDOWN,
@@ -438,12 +440,12 @@ sf_segment_forked(void)
 	process = sf_file_pid();
 	sf_segment_due = allowed;
 	settled = tries = pause_left = 0;
-	if (area != NULL && !map_private(area, SYMFAST_SHM_SIZE)) {
+	if (area != NULL && !segment_map_private(area, SYMFAST_SHM_SIZE)) {
 		sf_segment_due = 0;
 		return;
 	}
 	for (uint32_t i = 0; mine && i < overlay_count; i++)
-		map_private(overlays[i].page, SF_PAGE);
+		segment_map_private(overlays[i].page, SF_PAGE);
 	mine = 0;
 }
 

@@ -36,7 +36,7 @@ sf_file_pid(void)
 }
 
 static char *
-put_text(char *p, const char *s)
+segment_file_put_text(char *p, const char *s)
 {
 	while (*s != '\0')
 		*p++ = *s++;
@@ -44,7 +44,7 @@ put_text(char *p, const char *s)
 }
 
 static char *
-put_number(char *p, uint32_t n)
+segment_file_put_number(char *p, uint32_t n)
 {
 	char digits[10];
 	int i = 0;
@@ -60,32 +60,32 @@ put_number(char *p, uint32_t n)
 
 /* "symfast.UID." */
 static char *
-put_prefix(char *p)
+segment_file_put_prefix(char *p)
 {
-	p = put_text(p, SYMFAST_SHM_PREFIX);
-	p = put_number(p, (uint32_t)sf_syscall6(SYS_geteuid, 0, 0, 0, 0, 0, 0));
+	p = segment_file_put_text(p, SYMFAST_SHM_PREFIX);
+	p = segment_file_put_number(p, (uint32_t)sf_syscall6(SYS_geteuid, 0, 0, 0, 0, 0, 0));
 	*p++ = '.';
 	return p;
 }
 
 /* Another pid namespace may have the number too, in the same directory: then with the namespace's own. */
 static void
-make_path(uint32_t pid, uint64_t number)
+segment_file_make_path(uint32_t pid, uint64_t number)
 {
-	char *p = put_text(path, directory);
+	char *p = segment_file_put_text(path, directory);
 
 	*p++ = '/';
-	p = put_number(put_prefix(p), pid);
+	p = segment_file_put_number(segment_file_put_prefix(p), pid);
 	if (number != 0) {
 		*p++ = '.';
-		p = put_number(p, (uint32_t)number);
+		p = segment_file_put_number(p, (uint32_t)number);
 	}
 	*p = '\0';
 }
 
 /* A file larger than the process may make would not be refused but signalled (SIGXFSZ). */
 static bool
-may_be_so_large(void)
+segment_file_may_be_so_large(void)
 {
 	struct rlimit limit = {0, 0};
 
@@ -95,7 +95,7 @@ may_be_so_large(void)
 
 /* For file systems without unnamed files, and processes without /proc: under a name of its own at first. */
 static long
-create_named(void)
+segment_file_create_named(void)
 {
 	const long flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	char *end = path;
@@ -103,7 +103,7 @@ create_named(void)
 
 	while (*end != '\0')
 		end++;
-	*put_text(end, ".new") = '\0';
+	*segment_file_put_text(end, ".new") = '\0';
 	sf_syscall6(SYS_unlinkat, AT_FDCWD, (long)path, 0, 0, 0, 0);
 	fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)path, flags, 0600, 0, 0);
 	if (fd < 0)
@@ -113,7 +113,7 @@ create_named(void)
 }
 
 static bool
-has_proc(void)
+segment_file_has_proc(void)
 {
 	return sf_syscall6(SYS_faccessat, AT_FDCWD, (long)"/proc/self/fd", 0, 0, 0, 0) == 0;
 }
@@ -129,15 +129,15 @@ sf_file_create(uint32_t pid)
 {
 	long fd, error;
 
-	if (directory[0] == '\0' || !may_be_so_large())
+	if (directory[0] == '\0' || !segment_file_may_be_so_large())
 		return -EFBIG;
-	make_path(pid, 0);
+	segment_file_make_path(pid, 0);
 	named = 0;
-	fd = has_proc() ? sf_syscall6(SYS_openat, AT_FDCWD, (long)directory,
-				      O_RDWR | O_TMPFILE | O_CLOEXEC, 0600, 0, 0)
-			: -EOPNOTSUPP;
+	fd = segment_file_has_proc() ? sf_syscall6(SYS_openat, AT_FDCWD, (long)directory,
+						   O_RDWR | O_TMPFILE | O_CLOEXEC, 0600, 0, 0)
+				     : -EOPNOTSUPP;
 	if (fd < 0 && !sf_file_may_pass((int)fd))
-		fd = create_named();
+		fd = segment_file_create_named();
 	if (fd < 0)
 		return (int)fd;
 	error = sf_syscall6(SYS_ftruncate, fd, SYMFAST_SHM_SIZE, 0, 0, 0, 0);
@@ -151,7 +151,7 @@ sf_file_create(uint32_t pid)
 
 /* Does the name belong to a process of another pid namespace? */
 static bool
-is_elsewhere(void)
+segment_file_is_elsewhere(void)
 {
 	struct symfast_shm_header h = {.pid_space = 0};
 	long fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)path,
@@ -165,27 +165,28 @@ is_elsewhere(void)
 }
 
 static long
-give_name(int fd)
+segment_file_give_name(int fd)
 {
 	char from[32];
 
-	*put_number(put_text(from, "/proc/self/fd/"), (uint32_t)fd) = '\0';
+	*segment_file_put_number(segment_file_put_text(from, "/proc/self/fd/"), (uint32_t)fd) =
+		'\0';
 	return sf_syscall6(SYS_linkat, AT_FDCWD, (long)from, AT_FDCWD, (long)path,
 			   AT_SYMLINK_FOLLOW, 0);
 }
 
 static bool
-publish_named(uint32_t pid)
+segment_file_publish_named(uint32_t pid)
 {
 	char old[PATH_ROOM];
 
-	*put_text(old, path) = '\0';
-	make_path(pid, 0);
-	if (is_elsewhere())
-		make_path(pid, space);
+	*segment_file_put_text(old, path) = '\0';
+	segment_file_make_path(pid, 0);
+	if (segment_file_is_elsewhere())
+		segment_file_make_path(pid, space);
 	if (sf_syscall6(SYS_renameat2, AT_FDCWD, (long)old, AT_FDCWD, (long)path, 0, 0) == 0)
 		return true;
-	*put_text(path, old) = '\0';
+	*segment_file_put_text(path, old) = '\0';
 	return false;
 }
 
@@ -196,13 +197,13 @@ sf_file_publish(int fd)
 	long error;
 
 	if (named)
-		return publish_named(pid);
-	error = give_name(fd);
+		return segment_file_publish_named(pid);
+	error = segment_file_give_name(fd);
 	if (error == -EEXIST) {
-		if (is_elsewhere())
-			make_path(pid, space);
+		if (segment_file_is_elsewhere())
+			segment_file_make_path(pid, space);
 		sf_syscall6(SYS_unlinkat, AT_FDCWD, (long)path, 0, 0, 0, 0);
-		error = give_name(fd);
+		error = segment_file_give_name(fd);
 	}
 	if (error != 0)
 		path[0] = '\0';
@@ -214,7 +215,7 @@ sf_file_tidy(void)
 {
 	char prefix[32];
 
-	*put_prefix(prefix) = '\0';
+	*segment_file_put_prefix(prefix) = '\0';
 	sf_file_sweep(directory, prefix, space);
 }
 
@@ -246,7 +247,7 @@ sf_file_write(int fd, const void *p, size_t n, size_t offset)
 
 /* Field 22 of /proc/self/stat: the 20th after the program's name, which may hold anything. */
 static uint64_t
-start_time(void)
+segment_file_start_time(void)
 {
 	SF_LARGE static char text[512]; /* under the segment's lock */
 	uint64_t n = 0;
@@ -269,7 +270,7 @@ start_time(void)
 
 /* The kernel's text is "pid:[4026531836]". */
 static uint64_t
-pid_space(void)
+segment_file_pid_space(void)
 {
 	char text[32];
 	uint64_t n = 0;
@@ -287,8 +288,8 @@ sf_file_identity(struct symfast_shm_header *h, uint32_t pid)
 {
 	h->pid = pid;
 	h->uid = (uint32_t)sf_syscall6(SYS_geteuid, 0, 0, 0, 0, 0, 0);
-	h->start_time = start_time();
-	h->pid_space = space = pid_space();
+	h->start_time = segment_file_start_time();
+	h->pid_space = space = segment_file_pid_space();
 	h->made_ns = sf_sys_clock(CLOCK_REALTIME);
 	h->ticks_first = sf_ticks();
 	h->ns_first = sf_sys_clock(CLOCK_MONOTONIC);

@@ -19,7 +19,7 @@
 
 /* The pid of "symfast.UID.PID"; 0: another name. */
 static uint32_t
-pid_of(const char *name, const char *prefix)
+segment_sweep_pid_of(const char *name, const char *prefix)
 {
 	uint32_t pid = 0;
 
@@ -36,7 +36,7 @@ pid_of(const char *name, const char *prefix)
 }
 
 static bool
-is_dead(uint32_t pid)
+segment_sweep_is_dead(uint32_t pid)
 {
 	return sf_syscall6(SYS_kill, (long)pid, 0, 0, 0, 0, 0) == -ESRCH;
 }
@@ -56,14 +56,14 @@ struct sweep {
 };
 
 static void
-remove_one(const struct sweep *w, const struct dead *d)
+segment_sweep_remove_one(const struct sweep *w, const struct dead *d)
 {
 	sf_syscall6(SYS_unlinkat, w->dir, (long)d->name, 0, 0, 0, 0);
 }
 
 /* A pid of another namespace says nothing here; one who says nothing of his was not finished. */
 static bool
-is_of_space(const struct sweep *w, const char *name, struct dead *d)
+segment_sweep_is_of_space(const struct sweep *w, const char *name, struct dead *d)
 {
 	struct symfast_shm_header h = {.pid_space = 0};
 	long fd = sf_syscall6(SYS_openat, w->dir, (long)name,
@@ -79,7 +79,7 @@ is_of_space(const struct sweep *w, const char *name, struct dead *d)
 
 /* The oldest one goes: it, or one of those that were kept so far. */
 static void
-keep_or_remove(struct sweep *w, struct dead d)
+segment_sweep_keep_or_remove(struct sweep *w, struct dead d)
 {
 	unsigned int oldest = 0;
 
@@ -96,22 +96,22 @@ keep_or_remove(struct sweep *w, struct dead d)
 		w->kept[oldest] = d;
 		d = old;
 	}
-	remove_one(w, &d);
+	segment_sweep_remove_one(w, &d);
 }
 
 static void
-look_at(struct sweep *w, const char *name)
+segment_sweep_look_at(struct sweep *w, const char *name)
 {
-	uint32_t pid = pid_of(name, w->prefix);
+	uint32_t pid = segment_sweep_pid_of(name, w->prefix);
 	size_t n = sf_bytes_length(name, 64);
 	struct dead d = {.made = 0};
 
-	if (pid == 0 || n >= sizeof(d.name) || !is_dead(pid))
+	if (pid == 0 || n >= sizeof(d.name) || !segment_sweep_is_dead(pid))
 		return;
 	sf_bytes_put(d.name, name, n + 1);
 	d.fresh = name[n - 1] == 'w';
-	if (is_of_space(w, name, &d))
-		keep_or_remove(w, d);
+	if (segment_sweep_is_of_space(w, name, &d))
+		segment_sweep_keep_or_remove(w, d);
 }
 
 void
@@ -133,7 +133,7 @@ sf_file_sweep(const char *directory, const char *prefix, uint64_t space)
 	while (seen < ENTRIES &&
 	       (n = sf_syscall6(SYS_getdents64, w.dir, (long)buffer, BUFFER, 0, 0, 0)) > 0)
 		for (long at = 0; at < n; seen++) {
-			look_at(&w, buffer + at + NAME_AT);
+			segment_sweep_look_at(&w, buffer + at + NAME_AT);
 			at += *(const uint16_t *)(const void *)(buffer + at + LENGTH_AT);
 		}
 	sf_syscall6(SYS_close, w.dir, 0, 0, 0, 0, 0);

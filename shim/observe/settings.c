@@ -80,25 +80,25 @@ static const struct setting table[] = {
 #define COUNT (sizeof(table) / sizeof(table[0]))
 
 static const char *
-text_at(uint16_t place)
+settings_text_at(uint16_t place)
 {
 	return (const char *)&texts + place;
 }
 
 static unsigned int *
-value_at(const struct setting *s)
+settings_value_at(const struct setting *s)
 {
 	return (unsigned int *)(void *)((char *)&sf_settings + s->value);
 }
 
 static char *
-kept_text(const struct setting *s)
+settings_kept_text(const struct setting *s)
 {
 	return (char *)&sf_settings + s->text;
 }
 
 static bool
-parse_form(const struct setting *s, const char *value)
+settings_parse_form(const struct setting *s, const char *value)
 {
 	struct sf_parsed *out = (struct sf_parsed *)(void *)((char *)&sf_settings + s->value);
 
@@ -122,7 +122,7 @@ parse_form(const struct setting *s, const char *value)
 }
 
 static bool
-begins(const char *entry, const char *word)
+settings_begins(const char *entry, const char *word)
 {
 	while (*word != '\0')
 		if (*entry++ != *word++)
@@ -132,15 +132,15 @@ begins(const char *entry, const char *word)
 
 /* The text after "VARIABLE=" in an environment string, or NULL. */
 static const char *
-value_of(const char *entry, const char *variable)
+settings_value_of(const char *entry, const char *variable)
 {
 	size_t n = sf_bytes_length(variable, NAME_MOST);
 
-	return begins(entry, variable) && entry[n] == '=' ? entry + n + 1 : NULL;
+	return settings_begins(entry, variable) && entry[n] == '=' ? entry + n + 1 : NULL;
 }
 
 static size_t
-name_length(const char *entry)
+settings_name_length(const char *entry)
 {
 	size_t n = 0;
 
@@ -151,7 +151,7 @@ name_length(const char *entry)
 
 /* Is the name of n bytes one of those in `list`, which are separated by '|'? */
 static bool
-is_in(const char *list, const char *name, size_t n)
+settings_is_in(const char *list, const char *name, size_t n)
 {
 	for (; *list != '\0'; list += *list == '|') {
 		size_t i = 0;
@@ -167,7 +167,7 @@ is_in(const char *list, const char *name, size_t n)
 }
 
 static bool
-parse_number(const struct setting *s, const char *value, unsigned int *out)
+settings_parse_number(const struct setting *s, const char *value, unsigned int *out)
 {
 	uint64_t n = 0;
 
@@ -185,7 +185,7 @@ parse_number(const struct setting *s, const char *value, unsigned int *out)
 }
 
 static void
-append_word(struct sf_line *l, const char *words, unsigned int place)
+settings_append_word(struct sf_line *l, const char *words, unsigned int place)
 {
 	char one[2] = {0, 0};
 
@@ -199,30 +199,30 @@ append_word(struct sf_line *l, const char *words, unsigned int place)
 }
 
 static void
-append_value(struct sf_line *l, const struct setting *s, unsigned int value)
+settings_append_value(struct sf_line *l, const struct setting *s, unsigned int value)
 {
 	if (s->words != 0)
-		append_word(l, text_at(s->words), value);
+		settings_append_word(l, settings_text_at(s->words), value);
 	else
 		sf_line_u64(l, value);
 }
 
 /* Is it one of those that mean off when they are wrong? */
 static bool
-limits(const struct setting *s)
+settings_limits(const struct setting *s)
 {
-	return is_in(SF_SETTINGS_SAFE, text_at(s->variable),
-		     sf_bytes_length(text_at(s->variable), NAME_MOST));
+	return settings_is_in(SF_SETTINGS_SAFE, settings_text_at(s->variable),
+			      sf_bytes_length(settings_text_at(s->variable), NAME_MOST));
 }
 
 static void
-complain(const struct setting *s, const char *value)
+settings_complain(const struct setting *s, const char *value)
 {
-	const char *words = text_at(s->words), *def = text_at(s->def_text);
+	const char *words = settings_text_at(s->words), *def = settings_text_at(s->def_text);
 	struct sf_line l;
 
 	sf_line_start(&l);
-	sf_line_str(&l, text_at(s->variable));
+	sf_line_str(&l, settings_text_at(s->variable));
 	sf_line_str(&l, "=");
 	sf_line_quote(&l, value, 64);
 	sf_line_str(&l, " is not ");
@@ -235,63 +235,63 @@ complain(const struct setting *s, const char *value)
 		sf_line_u64(&l, s->max);
 	}
 	sf_line_str(&l, "; using ");
-	if (limits(s))
+	if (settings_limits(s))
 		sf_line_str(&l, "SYMFAST=off");
 	else if (s->form != FORM_NONE)
 		sf_line_str(&l, def[0] != '\0' ? def : "none");
 	else
-		append_value(&l, s, s->def);
+		settings_append_value(&l, s, s->def);
 	sf_line_write(&l);
 }
 
 /* Takes a text and its meaning. False: not of its form, or too long. */
 static bool
-take_text(const struct setting *s, const char *value)
+settings_take_text(const struct setting *s, const char *value)
 {
 	size_t n = sf_bytes_length(value, s->size);
 
-	if (n == s->size || !parse_form(s, value))
+	if (n == s->size || !settings_parse_form(s, value))
 		return false;
-	*sf_bytes_put(kept_text(s), value, n) = '\0';
+	*sf_bytes_put(settings_kept_text(s), value, n) = '\0';
 	return true;
 }
 
 static void
-set_default(const struct setting *s)
+settings_set_default(const struct setting *s)
 {
 	if (s->form != FORM_NONE)
-		take_text(s, text_at(s->def_text));
+		settings_take_text(s, settings_text_at(s->def_text));
 	else
-		*value_at(s) = s->def;
+		*settings_value_at(s) = s->def;
 }
 
 static void
-apply(const struct setting *s, const char *value)
+settings_apply(const struct setting *s, const char *value)
 {
 	unsigned int parsed = 0;
 	bool good;
 
 	if (s->form != FORM_NONE)
-		good = take_text(s, value);
+		good = settings_take_text(s, value);
 	else
-		good = s->words != 0 ? sf_form_word(text_at(s->words), value, &parsed)
-				     : parse_number(s, value, &parsed);
+		good = s->words != 0 ? sf_form_word(settings_text_at(s->words), value, &parsed)
+				     : settings_parse_number(s, value, &parsed);
 	if (!good) {
-		complain(s, value);
-		sf_settings.wrong |= limits(s);
+		settings_complain(s, value);
+		sf_settings.wrong |= settings_limits(s);
 	} else if (s->form == FORM_NONE) {
-		*value_at(s) = parsed;
+		*settings_value_at(s) = parsed;
 	}
 }
 
 /* Looked at before anything else: a process that opts out sees not even a complaint. */
 static bool
-disabled(char **envp)
+settings_disabled(char **envp)
 {
 	unsigned int on;
 
 	for (; envp != NULL && *envp != NULL; envp++) {
-		const char *value = value_of(*envp, "SYMFAST_DISABLE");
+		const char *value = settings_value_of(*envp, "SYMFAST_DISABLE");
 
 		if (value != NULL && sf_form_word("0|1", value, &on) && on != 0)
 			return true;
@@ -301,7 +301,7 @@ disabled(char **envp)
 
 /* Not a slip but another form of a name: SYMFAST_KILL, SYMFAST_CANARY_PERCENT. */
 static bool
-extends(const char *name, size_t n, const char *known)
+settings_extends(const char *name, size_t n, const char *known)
 {
 	size_t m = sf_bytes_length(known, NAME_MOST), i = 0;
 
@@ -311,84 +311,85 @@ extends(const char *name, size_t n, const char *known)
 }
 
 static const struct setting *
-limit_that_extends(const char *name, size_t n)
+settings_limit_that_extends(const char *name, size_t n)
 {
 	for (size_t i = 1; i < COUNT; i++)
-		if (limits(&table[i]) && extends(name, n, text_at(table[i].variable)))
+		if (settings_limits(&table[i]) &&
+		    settings_extends(name, n, settings_text_at(table[i].variable)))
 			return &table[i];
 	return NULL;
 }
 
 /* A tie goes to the setting that limits. */
 static const struct setting *
-nearest(const char *name, size_t n)
+settings_nearest(const char *name, size_t n)
 {
 	const struct setting *best = &table[0];
-	unsigned int least = sf_form_distance(name, n, text_at(best->variable));
+	unsigned int least = sf_form_distance(name, n, settings_text_at(best->variable));
 
 	for (size_t i = 1; i < COUNT; i++) {
-		unsigned int d = sf_form_distance(name, n, text_at(table[i].variable));
+		unsigned int d = sf_form_distance(name, n, settings_text_at(table[i].variable));
 
-		if (d < least || (d == least && limits(&table[i]))) {
+		if (d < least || (d == least && settings_limits(&table[i]))) {
 			best = &table[i];
 			least = d;
 		}
 	}
-	if (least > SLIP_MOST && limit_that_extends(name, n) != NULL)
-		return limit_that_extends(name, n);
+	if (least > SLIP_MOST && settings_limit_that_extends(name, n) != NULL)
+		return settings_limit_that_extends(name, n);
 	return best;
 }
 
 /* A variable with our prefix that no setting has: a slip of somebody's keyboard. */
 static void
-unknown(const char *entry)
+settings_unknown(const char *entry)
 {
-	size_t n = name_length(entry);
+	size_t n = settings_name_length(entry);
 	const struct setting *s;
 	struct sf_line l;
 
-	if (entry[n] != '=' || is_in(SF_SETTINGS_OTHERS, entry, n))
+	if (entry[n] != '=' || settings_is_in(SF_SETTINGS_OTHERS, entry, n))
 		return;
-	s = nearest(entry, n);
-	sf_settings.wrong |= limits(s);
+	s = settings_nearest(entry, n);
+	sf_settings.wrong |= settings_limits(s);
 	sf_line_start(&l);
 	sf_line_clean(&l, entry, n < 64 ? n : 64);
 	sf_line_str(&l, " is not a setting; the nearest is ");
-	sf_line_str(&l, text_at(s->variable));
-	sf_line_str(&l, limits(s) ? "; using SYMFAST=off" : "; ignored");
+	sf_line_str(&l, settings_text_at(s->variable));
+	sf_line_str(&l, settings_limits(s) ? "; using SYMFAST=off" : "; ignored");
 	sf_line_write(&l);
 }
 
 static void
-read_entry(const char *entry)
+settings_read_entry(const char *entry)
 {
 	for (size_t i = 0; i < COUNT; i++) {
-		const char *value = value_of(entry, text_at(table[i].variable));
+		const char *value = settings_value_of(entry, settings_text_at(table[i].variable));
 
 		if (value == NULL)
 			continue;
-		apply(&table[i], value);
+		settings_apply(&table[i], value);
 		return;
 	}
-	if (begins(entry, "SYMFAST_"))
-		unknown(entry);
+	if (settings_begins(entry, "SYMFAST_"))
+		settings_unknown(entry);
 }
 
 void
 sf_settings_read(char **envp)
 {
 	for (size_t i = 0; i < COUNT; i++)
-		set_default(&table[i]);
+		settings_set_default(&table[i]);
 	sf_settings.wrong = 0;
-	sf_settings.disable = disabled(envp);
+	sf_settings.disable = settings_disabled(envp);
 	if (sf_settings.disable)
 		return;
 	for (; envp != NULL && *envp != NULL; envp++)
 		if ((*envp)[0] == 'S')
-			read_entry(*envp);
+			settings_read_entry(*envp);
 	/* Whatever else was said: what limits was wrong. */
 	if (sf_settings.wrong)
-		take_text(&table[0], "off");
+		settings_take_text(&table[0], "off");
 }
 
 void
@@ -399,12 +400,12 @@ sf_settings_print(void)
 		struct sf_line l;
 
 		sf_line_start(&l);
-		sf_line_str(&l, text_at(s->variable));
+		sf_line_str(&l, settings_text_at(s->variable));
 		sf_line_str(&l, "=");
 		if (s->form != FORM_NONE)
-			sf_line_clean(&l, kept_text(s), SF_LINE_MAX);
+			sf_line_clean(&l, settings_kept_text(s), SF_LINE_MAX);
 		else
-			append_value(&l, s, *value_at(s));
+			settings_append_value(&l, s, *settings_value_at(s));
 		sf_line_write(&l);
 	}
 }

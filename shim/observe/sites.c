@@ -42,7 +42,7 @@ struct frame {
 };
 
 static bool
-read_word(uintptr_t from, uintptr_t *to)
+sites_read_word(uintptr_t from, uintptr_t *to)
 {
 	struct iovec local = {to, sizeof(*to)}, remote = {(void *)from, sizeof(*to)};
 	long pid;
@@ -55,22 +55,23 @@ read_word(uintptr_t from, uintptr_t *to)
 }
 
 static bool
-load(const struct sf_unwind *u, const struct frame *old, uintptr_t cfa, int reg, uintptr_t *to)
+sites_load(const struct sf_unwind *u, const struct frame *old, uintptr_t cfa, int reg,
+	   uintptr_t *to)
 {
 	uintptr_t base = u->reg[reg].saved == SF_SAVED_AT_CFA ? cfa : old->reg[u->reg[reg].base];
 
-	return read_word(base + (uintptr_t)(intptr_t)u->reg[reg].offset, to);
+	return sites_read_word(base + (uintptr_t)(intptr_t)u->reg[reg].offset, to);
 }
 
 static bool
-is_in_memory(const struct sf_unwind *u, int reg)
+sites_is_in_memory(const struct sf_unwind *u, int reg)
 {
 	return u->reg[reg].saved == SF_SAVED_AT_CFA || u->reg[reg].saved == SF_SAVED_AT_BASE;
 }
 
 /* The frame's caller. `exact`: pc is where execution stands, not where it will come back to. */
 static bool
-step(struct frame *f, bool *exact)
+sites_step(struct frame *f, bool *exact)
 {
 	struct frame old = *f;
 	struct dl_find_object o;
@@ -82,17 +83,17 @@ step(struct frame *f, bool *exact)
 	    u.cfa_register >= SF_UNWIND_RA)
 		return false;
 	cfa = f->reg[u.cfa_register] + (uintptr_t)(intptr_t)u.cfa_offset;
-	if (u.cfa_in_memory && !read_word(cfa, &cfa))
+	if (u.cfa_in_memory && !sites_read_word(cfa, &cfa))
 		return false;
 	/* Stacks grow downwards, but for the step from a signal's own stack. */
-	if (!is_in_memory(&u, SF_UNWIND_RA) || (!u.signal && cfa <= f->reg[SF_UNWIND_RSP]))
+	if (!sites_is_in_memory(&u, SF_UNWIND_RA) || (!u.signal && cfa <= f->reg[SF_UNWIND_RSP]))
 		return false;
 	f->reg[SF_UNWIND_RSP] = cfa;
 	for (int i = 0; i < SF_UNWIND_RA; i++)
-		if (is_in_memory(&u, i) && !load(&u, &old, cfa, i, &f->reg[i]))
+		if (sites_is_in_memory(&u, i) && !sites_load(&u, &old, cfa, i, &f->reg[i]))
 			return false;
 	*exact = u.signal;
-	return load(&u, &old, cfa, SF_UNWIND_RA, &f->pc) && f->pc != 0;
+	return sites_load(&u, &old, cfa, SF_UNWIND_RA, &f->pc) && f->pc != 0;
 }
 
 uint32_t
@@ -114,7 +115,7 @@ sf_sites_walk(uintptr_t *pc, uint32_t max)
 			 : "=&r"(f.pc), "=m"(f.reg[SF_UNWIND_RSP]), "=m"(f.reg[SF_UNWIND_RBP]),
 			   "=m"(f.reg[SF_UNWIND_RBX]), "=m"(f.reg[12]), "=m"(f.reg[13]),
 			   "=m"(f.reg[14]), "=m"(f.reg[15]));
-	while (n < max && step(&f, &exact))
+	while (n < max && sites_step(&f, &exact))
 		pc[n++] = f.pc;
 #else
 	(void)pc;
@@ -127,7 +128,7 @@ sf_sites_walk(uintptr_t *pc, uint32_t max)
 /* ---- recording ---- */
 
 static bool
-same_text(const char *a, const char *b, uint32_t n)
+sites_same_text(const char *a, const char *b, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
 		if (a[i] != b[i])
@@ -137,7 +138,7 @@ same_text(const char *a, const char *b, uint32_t n)
 
 /* Offset in the file of this path, which is entered if it is new; 0: no room. */
 static uint32_t
-text_locked(const char *path)
+sites_text_locked(const char *path)
 {
 	char *texts = sf_segment_at(SF_SEGMENT_SITE_TEXTS);
 	uint32_t n = (uint32_t)sf_bytes_length(path, 255) + 1, at = 0;
@@ -145,7 +146,7 @@ text_locked(const char *path)
 	while (at < texts_used) {
 		uint32_t m = (uint32_t)sf_bytes_length(texts + at, 255) + 1;
 
-		if (m == n && same_text(texts + at, path, n - 1))
+		if (m == n && sites_same_text(texts + at, path, n - 1))
 			return SF_SEGMENT_SITE_TEXTS + at;
 		at += m;
 	}
@@ -159,7 +160,7 @@ text_locked(const char *path)
 
 /* The executable's link map has no name. */
 static const char *
-path_of(const struct link_map *l)
+sites_path_of(const struct link_map *l)
 {
 	SF_LARGE static char exe[256];
 
@@ -171,7 +172,7 @@ path_of(const struct link_map *l)
 }
 
 static void
-describe_locked(struct symfast_shm_site *site, const uintptr_t *pc, uint32_t n)
+sites_describe_locked(struct symfast_shm_site *site, const uintptr_t *pc, uint32_t n)
 {
 	for (uint32_t i = 0; i < n && site->depth < SYMFAST_SHM_FRAMES; i++) {
 		struct dl_find_object o;
@@ -181,14 +182,14 @@ describe_locked(struct symfast_shm_site *site, const uintptr_t *pc, uint32_t n)
 			continue;
 		if (o.dlfo_link_map == sf_next.self)
 			continue;
-		site->object[site->depth] = text_locked(path_of(o.dlfo_link_map));
+		site->object[site->depth] = sites_text_locked(sites_path_of(o.dlfo_link_map));
 		site->offset[site->depth] = (uint32_t)(pc[i] - 1 - o.dlfo_link_map->l_addr);
 		site->depth++;
 	}
 }
 
 static uint64_t
-hash_of(const struct symfast_shm_site *site)
+sites_hash_of(const struct symfast_shm_site *site)
 {
 	uint64_t h = 14695981039346656037ull ^ (uint64_t)site->function << 8 ^ site->arm;
 
@@ -198,7 +199,7 @@ hash_of(const struct symfast_shm_site *site)
 }
 
 static void
-record_locked(const struct symfast_shm_site *site, uint64_t ticks, uint64_t waited)
+sites_record_locked(const struct symfast_shm_site *site, uint64_t ticks, uint64_t waited)
 {
 	struct symfast_shm_site *rows = sf_segment_at(SF_SEGMENT_SITES);
 
@@ -236,9 +237,9 @@ sf_sites_add(enum sf_timed function, enum sf_arm arm, uint64_t ticks, uint64_t w
 	n = sf_sites_walk(pc, DEEPEST);
 	if (!sf_lock_try(&lock))
 		return;
-	describe_locked(&site, pc, n);
-	site.hash = hash_of(&site);
-	record_locked(&site, ticks, waited);
+	sites_describe_locked(&site, pc, n);
+	site.hash = sites_hash_of(&site);
+	sites_record_locked(&site, ticks, waited);
 	sf_lock_release(&lock);
 }
 

@@ -23,7 +23,7 @@ static const char *doubted; /* the last doubt told */
  * the same, so that the kill file's end does not put it back.
  */
 static bool
-take_word(uint32_t *word)
+breaker_take_word(uint32_t *word)
 {
 	struct symfast_shm_control *c = &sf_control;
 
@@ -34,7 +34,7 @@ take_word(uint32_t *word)
 		if (*word != SF_WORD_OFF)
 			continue;
 		sf_store_32(&c->breaker, SYMFAST_SHM_BREAKER_OPEN);
-		sf_fence_full(); /* pairs with those in give_word() and put_back() */
+		sf_fence_full(); /* pairs with those in breaker_give_word() and put_back() */
 		if (sf_load_32(&c->word) == SF_WORD_OFF)
 			return false;
 	}
@@ -42,12 +42,12 @@ take_word(uint32_t *word)
 
 /* Several threads may find out at once: whoever takes the word away opens it, and counts that. */
 static bool
-open_it(void)
+breaker_open_it(void)
 {
 	struct symfast_shm_control *c = &sf_control;
 	uint32_t word;
 
-	if (!take_word(&word))
+	if (!breaker_take_word(&word))
 		return false;
 	/* The word of a trial is the breaker's own: what it stands for is remembered already. */
 	if (word != SF_WORD_VERIFY || sf_load_32(&c->reason) != SYMFAST_SHM_BY_BREAKER)
@@ -68,7 +68,7 @@ open_it(void)
 
 /* Where an answer lies, without telling an address: object and offset from its load bias. */
 static void
-say_finding(struct sf_line *l, const char *who, struct sf_finding f)
+breaker_say_finding(struct sf_line *l, const char *who, struct sf_finding f)
 {
 	struct link_map *map;
 	uintptr_t lo, hi;
@@ -89,7 +89,7 @@ say_finding(struct sf_line *l, const char *who, struct sf_finding f)
 }
 
 static void
-tell(const char *function, const char *name, struct sf_finding map, struct sf_finding libc)
+breaker_tell(const char *function, const char *name, struct sf_finding map, struct sf_finding libc)
 {
 	struct sf_line l;
 
@@ -98,8 +98,8 @@ tell(const char *function, const char *name, struct sf_finding map, struct sf_fi
 	sf_line_str(&l, function);
 	sf_line_str(&l, " of ");
 	sf_line_quote(&l, name, 64);
-	say_finding(&l, ": the map", map);
-	say_finding(&l, ", libc", libc);
+	breaker_say_finding(&l, ": the map", map);
+	breaker_say_finding(&l, ", libc", libc);
 	sf_line_str(&l, sf_load_32(&sf_word) == SF_WORD_OFF ? "; passing everything through" : "");
 	sf_line_write(&l);
 }
@@ -119,17 +119,17 @@ sf_breaker_mismatch(const char *function, const char *name, struct sf_finding ma
 	c->mismatch_map = map.kind;
 	c->mismatch_libc = libc.kind;
 	if (half || (sf_settings.breaker != 0 && sofar >= sf_settings.breaker))
-		opened = open_it();
+		opened = breaker_open_it();
 	if ((half && opened) || sofar == 1 || sofar == sf_settings.breaker)
-		tell(function, name, map, libc);
+		breaker_tell(function, name, map, libc);
 }
 
 /* A word that lets the shim live, unless it opens at this very moment. */
 static void
-give_word(uint32_t word)
+breaker_give_word(uint32_t word)
 {
 	sf_segment_set_word(word, SYMFAST_SHM_BY_BREAKER);
-	sf_fence_full(); /* pairs with the one in take_word() */
+	sf_fence_full(); /* pairs with the one in breaker_take_word() */
 	if (sf_load_32(&sf_control.breaker) != SYMFAST_SHM_BREAKER_OPEN)
 		return;
 	sf_segment_set_word(SF_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
@@ -149,7 +149,7 @@ sf_breaker_same(void)
 	/* Another thread's mismatch at this moment wins: it takes the word, or has made it open. */
 	if (sf_cas_32(&c->breaker, SYMFAST_SHM_BREAKER_HALF, SYMFAST_SHM_BREAKER_CLOSED) &&
 	    sf_cas_32(&c->word, SF_WORD_VERIFY, sf_load_32(&before)))
-		give_word(sf_load_32(&before));
+		breaker_give_word(sf_load_32(&before));
 }
 
 void
@@ -162,7 +162,7 @@ sf_breaker_doubt(const char *what)
 		return;
 	sf_store_ptr(&doubted, what);
 	sf_bytes_cut(c->doubt, what, sizeof(c->doubt));
-	open_it();
+	breaker_open_it();
 	sf_line_start(&l);
 	sf_line_str(&l, "breaker: ");
 	sf_line_str(&l, what);
@@ -175,7 +175,7 @@ sf_breaker_yield(const char *what)
 {
 	sf_bytes_cut(sf_control.doubt, what, sizeof(sf_control.doubt));
 	if (sf_load_32(&sf_word) != SF_WORD_OFF)
-		open_it();
+		breaker_open_it();
 }
 
 void
@@ -192,5 +192,5 @@ sf_breaker_poll(void)
 		return;
 	if (!sf_cas_32(&c->breaker, SYMFAST_SHM_BREAKER_OPEN, SYMFAST_SHM_BREAKER_HALF))
 		return;
-	give_word(SF_WORD_VERIFY);
+	breaker_give_word(SF_WORD_VERIFY);
 }

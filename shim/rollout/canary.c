@@ -29,7 +29,7 @@ sf_canary_bucket(const char *key, size_t n)
 
 /* The value of a variable, NULL if there is none or it is empty. */
 static const char *
-variable(char **envp, const char *name)
+canary_variable(char **envp, const char *name)
 {
 	size_t n = sf_bytes_length(name, 256);
 
@@ -46,14 +46,14 @@ variable(char **envp, const char *name)
 }
 
 static const char *
-key_of(char **envp, struct utsname *names, char *digits)
+canary_key_of(char **envp, struct utsname *names, char *digits)
 {
 	const char *key = NULL;
 	uint32_t pid;
 
 	switch (sf_settings.canary_key.n) {
 	case KEY_ENV:
-		return variable(envp, sf_settings.canary_key_text + sizeof("env:") - 1);
+		return canary_variable(envp, sf_settings.canary_key_text + sizeof("env:") - 1);
 	case KEY_PID:
 		digits += 10;
 		pid = (uint32_t)sf_syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0);
@@ -62,9 +62,9 @@ key_of(char **envp, struct utsname *names, char *digits)
 		} while ((pid /= 10) != 0);
 		return digits;
 	case KEY_POD:
-		key = variable(envp, "POD_NAME");
+		key = canary_variable(envp, "POD_NAME");
 		if (key == NULL)
-			key = variable(envp, "HOSTNAME");
+			key = canary_variable(envp, "HOSTNAME");
 		break;
 	default:
 		break;
@@ -75,7 +75,7 @@ key_of(char **envp, struct utsname *names, char *digits)
 }
 
 static void
-explain(bool have_key)
+canary_explain(bool have_key)
 {
 	const struct symfast_shm_control *c = &sf_control;
 
@@ -106,12 +106,12 @@ sf_canary_decide(char **envp)
 	if (c->canary_share >= 10000)
 		return true;
 	sf_bytes_cut(c->canary_key, sf_settings.canary_key_text, sizeof(c->canary_key));
-	key = key_of(envp, &names, digits);
+	key = canary_key_of(envp, &names, digits);
 	/* Without a key nobody can say where this process belongs. */
 	if (key != NULL)
 		c->canary_bucket = sf_canary_bucket(key, sf_bytes_length(key, 4096));
 	c->canary_chosen = key != NULL && c->canary_bucket < c->canary_share;
-	explain(key != NULL);
+	canary_explain(key != NULL);
 	return c->canary_chosen;
 }
 

@@ -22,7 +22,7 @@ static uint32_t before; /* the last word that let the shim live, seen before the
 static uint32_t since;  /* the breaker when the file put it out */
 
 static bool
-is_there(void)
+killfile_is_there(void)
 {
 	return sf_syscall6(SYS_faccessat, AT_FDCWD, (long)sf_settings.kill_file_text, 0, 0, 0, 0) ==
 	       0;
@@ -30,14 +30,14 @@ is_there(void)
 
 /* Its state and how often it opened. */
 static uint32_t
-breaker_now(void)
+killfile_breaker_now(void)
 {
 	return sf_load_32(&sf_control.breaker_trips) << 2 | (sf_load_32(&sf_control.breaker) & 3);
 }
 
 /* The word is taken, not overwritten: the breaker may take it at the same moment. */
 static void
-put_out(uint32_t word)
+killfile_put_out(uint32_t word)
 {
 	if (word == SF_WORD_OFF || !sf_cas_32(&sf_control.word, word, SF_WORD_OFF))
 		return;
@@ -49,22 +49,23 @@ put_out(uint32_t word)
  * breaker has set since then stands.
  */
 static void
-put_back(void)
+killfile_put_back(void)
 {
-	if (sf_load_32(&sf_control.reason) != SYMFAST_SHM_BY_FILE || breaker_now() != since)
+	if (sf_load_32(&sf_control.reason) != SYMFAST_SHM_BY_FILE ||
+	    killfile_breaker_now() != since)
 		return;
 	sf_segment_set_word(before, SYMFAST_SHM_BY_FILE);
 	sf_fence_full(); /* pairs with the one in open_it(): it sees the word, or this sees the breaker */
-	if (breaker_now() != since)
+	if (killfile_breaker_now() != since)
 		sf_segment_set_word(SF_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
 }
 
 static void
-look(void)
+killfile_look(void)
 {
 	struct symfast_shm_control *c = &sf_control;
-	bool there = is_there(), seen = sf_load_32(&c->kill_file_seen) != 0;
-	uint32_t breaker = breaker_now(), word;
+	bool there = killfile_is_there(), seen = sf_load_32(&c->kill_file_seen) != 0;
+	uint32_t breaker = killfile_breaker_now(), word;
 
 	sf_fence_load(); /* a breaker that opens after this look finds the word, or has taken it */
 	word = sf_load_32(&c->word);
@@ -74,9 +75,9 @@ look(void)
 		since = breaker;
 	}
 	if (there)
-		put_out(word);
+		killfile_put_out(word);
 	else if (seen)
-		put_back();
+		killfile_put_back();
 	if (there != seen)
 		sf_store_32(&c->kill_file_seen, there);
 }
@@ -89,7 +90,7 @@ sf_killfile_start(void)
 	if (path[0] == '\0')
 		return;
 	sf_bytes_cut(sf_control.kill_file, path, sizeof(sf_control.kill_file));
-	look();
+	killfile_look();
 	sf_killfile_waiting = 1;
 	sf_thread_come_by(SF_KILLFILE_HITS - 1);
 }
@@ -109,7 +110,7 @@ sf_killfile_poll(void)
 	now = sf_sys_clock(CLOCK_MONOTONIC);
 	if (now >= next_look) {
 		next_look = now + PERIOD_NS;
-		look();
+		killfile_look();
 	}
 	sf_lock_release(&lock);
 }

@@ -8,7 +8,7 @@
 uint32_t sf_phase;
 
 static uint32_t
-word_of(unsigned int mode)
+mode_word_of(unsigned int mode)
 {
 	switch (mode) {
 	case SF_MODE_OBSERVE:
@@ -31,7 +31,7 @@ sf_mode_decide(const char *refused, bool chosen)
 		m.reason = SYMFAST_SHM_BY_CANARY;
 	} else if (!sf_settings.disable && sf_settings.mode.n != SF_MODE_OFF) {
 		m.phase = SF_PHASE_LIVE;
-		m.word = word_of(sf_settings.mode.n);
+		m.word = mode_word_of(sf_settings.mode.n);
 		if (sf_settings.mode.n == SF_MODE_VERIFY)
 			m.check_every = sf_settings.mode.arg;
 		if (sf_settings.mode.n == SF_MODE_AB)

@@ -77,7 +77,7 @@ begin_killed(long turn)
 	snprintf(off_file, sizeof(off_file), "/tmp/symfast-between.%d", (int)getpid());
 	snprintf(sf_settings.kill_file_text, sizeof(sf_settings.kill_file_text), "%s", off_file);
 	make_file(false);
-	look();
+	killfile_look();
 	make_file(true);
 }
 
@@ -86,7 +86,7 @@ static void
 begin_revived(long turn)
 {
 	begin_killed(turn);
-	look();
+	killfile_look();
 	ck_assert_uint_eq(sf_word, SF_WORD_OFF);
 	make_file(false);
 }
@@ -96,9 +96,9 @@ static void
 check_stays_open(void)
 {
 	ck_assert_uint_eq(sf_word, SF_WORD_OFF);
-	look();
+	killfile_look();
 	make_file(false);
-	look();
+	killfile_look();
 	ck_assert_uint_eq(sf_word, SF_WORD_OFF);
 	ck_assert_uint_eq(sf_control.breaker, SYMFAST_SHM_BREAKER_OPEN);
 	ck_assert_uint_le(sf_control.breaker_trips, 1);
@@ -107,10 +107,10 @@ check_stays_open(void)
 START_TEST(a_mismatch_beside_the_kill_file)
 {
 	static const struct row rows[] = {
-		{begin_killed, look, mismatch, check_stays_open, NULL},
-		{begin_killed, mismatch, look, check_stays_open, has_opened},
-		{begin_revived, look, mismatch, check_stays_open, NULL},
-		{begin_revived, mismatch, look, check_stays_open, has_opened},
+		{begin_killed, killfile_look, mismatch, check_stays_open, NULL},
+		{begin_killed, mismatch, killfile_look, check_stays_open, has_opened},
+		{begin_revived, killfile_look, mismatch, check_stays_open, NULL},
+		{begin_revived, mismatch, killfile_look, check_stays_open, has_opened},
 	};
 
 	silence();

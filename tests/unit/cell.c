@@ -160,7 +160,7 @@ static void
 moved(struct sf_cell *to, const struct sf_cell *from)
 {
 	*to = *from;
-	set_life(to, sf_cell_life(from));
+	cell_set_life(to, sf_cell_life(from));
 }
 
 /* Tag and name agree, but the answer belongs to another handle, or is none. */
@@ -333,12 +333,13 @@ START_TEST(a_cell_that_changes_hands)
 	ck_assert(keep(&lives[0], second, 9, SF_VALUE));
 	other = sf_cell_set(sf_table.cells, 8, second);
 	ck_assert(sf_lock_try(&lock));
-	write_locked((struct sf_cell *)(uintptr_t)c, &(struct content){.life = sf_cell_life(other),
-								       .value = other->value,
-								       .gen = other->gen,
-								       .tag = other->tag,
-								       .care = other->care,
-								       .name = "sin"});
+	cell_write_locked((struct sf_cell *)(uintptr_t)c,
+			  &(struct content){.life = sf_cell_life(other),
+					    .value = other->value,
+					    .gen = other->gen,
+					    .tag = other->tag,
+					    .care = other->care,
+					    .name = "sin"});
 	sf_lock_release(&lock);
 	ck_assert(!sf_cell_value(c, seq, 8, first, &value));
 	ck_assert(!sf_cell_value(c, seq, 8, second, &value));
@@ -418,7 +419,7 @@ START_TEST(a_pair_is_of_one_question)
 	ck_assert_uint_eq(pair[0].seq, before[0].seq + 8);
 	/* Each of the three steps of writing leaves a pair that answers right or not at all. */
 	pair[0] = before[0];
-	set_life(&pair[0], &sf_cell_no_value);
+	cell_set_life(&pair[0], &sf_cell_no_value);
 	ck_assert_uint_eq(find_pair(8, name, version), 0);
 	ck_assert_uint_ne(pair[1].seq, before[1].seq);
 }

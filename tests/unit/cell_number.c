@@ -14,12 +14,12 @@ START_TEST(numbers_of_cells_that_are_written)
 
 	for (uint32_t writings = 0; writings < 16; writings++) {
 		seen[n++] = sf_cell_seq(&c);
-		begin_locked(&c);
+		cell_begin_locked(&c);
 		ck_assert(!sf_cell_whole(&c, sf_cell_seq(&c)));
 		if (writings % 5 == 3)
-			begin_locked(&c); /* of a writer that did not come with us over fork */
+			cell_begin_locked(&c); /* of a writer that did not come with us over fork */
 		seen[n++] = sf_cell_seq(&c);
-		end_locked(&c);
+		cell_end_locked(&c);
 		ck_assert(sf_cell_whole(&c, sf_cell_seq(&c)));
 		for (uint32_t i = 0; i < n; i++)
 			ck_assert(!sf_cell_whole(&c, seen[i]));

@@ -106,7 +106,7 @@ slow_try(struct sf_lock *l)
 	if (given_away != NULL) {
 		ck_assert(sf_lock_try(l));
 		_dl_find_object((void *)(uintptr_t)strtol, &found);
-		begin_life_locked(given_away, &found, true, true);
+		region_begin_life_locked(given_away, &found, true, true);
 		given_away->extent = sf_arena_take_locked(4096);
 		given_away->extent_size = 4096;
 		given_away->ready = 1;
@@ -138,12 +138,12 @@ START_TEST(a_place_given_away_while_its_last_life_ended)
 	sf_next.find_object = finds_nothing;
 	is_child = true; /* no forks here */
 	given_away = region;
-	moved(true);
+	region_moved(true);
 	ck_assert_uint_eq(region->life, life + 2);
 	ck_assert(region->ready && region->extent != NULL);
 	given_away = NULL;
 	mortal[(region - sf_regions) / 64] |= 1ull << (region - sf_regions) % 64;
-	moved(true);
+	region_moved(true);
 	ck_assert_uint_eq(region->life, life + 3);
 	ck_assert(!region->ready && region->extent == NULL);
 }
@@ -165,8 +165,8 @@ START_TEST(a_fork_between_two_steps)
 	ck_assert(region->ready);
 	ck_assert_int_eq(forks, 2); /* before its first step, and with its memory given back */
 	ck_assert(region->building == NULL && region->extent != NULL);
-	end_life(region);
-	clear_locked(region);
+	region_end_life(region);
+	region_clear_locked(region);
 	ck_assert_int_eq(forks, 3);
 	ck_assert(region->extent == NULL);
 }

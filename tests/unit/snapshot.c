@@ -96,16 +96,16 @@ START_TEST(what_a_walk_reads_is_not_written)
 	walk = sf_walk_begin(self);
 	seen = view_of(walk).objects;
 	for (int i = 0; i < 3 * SNAPSHOTS; i++) {
-		publish();
+		snapshot_publish();
 		ck_assert(current == NONE || snapshots[current].objects != seen);
 	}
 	/* In serial nobody can say who reads which one: then there is none, and walks are libc's. */
 	ck_assert((current == NONE) == (_i == 0));
 	sf_walk_end(self);
-	publish();
+	snapshot_publish();
 	ck_assert(current != NONE);
 	for (int i = 0; i < SNAPSHOTS; i++)
-		ck_assert_uint_eq(readers_of(&snapshots[i]), 0);
+		ck_assert_uint_eq(snapshot_readers_of(&snapshots[i]), 0);
 	compare_list();
 }
 END_TEST
@@ -134,9 +134,10 @@ START_TEST(a_window_shows_the_initial_set)
 	unloader = OTHER;
 	v = view_of(sf_walk_begin(self));
 	ck_assert(v.partial && v.count == initial_count && v.objects == initial);
-	ck_assert_uint_eq(readers_of(&snapshots[current]), 0); /* the unload does not wait for it */
+	ck_assert_uint_eq(snapshot_readers_of(&snapshots[current]),
+			  0); /* the unload does not wait for it */
 	sf_walk_end(self);
-	close_window();
+	snapshot_close_window();
 	v = view_of(sf_walk_begin(self));
 	ck_assert(!v.partial && v.count == initial_count + 1);
 	sf_walk_end(self);
@@ -144,7 +145,7 @@ START_TEST(a_window_shows_the_initial_set)
 	unloader = self->id;
 	ck_assert_int_eq(sf_walk_view(self, sf_walk_begin(self), &v), SF_VIEW_INSIDE);
 	sf_walk_end(self);
-	close_window();
+	snapshot_close_window();
 	dlclose(handle);
 }
 END_TEST
@@ -175,9 +176,9 @@ static atomic_int opened;
 static void *
 open_it(void *unused)
 {
-	open_window(&sf_thread);
+	snapshot_open_window(&sf_thread);
 	atomic_store(&opened, 1);
-	close_window();
+	snapshot_close_window();
 	return unused;
 }
 
@@ -189,7 +190,7 @@ START_TEST(an_unload_waits_for_walks)
 	begin(_i ? SF_WALKING_FREE : SF_WALKING_SERIAL);
 	self->id = sf_sys_thread_id() + (unsigned int)_i;
 	view_of(sf_walk_begin(self));
-	ck_assert(_i == 0 || readers_of(&snapshots[current]) == 1);
+	ck_assert(_i == 0 || snapshot_readers_of(&snapshots[current]) == 1);
 	pthread_create(&thread, NULL, open_it, NULL);
 	while (_i ? sf_load_32(&unloader) == 0
 		  : !(sf_load_32(&sf_snapshot_turn.word) & SF_TURN_WAITED))
@@ -207,10 +208,10 @@ START_TEST(an_own_walk_does_not_hold_up_an_own_unload)
 	begin(_i ? SF_WALKING_FREE : SF_WALKING_SERIAL);
 	view_of(sf_walk_begin(self));
 	view_of(sf_walk_begin(self));
-	open_window(self);
+	snapshot_open_window(self);
 	ck_assert_uint_eq(unloader, self->id);
 	ck_assert(_i || sf_turn_owner(&sf_snapshot_turn) == self->id);
-	close_window();
+	snapshot_close_window();
 	sf_walk_end(self);
 	sf_walk_end(self);
 }
@@ -223,14 +224,14 @@ in_child(void)
 {
 	struct sf_view v;
 
-	put_in_order();
+	snapshot_put_in_order();
 	if (unloader != 0 || self->id != (uint32_t)getpid())
 		return 1;
-	if (readers_of(&snapshots[current]) != own_reads(self, current))
+	if (snapshot_readers_of(&snapshots[current]) != snapshot_own_reads(self, current))
 		return 2;
 	sf_walk_end(self); /* the one that forked */
 	for (uint32_t i = 0; i < SNAPSHOTS; i++)
-		if (readers_of(&snapshots[i]) != 0)
+		if (snapshot_readers_of(&snapshots[i]) != 0)
 			return 3;
 	if (sf_snapshot_turn.word != 0)
 		return 4;

@@ -357,7 +357,7 @@ START_TEST(a_child_whose_writer_is_gone)
 	ck_assert(keep(&q, &lives[0], 1));
 	ck_assert(sf_table_find(&q, &r));
 	ck_assert(sf_lock_try(&lock));
-	begin_write_locked(sf_table_entry(r.entry));
+	table_begin_write_locked(sf_table_entry(r.entry));
 	ck_assert(!find(&q));
 	if (fork() == 0) {
 		sf_table_forked();
@@ -367,7 +367,7 @@ START_TEST(a_child_whose_writer_is_gone)
 	}
 	ck_assert(wait(&status) > 0);
 	ck_assert_int_eq(status, 0);
-	end_write_locked(sf_table_entry(r.entry));
+	table_end_write_locked(sf_table_entry(r.entry));
 	sf_lock_release(&lock);
 	ck_assert_uint_eq(find(&q), 1);
 }
@@ -411,7 +411,7 @@ START_TEST(a_map_with_a_broken_entry_still_turns_over)
 	q = ask(8, "f", NULL);
 	ck_assert(keep(&q, &lives[0], 1) && sf_table_find(&q, &r));
 	ck_assert(sf_lock_try(&lock));
-	begin_write_locked(sf_table_entry(r.entry));
+	table_begin_write_locked(sf_table_entry(r.entry));
 	sf_table_entry(r.entry)->name[0] = 'g';
 	sf_table_forked();
 	many(20000, 0);

@@ -36,7 +36,7 @@ struct site {
 };
 
 static bool
-write_stubs(uint8_t *page, const struct sf_go_shape *shape, const struct targets *to)
+detour_write_stubs(uint8_t *page, const struct sf_go_shape *shape, const struct targets *to)
 {
 	__builtin_memcpy(page, sf_go_stubs_begin, (size_t)(sf_go_stubs_size - sf_go_stubs_begin));
 	__builtin_memcpy(IN_PAGE(sf_go_stubs_moved), shape->moved, shape->moved_len);
@@ -49,7 +49,7 @@ write_stubs(uint8_t *page, const struct sf_go_shape *shape, const struct targets
 }
 
 static bool
-is_as_parsed(const struct site *sites, int n)
+detour_is_as_parsed(const struct site *sites, int n)
 {
 	for (int i = 0; i < n; i++) {
 		for (size_t k = 0; k < sites[i].len; k++) {
@@ -62,7 +62,7 @@ is_as_parsed(const struct site *sites, int n)
 
 // All code is opened before any of it is changed, so that a policy refuses all or nothing.
 static bool
-patch(const struct site *sites, int n)
+detour_patch(const struct site *sites, int n)
 {
 	const long open_up = PROT_READ | PROT_WRITE | PROT_EXEC, close_up = PROT_READ | PROT_EXEC;
 	int opened = 0;
@@ -106,9 +106,9 @@ sf_go_detour_install(uint8_t *open, const struct sf_go_shape *shape,
 	};
 	const int skip = leaves->end ? 0 : 1;
 	enum sf_go_refusal why = SF_GO_REFUSE_PROTECT;
-	if (!is_as_parsed(sites + skip, SITES - skip))
+	if (!detour_is_as_parsed(sites + skip, SITES - skip))
 		why = SF_GO_REFUSE_PROBE;
-	else if (write_stubs(page, shape, &to) && patch(sites + skip, SITES - skip))
+	else if (detour_write_stubs(page, shape, &to) && detour_patch(sites + skip, SITES - skip))
 		return SF_GO_REFUSE_NONE;
 	sf_syscall6(SYS_munmap, (long)page, PAGE, 0, 0, 0, 0);
 	return why;

@@ -12,7 +12,8 @@ struct constants {
 };
 
 static void
-write_stub(uint8_t *at, const struct sf_go_walk_site *s, const uint64_t *table, const uint32_t *era)
+modules_write_stub(uint8_t *at, const struct sf_go_walk_site *s, const uint64_t *table,
+		   const uint32_t *era)
 {
 	const struct constants to = {
 		.first = (uint64_t)(uintptr_t)s->first,
@@ -32,7 +33,7 @@ write_stub(uint8_t *at, const struct sf_go_walk_site *s, const uint64_t *table, 
 
 // All code is opened before any of it is changed, so that a policy refuses all or nothing.
 static bool
-patch(const struct sf_go_walk_site *sites, int n, uint8_t *page, size_t stub)
+modules_patch(const struct sf_go_walk_site *sites, int n, uint8_t *page, size_t stub)
 {
 	const long open_up = PROT_READ | PROT_WRITE | PROT_EXEC, close_up = PROT_READ | PROT_EXEC;
 	int opened = 0;
@@ -63,9 +64,9 @@ sf_go_modules_install(const struct sf_go_walk_site *sites, int n, const uint32_t
 		return SF_GO_REFUSE_ROOM;
 	}
 	for (int i = 0; i < n; i++)
-		write_stub(page + stub * (size_t)i, &sites[i], table + SF_GO_MODULE_WORDS * 2 * i,
-			   era);
-	if (protect(page, PAGE, PROT_READ | PROT_EXEC) && patch(sites, n, page, stub))
+		modules_write_stub(page + stub * (size_t)i, &sites[i],
+				   table + SF_GO_MODULE_WORDS * 2 * i, era);
+	if (protect(page, PAGE, PROT_READ | PROT_EXEC) && modules_patch(sites, n, page, stub))
 		return SF_GO_REFUSE_NONE;
 	sf_syscall6(SYS_munmap, (long)page, PAGE, 0, 0, 0, 0);
 	sf_sys_unmap(table, words * (size_t)n);

@@ -22,7 +22,7 @@
 
 /* The length of the no-operation at p, 0 if it is something else. */
 static unsigned int
-nop_length(const uint8_t *p)
+breakpoint_nop_length(const uint8_t *p)
 {
 	unsigned int n = 0;
 
@@ -50,7 +50,7 @@ nop_length(const uint8_t *p)
 
 /* How many bytes from `at` on are the return and padding; never reads past SF_BREAK_ROOM. */
 static unsigned int
-room(const uint8_t *at, unsigned int head)
+breakpoint_room(const uint8_t *at, unsigned int head)
 {
 	uint8_t text[SF_BREAK_ROOM + 16] = {0};
 	unsigned int end = head + 1, n;
@@ -58,13 +58,14 @@ room(const uint8_t *at, unsigned int head)
 	__builtin_memcpy(text, at, SF_BREAK_ROOM);
 	if (text[head] != RET)
 		return 0;
-	while (end < SF_BREAK_ROOM && (n = nop_length(text + end)) != 0 && end + n <= SF_BREAK_ROOM)
+	while (end < SF_BREAK_ROOM && (n = breakpoint_nop_length(text + end)) != 0 &&
+	       end + n <= SF_BREAK_ROOM)
 		end += n;
 	return end;
 }
 
 static bool
-protect(const uint8_t *at, long prot)
+breakpoint_protect(const uint8_t *at, long prot)
 {
 	uintptr_t page = (uintptr_t)at & ~(uintptr_t)(PAGE - 1);
 
@@ -73,7 +74,7 @@ protect(const uint8_t *at, long prot)
 
 /* Makes valgrind forget its translation of these bytes; nothing at all on a real CPU. */
 static void
-forget_translation(const uint8_t *at)
+breakpoint_forget_translation(const uint8_t *at)
 {
 	const uint64_t request[6] = {0x1002, (uintptr_t)at, SF_BREAK_ROOM, 0, 0, 0};
 	uint64_t result = 0;
@@ -87,16 +88,16 @@ forget_translation(const uint8_t *at)
 
 /* Executable only, again: what refused once may have been short of memory. */
 static bool
-close_page(const uint8_t *at)
+breakpoint_close_page(const uint8_t *at)
 {
 	for (int i = 0; i < 8; i++)
-		if (protect(at, PROT_READ | PROT_EXEC))
+		if (breakpoint_protect(at, PROT_READ | PROT_EXEC))
 			return true;
 	return false;
 }
 
 static void
-write_text(uint8_t *at, const uint8_t text[SF_BREAK_ROOM])
+breakpoint_write_text(uint8_t *at, const uint8_t text[SF_BREAK_ROOM])
 {
 	uint64_t first;
 
@@ -111,23 +112,25 @@ write_text(uint8_t *at, const uint8_t text[SF_BREAK_ROOM])
  * be closed again, what was there is put back: the page is as the program's own code may leave it, no more.
  */
 static const char *
-replace(uint8_t *at, const uint8_t text[SF_BREAK_ROOM], const uint8_t undo[SF_BREAK_ROOM])
+breakpoint_replace(uint8_t *at, const uint8_t text[SF_BREAK_ROOM],
+		   const uint8_t undo[SF_BREAK_ROOM])
 {
 	bool closed;
 
-	if (!protect(at, PROT_READ | PROT_WRITE | PROT_EXEC))
+	if (!breakpoint_protect(at, PROT_READ | PROT_WRITE | PROT_EXEC))
 		return "ld.so's code may not be changed";
-	write_text(at, text);
-	closed = close_page(at);
+	breakpoint_write_text(at, text);
+	closed = breakpoint_close_page(at);
 	if (!closed && undo != NULL)
-		write_text(at, undo);
-	forget_translation(at);
+		breakpoint_write_text(at, undo);
+	breakpoint_forget_translation(at);
 	return closed ? NULL : "ld.so's code could not be made read-only again";
 }
 
 /* Puts the jump into `text`. False: it does not fit into `size` bytes. */
 static bool
-make_jump(uint8_t *text, unsigned int size, unsigned int head, const uint8_t *at, uintptr_t to)
+breakpoint_make_jump(uint8_t *text, unsigned int size, unsigned int head, const uint8_t *at,
+		     uintptr_t to)
 {
 	int64_t distance = (int64_t)(to - (uintptr_t)(at + head + 5));
 	int32_t near = (int32_t)distance;
@@ -158,16 +161,16 @@ sf_break_write(uint8_t *at, void (*to)(void), uint8_t undo[SF_BREAK_ROOM])
 	__builtin_memcpy(text, at, SF_BREAK_ROOM);
 	__builtin_memcpy(&first, at, 4);
 	head = first == ENDBR64 ? 4 : 0;
-	size = room(at, head);
+	size = breakpoint_room(at, head);
 	if (size == 0)
 		return "ld.so's breakpoint is no plain return";
-	if (!make_jump(text, size, head, at, (uintptr_t)to))
+	if (!breakpoint_make_jump(text, size, head, at, (uintptr_t)to))
 		return "no room for a jump in ld.so";
-	return replace(at, text, undo);
+	return breakpoint_replace(at, text, undo);
 }
 
 void
 sf_break_undo(uint8_t *at, const uint8_t undo[SF_BREAK_ROOM])
 {
-	replace(at, undo, NULL);
+	breakpoint_replace(at, undo, NULL);
 }
