@@ -34,6 +34,20 @@ START_TEST(counters_by_name_count_look_ups)
 }
 END_TEST
 
+/* The first call only leaves a fingerprint. */
+START_TEST(negative_answers_count)
+{
+	uint64_t before = 7, after = 7;
+	void *libc = dlopen("libc.so.6", RTLD_NOW);
+
+	ck_assert_int_eq(symfast_counter("dlsym.negative", &before), 0);
+	for (int i = 0; i < 100; i++)
+		ck_assert_ptr_null(dlsym(libc, "no_such_function"));
+	ck_assert_int_eq(symfast_counter("dlsym.negative", &after), 0);
+	ck_assert(after - before >= 90 && after - before <= 99);
+}
+END_TEST
+
 START_TEST(what_is_no_counter)
 {
 	uint64_t value = 7;
@@ -102,6 +116,7 @@ unit_tests(TCase *tests)
 {
 	tcase_add_test(tests, version_and_state);
 	tcase_add_test(tests, counters_by_name_count_look_ups);
+	tcase_add_test(tests, negative_answers_count);
 	tcase_add_test(tests, what_is_no_counter);
 	tcase_add_test(tests, addresses_become_symbols);
 	tcase_add_test(tests, without_waiting_only_what_is_known);
