@@ -314,6 +314,8 @@ sf_entry_dlmopen(Lmid_t space, const char *name, int mode, const void *caller, u
 static bool
 dlopen_drop_kept(struct sf_thread *t, void *handle, int calls)
 {
+	if (calls <= 0)
+		return true;
 	t->dropping = handle;
 	while (calls-- > 0 && t->dropping != NULL)
 		sf_next.dlclose(handle);
