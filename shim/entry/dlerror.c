@@ -9,7 +9,7 @@ sf_entry_dlerror(void)
 {
 	struct sf_thread *t = &sf_thread;
 
-	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
+	if (sf_unlikely(!sf_mode_live()))
 		return sf_off_path();
 	sf_thread_passes(t);
 	/* Ours was set while libc had none, so libc's, if there is one, is newer. */
@@ -31,7 +31,7 @@ sf_entry_dlinfo(void)
 {
 	struct sf_thread *t = &sf_thread;
 
-	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
+	if (sf_unlikely(!sf_mode_live()))
 		return sf_off_path();
 	t->pending = 0;
 	sf_thread_passes(t);

@@ -270,7 +270,7 @@ sf_entry_dlopen(const char *name, int mode, long unused, const void *caller, uin
 	struct sf_reply r;
 
 	(void)unused;
-	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
+	if (sf_unlikely(!sf_mode_live()))
 		return sf_off_path_load(mode);
 	SF_ENTRY_CHORES();
 	t->pending = 0;
@@ -294,7 +294,7 @@ sf_entry_dlmopen(Lmid_t space, const char *name, int mode, const void *caller, u
 	struct sf_thread *t = &sf_thread;
 
 	(void)caller;
-	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
+	if (sf_unlikely(!sf_mode_live()))
 		return sf_off_path_load(mode);
 	SF_ENTRY_CHORES();
 	t->pending = 0;
@@ -352,7 +352,7 @@ sf_entry_dlclose(void *handle)
 	const char *file;
 	int calls;
 
-	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
+	if (sf_unlikely(!sf_mode_live()))
 		return sf_off_path();
 	SF_ENTRY_CHORES();
 	t->pending = 0;

@@ -108,7 +108,7 @@ fast_dladdr_other_dladdr1(const void *address, Dl_info *info, void **extra, int 
 SF_EXPORT int
 dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 {
-	if (sf_unlikely(sf_phase != SF_PHASE_LIVE))
+	if (sf_unlikely(!sf_mode_live()))
 		return fast_dladdr_other_dladdr1(address, info, extra, flags);
 	if (fast_dladdr_try_slowly(address, info, extra, flags))
 		return 1;

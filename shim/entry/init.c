@@ -30,8 +30,10 @@ static uint8_t early_raw_errors, early_raw_loads, early_global;
 void
 sf_boot(void)
 {
-	if (sf_phase == SF_PHASE_COLD && sf_next_boot())
-		sf_phase = SF_PHASE_EARLY;
+	if (sf_load_32(&sf_phase) != SF_PHASE_COLD || !sf_next_boot())
+		return;
+	sf_fence_store(); /* who sees the phase sees the next definitions */
+	sf_store_32(&sf_phase, SF_PHASE_EARLY);
 }
 
 /*

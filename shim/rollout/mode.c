@@ -49,8 +49,11 @@ sf_mode_start(const struct sf_decision *m, const char *why)
 	c->ab_share = m->ab_share;
 	c->phase = m->phase == SF_PHASE_LIVE ? SYMFAST_SHM_PHASE_LIVE : SYMFAST_SHM_PHASE_PASS;
 	sf_bytes_cut(c->why, why, sizeof(c->why));
+	/* Other threads may be here already: what the phase promises is there first, the word comes last. */
+	sf_fence_store();
+	sf_store_32(&sf_phase, m->phase);
+	sf_fence_store();
 	sf_segment_set_word(m->word, (enum symfast_shm_reason)m->reason);
-	sf_phase = m->phase;
 }
 
 const char *

@@ -16,8 +16,18 @@
 #ifndef __ASSEMBLER__
 #include "../observe/segment.h"
 
-/* Written in boot and constructor only (single-threaded). */
+/* Written in boot and constructor only; threads of earlier constructors may look meanwhile. */
 extern uint32_t sf_phase;
+
+/* Are the books kept? What start has made for that is seen afterwards. */
+SF_INLINE bool
+sf_mode_live(void)
+{
+	uint32_t phase = sf_load_32(&sf_phase);
+
+	sf_fence_load(); /* pairs with the store fence in sf_mode_start() */
+	return phase == SF_PHASE_LIVE;
+}
 
 #define sf_word         sf_control.word
 #define SF_WORD_OFF     SYMFAST_SHM_OFF

@@ -89,6 +89,27 @@ START_TEST(what_is_started_is_what_readers_see)
 }
 END_TEST
 
+static uint32_t phase_before_word;
+
+static void
+note_phase(uint32_t word)
+{
+	(void)word;
+	phase_before_word = sf_phase;
+}
+
+/* A thread that is there already finds what the word promises: the word comes last. */
+START_TEST(the_word_comes_after_the_phase)
+{
+	static const struct sf_decision m = {SF_PHASE_LIVE, SF_WORD_ON, 0, 0, 0};
+
+	sf_segment_on_word = note_phase;
+	sf_mode_start(&m, "");
+	ck_assert_uint_eq(phase_before_word, SF_PHASE_LIVE);
+	ck_assert(sf_mode_live());
+}
+END_TEST
+
 START_TEST(cold_is_zero)
 {
 	/* The stubs run before anything has written phase and word. */
@@ -104,5 +125,6 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, the_word_for_every_setting);
 	tcase_add_test(tests, names);
 	tcase_add_test(tests, what_is_started_is_what_readers_see);
+	tcase_add_test(tests, the_word_comes_after_the_phase);
 	tcase_add_test(tests, cold_is_zero);
 }
