@@ -4,7 +4,6 @@
 #include "ab.h"
 
 #include "../base/interval.h"
-#include "../base/output.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -5,10 +5,8 @@
 #include "../base/output.h"
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #define GRACE_NS 1000000000ll /* between the signal and SIGKILL */
 

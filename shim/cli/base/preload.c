@@ -139,12 +139,14 @@ preload_value(const char *library, const char *old)
 			  rest + first);
 }
 
-bool
-preload_mode_known(const char *mode)
+void
+preload_check_mode(struct argp_state *state, const char *arg, void *into)
 {
 	struct sf_parsed parsed;
 
-	return sf_form_mode(mode, &parsed);
+	(void)into;
+	if (!sf_form_mode(arg, &parsed))
+		cli_usage(state, "no such mode: %s", arg);
 }
 
 void

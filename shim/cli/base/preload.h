@@ -3,7 +3,7 @@
 #ifndef SF_CLI_PRELOAD_H
 #define SF_CLI_PRELOAD_H
 
-#include "cli.h"
+#include "arguments.h"
 
 /*
  * The library: `given`, or the one of the build tree or installation that this program belongs to,
@@ -17,8 +17,8 @@ char *preload_library(const char *given);
  */
 char *preload_value(const char *library, const char *old);
 
-/* Is `mode` a value that SYMFAST may have? The library itself checks the rest. */
-bool preload_mode_known(const char *mode);
+/* For a mode's option: a value that SYMFAST may have? The library itself checks the rest. */
+arguments_check preload_check_mode;
 
 /* A copy of an environment, to be changed by name. */
 struct environment {

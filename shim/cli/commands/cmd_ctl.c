@@ -2,10 +2,10 @@
 // cmd_ctl.c: `symfast ctl`: the mode of a live process, from outside.
 #include "commands.h"
 
+#include "../base/arguments.h"
 #include "../base/document.h"
 #include "../segment/stat_document.h"
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct ctl {
@@ -14,10 +14,8 @@ struct ctl {
 	bool json, have_word;
 };
 
-static const struct argp_option options[] = {{"json", 'j', NULL, 0, "print JSON", 0}, {0}};
-
 static void
-cmd_ctl_parse_mode(struct ctl *c, const char *arg, struct argp_state *state)
+cmd_ctl_mode(struct ctl *c, const char *arg, struct argp_state *state)
 {
 	for (c->word = 0; c->word <= SYMFAST_SHM_VERIFY; c->word++)
 		if (strcmp(arg, segment_word_name(c->word)) == 0)
@@ -27,31 +25,34 @@ cmd_ctl_parse_mode(struct ctl *c, const char *arg, struct argp_state *state)
 	c->have_word = true;
 }
 
-static error_t
-cmd_ctl_parse(int key, char *arg, struct argp_state *state)
+static void
+cmd_ctl_word(struct argp_state *state, const char *arg, void *into)
 {
-	struct ctl *c = state->input;
+	struct ctl *c = into;
 
-	switch (key) {
-	case 'j':
-		c->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (c->pid == 0)
-			c->pid = cli_pid(state, arg);
-		else if (!c->have_word)
-			cmd_ctl_parse_mode(c, arg, state);
-		else
-			cli_usage(state, "too many arguments");
-		return 0;
-	case ARGP_KEY_END:
-		if (!c->have_word)
-			cli_usage(state, "a process id and a mode are needed");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	if (c->pid == 0)
+		c->pid = cli_pid(state, arg);
+	else
+		cmd_ctl_mode(c, arg, state);
 }
+
+static void
+cmd_ctl_end(struct argp_state *state, const void *into)
+{
+	if (!((const struct ctl *)into)->have_word)
+		cli_usage(state, "a process id and a mode are needed");
+}
+
+static const struct argument cmd_ctl_options[] = {ARGUMENT_JSON(ctl), {0}};
+static const struct arguments cmd_ctl_arguments = {
+	.usage = "PID off|observe|verify|on",
+	.text = "Change the mode of a live process.",
+	.list = cmd_ctl_options,
+	.words = 2,
+	.word_at = ARGUMENT_NOWHERE,
+	.word = cmd_ctl_word,
+	.end = cmd_ctl_end,
+};
 
 static int
 cmd_ctl_print(const struct ctl *c, const char *before, bool json)
@@ -72,19 +73,12 @@ cmd_ctl_print(const struct ctl *c, const char *before, bool json)
 int
 cmd_ctl(int argc, char **argv)
 {
-	static const struct argp argp = {options,
-					 cmd_ctl_parse,
-					 "PID off|observe|verify|on",
-					 "Change the mode of a live process.",
-					 NULL,
-					 NULL,
-					 NULL};
 	struct ctl c = {0};
 	struct segment s;
 	const char *why, *before;
 	int error;
 
-	cli_parse(&argp, argc, argv, 0, &c);
+	arguments_parse(&cmd_ctl_arguments, argc, argv, &c);
 	error = segment_to_set(&s, c.pid);
 	if (error != CLI_OK)
 		return error;

@@ -2,42 +2,28 @@
 // cmd_doctor.c: `symfast doctor`: says before anyone tries what the shim would do for a program.
 #include "commands.h"
 
+#include "../base/arguments.h"
 #include "../base/document.h"
 #include "../doctor/doctor.h"
 #include <errno.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct doctor {
 	const char *what;
 	bool json;
 };
 
-static const struct argp_option options[] = {{"json", 'j', NULL, 0, "print JSON", 0}, {0}};
-
-static error_t
-cmd_doctor_parse(int key, char *arg, struct argp_state *state)
-{
-	struct doctor *d = state->input;
-
-	switch (key) {
-	case 'j':
-		d->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (d->what != NULL)
-			cli_usage(state, "one program or process at a time");
-		d->what = arg;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		cli_usage(state, "a program or a process id is needed");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
+static const struct argument cmd_doctor_options[] = {ARGUMENT_JSON(doctor), {0}};
+static const struct arguments cmd_doctor_arguments = {
+	.usage = "PROGRAM|PID",
+	.text = "Say what the shim would do for a program or process.",
+	.list = cmd_doctor_options,
+	.words = 1,
+	.word_at = offsetof(struct doctor, what),
+	.more = "one program or process at a time",
+	.none = "a program or a process id is needed",
+};
 
 static void
 cmd_doctor_print_findings(const json_t *document)
@@ -85,17 +71,12 @@ cmd_doctor_print(const json_t *document)
 int
 cmd_doctor(int argc, char **argv)
 {
-	static const struct argp argp = {
-		options,       cmd_doctor_parse,
-		"PROGRAM|PID", "Say what the shim would do for a program or process.",
-		NULL,          NULL,
-		NULL};
 	struct doctor d = {0};
 	struct patient p = {.root = ""};
 	unsigned long pid;
 	int status;
 
-	cli_parse(&argp, argc, argv, 0, &d);
+	arguments_parse(&cmd_doctor_arguments, argc, argv, &d);
 	p.document = document_new("doctor");
 	json_object_update_new(p.document, json_pack("{s:{},s:[],s:[],s:[]}", "facts", "findings",
 						     "imports", "expect"));

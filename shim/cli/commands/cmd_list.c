@@ -2,12 +2,11 @@
 // cmd_list.c: `symfast list`: who has the shim, and in which mode; removes what dead processes left.
 #include "commands.h"
 
+#include "../base/arguments.h"
 #include "../base/document.h"
 #include "../segment/segment_each.h"
 #include "../segment/stat_document.h"
 #include <dirent.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 struct list {
@@ -16,30 +15,15 @@ struct list {
 	size_t removed;
 };
 
-static const struct argp_option options[] = {
-	{"clean", 'c', NULL, 0, "remove the segments of processes that have ended", 0},
-	{"json", 'j', NULL, 0, "print JSON", 0},
+static const struct argument cmd_list_options[] = {
+	{"clean", 'c', NULL, "remove the segments of processes that have ended",
+	 offsetof(struct list, clean), NULL},
+	ARGUMENT_JSON(list),
 	{0}};
-
-static error_t
-cmd_list_parse(int key, char *arg, struct argp_state *state)
-{
-	struct list *l = state->input;
-
-	switch (key) {
-	case 'c':
-		l->clean = true;
-		return 0;
-	case 'j':
-		l->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		cli_usage(state, "too many arguments: %s", arg);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
+static const struct arguments cmd_list_arguments = {
+	.text = "List the processes that have the shim.",
+	.list = cmd_list_options,
+};
 
 static void
 cmd_list_add(const struct segment *s, const char *path, void *data)
@@ -87,14 +71,11 @@ cmd_list_print(const struct list *l)
 int
 cmd_list(int argc, char **argv)
 {
-	static const struct argp argp = {
-		options, cmd_list_parse, NULL, "List the processes that have the shim.",
-		NULL,    NULL,           NULL};
 	struct list l = {0};
 	json_t *document;
 	int status, printed = CLI_OK;
 
-	cli_parse(&argp, argc, argv, 0, &l);
+	arguments_parse(&cmd_list_arguments, argc, argv, &l);
 	l.rows = json_array();
 	if (!segment_each(segment_directory(), cmd_list_add, &l, &status)) {
 		json_decref(l.rows);

@@ -6,6 +6,7 @@
 // format, which that collector parses: there the family has the full name. The samples are the same.
 #include "commands.h"
 
+#include "../base/arguments.h"
 #include "../base/document.h"
 #include "../base/output.h"
 #include "../segment/rollup.h"
@@ -26,48 +27,45 @@ struct process {
 struct metrics {
 	unsigned long pid;
 	const char *directory;
-	bool all, json, old_format;
+	bool all, json;
 	struct process *list;
 	size_t count;
 };
 
-static const struct argp_option options[] = {
-	{"all", 'a', NULL, 0, "all processes of this user; of all users, if run by root", 0},
-	{"textfile", 't', "DIR", 0, "write DIR/" FILE_NAME " for node_exporter", 0},
-	{"json", 'j', NULL, 0, "print JSON", 0},
-	{0}};
-
-static error_t
-cmd_metrics_parse(int key, char *arg, struct argp_state *state)
+static void
+cmd_metrics_word(struct argp_state *state, const char *arg, void *into)
 {
-	struct metrics *m = state->input;
-
-	switch (key) {
-	case 'a':
-		m->all = true;
-		return 0;
-	case 't':
-		m->directory = arg;
-		m->old_format = true;
-		return 0;
-	case 'j':
-		m->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (m->pid != 0)
-			cli_usage(state, "one process at a time, or --all");
-		m->pid = cli_pid(state, arg);
-		return 0;
-	case ARGP_KEY_END:
-		if ((m->pid == 0) == !m->all)
-			cli_usage(state, "a process id or --all is needed");
-		if (m->json && m->directory != NULL)
-			cli_usage(state, "--json and --textfile exclude each other");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	((struct metrics *)into)->pid = cli_pid(state, arg);
 }
+
+static void
+cmd_metrics_end(struct argp_state *state, const void *into)
+{
+	const struct metrics *m = into;
+
+	if ((m->pid == 0) == !m->all)
+		cli_usage(state, "a process id or --all is needed");
+	if (m->json && m->directory != NULL)
+		cli_usage(state, "--json and --textfile exclude each other");
+}
+
+static const struct argument cmd_metrics_options[] = {
+	{"all", 'a', NULL, "all processes of this user; of all users, if run by root",
+	 offsetof(struct metrics, all), NULL},
+	{"textfile", 't', "DIR", "write DIR/" FILE_NAME " for node_exporter",
+	 offsetof(struct metrics, directory), NULL},
+	ARGUMENT_JSON(metrics),
+	{0}};
+static const struct arguments cmd_metrics_arguments = {
+	.usage = "PID|--all",
+	.text = "Write counters as OpenMetrics text.",
+	.list = cmd_metrics_options,
+	.words = 1,
+	.word_at = ARGUMENT_NOWHERE,
+	.word = cmd_metrics_word,
+	.more = "one process at a time, or --all",
+	.end = cmd_metrics_end,
+};
 
 /* Dead processes are left out: a scrape tells what is. */
 static void
@@ -117,7 +115,7 @@ static void
 cmd_metrics_family(FILE *out, const struct metrics *m, const char *name, const char *type,
 		   const char *help)
 {
-	const char *total = strcmp(type, "counter") == 0 && m->old_format ? "_total" : "";
+	const char *total = strcmp(type, "counter") == 0 && m->directory != NULL ? "_total" : "";
 
 	fprintf(out, "# HELP symfast_%s%s %s\n# TYPE symfast_%s%s %s\n", name, total, help, name,
 		total, type);
@@ -207,7 +205,7 @@ cmd_metrics_write_all(FILE *out, const struct metrics *m)
 				"Calls that were passed through, by reason.");
 	cmd_metrics_write_named(out, m, OUTCOME_EVENT, "events", "event", "What else is counted.");
 	cmd_metrics_write_state(out, m);
-	if (!m->old_format)
+	if (m->directory == NULL)
 		fputs("# EOF\n", out);
 }
 
@@ -259,15 +257,11 @@ cmd_metrics_write_out(const struct metrics *m)
 int
 cmd_metrics(int argc, char **argv)
 {
-	static const struct argp argp = {options,     cmd_metrics_parse,
-					 "PID|--all", "Write counters as OpenMetrics text.",
-					 NULL,        NULL,
-					 NULL};
 	struct metrics m = {0};
 	struct segment s;
 	int status, written;
 
-	cli_parse(&argp, argc, argv, 0, &m);
+	arguments_parse(&cmd_metrics_arguments, argc, argv, &m);
 	if (m.all) {
 		if (!segment_each(segment_directory(), cmd_metrics_add, &m, &status))
 			return status;

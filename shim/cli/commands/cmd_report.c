@@ -3,6 +3,7 @@
 #include "commands.h"
 
 #include "../ab/ab.h"
+#include "../base/arguments.h"
 #include "../base/document.h"
 #include "../page/page.h"
 #include "../segment/stat_document.h"
@@ -14,37 +15,17 @@ struct report {
 	bool json;
 };
 
-static const struct argp_option options[] = {
-	{"html", 'h', "FILE", 0, "write the page to this file", 0},
-	{"json", 'j', NULL, 0, "print the document that the page would be made of", 0},
+static const struct argument cmd_report_options[] = {
+	ARGUMENT_HTML(report, "write the page to this file"),
+	{"json", 'j', NULL, "print the document that the page would be made of",
+	 offsetof(struct report, json), NULL},
 	{0}};
-
-static error_t
-cmd_report_parse(int key, char *arg, struct argp_state *state)
-{
-	struct report *r = state->input;
-
-	switch (key) {
-	case 'h':
-		if (arg[0] == '-' && arg[1] != '\0')
-			cli_usage(state, "-h is --html, and needs a file: %s", arg);
-		r->html = arg;
-		return 0;
-	case 'j':
-		r->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (r->what != NULL)
-			cli_usage(state, "one process or file at a time");
-		r->what = arg;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		cli_usage(state, "a process id or a file is needed");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
+static const struct arguments cmd_report_arguments = {
+	ARGUMENTS_PROCESS_OR_FILE(report, what),
+	.text = "Write a page of tables and curves, or print them. FILE is what stat --json or ab "
+		"--json wrote.",
+	.list = cmd_report_options,
+};
 
 /* A saved document may be of anybody: what the page needs must be there. */
 static bool
@@ -62,20 +43,11 @@ cmd_report_valid(json_t *document)
 int
 cmd_report(int argc, char **argv)
 {
-	static const struct argp argp = {
-		options,
-		cmd_report_parse,
-		"PID|FILE",
-		"Write a page of tables and curves, or print them. FILE is what stat --json or ab "
-		"--json wrote.",
-		NULL,
-		NULL,
-		NULL};
 	struct report r = {0};
 	json_t *document;
 	int status;
 
-	cli_parse(&argp, argc, argv, 0, &r);
+	arguments_parse(&cmd_report_arguments, argc, argv, &r);
 	document = stat_document_from(r.what, &status);
 	if (document == NULL)
 		return status;

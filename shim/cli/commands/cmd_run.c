@@ -5,13 +5,13 @@
 // be executed, 127 if it is not found, as env(1) and nice(1) have it.
 #include "commands.h"
 
+#include "../base/arguments.h"
 #include "../base/document.h"
 #include "../base/output.h"
 #include "../base/preload.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define CANNOT         125
@@ -24,46 +24,39 @@ struct run {
 	bool dry, json;
 };
 
-static const struct argp_option options[] = {
-	{"mode", 'm', "MODE", 0, "set SYMFAST=MODE: off, observe, verify[:1/N], on, ab:PERCENT", 0},
-	{"lib", 'l', "PATH", 0, "preload this library, not the one that belongs to symfast", 0},
-	{"dry-run", 'n', NULL, 0, "print what would be set, and run nothing", 0},
-	{"json", 'j', NULL, 0, "print it as JSON (with --dry-run)", 0},
-	{0}};
-
-static error_t
-cmd_run_parse(int key, char *arg, struct argp_state *state)
+static void
+cmd_run_rest(struct argp_state *state, void *into)
 {
-	struct run *r = state->input;
-
-	switch (key) {
-	case 'm':
-		if (!preload_mode_known(arg))
-			cli_usage(state, "no such mode: %s", arg);
-		r->mode = arg;
-		return 0;
-	case 'l':
-		r->library = arg;
-		return 0;
-	case 'n':
-		r->dry = true;
-		return 0;
-	case 'j':
-		r->json = true;
-		return 0;
-	case ARGP_KEY_ARGS:
-		r->command = state->argv + state->next;
-		return 0;
-	case ARGP_KEY_END:
-		if (r->command == NULL && !r->dry)
-			cli_usage(state, "a command is needed");
-		if (r->json && !r->dry)
-			cli_usage(state, "--json needs --dry-run: a command prints for itself");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	((struct run *)into)->command = state->argv + state->next;
 }
+
+static void
+cmd_run_end(struct argp_state *state, const void *into)
+{
+	const struct run *r = into;
+
+	if (r->command == NULL && !r->dry)
+		cli_usage(state, "a command is needed");
+	if (r->json && !r->dry)
+		cli_usage(state, "--json needs --dry-run: a command prints for itself");
+}
+
+static const struct argument cmd_run_options[] = {
+	{"mode", 'm', "MODE", "set SYMFAST=MODE: off, observe, verify[:1/N], on, ab:PERCENT",
+	 offsetof(struct run, mode), preload_check_mode},
+	{"lib", 'l', "PATH", "preload this library, not the one that belongs to symfast",
+	 offsetof(struct run, library), NULL},
+	{"dry-run", 'n', NULL, "print what would be set, and run nothing",
+	 offsetof(struct run, dry), NULL},
+	{"json", 'j', NULL, "print it as JSON (with --dry-run)", offsetof(struct run, json), NULL},
+	{0}};
+static const struct arguments cmd_run_arguments = {
+	.usage = "-- COMMAND [ARG...]",
+	.text = "Run a command with the shim preloaded. What LD_PRELOAD names already stays in it.",
+	.list = cmd_run_options,
+	.rest = cmd_run_rest,
+	.end = cmd_run_end,
+};
 
 static int
 cmd_run_print(const struct run *r, const char *preload)
@@ -85,18 +78,10 @@ cmd_run_print(const struct run *r, const char *preload)
 int
 cmd_run(int argc, char **argv)
 {
-	static const struct argp argp = {
-		options,
-		cmd_run_parse,
-		"-- COMMAND [ARG...]",
-		"Run a command with the shim preloaded. What LD_PRELOAD names already stays in it.",
-		NULL,
-		NULL,
-		NULL};
 	struct run r = {0};
 	char *library, *preload;
 
-	cli_parse(&argp, argc, argv, ARGP_IN_ORDER, &r);
+	arguments_parse(&cmd_run_arguments, argc, argv, &r);
 	library = preload_library(r.library);
 	if (library == NULL)
 		return CANNOT;

@@ -2,52 +2,31 @@
 // cmd_sites.c: `symfast sites`: who looks up what, how often, and how long it waited.
 #include "commands.h"
 
+#include "../base/arguments.h"
 #include "../base/document.h"
 #include "../base/output.h"
 #include "../base/value.h"
 #include "../segment/stat_document.h"
 #include "../sites/profile.h"
 #include <stdlib.h>
-#include <string.h>
 
 struct sites {
 	const char *what, *pprof;
 	bool folded, json;
 };
 
-static const struct argp_option options[] = {
-	{"folded", 'f', NULL, 0, "print folded stacks, for flame graphs", 0},
-	{"pprof", 'p', "FILE", 0, "write a profile for go tool pprof", 0},
-	{"json", 'j', NULL, 0, "print JSON", 0},
+static const struct argument cmd_sites_options[] = {
+	{"folded", 'f', NULL, "print folded stacks, for flame graphs",
+	 offsetof(struct sites, folded), NULL},
+	{"pprof", 'p', "FILE", "write a profile for go tool pprof", offsetof(struct sites, pprof),
+	 NULL},
+	ARGUMENT_JSON(sites),
 	{0}};
-
-static error_t
-cmd_sites_parse(int key, char *arg, struct argp_state *state)
-{
-	struct sites *s = state->input;
-
-	switch (key) {
-	case 'f':
-		s->folded = true;
-		return 0;
-	case 'p':
-		s->pprof = arg;
-		return 0;
-	case 'j':
-		s->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (s->what != NULL)
-			cli_usage(state, "one process or file at a time");
-		s->what = arg;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		cli_usage(state, "a process id or a file is needed");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
+static const struct arguments cmd_sites_arguments = {
+	ARGUMENTS_PROCESS_OR_FILE(sites, what),
+	.text = "Show which callers look up what.",
+	.list = cmd_sites_options,
+};
 
 static int
 cmd_sites_by_time(const void *a, const void *b)
@@ -125,16 +104,12 @@ cmd_sites_write_out(const struct sites *s, const struct profile *p, const char *
 int
 cmd_sites(int argc, char **argv)
 {
-	static const struct argp argp = {options,    cmd_sites_parse,
-					 "PID|FILE", "Show which callers look up what.",
-					 NULL,       NULL,
-					 NULL};
 	struct sites s = {0};
 	struct profile p;
 	json_t *document;
 	int status;
 
-	cli_parse(&argp, argc, argv, 0, &s);
+	arguments_parse(&cmd_sites_arguments, argc, argv, &s);
 	document = stat_document_from(s.what, &status);
 	if (document == NULL)
 		return status;

@@ -2,51 +2,31 @@
 // cmd_stat.c: `symfast stat`: everything that the segment of one process holds.
 #include "commands.h"
 
+#include "../base/arguments.h"
 #include "../base/document.h"
 #include "../segment/stat_document.h"
 #include "../segment/stat_text.h"
-#include <string.h>
 
 struct stat_input {
 	const char *what;
 	bool json;
 };
 
-static const struct argp_option options[] = {{"json", 'j', NULL, 0, "print JSON", 0}, {0}};
-
-static error_t
-cmd_stat_parse(int key, char *arg, struct argp_state *state)
-{
-	struct stat_input *in = state->input;
-
-	switch (key) {
-	case 'j':
-		in->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (in->what != NULL)
-			cli_usage(state, "one process or file at a time");
-		in->what = arg;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		cli_usage(state, "a process id or a file is needed");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
+static const struct argument cmd_stat_options[] = {ARGUMENT_JSON(stat_input), {0}};
+static const struct arguments cmd_stat_arguments = {
+	ARGUMENTS_PROCESS_OR_FILE(stat_input, what),
+	.text = "Show the counters of one process.",
+	.list = cmd_stat_options,
+};
 
 int
 cmd_stat(int argc, char **argv)
 {
-	static const struct argp argp = {
-		options, cmd_stat_parse, "PID|FILE", "Show the counters of one process.",
-		NULL,    NULL,           NULL};
 	struct stat_input in = {0};
 	json_t *document;
 	int status;
 
-	cli_parse(&argp, argc, argv, 0, &in);
+	arguments_parse(&cmd_stat_arguments, argc, argv, &in);
 	document = stat_document_from(in.what, &status);
 	if (document == NULL)
 		return status;

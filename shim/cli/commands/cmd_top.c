@@ -2,6 +2,7 @@
 // cmd_top.c: `symfast top`: what each process asks per second, and who answers.
 #include "commands.h"
 
+#include "../base/arguments.h"
 #include "../base/document.h"
 #include "../base/output.h"
 #include "../base/screen.h"
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 /* What one process had counted at one time. */
 struct reading {
@@ -40,48 +40,46 @@ struct rate {
 	double hits, misses, passes;
 };
 
-static const struct argp_option options[] = {
-	{"delay", 'd', "SECONDS", 0, "time between two readings (2)", 0},
-	{"count", 'n', "N", 0, "end after so many (never)", 0},
-	{"json", 'j', NULL, 0, "print one JSON object per reading, each on a line", 0},
-	{0}};
-
 static void
-cmd_top_parse_delay(struct top *t, const char *arg, struct argp_state *state)
+cmd_top_check_delay(struct argp_state *state, const char *arg, void *into)
 {
 	char *end;
 	double seconds = strtod(arg, &end);
 
 	if (*arg == '\0' || *end != '\0' || !(seconds >= 0.1 && seconds <= 3600))
 		cli_usage(state, "a delay is 0.1 to 3600 seconds: %s", arg);
-	t->interval_ms = (unsigned long)(seconds * 1000);
+	((struct top *)into)->interval_ms = (unsigned long)(seconds * 1000);
 }
 
-static error_t
-cmd_top_parse(int key, char *arg, struct argp_state *state)
+static void
+cmd_top_check_count(struct argp_state *state, const char *arg, void *into)
 {
-	struct top *t = state->input;
-
-	switch (key) {
-	case 'd':
-		cmd_top_parse_delay(t, arg, state);
-		return 0;
-	case 'n':
-		if (!cli_number(arg, 1, 1ul << 30, &t->rounds))
-			cli_usage(state, "not a number of readings: %s", arg);
-		return 0;
-	case 'j':
-		t->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (t->pid != 0)
-			cli_usage(state, "one process at a time, or all");
-		t->pid = cli_pid(state, arg);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	if (!cli_number(arg, 1, 1ul << 30, &((struct top *)into)->rounds))
+		cli_usage(state, "not a number of readings: %s", arg);
 }
+
+static void
+cmd_top_word(struct argp_state *state, const char *arg, void *into)
+{
+	((struct top *)into)->pid = cli_pid(state, arg);
+}
+
+static const struct argument cmd_top_options[] = {
+	{"delay", 'd', "SECONDS", "time between two readings (2)", ARGUMENT_NOWHERE,
+	 cmd_top_check_delay},
+	{"count", 'n', "N", "end after so many (never)", ARGUMENT_NOWHERE, cmd_top_check_count},
+	{"json", 'j', NULL, "print one JSON object per reading, each on a line",
+	 offsetof(struct top, json), NULL},
+	{0}};
+static const struct arguments cmd_top_arguments = {
+	.usage = "[PID]",
+	.text = "Show rates of all processes, live.",
+	.list = cmd_top_options,
+	.words = 1,
+	.word_at = ARGUMENT_NOWHERE,
+	.word = cmd_top_word,
+	.more = "one process at a time, or all",
+};
 
 static void
 cmd_top_add(struct readings *r, const struct segment *s, const struct rollup *rollup)
@@ -301,14 +299,11 @@ cmd_top_turn(const struct top *t, struct readings *before)
 int
 cmd_top(int argc, char **argv)
 {
-	static const struct argp argp = {
-		options, cmd_top_parse, "[PID]", "Show rates of all processes, live.",
-		NULL,    NULL,          NULL};
 	struct top t = {.interval_ms = 2000};
 	struct readings before;
 	int status;
 
-	cli_parse(&argp, argc, argv, 0, &t);
+	arguments_parse(&cmd_top_arguments, argc, argv, &t);
 	t.watch = segment_rounds_new(segment_directory());
 	status = cmd_top_read_all(&t, &before);
 	/* So many readings are to be looked at afterwards: they stay. */

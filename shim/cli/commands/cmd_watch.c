@@ -5,12 +5,12 @@
 // that gave an order. So one that is started anew can go on where another was killed.
 #include "commands.h"
 
+#include "../base/arguments.h"
 #include "../base/document.h"
 #include "../segment/segment_each.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,40 +37,34 @@ struct watch_file {
 	unsigned int changed, failed; /* in this round */
 };
 
-static const struct argp_option options[] = {
-	{"kill-file", 'f', "FILE", 0, "while this file exists, everything is off", 0},
-	{"once", '1', NULL, 0, "look once, and end", 0},
-	{"json", 'j', NULL, 0, "print JSON, an object for each change", 0},
-	{0}};
-
-static error_t
-cmd_watch_parse(int key, char *arg, struct argp_state *state)
+static void
+cmd_watch_check_path(struct argp_state *state, const char *arg, void *into)
 {
-	struct watch_file *w = state->input;
-
-	switch (key) {
-	case 'f':
-		if (*arg != '/')
-			cli_usage(state, "not an absolute path: %s", arg);
-		w->path = arg;
-		return 0;
-	case '1':
-		w->once = true;
-		return 0;
-	case 'j':
-		w->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		cli_usage(state, "too many arguments: %s", arg);
-		return 0;
-	case ARGP_KEY_END:
-		if (w->path == NULL)
-			cli_usage(state, "a --kill-file is needed");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	(void)into;
+	if (*arg != '/')
+		cli_usage(state, "not an absolute path: %s", arg);
 }
+
+static void
+cmd_watch_end(struct argp_state *state, const void *into)
+{
+	if (((const struct watch_file *)into)->path == NULL)
+		cli_usage(state, "a --kill-file is needed");
+}
+
+static const struct argument cmd_watch_options[] = {
+	{"kill-file", 'f', "FILE", "while this file exists, everything is off",
+	 offsetof(struct watch_file, path), cmd_watch_check_path},
+	{"once", '1', NULL, "look once, and end", offsetof(struct watch_file, once), NULL},
+	{"json", 'j', NULL, "print JSON, an object for each change",
+	 offsetof(struct watch_file, json), NULL},
+	{0}};
+static const struct arguments cmd_watch_arguments = {
+	.usage = "--kill-file FILE",
+	.text = "Switch all processes off while a file exists.",
+	.list = cmd_watch_options,
+	.end = cmd_watch_end,
+};
 
 static struct taken *
 cmd_watch_find(struct watch_file *w, const struct segment *s)
@@ -248,17 +242,10 @@ cmd_watch_loop(struct watch_file *w)
 int
 cmd_watch(int argc, char **argv)
 {
-	static const struct argp argp = {options,
-					 cmd_watch_parse,
-					 "--kill-file FILE",
-					 "Switch all processes off while a file exists.",
-					 NULL,
-					 NULL,
-					 NULL};
 	struct watch_file w = {0};
 	int status;
 
-	cli_parse(&argp, argc, argv, 0, &w);
+	arguments_parse(&cmd_watch_arguments, argc, argv, &w);
 	status = cmd_watch_loop(&w);
 	free(w.list);
 	return status;

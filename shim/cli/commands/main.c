@@ -3,7 +3,6 @@
 #include "commands.h"
 
 #include "../base/output.h"
-#include <stdlib.h>
 #include <string.h>
 
 static const struct {

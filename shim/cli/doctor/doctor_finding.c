@@ -3,7 +3,6 @@
 #include "doctor.h"
 
 #include <stdarg.h>
-#include <string.h>
 
 const char *const doctor_levels[] = {"ok", "note", "warn", "stop"};
 

@@ -4,7 +4,6 @@
 
 #include "../base/output.h"
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 int

@@ -5,7 +5,6 @@
 #include "../base/value.h"
 #include "../segment/savings.h"
 #include <stdlib.h>
-#include <string.h>
 
 static void
 page_stat_head(FILE *out, const json_t *d)
