@@ -49,8 +49,8 @@ compile_c()
 	local output=$1 source=$2
 
 	shift 2
-	cc -O2 -g -std=gnu11 -Wall -Wextra -D_GNU_SOURCE -I"$DEMO_DIR/lib" "$@" \
-		-o "$output" "$source" -lpthread -ldl
+	cc -O2 -g -std=gnu11 -Wall -Wextra -D_GNU_SOURCE -I"$DEMO_DIR/lib" \
+		-o "$output" "$source" "$@" -lpthread -ldl
 }
 
 # For case_prepare: the first of these files that is there.

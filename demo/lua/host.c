@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// host.c: N Lua states; each encodes a table with cjson and ends.
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static const char script[] = "local json = require 'cjson'\n"
+			     "return #json.encode({1, 2, {a = 3}, 'four'})\n";
+
+static long long
+request(void)
+{
+	lua_State *state = luaL_newstate();
+	long long length = -1;
+
+	luaL_requiref(state, "_G", luaopen_base, 1);
+	luaL_requiref(state, "package", luaopen_package, 1);
+	if (luaL_dostring(state, script) == LUA_OK)
+		length = lua_tointeger(state, -1);
+	else
+		printf("%s\n", lua_tostring(state, -1));
+	lua_close(state);
+	return length;
+}
+
+static double
+cpu_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+int
+main(int argc, char **argv)
+{
+	int n = argc == 2 ? atoi(argv[1]) : 0;
+	long long sum = 0;
+	double begin;
+
+	for (int i = 0; i < 10; i++)
+		sum += request();
+	begin = cpu_us();
+	for (int i = 0; i < n; i++)
+		sum += request();
+	dprintf(3, "metric %.3f us Lua state with cjson, CPU time\n", (cpu_us() - begin) / n);
+	printf("%d states, %lld bytes of JSON\n", n, sum);
+	return 0;
+}
