@@ -17,9 +17,9 @@
 
 /*
  * 1: the host has forbidden itself the counter (PR_SET_TSC, strict seccomp): reading it would be SIGSEGV.
- * Noticed by entry/confine.c; all durations are 0 from then on.
+ * Noticed by entry/confine.c; all durations are 0 from then on. Hidden: the Go leaf reads it, too.
  */
-extern uint8_t sf_ticks_forbidden;
+extern uint8_t sf_ticks_forbidden __attribute__((visibility("hidden")));
 
 SF_INLINE uint64_t
 sf_ticks(void)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The look-up: runs on a goroutine's stack. See leaf.h for what it may not do.
+// The look-up, and the end of an A/B call (arms.h): runs on a goroutine's stack. See leaf.h for what it
+// may not do.
 //
 // When may a name be answered without Go?
 //   canonical (realpath gave the name itself back): for `ttl` after Go last said so. In that time only
@@ -20,6 +21,7 @@
 #include <sys/resource.h>
 
 SF_LARGE struct sf_go_table sf_go_table;
+SF_LARGE struct sf_go_arms sf_go_arms;
 
 // The plugin of the proved variant for this file, or 0.
 static SF_NOINLINE uint64_t
@@ -203,4 +205,17 @@ uint64_t
 sf_go_table_get(struct sf_go_table *t, const char *name, size_t len)
 {
 	return leaf_get(t, name, len, false);
+}
+
+// The end of a call that went Go's own way: plugin.open has the plugin in hand, and only its epilogue is left.
+void
+sf_go_end(uint64_t g)
+{
+	struct sf_go_arms *a = &sf_go_arms;
+	uint64_t what;
+
+	if (!unmark(a, g, &what) || !(what & MARK_TIMED))
+		return;
+	record(a, what & MARK_FAST ? SF_ARM_MAP : SF_ARM_LIBC, sf_ticks_since(what & ~MARK_BITS));
+	__atomic_fetch_add(&sf_go_table.fills[SF_GO_AB_ENDED], 1, __ATOMIC_RELAXED);
 }

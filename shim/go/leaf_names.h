@@ -17,6 +17,8 @@
 #define SF_GO_IDENTITY                                                                             \
 	(STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_INO | STATX_CTIME | STATX_MNT_ID)
 
+// The compiler's builtins, not base/atomic.h: an acquire or release of the leaf belongs to one word, and is one
+// instruction for it (ldar, stlr); a fence of base/atomic.h orders all others as well.
 #define LOAD(p)     __atomic_load_n((p), __ATOMIC_RELAXED)
 #define STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 

@@ -2,11 +2,13 @@
 // unwind.c: see unwind.h. Names as in the LSB's description of .eh_frame and in DWARF 4, 6.4.
 #include "unwind.h"
 
-#define PCREL_SDATA4   0x1b
-#define PCREL_SDATA8   0x1c
-#define UDATA4         0x03
-#define DATAREL_SDATA4 0x3b
-#define STATES         4
+#include "dwarf.h"
+
+#define STATES 4 /* remembered at once */
+
+#define PCREL_SDATA4   (DW_EH_PE_pcrel | DW_EH_PE_sdata4)
+#define PCREL_SDATA8   (DW_EH_PE_pcrel | DW_EH_PE_sdata8)
+#define DATAREL_SDATA4 (DW_EH_PE_datarel | DW_EH_PE_sdata4)
 
 struct cursor {
 	const uint8_t *p, *end;
@@ -114,7 +116,8 @@ unwind_find_entry(const uint8_t *hdr, uintptr_t pc)
 	const int32_t *table;
 	uint64_t low = 0, high;
 
-	if (hdr[0] != 1 || hdr[1] != PCREL_SDATA4 || hdr[2] != UDATA4 || hdr[3] != DATAREL_SDATA4)
+	if (hdr[0] != 1 || hdr[1] != PCREL_SDATA4 || hdr[2] != DW_EH_PE_udata4 ||
+	    hdr[3] != DATAREL_SDATA4)
 		return NULL;
 	unwind_fixed(&c, 4);
 	high = unwind_fixed(&c, 4);
@@ -161,7 +164,9 @@ unwind_read_cie(const uint8_t *p, struct entry *e)
 		else if (*a == 'S')
 			e->signal = true;
 		else if (*a == 'P')
-			unwind_fixed(&c, (unwind_fixed(&c, 1) & 15) == 12 ? 8 : 4);
+			unwind_fixed(&c, (unwind_fixed(&c, 1) & DW_EH_PE_form) == DW_EH_PE_sdata8
+						 ? 8
+						 : 4);
 		else
 			return false;
 	}
@@ -223,12 +228,12 @@ unwind_expression(struct cursor *c)
 	uint8_t op = (uint8_t)unwind_fixed(&block, 1);
 
 	unwind_fixed(c, n < 256 ? (unsigned int)n : 256);
-	if (op < 0x70 || op > 0x70 + 15) /* DW_OP_breg0 and so on */
+	if (op < DW_OP_breg0 || op > DW_OP_breg15)
 		return x;
-	x.base = (uint8_t)(op - 0x70);
+	x.base = (uint8_t)(op - DW_OP_breg0);
 	x.offset = (int32_t)unwind_sleb(&block);
 	if (!block.bad && block.p < block.end)
-		x.deref = unwind_fixed(&block, 1) == 0x06;
+		x.deref = unwind_fixed(&block, 1) == DW_OP_deref;
 	x.known = !block.bad && block.p == block.end;
 	return x;
 }
@@ -256,25 +261,25 @@ static bool
 unwind_cfa_instruction(struct run *r, struct cursor *c, const struct entry *e, uint8_t op)
 {
 	switch (op) {
-	case 0x0c: /* def_cfa */
+	case DW_CFA_def_cfa:
 		r->now->cfa_register = (uint8_t)unwind_uleb(c);
 		r->now->cfa_offset = (int32_t)unwind_uleb(c);
 		r->now->cfa_in_memory = 0;
 		return true;
-	case 0x0d: /* def_cfa_register */
+	case DW_CFA_def_cfa_register:
 		r->now->cfa_register = (uint8_t)unwind_uleb(c);
 		return true;
-	case 0x0e: /* def_cfa_offset */
+	case DW_CFA_def_cfa_offset:
 		r->now->cfa_offset = (int32_t)unwind_uleb(c);
 		return true;
-	case 0x12: /* def_cfa_sf */
+	case DW_CFA_def_cfa_sf:
 		r->now->cfa_register = (uint8_t)unwind_uleb(c);
 		r->now->cfa_offset = (int32_t)(unwind_sleb(c) * e->data_align);
 		return true;
-	case 0x13: /* def_cfa_offset_sf */
+	case DW_CFA_def_cfa_offset_sf:
 		r->now->cfa_offset = (int32_t)(unwind_sleb(c) * e->data_align);
 		return true;
-	case 0x0f: /* def_cfa_expression */
+	case DW_CFA_def_cfa_expression:
 		unwind_set_cfa(r, unwind_expression(c));
 		return true;
 	default:
@@ -288,33 +293,33 @@ unwind_register_instruction(struct run *r, struct cursor *c, const struct entry 
 	uint64_t reg;
 
 	switch (op) {
-	case 0x05: /* offset_extended */
+	case DW_CFA_offset_extended:
 		reg = unwind_uleb(c);
 		unwind_set(r, reg, SF_SAVED_AT_CFA, (int64_t)unwind_uleb(c) * e->data_align);
 		return true;
-	case 0x11: /* offset_extended_sf */
+	case DW_CFA_offset_extended_sf:
 		reg = unwind_uleb(c);
 		unwind_set(r, reg, SF_SAVED_AT_CFA, unwind_sleb(c) * e->data_align);
 		return true;
-	case 0x06: /* restore_extended */
+	case DW_CFA_restore_extended:
 		unwind_restore(r, unwind_uleb(c));
 		return true;
-	case 0x07: /* undefined */
+	case DW_CFA_undefined:
 		unwind_set(r, unwind_uleb(c), SF_SAVED_UNDEFINED, 0);
 		return true;
-	case 0x08: /* same_value */
+	case DW_CFA_same_value:
 		unwind_set(r, unwind_uleb(c), SF_SAVED_SAME, 0);
 		return true;
-	case 0x09: /* register */
-	case 0x14: /* val_offset */
+	case DW_CFA_register:
+	case DW_CFA_val_offset:
 		unwind_set(r, unwind_uleb(c), SF_SAVED_UNKNOWN, 0);
 		unwind_uleb(c);
 		return true;
-	case 0x10: /* expression */
+	case DW_CFA_expression:
 		reg = unwind_uleb(c);
 		unwind_set_base(r, reg, unwind_expression(c));
 		return true;
-	case 0x16: /* val_expression */
+	case DW_CFA_val_expression:
 		unwind_set(r, unwind_uleb(c), SF_SAVED_UNKNOWN, 0);
 		unwind_expression(c);
 		return true;
@@ -327,19 +332,19 @@ static bool
 unwind_state_instruction(struct run *r, struct cursor *c, uint8_t op)
 {
 	switch (op) {
-	case 0x00: /* nop */
+	case DW_CFA_nop:
 		return true;
-	case 0x0a: /* remember_state */
+	case DW_CFA_remember_state:
 		if (r->states == STATES)
 			return false;
 		r->kept[r->states++] = *r->now;
 		return true;
-	case 0x0b: /* restore_state */
+	case DW_CFA_restore_state:
 		if (r->states == 0)
 			return false;
 		*r->now = r->kept[--r->states];
 		return true;
-	case 0x2e: /* GNU_args_size */
+	case DW_CFA_GNU_args_size:
 		unwind_uleb(c);
 		return true;
 	default:
@@ -360,20 +365,22 @@ unwind_instruction(struct run *r, struct cursor *c, const struct entry *e, uintp
 {
 	uint8_t op = (uint8_t)unwind_fixed(c, 1);
 
-	switch (op >> 6) {
-	case 1:
-		return unwind_advance(r, op & 63, e, pc);
-	case 2:
-		unwind_set(r, op & 63, SF_SAVED_AT_CFA, (int64_t)unwind_uleb(c) * e->data_align);
+	switch (op & ~DW_CFA_operand) {
+	case DW_CFA_advance_loc:
+		return unwind_advance(r, op & DW_CFA_operand, e, pc);
+	case DW_CFA_offset:
+		unwind_set(r, op & DW_CFA_operand, SF_SAVED_AT_CFA,
+			   (int64_t)unwind_uleb(c) * e->data_align);
 		return true;
-	case 3:
-		unwind_restore(r, op & 63);
+	case DW_CFA_restore:
+		unwind_restore(r, op & DW_CFA_operand);
 		return true;
 	default:
 		break;
 	}
-	if (op >= 2 && op <= 4)
-		return unwind_advance(r, unwind_fixed(c, 1u << (op - 2)), e, pc);
+	/* Of one, two or four bytes. */
+	if (op >= DW_CFA_advance_loc1 && op <= DW_CFA_advance_loc4)
+		return unwind_advance(r, unwind_fixed(c, 1u << (op - DW_CFA_advance_loc1)), e, pc);
 	return unwind_cfa_instruction(r, c, e, op) || unwind_register_instruction(r, c, e, op) ||
 	       unwind_state_instruction(r, c, op);
 }

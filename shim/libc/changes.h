@@ -46,7 +46,7 @@ struct sf_wiped {
 	uint32_t process; /* that may hold; 0: a new child, whose first holder writes its own */
 	uint32_t holders;
 	uint32_t waiting; /* an unload sleeps on `holders` */
-	uint32_t walks;   /* for map/snapshot.c: 0 in a child that has not been put in order */
+	uint32_t ordered; /* sf_changes_child_ordered() was called in this process */
 };
 
 struct sf_changes {
@@ -57,6 +57,22 @@ struct sf_changes {
 };
 
 extern struct sf_changes sf_changes;
+
+/*
+ * Is this a child that ran no fork handler (_Fork, a raw clone), so that nobody has put in order what its parent
+ * had under way? Whoever does calls sf_changes_child_ordered().
+ */
+SF_INLINE bool
+sf_changes_child_is_new(void)
+{
+	return sf_load_32(&sf_changes.wiped->ordered) == 0;
+}
+
+SF_INLINE void
+sf_changes_child_ordered(void)
+{
+	sf_store_32(&sf_changes.wiped->ordered, 1);
+}
 
 /* One relaxed load. */
 SF_INLINE uint64_t

@@ -43,7 +43,7 @@ static const struct sf_listed *initial; /* they, in a place of their own */
 static void
 snapshot_put_in_order(void)
 {
-	if (sf_unlikely(sf_load_32(&sf_changes.wiped->walks) == 0))
+	if (sf_unlikely(sf_changes_child_is_new()))
 		sf_snapshot_forked();
 }
 
@@ -435,7 +435,7 @@ sf_snapshot_init(enum sf_walking how)
 	if (!sf_changes_settled(count) || !snapshot_fill(s) || !snapshot_list_initial(s))
 		return false;
 	sf_snapshot_walking = how;
-	sf_changes.wiped->walks = 1;
+	sf_changes_child_ordered();
 	/* From here on each change makes a snapshot; ours is current if there was none meanwhile. */
 	sf_changes_on_move(snapshot_moved);
 	sf_fence_full();
@@ -483,7 +483,7 @@ sf_snapshot_forked(void)
 
 	if (sf_snapshot_walking == SF_WALKING_LIBC)
 		return;
-	sf_store_32(&sf_changes.wiped->walks, 1);
+	sf_changes_child_ordered();
 	t->id = sf_sys_thread_id();
 	sf_turn_forked(&sf_snapshot_turn, old, t->id);
 	for (uint32_t i = 0; i < SNAPSHOTS; i++) {
