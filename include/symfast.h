@@ -21,7 +21,7 @@ const char *symfast_version(void);
 /*
  * What the shim does in this process now.
  * Returns: "on", "ab", "observe", "verify", "off" (switched off while running), "pass" (off by setting, not
- * chosen, disabled or standing aside: for good), "early" or "cold" (before its constructor). A constant
+ * chosen, disabled or cannot be served: for good), "early" or "cold" (before its constructor). A constant
  * string. Errors: none. Thread-safe, async-signal-safe.
  */
 const char *symfast_state(void);

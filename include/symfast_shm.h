@@ -36,14 +36,14 @@ enum symfast_shm_word {
 	SYMFAST_SHM_VERIFY = 3,  /* libc answers, the map is asked too, answers are compared */
 };
 
-/* control.phase: can the word do anything? Never changes once the file exists. */
+/* control.phase: can the mode word do anything? Never changes once the file exists. */
 enum symfast_shm_phase {
-	SYMFAST_SHM_PHASE_LIVE = 1, /* the word decides */
+	SYMFAST_SHM_PHASE_LIVE = 1, /* the mode word decides */
 	SYMFAST_SHM_PHASE_PASS =
 		2, /* passes everything to libc for good, see `why`; ctl is in vain */
 };
 
-/* control.reason: who set the word last. */
+/* control.reason: who set the mode word last. */
 enum symfast_shm_reason {
 	SYMFAST_SHM_BY_SETTING = 0, /* SYMFAST, at start */
 	SYMFAST_SHM_BY_CANARY = 1,  /* SYMFAST_CANARY, at start */
@@ -130,7 +130,7 @@ struct symfast_shm_header {
 
 /*
  * At SYMFAST_SHM_CONTROL in the file. Written by the process, and by `symfast ctl` through
- * symfast_shm_set(). The word takes effect at every thread's next call. In phase PASS nothing has an
+ * symfast_shm_set(). The mode word takes effect at every thread's next call. In phase PASS nothing has an
  * effect: ctl must refuse.
  */
 struct symfast_shm_control {
@@ -204,7 +204,7 @@ struct symfast_shm_histogram {
 
 /* An object that was loaded again and again, most often first seen first. */
 struct symfast_shm_object {
-	uint64_t loads; /* lives begun */
+	uint64_t loads; /* lifetimes begun */
 	uint64_t
 		ticks; /* spent in the calls that loaded and unloaded it, as far as they were timed */
 	char file[112]; /* cut at the end */

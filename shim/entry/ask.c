@@ -35,7 +35,7 @@ ask_compared(const struct sf_question *q, const struct sf_reply *r)
 }
 
 /*
- * The reply was valid before libc was asked. If its life still runs afterwards, it was the answer
+ * The reply was valid before libc was asked. If its lifetime still runs afterwards, it was the answer
  * all the time in between, and libc's may not differ. `alike`: so much is known to be the same.
  */
 static bool
@@ -178,12 +178,12 @@ ask_timed(struct sf_thread *t, struct sf_question *q, enum sf_counter reason)
 static struct sf_answer
 ask_learnt(struct sf_thread *t, struct sf_question *q)
 {
-	struct sf_lesson lesson;
-	bool answered = sf_table_seen(q->hash) && sf_ask_copy(t, q, &lesson) == SF_LEARNT_ANSWER &&
-			q->handle != 0 && !(lesson.kept && lesson.reply.verdict == SF_NEGATIVE);
+	struct sf_learn_result result;
+	bool answered = sf_table_seen(q->hash) && sf_ask_copy(t, q, &result) == SF_LEARNT_ANSWER &&
+			q->handle != 0 && !(result.kept && result.reply.verdict == SF_NEGATIVE);
 
 	ask_passed(t, q, SF_BYPASS_VERIFY);
-	return answered ? SF_ANSWER(lesson.value) : SF_DECLINE;
+	return answered ? SF_ANSWER(result.value) : SF_DECLINE;
 }
 
 /*
@@ -234,7 +234,7 @@ sf_ask_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
 }
 
 /*
- * The hit's own cell may have been for another life: whose it was is asked of the map again. RTLD_DEFAULT is
+ * The hit's own cell may have been for another lifetime: whose it was is asked of the map again. RTLD_DEFAULT is
  * asked of the executable's handle, which says the same for who was answered (CONTRACT 20).
  */
 static void *
@@ -285,7 +285,7 @@ sf_ask_open_claim(struct sf_question *q)
 	if (!sf_table_hash(q) || !sf_table_find(q, &c.reply))
 		return c;
 	s = sf_load_64(&c.reply.object->state);
-	sf_fence_load(); /* as elide(): the life is looked at before libc is asked */
+	sf_fence_load(); /* as elide(): the lifetime is looked at before libc is asked */
 	c.any = SF_STATE_GEN(s) == c.reply.gen && SF_STATE_REAL(s) > 0;
 	return c;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // ask.h: calls that libc answers although the shim could: observe, verify, off, the stock arm.
 //
-// The books (lives, references, raw hand-outs, pending errors) are kept in every mode alike, so a
-// change of the word needs no transition: ADR 0018.
+// Lifetimes, reference counts, raw hand-outs and pending errors are kept in every mode alike, so a
+// change of the mode word needs no transition: ADR 0018.
 #ifndef SF_ASK_H
 #define SF_ASK_H
 
@@ -15,13 +15,13 @@
 SF_INLINE bool
 sf_ask_map(const struct sf_thread *t, uint32_t word, enum sf_counter *reason)
 {
-	if (sf_likely(word == SF_WORD_ON)) {
+	if (sf_likely(word == SF_MODE_WORD_ON)) {
 		*reason = SF_BYPASS_STOCK;
 		return !t->stock;
 	}
-	*reason = word == SF_WORD_OBSERVE  ? SF_BYPASS_OBSERVE
-		  : word == SF_WORD_VERIFY ? SF_BYPASS_VERIFY
-					   : SF_BYPASS_OFF;
+	*reason = word == SF_MODE_WORD_OBSERVE  ? SF_BYPASS_OBSERVE
+		  : word == SF_MODE_WORD_VERIFY ? SF_BYPASS_VERIFY
+						: SF_BYPASS_OFF;
 	return false;
 }
 
@@ -39,7 +39,8 @@ sf_ask_function(const struct sf_question *q)
  * Learns a question that has been seen before. libc is asked with a copy of the names, and they are kept
  * from there: a host that changes its string meanwhile harms nobody else's answers.
  */
-enum sf_learnt sf_ask_copy(struct sf_thread *t, struct sf_question *q, struct sf_lesson *lesson);
+enum sf_learnt sf_ask_copy(struct sf_thread *t, struct sf_question *q,
+			   struct sf_learn_result *result);
 /* dlsym and dlvsym: everything but names that are wrapped or cannot be read. */
 struct sf_answer sf_ask_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
 			       enum sf_counter reason);

@@ -153,12 +153,12 @@ backtrace_own_symbols(void *const *addresses, unsigned int size)
 	return result;
 }
 
-/* Where the word says otherwise each frame would go to libc alone: then all go at once. */
+/* Where the mode word says otherwise each frame would go to libc alone: then all go at once. */
 static bool
 backtrace_serves(int size)
 {
 	SF_ENTRY_LOOK();
-	return sf_phase == SF_PHASE_LIVE && sf_load_32(&sf_word) == SF_WORD_ON &&
+	return sf_phase == SF_PHASE_LIVE && sf_load_32(&sf_mode_word) == SF_MODE_WORD_ON &&
 	       !sf_thread.stock && sf_address_serves() && size > 0 && size <= FRAMES_MOST;
 }
 
@@ -232,8 +232,8 @@ backtrace_compared_symbols(void *const *addresses, int size)
 static bool
 backtrace_compares(int size)
 {
-	return sf_phase == SF_PHASE_LIVE && sf_load_32(&sf_word) == SF_WORD_VERIFY && size > 0 &&
-	       sf_address_serves() && sf_learn_has_room();
+	return sf_phase == SF_PHASE_LIVE && sf_load_32(&sf_mode_word) == SF_MODE_WORD_VERIFY &&
+	       size > 0 && sf_address_serves() && sf_learn_has_room();
 }
 
 /* Counted as left to libc, if that has been found. */

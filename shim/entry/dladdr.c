@@ -49,7 +49,7 @@ sf_address_answer(struct sf_thread *t, const void *address, struct sf_location *
 
 	if (t->block == NULL)
 		sf_thread_attach(t);
-	if (!sf_ask_map(t, sf_load_32(&sf_word), &reason))
+	if (!sf_ask_map(t, sf_load_32(&sf_mode_word), &reason))
 		return dladdr_decline(t, reason);
 	if (!sf_address_serves())
 		return dladdr_decline(t, SF_BYPASS_ADDR);
@@ -117,15 +117,15 @@ dladdr_function_of(enum sf_counter kind)
 					       : "symfast_symbolize";
 }
 
-/* If the region still lives, its answer was right all the while, and libc's may not differ. */
+/* If the region is still alive, its answer was right all the while, and libc's may not differ. */
 static bool
 dladdr_compare(const struct sf_location *l, int result, const Dl_info *info, enum sf_counter kind)
 {
 	struct sf_thread *t = &sf_thread;
 	const void *map, *libc;
 
-	sf_fence_load(); /* pairs with the fence after a life has ended */
-	if (sf_load_32(&l->region->life) != l->life ||
+	sf_fence_load(); /* pairs with the fence after a lifetime has ended */
+	if (sf_load_32(&l->region->lifetime) != l->lifetime ||
 	    (result != 0 && sf_region_renamed(l->region, info->dli_fname))) {
 		sf_count_for(t, SF_VERIFY_VOID);
 		return false;

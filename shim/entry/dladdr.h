@@ -7,7 +7,7 @@
 #include "ask.h"
 
 /*
- * The shim's answer for one address, counted and kept. False: libc has to be asked (the word says so, or
+ * The shim's answer for one address, counted and kept. False: libc has to be asked (the mode word says so, or
  * there is no answer: reason counted, a slice of the index perhaps built). Phase LIVE only. Never waits,
  * never allocates, touches neither errno nor dlerror.
  */

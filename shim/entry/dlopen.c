@@ -55,7 +55,8 @@ dlopen_keep_open(struct sf_thread *t, struct sf_question *q, void *handle)
 	struct sf_reply r = {.value = handle, .verdict = SF_VALUE}, known;
 
 	r.object = sf_object_find(handle);
-	if (r.object == NULL || !sf_object_whole_life(r.object, handle, &r.gen) || t->block == NULL)
+	if (r.object == NULL || !sf_object_whole_lifetime(r.object, handle, &r.gen) ||
+	    t->block == NULL)
 		return;
 	if (!sf_table_hash(q) || sf_table_find(q, &known) || !sf_table_seen(q->hash) ||
 	    !sf_table_keep(q, &r))
@@ -94,9 +95,9 @@ sf_entry_watch_loads(void)
 }
 
 /*
- * A life is known to be complete when it is published only if this very call mapped the object, outside
+ * A lifetime is known to be complete when it is published only if this very call mapped the object, outside
  * every constructor of this thread. One that libc or an unseen caller began may still be in its
- * constructor, on this very stack. Where ld.so's notices are not seen no life is known to be complete.
+ * constructor, on this very stack. Where ld.so's notices are not seen no lifetime is known to be complete.
  * One call, as the host makes it: what libc is asked first to tell a load from another reference would
  * open the file once more, and a signal handler could come in between.
  */
@@ -142,8 +143,8 @@ dlopen_note_time(enum sf_timed function, const char *file, uint64_t ticks)
 }
 
 /*
- * One call, as the host makes it; the life that may begin is not elided. Made from here while the
- * shim is switched off, too: a reference that the books have not seen would let them end a life
+ * One call, as the host makes it; the lifetime that may begin is not elided. Made from here while the
+ * shim is switched off, too: a reference that was not counted would let them end a lifetime
  * early, again and again, once it is switched on.
  */
 static void *
@@ -275,7 +276,7 @@ sf_entry_dlopen(const char *name, int mode, long unused, const void *caller, uin
 	SF_ENTRY_CHORES();
 	t->pending = 0;
 	q.name = name != NULL ? name : "";
-	if (sf_ask_map(t, sf_load_32(&sf_word), &why)) {
+	if (sf_ask_map(t, sf_load_32(&sf_mode_word), &why)) {
 		why = SF_COUNTER_COUNT;
 		if (dlopen_elide_by_content(t, &q, &r))
 			return SF_ANSWER(r.value);
@@ -338,9 +339,9 @@ dlopen_close_really(struct sf_thread *t, void *handle, int calls, const char *fi
 		result = sf_next.unload(handle);
 	t->close_depth--;
 	if (sf_unlikely(result != 0 && calls > 0))
-		sf_breaker_doubt("libc refused to close what the books say is open");
+		sf_breaker_doubt("libc refused to close what the reference count says is open");
 	if (sf_sites_every != 0 ||
-	    (!sf_ask_map(t, sf_load_32(&sf_word), &why) && why != SF_BYPASS_OFF))
+	    (!sf_ask_map(t, sf_load_32(&sf_mode_word), &why) && why != SF_BYPASS_OFF))
 		dlopen_note_time(SF_TIMED_DLCLOSE, file, sf_ticks_since(from));
 	return result;
 }
@@ -358,7 +359,7 @@ sf_entry_dlclose(void *handle)
 	t->pending = 0;
 	file = dlopen_file_of(handle); /* the record outlives the object */
 	/* What the stock arm took from libc it gives back to libc, and is timed. */
-	calls = sf_object_close(handle, t->stock || sf_load_32(&sf_word) != SF_WORD_ON);
+	calls = sf_object_close(handle, t->stock || sf_load_32(&sf_mode_word) != SF_MODE_WORD_ON);
 	if (calls == 0) {
 		if (sf_facts_error_pending())
 			sf_facts_error_clear();

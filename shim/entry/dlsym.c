@@ -17,7 +17,7 @@ dlsym_decline(struct sf_thread *t, const struct sf_question *q, enum sf_counter 
  * initial set and stay where they are, so nothing else can ever come to lie there.
  */
 static void
-dlsym_note_stranger(struct sf_thread *t, uintptr_t caller)
+dlsym_note_not_plain(struct sf_thread *t, uintptr_t caller)
 {
 	uintptr_t lo = 0, hi = UINTPTR_MAX;
 
@@ -34,7 +34,7 @@ dlsym_note_stranger(struct sf_thread *t, uintptr_t caller)
 		else
 			lo = o->code_start + o->code_size > lo ? o->code_start + o->code_size : lo;
 	}
-	*(volatile sf_pair *)&t->stranger = (sf_pair){lo, hi - lo};
+	*(volatile sf_pair *)&t->not_plain = (sf_pair){lo, hi - lo};
 }
 
 const struct sf_object *
@@ -75,7 +75,7 @@ dlsym_negative(struct sf_thread *t, const struct sf_question *q, const struct sf
 	do {
 		turn = sf_negative_write(t, file, len, q->name, q->name_len - 1, q->version,
 					 q->version_len - (q->version != NULL));
-		/* The record's name was read while this life ran, or the answer is not given. */
+		/* The record's name was read while this lifetime ran, or the answer is not given. */
 		sf_fence_load();
 		if (turn == 0 || !sf_object_is_gen(r->object, r->gen)) {
 			t->pending = 0;
@@ -114,7 +114,7 @@ dlsym_give(struct sf_thread *t, const struct sf_question *q, const struct sf_rep
 #define NAME_SMALL 256 /* bytes that any stack has */
 
 static SF_NOINLINE enum sf_learnt
-dlsym_learn_copy(struct sf_thread *t, struct sf_question *q, struct sf_lesson *lesson)
+dlsym_learn_copy(struct sf_thread *t, struct sf_question *q, struct sf_learn_result *result)
 {
 	char copy[q->name_len + q->version_len];
 	const char *name = q->name, *version = q->version;
@@ -128,23 +128,23 @@ dlsym_learn_copy(struct sf_thread *t, struct sf_question *q, struct sf_lesson *l
 		*sf_bytes_put(end, version, q->version_len - 1) = '\0';
 	}
 	sf_table_hash(q);
-	learnt = sf_learn(t, q, lesson);
+	learnt = sf_learn(t, q, result);
 	q->name = name;
 	q->version = version;
 	return learnt;
 }
 
 enum sf_learnt
-sf_ask_copy(struct sf_thread *t, struct sf_question *q, struct sf_lesson *lesson)
+sf_ask_copy(struct sf_thread *t, struct sf_question *q, struct sf_learn_result *result)
 {
 	if (q->name_len + q->version_len <= NAME_SMALL || sf_learn_has_room())
-		return dlsym_learn_copy(t, q, lesson);
-	lesson->kept = false;
-	lesson->why = SF_BYPASS_STACK;
+		return dlsym_learn_copy(t, q, result);
+	result->kept = false;
+	result->why = SF_BYPASS_STACK;
 	return SF_LEARNT_REPLAY;
 }
 
-/* Nobody knows how long this handle lives, so nothing can be kept but that. */
+/* Nobody knows how long this handle is valid, so nothing can be kept but that. */
 static void
 dlsym_mark_handle(const struct sf_question *q)
 {
@@ -159,25 +159,25 @@ dlsym_mark_handle(const struct sf_question *q)
 static struct sf_answer
 dlsym_learn(struct sf_thread *t, struct sf_question *q)
 {
-	struct sf_lesson lesson;
+	struct sf_learn_result result;
 	uint64_t from = sf_ticks();
 	enum sf_learnt learnt;
 
 	sf_entry_hooks();
-	learnt = sf_ask_copy(t, q, &lesson);
+	learnt = sf_ask_copy(t, q, &result);
 
 	if (sf_unlikely(sf_sites_every != 0))
 		sf_histogram_add(sf_ask_function(q), SF_ARM_LIBC, sf_ticks_since(from));
-	if (lesson.kept)
-		sf_note_hint(q, lesson.reply.entry);
-	if (learnt == SF_LEARNT_REPLAY && lesson.why == SF_BYPASS_HANDLE)
+	if (result.kept)
+		sf_note_hint(q, result.reply.entry);
+	if (learnt == SF_LEARNT_REPLAY && result.why == SF_BYPASS_HANDLE)
 		dlsym_mark_handle(q);
 	if (learnt == SF_LEARNT_REPLAY)
-		return dlsym_decline(t, q, lesson.why);
-	if (lesson.kept && lesson.reply.verdict == SF_NEGATIVE)
-		return dlsym_negative(t, q, &lesson.reply);
+		return dlsym_decline(t, q, result.why);
+	if (result.kept && result.reply.verdict == SF_NEGATIVE)
+		return dlsym_negative(t, q, &result.reply);
 	sf_count_for(t, sf_outcome(q, SF_OUTCOME_LEARN));
-	return SF_ANSWER(lesson.value);
+	return SF_ANSWER(result.value);
 }
 
 /* A wrapped name is looked up: does the host get libc's own function? CONTRACT 36, 48. */
@@ -227,7 +227,8 @@ dlsym_by_content(struct sf_thread *t, struct sf_question *q)
 		t->firsts++;
 		return dlsym_decline(t, q, SF_BYPASS_FIRST);
 	}
-	t->firsts -= t->firsts / 4; /* perhaps not seen: the door mistakes one name in 16384 */
+	t->firsts -=
+		t->firsts / 4; /* perhaps not seen: the doorkeeper mistakes one name in 16384 */
 	return dlsym_learn(t, q);
 }
 
@@ -248,7 +249,7 @@ dlsym_look_up(void *handle, const char *name, const char *version, enum sf_kind 
 		return dlsym_decline(t, &q, SF_BYPASS_NULL);
 	if (name[0] == 'd' && sf_learn_is_wrapped(name))
 		return dlsym_wrapped_name(t, &q, caller);
-	if (sf_unlikely(!sf_ask_map(t, sf_load_32(&sf_word), &reason)))
+	if (sf_unlikely(!sf_ask_map(t, sf_load_32(&sf_mode_word), &reason)))
 		return sf_ask_symbol(t, &q, caller, reason);
 	if (handle == RTLD_NEXT)
 		return dlsym_decline(t, &q, SF_BYPASS_NEXT);
@@ -258,7 +259,7 @@ dlsym_look_up(void *handle, const char *name, const char *version, enum sf_kind 
 		q.caller = sf_plain_caller(t, caller);
 	if (handle == RTLD_DEFAULT && q.caller == NULL) {
 		if (t->block != NULL)
-			dlsym_note_stranger(t, (uintptr_t)caller);
+			dlsym_note_not_plain(t, (uintptr_t)caller);
 		return dlsym_decline(t, &q, SF_BYPASS_CALLER);
 	}
 	if (t->block == NULL && !sf_thread_attach(t))

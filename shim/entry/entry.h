@@ -102,7 +102,7 @@ const struct sf_object *sf_plain_caller(struct sf_thread *t, const void *caller)
 
 /*
  * Has somebody hooked libc's functions in place? Then they have to see all calls: switches off, as a doubt
- * does. Called where libc is about to be asked anyway, and once in SF_BEAT hits.
+ * does. Called where libc is about to be asked anyway, and once in SF_TICK_HITS hits.
  */
 bool sf_entry_hooks(void);
 

@@ -20,11 +20,11 @@
 
 /* Every so many hits: apart, so that the wrapper stays a leaf. */
 static SF_NOINLINE void *
-fast_beat(void *value, enum sf_counter hit)
+fast_tick(void *value, enum sf_counter hit)
 {
 	SF_ENTRY_CHORES();
 	sf_entry_hooks();
-	sf_thread_beat(&sf_thread, sf_thread.n[hit]);
+	sf_thread_tick(&sf_thread, sf_thread.n[hit]);
 	return value;
 }
 
@@ -50,7 +50,7 @@ fast_found_hit(struct sf_thread *t, const void *handle, void *value)
 
 	if (sf_thread_hit(t, hit)) {
 		SF_ENTRY_LOOK();
-		sf_thread_beat(t, t->n[hit]);
+		sf_thread_tick(t, t->n[hit]);
 	}
 	return STEP(value, FOUND);
 }
@@ -78,18 +78,18 @@ fast_mark_due(const struct sf_thread *t, const void *handle)
 
 /*
  * A negative hit: libc's error text, from our own copies of the names. They are used only if the
- * cell and the life they belong to are still the ones that answered.
+ * cell and the lifetime they belong to are still the ones that answered.
  */
 SF_INLINE struct sf_answer
 fast_negative(struct sf_thread *t, const void *handle, const struct sf_cell_other *o)
 {
-	size_t len = sf_load_8(&o->life->file_len), name_len;
+	size_t len = sf_load_8(&o->lifetime->file_len), name_len;
 	const char *kept = sf_cell_name(o->cell, &name_len);
 	uint32_t turn;
 
 	/* RTLD_DEFAULT names its caller: the full wrapper knows it. One in so many is compared there. */
 	if (len == 0 || handle == RTLD_DEFAULT || sf_learn_errors_raw() ||
-	    !sf_negative_named(o->life, handle))
+	    !sf_negative_named(o->lifetime, handle))
 		return STEP(NULL, ASK_FULL);
 	if (sf_unlikely(sf_thread_next_hit_due(t, SF_DLSYM_NEGATIVE))) {
 		SF_ENTRY_LOOK();
@@ -97,7 +97,7 @@ fast_negative(struct sf_thread *t, const void *handle, const struct sf_cell_othe
 			return STEP(NULL, ASK_FULL);
 	}
 	do {
-		turn = sf_negative_write_stored(t, o->life->file, len, kept, name_len);
+		turn = sf_negative_write_stored(t, o->lifetime->file, len, kept, name_len);
 		if (turn == 0 || !sf_cell_valid(o)) {
 			t->pending = 0;
 			return STEP(NULL, ASK_FULL);
@@ -108,9 +108,9 @@ fast_negative(struct sf_thread *t, const void *handle, const struct sf_cell_othe
 	return STEP(NULL, FOUND);
 }
 
-/* The handle that the lives of its answers have. */
+/* The handle that the lifetimes of its answers have. */
 SF_INLINE uintptr_t
-fast_life_handle(const void *handle)
+fast_lifetime_handle(const void *handle)
 {
 	return handle != RTLD_DEFAULT ? (uintptr_t)handle : SF_OBJECT_DEFAULT;
 }
@@ -125,7 +125,7 @@ fast_read_other(void *handle, const char *name, const struct sf_cell *c)
 
 	/* The tag again, after the number: the cell may be another name's by now. */
 	if (!sf_holds_32(&c->tag, sf_cell_tag(name)) || sf_facts_error_pending() ||
-	    !sf_cell_find_other(c, seq, fast_life_handle(handle), name, &o))
+	    !sf_cell_find_other(c, seq, fast_lifetime_handle(handle), name, &o))
 		return STEP(NULL, GO_ON);
 	return fast_negative(t, handle, &o);
 }
@@ -154,7 +154,7 @@ fast_find_shared(struct sf_thread *t, void *handle, const char *name)
 		return fast_find_mark(t, handle, name, set);
 	if (sf_facts_error_pending())
 		return STEP(NULL, ASK_FULL);
-	if (!sf_cell_value(c, seq, fast_life_handle(handle), name, &value))
+	if (!sf_cell_value(c, seq, fast_lifetime_handle(handle), name, &value))
 		return fast_read_other(handle, name, c);
 	sf_cell_copy(t->cells, (uintptr_t)handle, name, c, seq);
 	sf_thread_own_miss(t);
@@ -215,10 +215,10 @@ fast_find_indexed(struct sf_thread *t, void *handle, const char *name, const str
 	if (sf_facts_error_pending())
 		return STEP(NULL, ASK_FULL);
 	t->firsts = 0;
-	if (sf_thread_seldom(t, t->content_luck != 0 ? SF_KEEP_CONTENT : SF_LUCK_RETRY))
+	if (sf_thread_seldom(t, t->content_credit != 0 ? SF_KEEP_CONTENT : SF_CONTENT_RETRY))
 		sf_cell_keep_content(sf_table.contents, sf_cell_content_key(s, (uintptr_t)handle),
 				     entry);
-	t->content_luck = t->content_luck > 3 ? t->content_luck - 3 : 0;
+	t->content_credit = t->content_credit > 3 ? t->content_credit - 3 : 0;
 	if (t->keep_credit != 0 || sf_thread_seldom(t, SF_KEEP_SAMPLE))
 		fast_note_short(handle, name, entry);
 	return fast_found_shared(t, handle, value);
@@ -231,15 +231,15 @@ fast_find_cell_of_content(struct sf_thread *t, const void *handle, const struct 
 {
 	uint64_t key;
 
-	if (sf_likely(t->content_luck != 0) ? sf_thread_seldom(t, SF_KEEP_SAMPLE)
-					    : !sf_thread_seldom(t, SF_LUCK_RETRY))
+	if (sf_likely(t->content_credit != 0) ? sf_thread_seldom(t, SF_KEEP_SAMPLE)
+					      : !sf_thread_seldom(t, SF_CONTENT_RETRY))
 		return false;
 	key = sf_cell_content_key(s, (uintptr_t)handle);
-	if (sf_unlikely(!sf_cell_content_value(sf_table.contents, key, fast_life_handle(handle), s,
-					       value)))
+	if (sf_unlikely(!sf_cell_content_value(sf_table.contents, key, fast_lifetime_handle(handle),
+					       s, value)))
 		return false;
-	if (sf_unlikely(t->content_luck < SF_LUCK_MAX))
-		t->content_luck += t->content_luck != 0 ? 1 : SF_LUCK_AGAIN;
+	if (sf_unlikely(t->content_credit < SF_CONTENT_CREDIT_MAX))
+		t->content_credit += t->content_credit != 0 ? 1 : SF_CONTENT_AGAIN;
 	return true;
 }
 
@@ -373,11 +373,11 @@ fast_look(struct sf_thread *t, void *handle, const char *name)
 				       : fast_strange_dlsym(handle, name);
 	}
 	if (sf_unlikely(!sf_cell_read(c, name, &r)) ||
-	    sf_unlikely(!sf_cell_of_handle(&r, fast_life_handle(handle))) ||
+	    sf_unlikely(!sf_cell_of_handle(&r, fast_lifetime_handle(handle))) ||
 	    sf_unlikely(!sf_cell_still(c, seq | 1u, &r) || sf_facts_error_pending()))
 		return fast_other_dlsym(handle, name, c);
 	if (sf_unlikely(sf_thread_hit(t, hit)))
-		return fast_beat(r.value, hit);
+		return fast_tick(r.value, hit);
 	return r.value;
 }
 
@@ -398,7 +398,7 @@ fast_pass_dlsym(struct sf_thread *t, void *handle, const char *name, enum sf_cou
 
 /*
  * RTLD_NEXT and RTLD_DEFAULT depend on their caller: what cannot be answered for it is one jump away. A
- * thread that knows a stranger has a block, and is answered by the map.
+ * thread that knows a caller that is not plain has a block, and is answered by the map.
  */
 static SF_NOINLINE void *
 fast_special_dlsym(void *handle, const char *name)
@@ -413,7 +413,7 @@ fast_special_dlsym(void *handle, const char *name)
 	}
 	if (sf_likely(sf_object_is_caller(t->caller, caller)))
 		return fast_look(t, RTLD_DEFAULT, name);
-	if (!sf_thread_is_stranger(t, caller))
+	if (!sf_thread_is_not_plain(t, caller))
 		return sf_full_dlsym(RTLD_DEFAULT, name);
 	return fast_pass_dlsym(t, RTLD_DEFAULT, name, SF_DEFAULT_PASS, SF_BYPASS_CALLER);
 }
@@ -450,21 +450,21 @@ fast_sampled_dlsym(void *handle, const char *name)
 						 sf_cell_tag(name), &seq);
 	void *value;
 
-	if (c == NULL || !sf_cell_value(c, seq, fast_life_handle(handle), name, &value))
+	if (c == NULL || !sf_cell_value(c, seq, fast_lifetime_handle(handle), name, &value))
 		return t->cells == sf_table.cells ? fast_sampled_content(handle, name, due, from)
 						  : fast_look(t, handle, name);
 	if (sf_facts_error_pending())
 		return fast_look(t, handle, name);
 	from = sf_ticks_since(from);
 	if (sf_thread_hit(t, hit))
-		sf_thread_beat(t, t->n[hit]);
+		sf_thread_tick(t, t->n[hit]);
 	return sf_ask_sampled(handle, name, NULL, value, due, from);
 }
 
 SF_EXPORT void *
 dlsym(void *restrict handle, const char *restrict name)
 {
-	if (sf_unlikely(sf_word != SF_WORD_ON))
+	if (sf_unlikely(sf_mode_word != SF_MODE_WORD_ON))
 		return sf_full_dlsym(handle, name);
 	if (sf_unlikely(sf_fast_is_special(handle)))
 		return fast_special_dlsym(handle, name);

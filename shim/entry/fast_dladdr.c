@@ -36,7 +36,7 @@ fast_dladdr_leave(struct sf_thread *t)
 {
 	SF_ENTRY_CHORES();
 	sf_count_for(t, SF_DLADDR_PASS);
-	return sf_load_32(&sf_word) == SF_WORD_VERIFY;
+	return sf_load_32(&sf_mode_word) == SF_MODE_WORD_VERIFY;
 }
 
 /* A frame of its own: who jumps on to libc has no location on the stack. */
@@ -68,7 +68,7 @@ fast_dladdr_slow_dladdr(const void *address, Dl_info *info)
 	return sf_next.dladdr(address, info);
 }
 
-/* The word is not ON. */
+/* The mode word is not ON. */
 static SF_NOINLINE int
 fast_dladdr_other_dladdr(const void *address, Dl_info *info)
 {
@@ -85,7 +85,7 @@ dladdr(const void *address, Dl_info *info)
 	struct sf_thread *t = &sf_thread;
 	struct sf_location l;
 
-	if (sf_unlikely(sf_word != SF_WORD_ON))
+	if (sf_unlikely(sf_mode_word != SF_MODE_WORD_ON))
 		return fast_dladdr_other_dladdr(address, info);
 	if (!sf_address_cached((uintptr_t)address, &l) || t->block == NULL || t->stock)
 		return fast_dladdr_slow_dladdr(address, info);

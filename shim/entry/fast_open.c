@@ -73,7 +73,7 @@ dlopen(const char *name, int mode)
 	struct sf_thread *t = &sf_thread;
 	void *handle;
 
-	if (sf_unlikely(sf_word != SF_WORD_ON || t->close_depth > 0 || t->block == NULL ||
+	if (sf_unlikely(sf_mode_word != SF_MODE_WORD_ON || t->close_depth > 0 || t->block == NULL ||
 			t->stock))
 		return sf_full_dlopen(name, mode);
 	if (sf_unlikely(sf_thread_next_hit_due(t, SF_DLOPEN_HIT)))
@@ -90,7 +90,7 @@ dlclose(void *handle)
 {
 	struct sf_thread *t = &sf_thread;
 
-	if (sf_unlikely(sf_word != SF_WORD_ON || t->block == NULL || t->stock))
+	if (sf_unlikely(sf_mode_word != SF_MODE_WORD_ON || t->block == NULL || t->stock))
 		return sf_full_dlclose(handle);
 	if (sf_unlikely(sf_thread_next_hit_due(t, SF_DLCLOSE_HIT)))
 		return fast_open_sampled_dlclose(handle);
@@ -106,7 +106,8 @@ dlerror(void)
 {
 	struct sf_thread *t = &sf_thread;
 
-	if (sf_unlikely(sf_word != SF_WORD_ON) || t->pending != 1 || sf_facts_error_pending())
+	if (sf_unlikely(sf_mode_word != SF_MODE_WORD_ON) || t->pending != 1 ||
+	    sf_facts_error_pending())
 		return sf_full_dlerror();
 	t->pending = 0;
 	t->n[SF_DLERROR_OWN]++;

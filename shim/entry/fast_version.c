@@ -111,7 +111,7 @@ fast_version_special_dlvsym(void *handle, const char *name, const char *version)
 			return sf_full_dlvsym(handle, name, version);
 		return fast_version_pass_dlvsym(t, RTLD_NEXT, name, version, SF_BYPASS_NEXT);
 	}
-	if (!sf_thread_is_stranger(t, caller))
+	if (!sf_thread_is_not_plain(t, caller))
 		return sf_full_dlvsym(RTLD_DEFAULT, name, version);
 	return fast_version_pass_dlvsym(t, RTLD_DEFAULT, name, version, SF_BYPASS_CALLER);
 }
@@ -123,7 +123,7 @@ dlvsym(void *restrict handle, const char *restrict name, const char *restrict ve
 	const struct sf_cell *pair;
 	void *value;
 
-	if (sf_unlikely(sf_word != SF_WORD_ON))
+	if (sf_unlikely(sf_mode_word != SF_MODE_WORD_ON))
 		return sf_full_dlvsym(handle, name, version);
 	if (sf_unlikely(sf_fast_is_special(handle)))
 		return fast_version_special_dlvsym(handle, name, version);

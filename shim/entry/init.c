@@ -86,7 +86,7 @@ init_forked_child(void)
 	sf_address_forked();
 	sf_counters_reset();
 	sf_go_forked();
-	sf_go_serve(sf_load_32(&sf_word) == SF_WORD_ON);
+	sf_go_serve(sf_load_32(&sf_mode_word) == SF_MODE_WORD_ON);
 	if (sf_thread.open_depth == 0 && sf_thread.open_mark == 0)
 		sf_object_global_settle();
 }
@@ -185,7 +185,7 @@ init_start_go(const struct sf_decision *m)
 static void
 init_switch_go(uint32_t word)
 {
-	sf_go_serve(word == SF_WORD_ON);
+	sf_go_serve(word == SF_MODE_WORD_ON);
 }
 
 /* Lets readers of the segment see the Go room, and `symfast ctl` switch it. */
@@ -209,7 +209,7 @@ init_show_go(enum sf_go_state state)
 	sf_segment_overlay(live.control, 0);
 	sf_segment_overlay(live.stripes, SF_SEGMENT_GO);
 	sf_segment_overlay(live.fills, SF_SEGMENT_GO_FILL);
-	sf_segment_on_word = init_switch_go;
+	sf_segment_on_mode = init_switch_go;
 }
 
 /* Where statistics go, and who may be timed. */
@@ -231,7 +231,8 @@ init_start_segment(const struct sf_decision *m)
 static const char *
 init_start_phdr(void)
 {
-	if (sf_settings.phdr == SF_PHDR_OFF || sf_phase != SF_PHASE_LIVE || sf_word != SF_WORD_ON)
+	if (sf_settings.phdr == SF_PHDR_OFF || sf_phase != SF_PHASE_LIVE ||
+	    sf_mode_word != SF_MODE_WORD_ON)
 		return "not asked for";
 	if (!sf_next.iterate_is_libc)
 		return "the next definition is not libc's";
@@ -250,8 +251,8 @@ init_start_live(const struct sf_decision *m)
 
 	sf_mode_start(m, "");
 	sf_killfile_start();
-	/* Where plugin.Open is served at all, its code is changed: not for those who only look on. */
-	if (m->word == SF_WORD_ON)
+	/* Where plugin.Open is served at all, its code is changed: not for those who only observe. */
+	if (m->word == SF_MODE_WORD_ON)
 		go = init_start_go(m);
 	init_show_go(go);
 	if (sf_settings.shm >= SF_SHM_START || go >= SF_GO_STATE_LIBC ||

@@ -19,7 +19,7 @@ typedef int callback_fn(struct dl_phdr_info *, size_t, void *);
 /* Written in the constructor; NULL before it, perhaps before our relocation. */
 static int (*target)(callback_fn *, void *);
 
-/* The word was not ON once, or changes were not seen: for good, because a walk of libc's may still run when it is ON again. */
+/* The mode word was not ON once, or changes were not seen: for good, because a walk of libc's may still run when it is ON again. */
 static uint8_t stood_down;
 
 /*
@@ -210,7 +210,7 @@ phdr_serve(callback_fn *callback, void *arg)
 		sf_pass(t, SF_PHDR_PASS, SF_BYPASS_DEEP);
 		return sf_next.iterate_phdr(callback, arg);
 	}
-	if (sf_unlikely(sf_load_32(&sf_word) != SF_WORD_ON || !sf_changes_intact()))
+	if (sf_unlikely(sf_load_32(&sf_mode_word) != SF_MODE_WORD_ON || !sf_changes_intact()))
 		sf_store_8(&stood_down, 1);
 	if (sf_unlikely(sf_changes_has_namespaces() || sf_load_8(&stood_down))) {
 		/* Walks that began before that are over before libc's begin. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The Go door: plugin.Open of a running Go host answered on the goroutine's own stack, and realpath
+// Go: plugin.Open of a running Go host answered on the goroutine's own stack, and realpath
 // answered from a validated cache in Go hosts whose code is not the one known.
 //
 //   entry/ constructor --> sf_go_init()  recognises the host (host.c), asks image/go_plugin for the

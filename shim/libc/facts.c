@@ -173,34 +173,34 @@ facts_error_place(void)
 }
 
 struct sf_facts_error
-sf_facts_error_aside(void)
+sf_facts_error_save(void)
 {
-	struct sf_facts_error aside = {*facts_error_place()};
+	struct sf_facts_error saved = {*facts_error_place()};
 
 	*facts_error_place() = NULL;
-	return aside;
+	return saved;
 }
 
 void
-sf_facts_error_back(struct sf_facts_error aside)
+sf_facts_error_restore(struct sf_facts_error saved)
 {
 	if (sf_facts_error_pending())
 		sf_facts_error_clear();
-	*facts_error_place() = aside.pending;
+	*facts_error_place() = saved.pending;
 }
 
 /*
  * dlinfo tells what dl_iterate_phdr would, by the same function of ld.so, but drops the pending error,
- * as every successful call does: it is put aside meanwhile.
+ * as every successful call does: it is saved meanwhile.
  */
 void *
 sf_facts_thread_block(struct link_map *l)
 {
-	struct sf_facts_error aside = sf_facts_error_aside();
+	struct sf_facts_error saved = sf_facts_error_save();
 	void *block = NULL;
 
 	sf_next.dlinfo(l, RTLD_DI_TLS_DATA, &block);
-	sf_facts_error_back(aside);
+	sf_facts_error_restore(saved);
 	return block;
 }
 

@@ -81,14 +81,14 @@ bool sf_facts_error_init(void);
 extern intptr_t sf_facts_error_offset; /* from the thread pointer, written once at start */
 
 /*
- * Puts a pending error aside, around calls of libc that the host does not make, and puts it back. An error that
+ * Saves a pending error, around calls of libc that the host does not make, and restores it. An error that
  * those calls have left is dropped.
  */
 struct sf_facts_error {
 	void *pending;
 };
-struct sf_facts_error sf_facts_error_aside(void);
-void sf_facts_error_back(struct sf_facts_error aside);
+struct sf_facts_error sf_facts_error_save(void);
+void sf_facts_error_restore(struct sf_facts_error saved);
 
 /*
  * Clears it, as every successful call does (CONTRACT 1), by a dlinfo that cannot fail. A program

@@ -7,15 +7,15 @@
 #include "../libc/facts.h"
 
 /* Addresses seen once: the last four 16-bit tags of each place, as in map/table.c. 16 KiB. */
-#define DOOR  2048
-#define LANES 0x0001000100010001ull
+#define DOORKEEPER 2048
+#define LANES      0x0001000100010001ull
 
-/* Empty entries match address 0 at most, and then fail: region 0 is never in life 0. */
+/* Empty entries match address 0 at most, and then fail: region 0 is never in lifetime 0. */
 SF_LARGE SF_CACHE struct sf_cached sf_address_cache[SF_ADDRESS_SETS * SF_ADDRESS_WAYS];
 uint64_t sf_address_mask;
 
 static struct sf_lock lock = SF_LOCK_INIT;
-SF_LARGE static uint64_t door[DOOR];
+SF_LARGE static uint64_t doorkeeper[DOORKEEPER];
 
 SF_START void
 sf_address_init(void)
@@ -31,28 +31,29 @@ sf_address_forked(void)
 
 /* ---- by index ---- */
 
-/* Does the region cover the address, in this life? */
+/* Does the region cover the address, in this lifetime? */
 static bool
-address_covers(const struct sf_region *r, uintptr_t address, uint32_t *life)
+address_covers(const struct sf_region *r, uintptr_t address, uint32_t *lifetime)
 {
-	*life = sf_load_32(&r->life);
-	sf_fence_load(); /* pairs with the store fence before a life begins */
-	return SF_REGION_ALIVE(*life) && address - r->start < r->size;
+	*lifetime = sf_load_32(&r->lifetime);
+	sf_fence_load(); /* pairs with the store fence before a lifetime begins */
+	return SF_REGION_ALIVE(*lifetime) && address - r->start < r->size;
 }
 
 static const struct sf_region *
-address_region_at(uintptr_t address, uint32_t *life)
+address_region_at(uintptr_t address, uint32_t *lifetime)
 {
 	const struct sf_region *r = sf_regions + sf_load_16(sf_region_guess(address));
 	struct link_map *map;
 	uintptr_t lo, hi;
 
-	if (address_covers(r, address, life))
+	if (address_covers(r, address, lifetime))
 		return r;
 	if (!sf_facts_object((const void *)address, &map, &lo, &hi))
 		return NULL;
 	r = sf_region_find(map);
-	return r != NULL && address_covers(r, address, life) ? r : sf_regions + SF_REGION_NOBODY;
+	return r != NULL && address_covers(r, address, lifetime) ? r
+								 : sf_regions + SF_REGION_NOBODY;
 }
 
 static bool
@@ -65,17 +66,17 @@ address_is_loaded(const struct sf_region *r, uint32_t offset)
 }
 
 static bool
-address_same_life(const struct sf_region *r, uint32_t life)
+address_same_lifetime(const struct sf_region *r, uint32_t lifetime)
 {
-	sf_fence_load(); /* pairs with the fence after a life has ended */
-	return sf_load_32(&r->life) == life;
+	sf_fence_load(); /* pairs with the fence after a lifetime has ended */
+	return sf_load_32(&r->lifetime) == lifetime;
 }
 
 enum sf_found
 sf_address_find(uintptr_t address, struct sf_location *l)
 {
 	const struct sf_region *r =
-		sf_address_serves() ? address_region_at(address, &l->life) : NULL;
+		sf_address_serves() ? address_region_at(address, &l->lifetime) : NULL;
 	struct sf_index index;
 	uint32_t offset;
 	bool loaded;
@@ -89,14 +90,15 @@ sf_address_find(uintptr_t address, struct sf_location *l)
 	offset = (uint32_t)(address - r->start);
 	loaded = address_is_loaded(r, offset);
 	/* Only now is it known that the index's parts belong together and can be followed. */
-	if (!address_same_life(r, l->life))
+	if (!address_same_lifetime(r, l->lifetime))
 		return SF_FOUND_COLD;
 	if (!loaded)
 		return SF_FOUND_NOWHERE;
 	if (!sf_index_find(&index, offset, &l->named))
 		l->named = (struct sf_named){.name = SF_NAMELESS};
 	sf_location_fill(l, r, l->named.start, l->named.name, l->named.symbol);
-	return address_same_life(r, l->life) && sf_region_is_sure(r) ? SF_FOUND : SF_FOUND_COLD;
+	return address_same_lifetime(r, l->lifetime) && sf_region_is_sure(r) ? SF_FOUND
+									     : SF_FOUND_COLD;
 }
 
 /* ---- keeping ---- */
@@ -104,7 +106,7 @@ sf_address_find(uintptr_t address, struct sf_location *l)
 static bool
 address_seen_before(uint64_t hash)
 {
-	uint64_t *place = &door[hash >> 16 & (DOOR - 1)];
+	uint64_t *place = &doorkeeper[hash >> 16 & (DOORKEEPER - 1)];
 	uint64_t tag = hash >> 48 | 1, tags = sf_load_64(place), differ = tags ^ tag * LANES;
 
 	if (((differ - LANES) & ~differ & LANES << 15) != 0) /* a lane is zero */
@@ -117,7 +119,7 @@ address_seen_before(uint64_t hash)
 static bool
 address_is_free(const struct sf_cached *e, uintptr_t address)
 {
-	return e->address == address || sf_regions[e->region].life != e->life;
+	return e->address == address || sf_regions[e->region].lifetime != e->lifetime;
 }
 
 /* One that is free in the address's own set, or in its neighbour; or the one that the hash picks. */
@@ -145,7 +147,7 @@ address_write_locked(struct sf_cached *e, uintptr_t address, const struct sf_loc
 	sf_store_32(&e->seq, seq);
 	sf_fence_store(); /* pairs with the first load fence of sf_address_cached() */
 	sf_store_64((uint64_t *)&e->address, address);
-	sf_store_32(&e->life, l->life);
+	sf_store_32(&e->lifetime, l->lifetime);
 	sf_store_32(&e->region, (uint32_t)(l->region - sf_regions));
 	sf_store_32(&e->start, l->named.start);
 	sf_store_32(&e->name, l->named.name);

@@ -5,7 +5,7 @@
 //  - the address cache: one entry per address asked twice, shared by all threads, a seqlock each
 //    (odd or changed means miss). Budget: 33 instructions; lines: entry, region.
 //  - the region's index: the object by guess or by _dl_find_object, then its spans.
-// Both hold what they say against the region's life.
+// Both hold what they say against the region's lifetime.
 #ifndef SF_ADDRESS_H
 #define SF_ADDRESS_H
 
@@ -14,7 +14,7 @@
 struct sf_cached {
 	uintptr_t address;
 	uint32_t seq; /* odd while written */
-	uint32_t life;
+	uint32_t lifetime;
 	uint32_t region; /* its number */
 	uint32_t start;  /* of the symbol, from the region's start */
 	uint32_t name;   /* st_name; SF_NAMELESS: a gap between symbols */
@@ -36,7 +36,7 @@ struct sf_location {
 	struct link_map *map;
 	uintptr_t bias;
 	const struct sf_region *region;
-	uint32_t life;
+	uint32_t lifetime;
 	struct sf_named named; /* offsets, as the cache keeps them */
 };
 
@@ -54,7 +54,7 @@ sf_address_serves(void)
 
 void sf_address_forked(void);
 
-/* The words for `named` in a region. The caller looks at the region's life afterwards. */
+/* The words for `named` in a region. The caller looks at the region's lifetime afterwards. */
 SF_INLINE void
 sf_location_fill(struct sf_location *l, const struct sf_region *r, uint32_t start, uint32_t name,
 		 uint32_t symbol)
@@ -77,7 +77,7 @@ sf_address_cached(uintptr_t address, struct sf_location *l)
 	uint64_t set = (address * SF_ADDRESS_FACTOR) >> 40 & sf_address_mask;
 	const struct sf_cached *e = sf_address_cache + set * SF_ADDRESS_WAYS;
 	const struct sf_region *r;
-	uint32_t seq, life;
+	uint32_t seq, lifetime;
 
 	_Static_assert(SF_ADDRESS_WAYS == 2, "unrolled");
 	if (sf_load_64((const uint64_t *)&e->address) != address &&
@@ -90,12 +90,12 @@ sf_address_cached(uintptr_t address, struct sf_location *l)
 	seq = sf_load_32(&e->seq) & ~1u; /* of an odd one, the second look finds another */
 	sf_fence_load();                 /* pairs with the store fence after it was made odd */
 	r = sf_regions + sf_load_32(&e->region);
-	l->life = life = sf_load_32(&e->life);
+	l->lifetime = lifetime = sf_load_32(&e->lifetime);
 	sf_location_fill(l, r, sf_load_32(&e->start), sf_load_32(&e->name), sf_load_32(&e->symbol));
 	if (sf_unlikely(sf_load_64((const uint64_t *)&e->address) != address))
 		return false;
-	sf_fence_load(); /* pairs with the store fences before `seq` and before `life` moves */
-	if (sf_load_32(&e->seq) != seq || sf_load_32(&r->life) != life)
+	sf_fence_load(); /* pairs with the store fences before `seq` and before `lifetime` moves */
+	if (sf_load_32(&e->seq) != seq || sf_load_32(&r->lifetime) != lifetime)
 		return false;
 	return sf_region_is_sure(r);
 }

@@ -3,7 +3,7 @@
 //
 // What was once handed out stays readable for ever: a reader in a signal handler that looks at an
 // index of an object already unloaded finds other bytes, never a hole, and drops what it read by the
-// region's life. Memory of freed extents goes back to the kernel page by page.
+// region's lifetime. Memory of freed extents goes back to the kernel page by page.
 #ifndef SF_ARENA_H
 #define SF_ARENA_H
 

@@ -15,13 +15,13 @@ static struct sf_cell *writing; /* the cell the lock's holder has made even */
 static bool
 cell_is_stale_locked(const struct sf_cell *c)
 {
-	const struct sf_object *life = sf_cell_life(c);
+	const struct sf_object *lifetime = sf_cell_lifetime(c);
 
 	if (c->seq == 0)
 		return true;
-	if (life == &sf_cell_no_value)
-		life = sf_cell_packed_life((uintptr_t)c->value);
-	return !sf_object_is_gen(life, c->gen);
+	if (lifetime == &sf_cell_no_value)
+		lifetime = sf_cell_packed_lifetime((uintptr_t)c->value);
+	return !sf_object_is_gen(lifetime, c->gen);
 }
 
 /* Where a cell goes: its own address's place, an unused or outdated one, the rarely written one. */
@@ -41,16 +41,16 @@ cell_place_locked(struct sf_cell *set, uint32_t tag)
 
 /* A cell's content before it has a place. */
 struct content {
-	const struct sf_object *life;
+	const struct sf_object *lifetime;
 	void *value;
 	uint32_t gen, tag, care;
 	char name[SF_CELL_ROOM] __attribute__((aligned(8)));
 };
 
 static void
-cell_set_life(struct sf_cell *c, const struct sf_object *life)
+cell_set_lifetime(struct sf_cell *c, const struct sf_object *lifetime)
 {
-	sf_store_64(&c->life, (uintptr_t)life - (uintptr_t)c);
+	sf_store_64(&c->lifetime, (uintptr_t)lifetime - (uintptr_t)c);
 }
 
 /*
@@ -77,8 +77,8 @@ static void
 cell_write_locked(struct sf_cell *c, const struct content *from)
 {
 	cell_begin_locked(c);
-	cell_set_life(c, from->life);
-	sf_fence_store(); /* a reader that sees the bytes below finds a life */
+	cell_set_lifetime(c, from->lifetime);
+	sf_fence_store(); /* a reader that sees the bytes below finds a lifetime */
 	sf_store_ptr(&c->value, from->value);
 	sf_store_32(&c->gen, from->gen);
 	sf_store_32(&c->care, from->care);
@@ -89,7 +89,7 @@ cell_write_locked(struct sf_cell *c, const struct content *from)
 	cell_end_locked(c);
 }
 
-/* Two writers of one set would leave a life and a value that do not belong together. */
+/* Two writers of one set would leave a lifetime and a value that do not belong together. */
 static void
 cell_store(struct sf_cell *set, const struct content *from)
 {
@@ -100,13 +100,13 @@ cell_store(struct sf_cell *set, const struct content *from)
 }
 
 static struct content
-cell_mark_of(const char *name, const struct sf_object *life, uint32_t gen, uint8_t why)
+cell_mark_of(const char *name, const struct sf_object *lifetime, uint32_t gen, uint8_t why)
 {
 	return (struct content){
 		.tag = ~sf_cell_tag(name),
 		.gen = gen,
-		.life = &sf_cell_no_value,
-		.value = (void *)((uintptr_t)life | (uint64_t)why << SF_CELL_WHY_SHIFT),
+		.lifetime = &sf_cell_no_value,
+		.value = (void *)((uintptr_t)lifetime | (uint64_t)why << SF_CELL_WHY_SHIFT),
 	};
 }
 
@@ -119,11 +119,11 @@ cell_put_name(struct content *c, const char *name, size_t n)
 }
 
 /*
- * A cell's life is a record that has the question's handle; the answers of the executable's handle
+ * A cell's lifetime is a record that has the question's handle; the answers of the executable's handle
  * share one that has not, so they take its own, which is as permanent.
  */
 static const struct sf_object *
-cell_life_of(const struct sf_object *o, uintptr_t handle)
+cell_lifetime_of(const struct sf_object *o, uintptr_t handle)
 {
 	if (handle == 0)
 		handle = SF_OBJECT_DEFAULT;
@@ -158,27 +158,27 @@ cell_copy_entry(struct copy *to, const struct sf_entry *e, enum sf_kind kind)
 	to->verdict = SF_WHAT_VERDICT(what);
 	to->name.gen = sf_load_32(&e->gen);
 	to->name.value = sf_load_ptr(&e->value);
-	to->name.life = cell_life_of(sf_load_ptr(&e->object), to->handle);
+	to->name.lifetime = cell_lifetime_of(sf_load_ptr(&e->object), to->handle);
 	cell_put_name(&to->name, e->name, to->name_size);
 	cell_put_name(&to->version, e->name + to->name_size, to->version_size);
 	sf_fence_load();
-	return sf_holds_32(&e->seq, seq) && to->name.life != NULL;
+	return sf_holds_32(&e->seq, seq) && to->name.lifetime != NULL;
 }
 
 void
-sf_cell_mark(struct sf_cell *set, const char *name, const struct sf_object *life, uint32_t gen,
+sf_cell_mark(struct sf_cell *set, const char *name, const struct sf_object *lifetime, uint32_t gen,
 	     uint8_t why)
 {
-	const struct content mark = cell_mark_of(name, life, gen, why);
+	const struct content mark = cell_mark_of(name, lifetime, gen, why);
 
 	cell_store(set, &mark);
 }
 
 void
-sf_cell_mark_pair(struct sf_cell *pair, const char *name, const struct sf_object *life,
+sf_cell_mark_pair(struct sf_cell *pair, const char *name, const struct sf_object *lifetime,
 		  uint32_t gen, uint8_t why)
 {
-	const struct content mark = cell_mark_of(name, life, gen, why);
+	const struct content mark = cell_mark_of(name, lifetime, gen, why);
 
 	if (!sf_lock_try(&lock))
 		return;
@@ -195,14 +195,14 @@ sf_cell_keep(struct sf_cell *cells, const char *name, uint32_t entry)
 	    !sf_cell_fits(name, c.name_size))
 		return false;
 	if (c.verdict == SF_PASS) {
-		sf_cell_mark(sf_cell_set(cells, c.handle, name), name, c.name.life, c.name.gen,
+		sf_cell_mark(sf_cell_set(cells, c.handle, name), name, c.name.lifetime, c.name.gen,
 			     (uint8_t)(uintptr_t)c.name.value);
 		return true;
 	}
 	if (c.verdict == SF_NEGATIVE) {
-		c.name.value = (void *)((uintptr_t)c.name.life | (uint64_t)SF_CELL_NEGATIVE
-									 << SF_CELL_WHY_SHIFT);
-		c.name.life = &sf_cell_no_value;
+		c.name.value = (void *)((uintptr_t)c.name.lifetime | (uint64_t)SF_CELL_NEGATIVE
+									     << SF_CELL_WHY_SHIFT);
+		c.name.lifetime = &sf_cell_no_value;
 	}
 	c.name.tag = sf_cell_tag(name);
 	cell_store(sf_cell_set(cells, c.handle, name), &c.name);
@@ -223,13 +223,13 @@ sf_cell_keep_content(struct sf_cell *cells, uint64_t key, uint32_t entry)
 static const struct content nothing = {.tag = 0,
 				       .care = 1,
 				       .gen = 1,
-				       .life = &sf_cell_no_value,
+				       .lifetime = &sf_cell_no_value,
 				       .value = (void *)(uintptr_t)&sf_cell_no_value};
 
 bool
 sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *version, uint32_t entry)
 {
-	struct copy c = {.version = {.life = &sf_cell_no_value,
+	struct copy c = {.version = {.lifetime = &sf_cell_no_value,
 				     .value = (void *)(uintptr_t)&sf_cell_no_value}};
 	struct sf_cell *pair;
 
@@ -241,7 +241,7 @@ sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *version, 
 	c.version.tag = sf_cell_tag(version);
 	pair = sf_cell_pair(pairs, c.handle, name, version);
 	if (c.verdict == SF_PASS) {
-		sf_cell_mark_pair(pair, name, c.name.life, c.name.gen,
+		sf_cell_mark_pair(pair, name, c.name.lifetime, c.name.gen,
 				  (uint8_t)(uintptr_t)c.name.value);
 		return true;
 	}
@@ -266,7 +266,7 @@ sf_cell_copy(struct sf_cell *cells, uintptr_t handle, const char *name, const st
 	c.tag = sf_load_32(&from->tag);
 	c.care = sf_load_32(&from->care);
 	c.value = sf_load_ptr(&from->value);
-	c.life = sf_cell_life(from);
+	c.lifetime = sf_cell_lifetime(from);
 	for (int i = 0; i < SF_CELL_ROOM; i += 8)
 		*(uint64_t *)(void *)&c.name[i] =
 			sf_load_64((const uint64_t *)(const void *)&from->name[i]);
@@ -279,9 +279,9 @@ sf_cell_forked(void)
 {
 	sf_lock_reset(&lock);
 	if (writing != NULL) {
-		/* Half written: of no life, so it matches nothing and is replaced first. */
+		/* Half written: of no lifetime, so it matches nothing and is replaced first. */
 		cell_begin_locked(writing);
-		cell_set_life(writing, &sf_cell_no_value);
+		cell_set_lifetime(writing, &sf_cell_no_value);
 		sf_store_ptr(&writing->value, (void *)(uintptr_t)&sf_cell_no_value);
 		sf_store_32(&writing->gen, 1);
 		cell_end_locked(writing);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// cell.h: the hint table: whole answers of dlsym, one cache line each, found by the name's address.
+// cell.h: cells: whole answers of dlsym, one cache line each, found by the name's address.
 //
 // A cell holds the answer and the name, up to 32 bytes with its NUL, so that a hit compares 32 bytes
-// of the host's as they stand: no length, no loop, no second line of ours but the life's generation.
+// of the host's as they stand: no length, no loop, no second line of ours but the lifetime's generation.
 // The tag holds the low half of the name's address, and with it its place in its page: names that
 // end a page have no cell, so whoever finds a tag of his may read 32 bytes, whatever the cell says.
 // Longer names, and everything that is not dlsym or dlvsym, have slots instead (table.h).
@@ -24,15 +24,15 @@
 
 struct sf_cell {
 	uint32_t seq;  /* even while written; 0: never used, as if it were written for ever */
-	uint32_t gen;  /* of the life */
+	uint32_t gen;  /* of the lifetime */
 	uint32_t tag;  /* low half of the name's address; 0 if never used */
 	uint32_t care; /* a bit for each byte of the name, its NUL included */
-	void *value;   /* if it is no value: the life, and in the top byte why */
+	void *value;   /* if it is no value: the lifetime, and in the top byte why */
 	/*
-	 * How far the life stands from this cell; its `handle` is the question's. Of a cell that was never
+	 * How far the lifetime stands from this cell; its `handle` is the question's. Of a cell that was never
 	 * used this is the cell itself.
 	 */
-	uint64_t life;
+	uint64_t lifetime;
 	char name[SF_CELL_ROOM];
 };
 _Static_assert(sizeof(struct sf_cell) == 64, "one cache line");
@@ -155,14 +155,14 @@ sf_cell_same_half(const struct sf_cell *c, const char *name)
 #endif
 
 SF_INLINE const struct sf_object *
-sf_cell_life(const struct sf_cell *c)
+sf_cell_lifetime(const struct sf_cell *c)
 {
-	return (const struct sf_object *)(const void *)((const char *)c + sf_load_64(&c->life));
+	return (const struct sf_object *)(const void *)((const char *)c + sf_load_64(&c->lifetime));
 }
 
 /* What a cell says of a question, as far as it is read. */
 struct sf_cell_reading {
-	const struct sf_object *life;
+	const struct sf_object *lifetime;
 	void *value;
 	uint32_t gen;
 };
@@ -170,8 +170,8 @@ struct sf_cell_reading {
 SF_INLINE void
 sf_cell_read_rest(const struct sf_cell *c, struct sf_cell_reading *r)
 {
-	sf_fence_load(); /* pairs with the store fence between life and tag */
-	r->life = sf_cell_life(c);
+	sf_fence_load(); /* pairs with the store fence between lifetime and tag */
+	r->lifetime = sf_cell_lifetime(c);
 	r->gen = sf_load_32(&c->gen);
 	r->value = sf_load_ptr(&c->value);
 }
@@ -190,21 +190,21 @@ sf_cell_read(const struct sf_cell *c, const char *name, struct sf_cell_reading *
 SF_INLINE bool
 sf_cell_of_handle(const struct sf_cell_reading *r, uintptr_t handle)
 {
-	return sf_holds_64(&r->life->handle, handle);
+	return sf_holds_64(&r->lifetime->handle, handle);
 }
 
-/* At last: was it all of one writing, in a life that still runs? */
+/* At last: was it all of one writing, in a lifetime that still runs? */
 SF_INLINE bool
 sf_cell_still(const struct sf_cell *c, uint32_t seq, const struct sf_cell_reading *r)
 {
 	sf_fence_load(); /* the handle before the generation, which changes with it */
-	return sf_likely(sf_object_is_gen(r->life, r->gen)) && sf_likely(sf_cell_whole(c, seq));
+	return sf_likely(sf_object_is_gen(r->lifetime, r->gen)) && sf_likely(sf_cell_whole(c, seq));
 }
 
 /*
  * A value for this question (SF_OBJECT_DEFAULT: of RTLD_DEFAULT), from a cell that has its tag, seen
  * with this number before. "No" says nothing. Budget: 22 instructions; two cache lines, the cell
- * and the life.
+ * and the lifetime.
  */
 SF_INLINE bool
 sf_cell_value(const struct sf_cell *c, uint32_t seq, uintptr_t handle, const char *name,
@@ -283,24 +283,24 @@ sf_cell_content_value(struct sf_cell *cells, uint64_t key, uintptr_t handle,
 	return true;
 }
 
-/* The life of cells that hold no value: no handle matches it in any generation. */
+/* The lifetime of cells that hold no value: no handle matches it in any generation. */
 extern const struct sf_object sf_cell_no_value;
 
 /* What such a cell says. */
 struct sf_cell_other {
 	const struct sf_cell *cell;
-	const struct sf_object *life;
+	const struct sf_object *lifetime;
 	uint32_t seq, gen;
 	uint8_t why; /* SF_CELL_NEGATIVE */
 };
 
 #define SF_CELL_NEGATIVE 0xff
 
-/* Such a cell's `value`: the life, and why in the top byte, which no address uses. */
+/* Such a cell's `value`: the lifetime, and why in the top byte, which no address uses. */
 #define SF_CELL_WHY_SHIFT 56
 
 SF_INLINE const struct sf_object *
-sf_cell_packed_life(uint64_t packed)
+sf_cell_packed_lifetime(uint64_t packed)
 {
 	return (const struct sf_object *)(uintptr_t)(packed & ~(0xffull << SF_CELL_WHY_SHIFT));
 }
@@ -308,7 +308,7 @@ sf_cell_packed_life(uint64_t packed)
 SF_INLINE bool
 sf_cell_valid(const struct sf_cell_other *o)
 {
-	return sf_cell_whole(o->cell, o->seq) && sf_object_is_gen(o->life, o->gen);
+	return sf_cell_whole(o->cell, o->seq) && sf_object_is_gen(o->lifetime, o->gen);
 }
 
 /*
@@ -332,10 +332,10 @@ sf_cell_mark_why(const struct sf_cell *c)
 	return sf_load_8(&bytes[__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 0 : 7]);
 }
 
-/* Marks this address, in its set or in its pair. The mark gives way when that life has ended. */
-void sf_cell_mark(struct sf_cell *set, const char *name, const struct sf_object *life, uint32_t gen,
-		  uint8_t why);
-void sf_cell_mark_pair(struct sf_cell *pair, const char *name, const struct sf_object *life,
+/* Marks this address, in its set or in its pair. The mark gives way when that lifetime has ended. */
+void sf_cell_mark(struct sf_cell *set, const char *name, const struct sf_object *lifetime,
+		  uint32_t gen, uint8_t why);
+void sf_cell_mark_pair(struct sf_cell *pair, const char *name, const struct sf_object *lifetime,
 		       uint32_t gen, uint8_t why);
 
 /*
@@ -349,17 +349,18 @@ sf_cell_find_other(const struct sf_cell *c, uint32_t seq, uintptr_t handle, cons
 	struct sf_cell_reading r;
 	uint64_t packed;
 
-	if (sf_unlikely(!sf_cell_read(c, name, &r)) || r.life != &sf_cell_no_value)
+	if (sf_unlikely(!sf_cell_read(c, name, &r)) || r.lifetime != &sf_cell_no_value)
 		return false;
 	packed = (uint64_t)(uintptr_t)r.value;
 	out->cell = c;
 	out->seq = seq;
 	out->gen = r.gen;
 	out->why = (uint8_t)(packed >> SF_CELL_WHY_SHIFT);
-	out->life = sf_cell_packed_life(packed);
+	out->lifetime = sf_cell_packed_lifetime(packed);
 	/* Whole until here: the pointer is one that was written as such. */
 	return sf_likely(sf_cell_whole(c, seq)) &&
-	       sf_likely(sf_holds_64(&out->life->handle, handle)) && sf_likely(sf_cell_valid(out));
+	       sf_likely(sf_holds_64(&out->lifetime->handle, handle)) &&
+	       sf_likely(sf_cell_valid(out));
 }
 
 /*
@@ -396,7 +397,7 @@ bool sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *vers
 
 /*
  * Copies a cell of the shared table to where it belongs in another one. Never to the empty table, which
- * all threads share: a signal handler's beat may have put it in the place of the thread's own.
+ * all threads share: a signal handler's tick may have put it in the place of the thread's own.
  */
 void sf_cell_copy(struct sf_cell *cells, uintptr_t handle, const char *name,
 		  const struct sf_cell *from, uint32_t seq);

@@ -48,7 +48,7 @@ sf_learn_raw(const char *name)
 	sf_store_8(&sf_learn_raw_errors, 1);
 	if (sf_learn_on_raw != NULL)
 		sf_learn_on_raw();
-	/* Who closes or opens behind our back makes every handle's life unknowable: CONTRACT 36. */
+	/* Who closes or opens behind our back makes every handle's lifetime unknowable: CONTRACT 36. */
 	if (sf_bytes_same(name, "dlclose") || sf_bytes_same(name, "dlopen") ||
 	    sf_bytes_same(name, "dlmopen")) {
 		sf_object_global_begin();
@@ -129,8 +129,8 @@ sf_learn_closing(const void *handle)
 }
 
 /*
- * The host looks up in a handle whose dlopen was passed through, so we do not know how long it
- * lives. A reference of our own, got by the object's own name, keeps that life running until the
+ * The host looks up in a handle whose dlopen was passed through, so its lifetime is not known.
+ * A reference of our own, got by the object's own name, keeps that lifetime running until the
  * host's next dlclose of the handle, where it is dropped first. Only for names that the host did
  * open: a link map found otherwise may be libc's own (gconv, NSS), which nobody would close.
  */
@@ -157,36 +157,37 @@ learn_adopt(struct sf_thread *t, void *handle, uint32_t *gen)
 
 /* ---- learning: what needs room on the stack lies apart, not below libc's own frames ---- */
 
-enum hope {
-	HOPE_NONE,     /* the name leads, or may lead, to something computed at each look-up */
-	HOPE_NEGATIVE, /* an object cannot be searched: only a negative answer may be kept */
-	HOPE_ANY,
+enum expected {
+	EXPECT_NONE,     /* the name leads, or may lead, to something computed at each look-up */
+	EXPECT_NEGATIVE, /* an object cannot be searched: only a negative answer may be kept */
+	EXPECT_ANY,
 };
 
-struct lives {
-	struct sf_object *object; /* life of a positive answer */
+struct lifetimes {
+	struct sf_object *object; /* lifetime of a positive answer */
 	uint32_t gen;
-	struct sf_object *negative; /* life of a negative one, NULL: must not be kept */
+	struct sf_object *negative; /* lifetime of a negative one, NULL: must not be kept */
 	uint32_t negative_gen;
 	bool global; /* asked of the global scope */
 	void *ask;   /* the handle to ask */
-	enum hope hope;
+	enum expected expected;
 };
 
 static SF_NOINLINE bool
-learn_find_lives(struct sf_thread *t, const struct sf_question *q, struct lives *l)
+learn_find_lifetimes(struct sf_thread *t, const struct sf_question *q, struct lifetimes *l)
 {
 	l->global = q->handle == 0 || q->handle == (uintptr_t)sf_next.main;
 	if (l->global) {
 		l->ask = sf_next.main;
 		l->object = &sf_object_permanent;
 		l->gen = SF_STATE_GEN(sf_object_permanent.state);
-		l->negative = sf_object_global_life(&l->negative_gen) ? &sf_object_global : NULL;
+		l->negative =
+			sf_object_global_lifetime(&l->negative_gen) ? &sf_object_global : NULL;
 		return true;
 	}
 	l->ask = (void *)q->handle;
 	l->object = sf_object_find(l->ask);
-	if (l->object == NULL || !sf_object_life_of(l->object, l->ask, &l->gen))
+	if (l->object == NULL || !sf_object_lifetime_of(l->object, l->ask, &l->gen))
 		l->object = learn_adopt(t, l->ask, &l->gen);
 	if (l->object == NULL)
 		return false;
@@ -200,10 +201,11 @@ learn_find_lives(struct sf_thread *t, const struct sf_question *q, struct lives 
  * object has the name as a plain symbol at this address does not yet say that the name led there:
  * an IFUNC of the same name earlier in the search order may have chosen it. So either the handle's
  * own object, which comes first, is the definer, or everything that could come first is of the
- * initial set and was searched before (hope).
+ * initial set and was searched before (expected).
  */
 static SF_NOINLINE bool
-learn_prove(void *value, const struct sf_question *q, const struct lives *l, enum sf_counter *why)
+learn_prove(void *value, const struct sf_question *q, const struct lifetimes *l,
+	    enum sf_counter *why)
 {
 	struct link_map *definer;
 	uintptr_t lo, hi;
@@ -228,24 +230,24 @@ learn_prove(void *value, const struct sf_question *q, const struct lives *l, enu
  * RTLD_DEFAULT is asked for the host only if it need not be asked again by the host: if the answer lies
  * in the initial set, or is no. Else the resolver of an IFUNC that was opened later would run twice.
  */
-static enum hope
-learn_hope_of_default(const char *name, const struct sf_facts_initial *of)
+static enum expected
+learn_expect_of_default(const char *name, const struct sf_facts_initial *of)
 {
 	if (of->unsure)
-		return HOPE_NONE;
+		return EXPECT_NONE;
 	if (of->plain)
-		return HOPE_ANY;
+		return EXPECT_ANY;
 	if (sf_object_global_untouched() || !sf_facts_later_may_define(name))
-		return HOPE_NEGATIVE;
-	return HOPE_NONE;
+		return EXPECT_NEGATIVE;
+	return EXPECT_NONE;
 }
 
 /*
  * Could an answer be proved at all? Looked at before libc is asked, so that the resolver of an IFUNC
  * runs as often as without us.
  */
-static SF_NOINLINE enum hope
-learn_hope(const struct sf_question *q, const struct lives *l)
+static SF_NOINLINE enum expected
+learn_expect(const struct sf_question *q, const struct lifetimes *l)
 {
 	const struct link_map *own = l->ask;
 	struct sf_facts_initial of;
@@ -255,21 +257,21 @@ learn_hope(const struct sf_question *q, const struct lives *l)
 	if (!l->global) {
 		if (!sf_elf_open(&e, own->l_addr, own->l_ld) ||
 		    sf_elf_defines_special(&e, q->name, &unsure))
-			return HOPE_NONE;
+			return EXPECT_NONE;
 		filter = e.filter;
 		if (!unsure && !filter && q->kind == SF_KIND_SYM && sf_elf_defines(&e, q->name))
-			return HOPE_ANY; /* first in its own search order, and plain */
+			return EXPECT_ANY; /* first in its own search order, and plain */
 	}
 	of = sf_facts_initial(q->name);
 	if (of.special)
-		return HOPE_NONE;
+		return EXPECT_NONE;
 	if (q->handle == 0)
-		return learn_hope_of_default(q->name, &of);
-	return unsure || of.unsure || filter ? HOPE_NEGATIVE : HOPE_ANY;
+		return learn_expect_of_default(q->name, &of);
+	return unsure || of.unsure || filter ? EXPECT_NEGATIVE : EXPECT_ANY;
 }
 
 static void
-learn_keep(const struct sf_question *q, struct sf_lesson *out, enum sf_verdict verdict,
+learn_keep(const struct sf_question *q, struct sf_learn_result *out, enum sf_verdict verdict,
 	   struct sf_object *object, uint32_t gen, void *value)
 {
 	out->reply = (struct sf_reply){
@@ -278,9 +280,11 @@ learn_keep(const struct sf_question *q, struct sf_lesson *out, enum sf_verdict v
 }
 
 static enum sf_learnt
-learn_keep_value(const struct sf_question *q, const struct lives *l, struct sf_lesson *out)
+learn_keep_value(const struct sf_question *q, const struct lifetimes *l,
+		 struct sf_learn_result *out)
 {
-	if (out->value != NULL && l->hope == HOPE_ANY && learn_prove(out->value, q, l, &out->why)) {
+	if (out->value != NULL && l->expected == EXPECT_ANY &&
+	    learn_prove(out->value, q, l, &out->why)) {
 		learn_keep(q, out, SF_VALUE, l->object, l->gen, out->value);
 		return SF_LEARNT_ANSWER;
 	}
@@ -311,7 +315,7 @@ sf_learn_has_room(void)
  * then taken out, as two dlerror calls do.
  */
 static SF_NOINLINE bool
-learn_take_error(struct sf_thread *t, const struct sf_question *q, const struct lives *l)
+learn_take_error(struct sf_thread *t, const struct sf_question *q, const struct lifetimes *l)
 {
 	const char *file, *text;
 	int saved = errno;
@@ -330,16 +334,16 @@ learn_take_error(struct sf_thread *t, const struct sf_question *q, const struct 
 }
 
 enum sf_learnt
-sf_learn(struct sf_thread *t, const struct sf_question *q, struct sf_lesson *out)
+sf_learn(struct sf_thread *t, const struct sf_question *q, struct sf_learn_result *out)
 {
-	struct lives l;
+	struct lifetimes l;
 
 	out->kept = false;
 	out->why = SF_BYPASS_HANDLE;
-	if (!learn_find_lives(t, q, &l))
+	if (!learn_find_lifetimes(t, q, &l))
 		return SF_LEARNT_REPLAY;
-	l.hope = learn_hope(q, &l);
-	if (l.hope == HOPE_NONE) {
+	l.expected = learn_expect(q, &l);
+	if (l.expected == EXPECT_NONE) {
 		out->why = SF_BYPASS_UNPROVEN;
 		learn_keep(q, out, SF_PASS, l.object, l.gen, (void *)(uintptr_t)out->why);
 		return SF_LEARNT_REPLAY;

@@ -10,7 +10,7 @@ enum sf_learnt {
 	SF_LEARNT_REPLAY, /* pass the call through: libc must be asked as the host */
 };
 
-struct sf_lesson {
+struct sf_learn_result {
 	struct sf_reply reply;
 	bool kept;           /* `reply` is in the table */
 	enum sf_counter why; /* reason for a replay */
@@ -22,7 +22,8 @@ struct sf_lesson {
  * handle; the caller must have been found plain. Takes libc's loader lock, as the host's own call
  * would.
  */
-enum sf_learnt sf_learn(struct sf_thread *t, const struct sf_question *q, struct sf_lesson *out);
+enum sf_learnt sf_learn(struct sf_thread *t, const struct sf_question *q,
+			struct sf_learn_result *out);
 
 /* May the calling thread's stack be used for a few KiB more than libc would use for the host's call? */
 bool sf_learn_has_room(void);

@@ -38,7 +38,7 @@ object_put_name_locked(struct sf_object *o, const char *name, size_t n)
 	sf_store_8(&o->file_len, (uint8_t)n);
 }
 
-/* Sets marks of a life, if it runs still. */
+/* Sets marks of a lifetime, if it runs still. */
 static void
 object_mark(struct sf_object *o, uint32_t gen, uint64_t marks)
 {
@@ -53,11 +53,11 @@ object_mark(struct sf_object *o, uint32_t gen, uint64_t marks)
 }
 
 /*
- * Under the lock, while the life is found without a name: nobody else writes, and nobody reads before the mark.
- * Who does not get the lock leaves the life without a name, to the next dlopen of the handle.
+ * Under the lock, while the lifetime is found without a name: nobody else writes, and nobody reads before the mark.
+ * Who does not get the lock leaves the lifetime without a name, to the next dlopen of the handle.
  */
 static void
-object_name_life(struct sf_object *o, const struct link_map *l, uint32_t gen)
+object_name_lifetime(struct sf_object *o, const struct link_map *l, uint32_t gen)
 {
 	size_t n = sf_bytes_length(l->l_name, SF_OBJECT_FILE_MAX);
 	uint64_t s;
@@ -105,7 +105,7 @@ object_leave_record(uint32_t n)
 /*
  * The first empty place of the handle's set gets a record. It keeps it, so places are filled in order,
  * and two threads that claim one for the same handle meet at the same place. Lock-free: a reference that
- * found no record for a moment would be missing from the books for good.
+ * found no record for a moment would be missing from the count for good.
  */
 SF_START static struct sf_object *
 object_claim(const void *handle)
@@ -134,7 +134,7 @@ object_claim(const void *handle)
 }
 
 /*
- * In a set without empty places: the record of a handle whose life ended long ago. Handle and generation
+ * In a set without empty places: the record of a handle whose lifetime ended long ago. Handle and generation
  * change as one pair, or not at all: nobody ever finds the record without a handle, or with the former one's
  * state under the new one.
  */
@@ -239,7 +239,7 @@ sf_object_initial(const struct link_map *l)
 }
 
 bool
-sf_object_life(const struct sf_object *o, uint32_t *gen)
+sf_object_lifetime(const struct sf_object *o, uint32_t *gen)
 {
 	uint64_t s = sf_load_64(&o->state);
 
@@ -249,7 +249,7 @@ sf_object_life(const struct sf_object *o, uint32_t *gen)
 }
 
 bool
-sf_object_whole_life(const struct sf_object *o, const void *handle, uint32_t *gen)
+sf_object_whole_lifetime(const struct sf_object *o, const void *handle, uint32_t *gen)
 {
 	uint64_t s = sf_load_64(&o->state);
 
@@ -287,12 +287,12 @@ object_count_begun(const struct sf_object *o, uint32_t gen)
 
 	sf_count(SF_OBJECT_OPEN);
 	file = sf_object_file(o, &len);
-	/* Not its first life: the address, and most likely the object, comes again. */
+	/* Not its first lifetime: the address, and most likely the object, comes again. */
 	if (gen > 1 && file != NULL)
 		sf_churn_add(file, 1, 0);
 }
 
-/* Adds `what` to the state of the handle's record, beginning a new life if the record is closed. */
+/* Adds `what` to the state of the handle's record, beginning a new lifetime if the record is closed. */
 static struct sf_object *
 object_add_reference(void *handle, uint64_t what, uint32_t *gen)
 {
@@ -317,7 +317,7 @@ object_add_reference(void *handle, uint64_t what, uint32_t *gen)
 	} while (true);
 	*gen = SF_STATE_GEN(next);
 	if (!(next & SF_STATE_NAMED) && !o->permanent)
-		object_name_life(o, handle, *gen);
+		object_name_lifetime(o, handle, *gen);
 	if (*gen != SF_STATE_GEN(s))
 		object_count_begun(o, *gen);
 	return o;
@@ -370,7 +370,7 @@ object_state_closed(uint64_t s, bool permanent, bool real_first)
 	return (s - OPENED) | SF_STATE_CLOSED;
 }
 
-/* What libc is to be told of this step; an adopted life's host has a reference that was never counted. */
+/* What libc is to be told of this step; an adopted lifetime's host has a reference that was never counted. */
 static int
 object_calls_of(uint64_t s, uint64_t next)
 {
@@ -395,7 +395,7 @@ sf_object_close(void *handle, bool real_first)
 		sf_fence_release(); /* our use of the object ends before another's last close */
 	} while (!sf_cas_64(&o->state, s, next));
 	if (SF_STATE_GEN(next) != SF_STATE_GEN(s)) {
-		sf_fence_full(); /* every thread sees the end of this life before libc unloads */
+		sf_fence_full(); /* every thread sees the end of this lifetime before libc unloads */
 		sf_count(SF_OBJECT_CLOSE);
 	}
 	return object_calls_of(s, next);
@@ -486,7 +486,7 @@ sf_object_global_end(void)
 }
 
 bool
-sf_object_global_life(uint32_t *gen)
+sf_object_global_lifetime(uint32_t *gen)
 {
 	uint64_t s = sf_load_64(&sf_object_global.state);
 

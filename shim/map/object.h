@@ -6,12 +6,12 @@
 //    and the host's own (held). It changes by compare-and-swap only, and its generation only grows. Nothing
 //    that decides anything is stored beside it afterwards.
 //  - An answer kept under (record, gen) is valid while the upper half of `state` is gen; it was learnt after
-//    reading gen, with the handle open, so it belongs to that life of the handle. The last close takes the
+//    reading gen, with the handle open, so it belongs to that lifetime of the handle. The last close takes the
 //    state to closed, with the next gen, *before* libc is called: a handle address that libc reuses can
-//    therefore never meet an answer of its former life.
+//    therefore never meet an answer of its former lifetime.
 //  - `handle` changes together with `state`, as one pair of words, and only while the record is closed. Who reads
 //    the state first, the handle second, and then changes that very state, has changed this handle's.
-//  - `file` is written by one thread at a time, and belongs to the life whose state says NAMED.
+//  - `file` is written by one thread at a time, and belongs to the lifetime whose state says NAMED.
 //  - real <= what libc has. held <= real, up to the number that nobody closes by hand (SF_OBJECT_ENOUGH): libc's own
 //    dlclose, got without us, can take references that we do not see, and may never unload too early. A
 //    dlclose is elided rather than a dlopen: what the host gives back stays with us for its next dlopen, and
@@ -51,8 +51,8 @@ _Static_assert(sizeof(struct sf_object) == 192, "three lines");
 #define SF_STATE_GEN(s)  ((uint32_t)((s) >> 32))
 #define SF_STATE_ADOPTED (1ull << 31) /* we hold a reference of our own */
 #define SF_STATE_WHOLE                                                                             \
-	(1ull << 30) /* this life began in a load of ours: its constructors are over */
-#define SF_STATE_NAMED    (1ull << 29) /* `file` is this life's */
+	(1ull << 30) /* this lifetime began in a load of ours: its constructors are over */
+#define SF_STATE_NAMED    (1ull << 29) /* `file` is this lifetime's */
 #define SF_STATE_CLOSED   (1ull << 28) /* a reference went back to libc while others stayed ... */
 #define SF_STATE_AGAIN    (1ull << 27) /* ... and was wanted again: from now on they are kept */
 #define SF_STATE_REAL_ONE (1ull << 18)
@@ -151,7 +151,7 @@ sf_object_may_keep(uint64_t s)
 	return held > 1 && ((s & SF_STATE_AGAIN) || held > SF_STATE_REAL(s));
 }
 
-/* One more reference without libc, if this life still runs. Lock-free. */
+/* One more reference without libc, if this lifetime still runs. Lock-free. */
 SF_INLINE bool
 sf_object_elide(struct sf_object *o, uint32_t gen)
 {
@@ -209,31 +209,31 @@ sf_object_is_caller(const struct sf_object *o, const void *address)
 bool sf_object_initial(const struct link_map *l);
 
 /*
- * The life that answers for this handle may be kept under: false if the handle is not known to be
+ * The lifetime that answers for this handle may be kept under: false if the handle is not known to be
  * open. The generation must be read by this call *before* libc is asked.
  */
-bool sf_object_life(const struct sf_object *o, uint32_t *gen);
+bool sf_object_lifetime(const struct sf_object *o, uint32_t *gen);
 
 /* The same, if the record is still this handle's: it was found without a lock. */
 SF_INLINE bool
-sf_object_life_of(const struct sf_object *o, const void *handle, uint32_t *gen)
+sf_object_lifetime_of(const struct sf_object *o, const void *handle, uint32_t *gen)
 {
-	return sf_object_life(o, gen) && sf_object_has(o, handle);
+	return sf_object_lifetime(o, gen) && sf_object_has(o, handle);
 }
 
-/* The same, of a life that is known to be complete: its dlopen may be answered (CONTRACT 31). */
-bool sf_object_whole_life(const struct sf_object *o, const void *handle, uint32_t *gen);
+/* The same, of a lifetime that is known to be complete: its dlopen may be answered (CONTRACT 31). */
+bool sf_object_whole_lifetime(const struct sf_object *o, const void *handle, uint32_t *gen);
 
-/* The file of the life that runs, and its length; NULL if it is not known. What was made of it counts only
- * if that life runs still. */
+/* The file of the lifetime that runs, and its length; NULL if it is not known. What was made of it counts only
+ * if that lifetime runs still. */
 const char *sf_object_file(const struct sf_object *o, size_t *len);
 
 /*
- * libc has just returned `handle` from a dlopen: one more real reference, perhaps a new life. Returns its
+ * libc has just returned `handle` from a dlopen: one more real reference, perhaps a new lifetime. Returns its
  * generation, 0 if it could not be counted.
  */
 uint32_t sf_object_opened(void *handle);
-/* That call mapped the object and has run its constructors: that life may be elided (CONTRACT 31). */
+/* That call mapped the object and has run its constructors: that lifetime may be elided (CONTRACT 31). */
 void sf_object_complete(const void *handle, uint32_t gen);
 /* libc has just given us a reference of our own. NULL: the record could not take it. */
 struct sf_object *sf_object_adopted(void *handle, uint32_t *gen);
@@ -247,7 +247,7 @@ struct sf_object *sf_object_adopted(void *handle, uint32_t *gen);
 int sf_object_close(void *handle, bool real_first);
 
 /*
- * ld.so has unloaded something, and holds its lock: ends the lives of what is gone, whoever closed it. To be
+ * ld.so has unloaded something, and holds its lock: ends the lifetimes of what is gone, whoever closed it. To be
  * called at each of its notices (sf_changes_on_move).
  */
 void sf_object_moved(bool settled);
@@ -256,14 +256,14 @@ void sf_object_moved(bool settled);
 void sf_object_global_begin(void);
 void sf_object_global_end(void);
 /* May a global negative be kept now? If so, under which generation. */
-bool sf_object_global_life(uint32_t *gen);
+bool sf_object_global_lifetime(uint32_t *gen);
 /* Has there been none at all? */
 bool sf_object_global_untouched(void);
 /* In the child after fork: loads that other threads were in the middle of have ended. */
 void sf_object_global_settle(void);
 
 /*
- * The host gets hold of libc's own dlclose or dlopen: end every life that is not permanent and keep
+ * The host gets hold of libc's own dlclose or dlopen: end every lifetime that is not permanent and keep
  * no more. Calls `replay(handle, name)` for each elided reference (true: libc has counted it), and
  * `drop(handle)` for each reference that is our own. May be called again, by any thread.
  */

@@ -94,21 +94,21 @@ region_refuse_locked(struct sf_region *r)
 	sf_count(SF_INDEX_REFUSE);
 }
 
-/* ---- lives ---- */
+/* ---- lifetimes ---- */
 
 static void
-region_end_life(struct sf_region *r)
+region_end_lifetime(struct sf_region *r)
 {
 	uint32_t number = (uint32_t)(r - sf_regions);
 
-	sf_store_32(&r->life, r->life + 1);
-	sf_fence_full(); /* pairs with the load fence before a reader looks at `life` again */
+	sf_store_32(&r->lifetime, r->lifetime + 1);
+	sf_fence_full(); /* pairs with the load fence before a reader looks at `lifetime` again */
 	mortal[number / 64] &= ~(1ull << (number % 64));
 }
 
 /*
- * ld.so has changed something and holds its lock: ends the lives of what is gone. Nobody else
- * changes a mortal region's life: it is made within a hold, and holders are waited for.
+ * ld.so has changed something and holds its lock: ends the lifetimes of what is gone. Nobody else
+ * changes a mortal region's lifetime: it is made within a hold, and holders are waited for.
  */
 static void
 region_moved(bool settled)
@@ -123,14 +123,14 @@ region_moved(bool settled)
 			struct dl_find_object found;
 
 			/* Not alive: another thread's half-made one, found in the child after fork. */
-			if (!SF_REGION_ALIVE(r->life) ||
+			if (!SF_REGION_ALIVE(r->lifetime) ||
 			    (sf_next.find_object((void *)r->start, &found) == 0 &&
 			     found.dlfo_link_map == r->map))
 				continue;
-			region_end_life(r);
+			region_end_lifetime(r);
 			locked = locked || sf_lock_try(&lock);
-			/* Whoever had the lock may have begun another life there, of an object that stays. */
-			if (locked && !SF_REGION_ALIVE(r->life))
+			/* Whoever had the lock may have begun another lifetime there, of an object that stays. */
+			if (locked && !SF_REGION_ALIVE(r->lifetime))
 				region_clear_locked(r);
 		}
 	}
@@ -144,14 +144,14 @@ sf_region_look_again(void)
 	region_moved(true);
 }
 
-/* A place for a new life: the object's former one, or any that is free. */
+/* A place for a new lifetime: the object's former one, or any that is free. */
 static struct sf_region *
 region_free_place_locked(const struct link_map *map)
 {
 	struct sf_region *set = region_set_of(map), *free = NULL;
 
 	for (int i = 0; i < SF_REGION_WAYS; i++) {
-		if (SF_REGION_ALIVE(set[i].life))
+		if (SF_REGION_ALIVE(set[i].lifetime))
 			continue;
 		if (set[i].map == map)
 			return &set[i];
@@ -203,8 +203,8 @@ region_read_id(struct sf_region *r)
  * section, its buckets.
  */
 static void
-region_begin_life_locked(struct sf_region *r, const struct dl_find_object *found, bool permanent,
-			 bool headed)
+region_begin_lifetime_locked(struct sf_region *r, const struct dl_find_object *found,
+			     bool permanent, bool headed)
 {
 	struct link_map *map = found->dlfo_link_map;
 	uint32_t number = (uint32_t)(r - sf_regions);
@@ -235,8 +235,8 @@ region_begin_life_locked(struct sf_region *r, const struct dl_find_object *found
 	r->misses = 1;
 	if (!permanent)
 		mortal[number / 64] |= 1ull << (number % 64);
-	sf_fence_store(); /* pairs with the load fence after reading `life` */
-	sf_store_32(&r->life, r->life + 1);
+	sf_fence_store(); /* pairs with the load fence after reading `lifetime` */
+	sf_store_32(&r->lifetime, r->lifetime + 1);
 	sf_count(fits ? SF_INDEX_OBJECT : SF_INDEX_REFUSE);
 }
 
@@ -336,13 +336,13 @@ region_work_locked(const struct dl_find_object *found, bool permanent)
 
 	bool headed;
 
-	if (r == NULL || !SF_REGION_ALIVE(r->life)) {
+	if (r == NULL || !SF_REGION_ALIVE(r->lifetime)) {
 		headed = sf_sys_is_readable(found->dlfo_map_start, SF_ELF_HEADER_MOST);
 		if (headed && !sf_elf_is_header(found->dlfo_map_start))
 			return;
 		r = region_free_place_locked(found->dlfo_link_map);
 		if (r != NULL)
-			region_begin_life_locked(r, found, permanent, headed);
+			region_begin_lifetime_locked(r, found, permanent, headed);
 		else
 			sf_count(SF_INDEX_FULL);
 		return;
@@ -355,7 +355,7 @@ region_work_locked(const struct dl_find_object *found, bool permanent)
 static bool
 region_is_due(struct sf_region *r)
 {
-	if (r == NULL || !SF_REGION_ALIVE(sf_load_32(&r->life)))
+	if (r == NULL || !SF_REGION_ALIVE(sf_load_32(&r->lifetime)))
 		return true;
 	if (sf_load_32(&r->misses) >= MISSES_COLD)
 		return true;
@@ -400,7 +400,7 @@ sf_region_miss(const void *address)
 	if (!permanent && !(unloads_seen && sf_changes_intact()))
 		return SF_MISS_UNSEEN;
 	r = sf_region_find(found.dlfo_link_map);
-	if (r != NULL && SF_REGION_ALIVE(sf_load_32(&r->life)) &&
+	if (r != NULL && SF_REGION_ALIVE(sf_load_32(&r->lifetime)) &&
 	    (sf_load_8(&r->refused) || (uintptr_t)address - r->start >= r->size))
 		return SF_MISS_REFUSED;
 	if (!region_is_due(r))
@@ -427,8 +427,8 @@ sf_region_init(unsigned int kib, bool watched)
 {
 	struct sf_region *nobody = &sf_regions[SF_REGION_NOBODY];
 
-	/* An empty entry of the address cache says: address 0, in this region's life 0. */
-	nobody->life = 2;
+	/* An empty entry of the address cache says: address 0, in this region's lifetime 0. */
+	nobody->lifetime = 2;
 	nobody->fname = (const char *const *)&nobody->own_name;
 	sf_arena_init(kib);
 	unloads_seen = watched;

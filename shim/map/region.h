@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// region.h: an object as dladdr sees it, in one life: where it is, what it is called, its index.
+// region.h: an object as dladdr sees it, in one lifetime: where it is, what it is called, its index.
 //
 // Invariants
-//  - `life` only grows; odd: alive. It becomes even within the dlclose that removed the object
+//  - `lifetime` only grows; odd: alive. It becomes even within the dlclose that removed the object
 //    (libc/changes.h calls us before the count is even again), so before dlclose returns. What was read
-//    of a region holds if its life is the same, and odd, afterwards. Type-stable, never freed.
+//    of a region holds if its lifetime is the same, and odd, afterwards. Type-stable, never freed.
 //  - A region is made, and its index built, only while the object cannot be unmapped: it is of the
 //    initial set, or within sf_changes_hold(). A hit reads no memory of the object.
 //  - `ready` is set after the index is written. The index lies in the arena: see there.
@@ -23,7 +23,7 @@ struct sf_building;
 
 struct sf_region {
 	/* Line 0: read at every hit. */
-	uint32_t life;
+	uint32_t lifetime;
 	uint8_t ready;     /* the index can be used */
 	uint8_t permanent; /* of the initial set: never unloaded */
 	uint8_t refused;   /* cannot be indexed: libc answers */
@@ -54,13 +54,13 @@ struct sf_region {
 	size_t extent_size;
 };
 
-#define SF_REGION_ALIVE(life) ((life)&1)
+#define SF_REGION_ALIVE(lifetime) ((lifetime)&1)
 
 /* `permanent`, if it is: an object, or the executable, which is called argv[0]. */
 #define SF_REGION_STAYS    1
 #define SF_REGION_NAMELESS 2
 
-/* After the last look at `life`: would its end have been seen? */
+/* After the last look at `lifetime`: would its end have been seen? */
 SF_INLINE bool
 sf_region_is_sure(const struct sf_region *r)
 {
@@ -81,7 +81,7 @@ void sf_region_forked(void);
 #define SF_REGION_WAYS 8
 #define SF_REGION_SETS 64
 /*
- * One that never lives, then SETS sets of WAYS regions. What is zero leads to the first: no entry of the
+ * One that is never alive, then SETS sets of WAYS regions. What is zero leads to the first: no entry of the
  * address cache, no guess has to be written before it is used.
  */
 #define SF_REGION_NOBODY 0

@@ -47,7 +47,7 @@ SF_START bool
 sf_table_reserve(unsigned int kib)
 {
 	size_t total = (size_t)kib * 1024;
-	size_t index = table_power_below(total / 16), door = table_power_below(total / 256);
+	size_t index = table_power_below(total / 16), doorkeeper = table_power_below(total / 256);
 	size_t hints = table_power_below(total / 128),
 	       sets = index / (SF_TABLE_WAYS * sizeof(uint64_t));
 	size_t entries, map;
@@ -56,7 +56,7 @@ sf_table_reserve(unsigned int kib)
 	size_t cell_bytes = (2 * shared + SF_CELL_BYTES(cells / 4) + 4095) & ~4095u;
 	char *p;
 
-	entries = total - index - door - hints - PAGE - cell_bytes;
+	entries = total - index - doorkeeper - hints - PAGE - cell_bytes;
 	map = (entries / SLAB + 4095) & ~4095u;
 	slabs = (uint32_t)((entries - map) / SLAB) - PAD_SLABS;
 	p = sf_sys_map_uncounted(total);
@@ -73,9 +73,9 @@ sf_table_reserve(unsigned int kib)
 	sf_table.contents = (struct sf_cell *)(void *)(p + shared + SF_CELL_HEADER);
 	sf_table.pairs = (struct sf_cell *)(void *)(p + 2 * shared + SF_CELL_HEADER);
 	p += cell_bytes;
-	sf_table.door = (uint64_t *)(void *)p;
-	sf_table.door_mask = door / sizeof(uint64_t) - 1;
-	p += door;
+	sf_table.doorkeeper = (uint64_t *)(void *)p;
+	sf_table.doorkeeper_mask = doorkeeper / sizeof(uint64_t) - 1;
+	p += doorkeeper;
 	slab_class = (uint8_t *)p;
 	p += map;
 	sf_table.entries = p;
@@ -178,7 +178,7 @@ bool
 sf_table_seen(uint64_t hash)
 {
 	const uint64_t ones = 0x0001000100010001ull, tops = ones << 15;
-	uint64_t *bucket = &sf_table.door[(hash >> 8) & sf_table.door_mask];
+	uint64_t *bucket = &sf_table.doorkeeper[(hash >> 8) & sf_table.doorkeeper_mask];
 	uint64_t print = hash >> 48 != 0 ? hash >> 48 : 1, prints = sf_load_64(bucket);
 	uint64_t differ = prints ^ print * ones;
 
@@ -373,7 +373,7 @@ table_slot_locked(uint64_t *set, uint64_t hash)
 	return oldest;
 }
 
-/* The entry that holds the same question from an earlier life, or NULL. */
+/* The entry that holds the same question from an earlier lifetime, or NULL. */
 static struct sf_entry *
 table_same_question_locked(const struct sf_question *q, uint64_t *set)
 {

@@ -43,7 +43,7 @@ enum sf_verdict {
 
 struct sf_entry {
 	uint32_t seq; /* odd while written or free */
-	uint32_t gen; /* the life of `object` it was learnt in */
+	uint32_t gen; /* the lifetime of `object` it was learnt in */
 	uintptr_t handle;
 	void *value;
 	struct sf_object *object;
@@ -91,8 +91,8 @@ struct sf_table {
 	uint64_t index_mask; /* sets - 1 */
 	uint64_t *hints;
 	uint32_t hint_sets;
-	uint64_t *door;
-	uint64_t door_mask;
+	uint64_t *doorkeeper;
+	uint64_t doorkeeper_mask;
 	uint64_t seed;
 };
 
@@ -148,7 +148,7 @@ bool sf_table_keep(const struct sf_question *q, struct sf_reply *r);
 #define SF_HINT_UNKNOWN          0xffffffffu
 
 /*
- * Where a question's hint lives: bits 40 and up choose the set, the low half is the tag. The product's
+ * Where a question's hint is: bits 40 and up choose the set, the low half is the tag. The product's
  * low half depends on the low half of the factor only, and loses nothing of it.
  * Cost: one multiplication.
  */
@@ -220,7 +220,7 @@ sf_hint_entry(uint64_t *hints, uint64_t key, uint32_t *at)
 }
 
 /*
- * Is the entry this question's, whole, and of a life that still runs? Then `r` has its answer.
+ * Is the entry this question's, whole, and of a lifetime that still runs? Then `r` has its answer.
  * A torn length can at worst compare 64 KiB of our own padding: sf_bytes_equal stops at the host's
  * NUL, and the sequence number discards the result.
  */

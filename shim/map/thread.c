@@ -8,7 +8,7 @@
 #include "../observe/forms.h"
 #include "cell.h"
 
-#define OWN_MISSES_MAX   (SF_BEAT / 8)
+#define OWN_MISSES_MAX   (SF_TICK_HITS / 8)
 #define KEEP_CREDIT      1024
 #define KEEP_PROOF       64
 #define STACK_SPAN       (8u << 20)
@@ -30,14 +30,14 @@ __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec"))) =
 	.cells = EMPTY,
 	.pairs = EMPTY,
 	.n = nowhere,
-	.hit_mask = SF_BEAT - 1,
+	.hit_mask = SF_TICK_HITS - 1,
 	.caller = &sf_object_permanent, /* of no size: nobody's caller */
 	.keep_credit = KEEP_CREDIT,
-	.content_luck = SF_LUCK_MAX,
+	.content_credit = SF_CONTENT_CREDIT_MAX,
 };
 
 #define NEVER 0xffffffffu
-static uint32_t time_mask = NEVER, check_mask = NEVER, hit_mask = SF_BEAT - 1;
+static uint32_t time_mask = NEVER, check_mask = NEVER, hit_mask = SF_TICK_HITS - 1;
 static uint32_t attached; /* threads so far but the main one, which is number 0; under lock */
 
 static uint8_t have_key;
@@ -187,7 +187,7 @@ thread_leave(struct sf_thread *t)
 	t->cells = EMPTY;
 	t->pairs = EMPTY;
 	t->n = nowhere;
-	t->stranger = (sf_pair){0, 0};
+	t->not_plain = (sf_pair){0, 0};
 	t->block = NULL;
 	COMPILER_BARRIER(); /* a signal from here on finds no block */
 	if (b != NULL)
@@ -299,7 +299,7 @@ sf_thread_wants_hint_slow(struct sf_thread *t)
 }
 
 SF_START void
-sf_thread_come_by(uint32_t mask)
+sf_thread_slow_every(uint32_t mask)
 {
 	if (mask < hit_mask)
 		hit_mask = mask;
@@ -313,8 +313,8 @@ sf_thread_sampling(unsigned int time_every, unsigned int check_every)
 	check_mask = check_every != 0 ? sf_form_mask(check_every) : NEVER;
 	sf_control.sample_mask = time_mask;
 	sf_control.check_every = check_every != 0 ? check_mask + 1 : 0;
-	sf_thread_come_by(time_mask);
-	sf_thread_come_by(check_mask);
+	sf_thread_slow_every(time_mask);
+	sf_thread_slow_every(check_mask);
 }
 
 /*
@@ -347,11 +347,11 @@ sf_thread_due(struct sf_thread *t)
 }
 
 static void
-thread_beat(struct sf_thread *t)
+thread_tick(struct sf_thread *t)
 {
 	t->own_misses = 0;
-	t->beats++;
-	if (own_sets == 0 || t->cells != sf_table.cells || (int32_t)t->beats < SF_BEATS_HOT ||
+	t->hit_ticks++;
+	if (own_sets == 0 || t->cells != sf_table.cells || (int32_t)t->hit_ticks < SF_TICKS_HOT ||
 	    t->starting)
 		return;
 	t->starting = 1;
@@ -383,10 +383,10 @@ sf_thread_sample_next(struct sf_thread *t, uint64_t n)
 }
 
 void
-sf_thread_beat(struct sf_thread *t, uint64_t n)
+sf_thread_tick(struct sf_thread *t, uint64_t n)
 {
-	if ((n & (SF_BEAT - 1)) == 0)
-		thread_beat(t);
+	if ((n & (SF_TICK_HITS - 1)) == 0)
+		thread_tick(t);
 	sf_thread_sample_next(t, n);
 }
 
@@ -396,7 +396,7 @@ sf_thread_own_miss(struct sf_thread *t)
 	if (++t->own_misses <= OWN_MISSES_MAX)
 		return;
 	t->cells = sf_table.cells;
-	t->beats = 0;
+	t->hit_ticks = 0;
 	sf_count_for(t, SF_THREAD_SHARED);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// thread.h: what one thread owns: the TLS record, its block (counters, error text), its hint table.
+// thread.h: what one thread owns: the TLS record, its block (counters, error text), its own cells.
 //
 // The TLS record is small (CONTRACT 53) and its initial value is complete: an empty table, so
 // the hot path has no "initialised?" test. Block and table come from an arena of type-stable memory
@@ -45,7 +45,7 @@ struct sf_block {
 	struct sf_block *next_free;
 	const struct sf_thread *owner; /* the last one; only its address is of use */
 	struct sf_block *next_all;
-	void *table;            /* memory of an own hint table, NULL until the thread proves hot */
+	void *table;            /* memory of its own cells, NULL until the thread proves hot */
 	uint32_t text_turn;     /* writings of `text` begun */
 	uint8_t left;           /* the owner has been through its last destructor */
 	char text[SF_TEXT_MAX]; /* the pending error of a negative answer */
@@ -69,18 +69,18 @@ struct sf_thread {
 	 * One word, read once for each call: a signal handler's own look-up may change it.
 	 */
 	const struct sf_object *caller;
-	/* Where the last stranger called RTLD_DEFAULT from, and how many bytes there are nobody else's. */
-	sf_pair stranger;
+	/* Where the last caller that is not plain called RTLD_DEFAULT from, and how many bytes there are nobody else's. */
+	sf_pair not_plain;
 	/* Cold. */
 	char *text;                /* of `block`; stays when that is given back */
 	struct sf_cell *cells_due; /* what the thread gets back */
-	uint32_t beats;            /* times SF_BEAT hits were made with the shared table */
-	uint32_t own_misses;       /* of the own table since the last beat */
+	uint32_t hit_ticks;        /* times SF_TICK_HITS hits were made with the shared table */
+	uint32_t own_misses;       /* of the own table since the last tick */
 	uint32_t firsts;           /* first sightings since the last hit by content */
 	uint32_t keep_credit;      /* hints that may still be written without proof of use */
 	uint32_t keep_skips;       /* sf_thread_seldom's */
 	uint32_t
-		content_luck; /* of cells of contents, up to SF_LUCK_MAX; 0: too many names for them */
+		content_credit; /* of cells of contents, up to SF_CONTENT_CREDIT_MAX; 0: too many names for them */
 	uint64_t keep_hits;   /* hint hits when credit was last given */
 	uint32_t close_depth; /* libc dlclose calls on this stack */
 	uint32_t open_depth;  /* libc dlopen calls made from C on this stack */
@@ -101,7 +101,7 @@ extern __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exe
 void sf_thread_init(unsigned int limit_kib);
 /* The main thread's block and table are there already: a host may forbid mmap to itself later. */
 void sf_thread_first(void);
-/* A block and the shared hint table for a thread's first miss. False: do without. */
+/* A block and the shared cells for a thread's first miss. False: do without. */
 bool sf_thread_attach(struct sf_thread *t);
 /*
  * A call is passed through that needs no block. So many make the thread worth one all the same: it would
@@ -120,9 +120,9 @@ sf_thread_passes(struct sf_thread *t)
 
 /* Does this caller of RTLD_DEFAULT lie where no plain one does (sf_plain_caller)? */
 SF_INLINE bool
-sf_thread_is_stranger(const struct sf_thread *t, const void *caller)
+sf_thread_is_not_plain(const struct sf_thread *t, const void *caller)
 {
-	sf_pair gap = *(const volatile sf_pair *)&t->stranger;
+	sf_pair gap = *(const volatile sf_pair *)&t->not_plain;
 
 	return (uintptr_t)caller - gap[0] < gap[1];
 }
@@ -135,11 +135,11 @@ sf_thread_is_stranger(const struct sf_thread *t, const void *caller)
 #define SF_KEEP_CONTENT 4 /* one answer in so many by the index leaves a cell of its content */
 /*
  * A thread that asks for more names than there are cells of contents would pay for both. A hit there is
- * worth one, a miss costs three; without luck one look-up in SF_LUCK_RETRY tries, and a hit is worth more.
+ * worth one, a miss costs three; without credit one look-up in SF_CONTENT_RETRY tries, and a hit is worth more.
  */
-#define SF_LUCK_MAX   4096
-#define SF_LUCK_RETRY 128
-#define SF_LUCK_AGAIN 64
+#define SF_CONTENT_CREDIT_MAX 4096
+#define SF_CONTENT_RETRY      128
+#define SF_CONTENT_AGAIN      64
 
 /*
  * One call in `every`, a power of two; another one of a loop of names at each turn of the loop: the steps
@@ -163,19 +163,19 @@ sf_thread_wants_hint(struct sf_thread *t)
 }
 
 /*
- * Every so many hits a thread comes by here: it is hot, and may get a table of its own. `n` is the
+ * Every so many hits a thread is here: it is hot, and may get a table of its own. `n` is the
  * counter that stands at a multiple of the mask; what it says is due (a sample, a check) is done with
  * the next look-up: until then the thread has the empty table, and so goes a way that nobody else
  * pays for.
  */
-#define SF_BEAT 4096
+#define SF_TICK_HITS 4096
 /*
  * So many times make it hot. A table of its own costs a mapping and nine page faults, which threads in
- * their hundreds wait for behind each other: only who lives long may have one.
+ * their hundreds wait for behind each other: only a long-lived thread may have one.
  */
-#define SF_BEATS_HOT 64
-void sf_thread_beat(struct sf_thread *t, uint64_t n);
-/* The same without a beat, for hits that no table of a thread's own would help. */
+#define SF_TICKS_HOT 64
+void sf_thread_tick(struct sf_thread *t, uint64_t n);
+/* The same without a tick, for hits that no table of a thread's own would help. */
 void sf_thread_sample_next(struct sf_thread *t, uint64_t n);
 /* What is due with the hit of this number, for calls that need not wait for the next one. */
 unsigned int sf_thread_sample(uint64_t n);
@@ -184,14 +184,14 @@ enum sf_due { SF_DUE_NOTHING, SF_DUE_TIME = 1, SF_DUE_CHECK = 2 };
 unsigned int sf_thread_due(struct sf_thread *t);
 /* One hit in so many is timed, compared; 0: none. Once, in the constructor. */
 void sf_thread_sampling(unsigned int time_every, unsigned int check_every);
-/* From now on this thread, and new ones, come by at least once in `mask` + 1 hits. */
-void sf_thread_come_by(uint32_t mask);
+/* From now on this thread, and new ones, take the slow path at least once in `mask` + 1 hits. */
+void sf_thread_slow_every(uint32_t mask);
 /* The own table did not have what the shared one has. Too often: back to the shared one. */
 void sf_thread_own_miss(struct sf_thread *t);
 
 /*
- * Counts a hit and says whether it is time for sf_thread_beat: a beat, a sample, a check. Three
- * instructions more than the count. The mask is SF_BEAT - 1 at most.
+ * Counts a hit and says whether it is time for sf_thread_tick: a tick, a sample, a check. Three
+ * instructions more than the count. The mask is SF_TICK_HITS - 1 at most.
  */
 SF_INLINE bool
 sf_thread_hit(struct sf_thread *t, enum sf_counter id)

@@ -17,7 +17,7 @@ churn_hash(const char *s)
 {
 	uint32_t h = 2166136261u;
 
-	/* Bounded: another life may be writing its name there. */
+	/* Bounded: another lifetime may be writing its name there. */
 	for (int i = 0; i < FILE_ROOM && s[i] != '\0'; i++)
 		h = (h ^ (uint8_t)s[i]) * 16777619u;
 	return h;

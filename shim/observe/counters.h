@@ -77,7 +77,7 @@
 	  "asked of libc in observe mode or the stock arm, and asked before")                      \
 	X(VERIFY_SAME, "verify.same", "the map's answer was compared with libc's: equal")          \
 	X(VERIFY_MISMATCH, "verify.mismatch", "compared: different")                               \
-	X(VERIFY_VOID, "verify.void", "not compared: the answer's life ended meanwhile")           \
+	X(VERIFY_VOID, "verify.void", "not compared: the answer's lifetime ended meanwhile")       \
 	X(BREAKER_TRIP, "breaker.trip", "times the breaker switched the process off")              \
 	X(HOOK_SEEN, "hook.seen", "libc's own functions found patched: all is left to them")       \
 	X(SAMPLE_HIT, "sample.hit", "hits that were timed")                                        \

@@ -17,7 +17,7 @@
 /* A page of its own in .bss; the symbol that every hit reads. */
 SF_LARGE __attribute__((aligned(SF_PAGE))) struct sf_page sf_page;
 uint8_t sf_segment_due;
-void (*sf_segment_on_word)(uint32_t word);
+void (*sf_segment_on_mode)(uint32_t word);
 
 SF_LARGE __attribute__((aligned(SF_PAGE))) static char memory[SYMFAST_SHM_SIZE];
 static char *area;       /* the memory, once it may be used */
@@ -455,20 +455,20 @@ sf_segment_is_file(int fd)
 	return mine && sf_file_is(fd);
 }
 
-/* ---- the word ---- */
+/* ---- the mode word ---- */
 
 SF_START void
-sf_segment_set_word(uint32_t word, enum symfast_shm_reason reason)
+sf_segment_set_mode(uint32_t word, enum symfast_shm_reason reason)
 {
 	sf_store_32(&last, word | (uint32_t)reason << 16);
 	/* Before and after: one of them lies within map_page_locked's two looks. */
 	sf_faa_32(&word_turn, 1);
 	symfast_shm_set(&sf_control, word, reason);
 	sf_faa_32(&word_turn, 1);
-	/* Who is told is told of the word that stands, whoever set it. */
-	while (sf_segment_on_word != NULL) {
+	/* Who is told is told of the mode word that stands, whoever set it. */
+	while (sf_segment_on_mode != NULL) {
 		word = sf_load_32(&sf_control.word);
-		sf_segment_on_word(word);
+		sf_segment_on_mode(word);
 		sf_fence_full();
 		if (sf_load_32(&sf_control.word) == word)
 			break;

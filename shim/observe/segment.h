@@ -2,7 +2,7 @@
 // segment.h: the statistics segment: the process's own side of include/symfast_shm.h.
 //
 // Two pieces of memory, both there from the constructor on, whether or not there is a file:
-//  sf_page   header and control, one page of .bss, so that the hit reads the word relative to its own
+//  sf_page   header and control, one page of .bss, so that the hit reads the mode word relative to its own
 //            code; the file's first page is mapped over it.
 //  the area  everything else, .bss as well, by its offset in the file; private until the file is mapped
 //            over it.
@@ -81,8 +81,8 @@ bool sf_segment_touch(const void *p);
 /* Has it been? Else it need not be read: it is zero, and a full tmpfs would have no page for it. */
 bool sf_segment_touched(const void *p);
 
-/* Sets the word for `reason`; remembered, so that making the file cannot lose it. */
-void sf_segment_set_word(uint32_t word, enum symfast_shm_reason reason);
+/* Sets the mode word for `reason`; remembered, so that making the file cannot lose it. */
+void sf_segment_set_mode(uint32_t word, enum symfast_shm_reason reason);
 
 /* Names of counters or functions, written into every file that is made from now on. */
 struct sf_wordlist {
@@ -98,12 +98,12 @@ void sf_segment_names(enum sf_segment_text which, struct sf_wordlist names);
  */
 #define SF_SEGMENT_OVERLAYS 3
 void sf_segment_overlay(void *page, size_t offset);
-/* Called after each sf_segment_set_word() with the word; for switches that are no overlay. */
-extern void (*sf_segment_on_word)(uint32_t word);
+/* Called after each sf_segment_set_mode() with the mode word; for switches that are no overlay. */
+extern void (*sf_segment_on_mode)(uint32_t word);
 
 /*
  * A new block for one thread's counters, zero; NULL: no more. Any thread; never given back. False: not
- * now, ask again: who made do without would count unseen for as long as the thread lives.
+ * now, ask again: who made do without would count unseen for as long as the thread exists.
  */
 bool sf_segment_block(uint64_t **block);
 /* Number 0, for the counts of threads without one; to be touched before it is written. */

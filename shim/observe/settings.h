@@ -27,7 +27,8 @@ enum sf_shm { SF_SHM_OFF, SF_SHM_ON, SF_SHM_START, SF_SHM_KEEP };
 	  "off: every call goes straight to libc; observe: libc answers, calls are counted and "   \
 	  "timed; verify: libc answers, the map is asked too and compared; verify:1/N: the map "   \
 	  "answers, one hit in N is compared; ab: so many percent of the threads are served")      \
-	W(disable, "SYMFAST_DISABLE", 0, "0|1", "1: stand aside before anything else is done")     \
+	W(disable, "SYMFAST_DISABLE", 0, "0|1",                                                    \
+	  "1: every wrapper is a tail jump, and no other setting is read")                         \
 	W(stats, "SYMFAST_STATS", 0, "0|1", "1: print the counters when the process exits")        \
 	W(verbose, "SYMFAST_VERBOSE", 0, "0|1", "1: print the effective settings at start")        \
 	T(canary, "SYMFAST_CANARY", "100%", percent, 16, "0% to 100%",                             \

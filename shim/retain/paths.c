@@ -60,14 +60,14 @@ bool
 sf_retain_paths_of(struct link_map *map, sf_retain_folders *folders)
 {
 	Dl_serinfo *list = sf_sys_map(PATHS_ROOM);
-	struct sf_facts_error aside;
+	struct sf_facts_error saved;
 	bool good;
 
 	if (list == NULL)
 		return false;
-	aside = sf_facts_error_aside();
+	saved = sf_facts_error_save();
 	good = paths_add_all(map, list, folders);
-	sf_facts_error_back(aside);
+	sf_facts_error_restore(saved);
 	sf_sys_unmap(list, PATHS_ROOM);
 	return good;
 }

@@ -15,12 +15,12 @@ release_one(int place)
 {
 	struct sf_retain_place *p = &sf_retain_places[place];
 
-	struct sf_facts_error aside =
-		sf_facts_error_aside(); /* perhaps a destructor's, which the host will ask for */
+	struct sf_facts_error saved =
+		sf_facts_error_save(); /* perhaps a destructor's, which the host will ask for */
 
 	p->held = 0;
 	sf_retain_load_close(p->map, 0);
-	sf_facts_error_back(aside);
+	sf_facts_error_restore(saved);
 	sf_count(SF_RETAIN_RELEASE);
 }
 

@@ -15,44 +15,44 @@ uint8_t sf_breaker_waiting;
 static uint64_t retry_at;   /* CLOCK_MONOTONIC, ns */
 static uint32_t trial;      /* equal answers since half-open */
 static uint32_t in_a_row;   /* mismatches since it closed last */
-static uint32_t before;     /* the word that was switched off */
+static uint32_t before;     /* the mode word that was switched off */
 static const char *doubted; /* the last doubt told */
 
 /*
- * Takes the word away, if it is there. Where somebody else has put it out the breaker is marked open all
+ * Takes the mode word away, if it is there. Where somebody else has put it out the breaker is marked open all
  * the same, so that the kill file's end does not put it back.
  */
 static bool
-breaker_take_word(uint32_t *word)
+breaker_take_mode(uint32_t *word)
 {
 	struct symfast_shm_control *c = &sf_control;
 
 	for (;;) {
 		*word = sf_load_32(&c->word);
-		if (*word != SF_WORD_OFF && sf_cas_32(&c->word, *word, SF_WORD_OFF))
+		if (*word != SF_MODE_WORD_OFF && sf_cas_32(&c->word, *word, SF_MODE_WORD_OFF))
 			return true;
-		if (*word != SF_WORD_OFF)
+		if (*word != SF_MODE_WORD_OFF)
 			continue;
 		sf_store_32(&c->breaker, SYMFAST_SHM_BREAKER_OPEN);
-		sf_fence_full(); /* pairs with those in breaker_give_word() and put_back() */
-		if (sf_load_32(&c->word) == SF_WORD_OFF)
+		sf_fence_full(); /* pairs with those in breaker_give_mode() and put_back() */
+		if (sf_load_32(&c->word) == SF_MODE_WORD_OFF)
 			return false;
 	}
 }
 
-/* Several threads may find out at once: whoever takes the word away opens it, and counts that. */
+/* Several threads may find out at once: whoever takes the mode word away opens it, and counts that. */
 static bool
 breaker_open_it(void)
 {
 	struct symfast_shm_control *c = &sf_control;
 	uint32_t word;
 
-	if (!breaker_take_word(&word))
+	if (!breaker_take_mode(&word))
 		return false;
-	/* The word of a trial is the breaker's own: what it stands for is remembered already. */
-	if (word != SF_WORD_VERIFY || sf_load_32(&c->reason) != SYMFAST_SHM_BY_BREAKER)
+	/* The mode word of a trial is the breaker's own: what it stands for is remembered already. */
+	if (word != SF_MODE_WORD_VERIFY || sf_load_32(&c->reason) != SYMFAST_SHM_BY_BREAKER)
 		sf_store_32(&before, word);
-	sf_segment_set_word(SF_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
+	sf_segment_set_mode(SF_MODE_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
 	sf_store_32(&trial, 0);
 	if (sf_settings.breaker_retry_s != 0)
 		sf_store_64(&retry_at, sf_sys_clock(CLOCK_MONOTONIC) +
@@ -100,7 +100,9 @@ breaker_tell(const char *function, const char *name, struct sf_finding map, stru
 	sf_line_quote(&l, name, 64);
 	breaker_say_finding(&l, ": the map", map);
 	breaker_say_finding(&l, ", libc", libc);
-	sf_line_str(&l, sf_load_32(&sf_word) == SF_WORD_OFF ? "; passing everything through" : "");
+	sf_line_str(&l, sf_load_32(&sf_mode_word) == SF_MODE_WORD_OFF
+				? "; passing everything through"
+				: "");
 	sf_line_write(&l);
 }
 
@@ -126,13 +128,13 @@ sf_breaker_mismatch(const char *function, const char *name, struct sf_finding ma
 
 /* A word that lets the shim live, unless it opens at this very moment. */
 static void
-breaker_give_word(uint32_t word)
+breaker_give_mode(uint32_t word)
 {
-	sf_segment_set_word(word, SYMFAST_SHM_BY_BREAKER);
-	sf_fence_full(); /* pairs with the one in breaker_take_word() */
+	sf_segment_set_mode(word, SYMFAST_SHM_BY_BREAKER);
+	sf_fence_full(); /* pairs with the one in breaker_take_mode() */
 	if (sf_load_32(&sf_control.breaker) != SYMFAST_SHM_BREAKER_OPEN)
 		return;
-	sf_segment_set_word(SF_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
+	sf_segment_set_mode(SF_MODE_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
 	sf_store_8(&sf_breaker_waiting, sf_settings.breaker_retry_s != 0);
 }
 
@@ -146,10 +148,10 @@ sf_breaker_same(void)
 	if (sf_faa_32(&trial, 1) + 1 != SF_BREAKER_TRIAL)
 		return;
 	sf_store_32(&in_a_row, 0);
-	/* Another thread's mismatch at this moment wins: it takes the word, or has made it open. */
+	/* Another thread's mismatch at this moment wins: it takes the mode word, or has made it open. */
 	if (sf_cas_32(&c->breaker, SYMFAST_SHM_BREAKER_HALF, SYMFAST_SHM_BREAKER_CLOSED) &&
-	    sf_cas_32(&c->word, SF_WORD_VERIFY, sf_load_32(&before)))
-		breaker_give_word(sf_load_32(&before));
+	    sf_cas_32(&c->word, SF_MODE_WORD_VERIFY, sf_load_32(&before)))
+		breaker_give_mode(sf_load_32(&before));
 }
 
 void
@@ -174,7 +176,7 @@ void
 sf_breaker_yield(const char *what)
 {
 	sf_bytes_cut(sf_control.doubt, what, sizeof(sf_control.doubt));
-	if (sf_load_32(&sf_word) != SF_WORD_OFF)
+	if (sf_load_32(&sf_mode_word) != SF_MODE_WORD_OFF)
 		breaker_open_it();
 }
 
@@ -187,10 +189,11 @@ sf_breaker_poll(void)
 	    sf_sys_clock(CLOCK_MONOTONIC) < sf_load_64(&retry_at))
 		return;
 	sf_store_8(&sf_breaker_waiting, 0);
-	/* Whoever set the word since then knows better. */
-	if (sf_load_32(&c->word) != SF_WORD_OFF || sf_load_32(&c->reason) != SYMFAST_SHM_BY_BREAKER)
+	/* Whoever set the mode word since then knows better. */
+	if (sf_load_32(&c->word) != SF_MODE_WORD_OFF ||
+	    sf_load_32(&c->reason) != SYMFAST_SHM_BY_BREAKER)
 		return;
 	if (!sf_cas_32(&c->breaker, SYMFAST_SHM_BREAKER_OPEN, SYMFAST_SHM_BREAKER_HALF))
 		return;
-	breaker_give_word(SF_WORD_VERIFY);
+	breaker_give_mode(SF_MODE_WORD_VERIFY);
 }

@@ -4,7 +4,7 @@
 //   closed --(limit mismatches, or a doubt)--> open: word OFF, one line on standard error
 //   open --(SYMFAST_BREAKER_RETRY_S later, at a slow call)--> half: word VERIFY
 //   half --(another mismatch)--> open      half --(SF_BREAKER_TRIAL equal answers)--> closed
-//   any --(somebody else sets the word)--> that word holds; a mismatch opens it again
+//   any --(somebody else sets the mode word)--> that word holds; a mismatch opens it again
 #ifndef SF_BREAKER_H
 #define SF_BREAKER_H
 

@@ -35,17 +35,17 @@ killfile_breaker_now(void)
 	return sf_load_32(&sf_control.breaker_trips) << 2 | (sf_load_32(&sf_control.breaker) & 3);
 }
 
-/* The word is taken, not overwritten: the breaker may take it at the same moment. */
+/* The mode word is taken, not overwritten: the breaker may take it at the same moment. */
 static void
 killfile_put_out(uint32_t word)
 {
-	if (word == SF_WORD_OFF || !sf_cas_32(&sf_control.word, word, SF_WORD_OFF))
+	if (word == SF_MODE_WORD_OFF || !sf_cas_32(&sf_control.word, word, SF_MODE_WORD_OFF))
 		return;
-	sf_segment_set_word(SF_WORD_OFF, SYMFAST_SHM_BY_FILE);
+	sf_segment_set_mode(SF_MODE_WORD_OFF, SYMFAST_SHM_BY_FILE);
 }
 
 /*
- * The word is put back when the file goes, but only if it is still the file's: what ctl or the
+ * The mode word is put back when the file goes, but only if it is still the file's: what ctl or the
  * breaker has set since then stands.
  */
 static void
@@ -54,10 +54,10 @@ killfile_put_back(void)
 	if (sf_load_32(&sf_control.reason) != SYMFAST_SHM_BY_FILE ||
 	    killfile_breaker_now() != since)
 		return;
-	sf_segment_set_word(before, SYMFAST_SHM_BY_FILE);
-	sf_fence_full(); /* pairs with the one in open_it(): it sees the word, or this sees the breaker */
+	sf_segment_set_mode(before, SYMFAST_SHM_BY_FILE);
+	sf_fence_full(); /* pairs with the one in open_it(): it sees the mode word, or this sees the breaker */
 	if (killfile_breaker_now() != since)
-		sf_segment_set_word(SF_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
+		sf_segment_set_mode(SF_MODE_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
 }
 
 static void
@@ -67,10 +67,10 @@ killfile_look(void)
 	bool there = killfile_is_there(), seen = sf_load_32(&c->kill_file_seen) != 0;
 	uint32_t breaker = killfile_breaker_now(), word;
 
-	sf_fence_load(); /* a breaker that opens after this look finds the word, or has taken it */
+	sf_fence_load(); /* a breaker that opens after this look finds the mode word, or has taken it */
 	word = sf_load_32(&c->word);
-	if (word != SF_WORD_OFF) {
-		/* Noted each time: a child may meet the word when its parent has put it out. */
+	if (word != SF_MODE_WORD_OFF) {
+		/* Noted each time: a child may meet the mode word when its parent has put it out. */
 		before = word;
 		since = breaker;
 	}
@@ -92,7 +92,7 @@ sf_killfile_start(void)
 	sf_bytes_cut(sf_control.kill_file, path, sizeof(sf_control.kill_file));
 	killfile_look();
 	sf_killfile_waiting = 1;
-	sf_thread_come_by(SF_KILLFILE_HITS - 1);
+	sf_thread_slow_every(SF_KILLFILE_HITS - 1);
 }
 
 void

@@ -15,7 +15,7 @@
 
 #define SF_KILLFILE_HITS 64
 
-/* Nonzero: there is a kill file to look for: calls come by at sf_killfile_poll(). */
+/* Nonzero: there is a kill file to look for: calls go to sf_killfile_poll(). */
 extern uint8_t sf_killfile_waiting;
 
 /* Looks once. Nothing if no file is set. Called by the constructor. */

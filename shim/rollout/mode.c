@@ -12,18 +12,18 @@ mode_word_of(unsigned int mode)
 {
 	switch (mode) {
 	case SF_MODE_OBSERVE:
-		return SF_WORD_OBSERVE;
+		return SF_MODE_WORD_OBSERVE;
 	case SF_MODE_VERIFY:
-		return sf_settings.mode.arg == 0 ? SF_WORD_VERIFY : SF_WORD_ON;
+		return sf_settings.mode.arg == 0 ? SF_MODE_WORD_VERIFY : SF_MODE_WORD_ON;
 	default:
-		return SF_WORD_ON;
+		return SF_MODE_WORD_ON;
 	}
 }
 
 struct sf_decision
 sf_mode_decide(const char *refused, bool chosen)
 {
-	struct sf_decision m = {.phase = SF_PHASE_PASS, .word = SF_WORD_OFF};
+	struct sf_decision m = {.phase = SF_PHASE_PASS, .word = SF_MODE_WORD_OFF};
 
 	if (refused != NULL) {
 		m.reason = SYMFAST_SHM_BY_REFUSAL;
@@ -49,11 +49,11 @@ sf_mode_start(const struct sf_decision *m, const char *why)
 	c->ab_share = m->ab_share;
 	c->phase = m->phase == SF_PHASE_LIVE ? SYMFAST_SHM_PHASE_LIVE : SYMFAST_SHM_PHASE_PASS;
 	sf_bytes_cut(c->why, why, sizeof(c->why));
-	/* Other threads may be here already: what the phase promises is there first, the word comes last. */
+	/* Other threads may be here already: what the phase promises is there first, the mode word comes last. */
 	sf_fence_store();
 	sf_store_32(&sf_phase, m->phase);
 	sf_fence_store();
-	sf_segment_set_word(m->word, (enum symfast_shm_reason)m->reason);
+	sf_segment_set_mode(m->word, (enum symfast_shm_reason)m->reason);
 }
 
 const char *
@@ -63,12 +63,12 @@ sf_mode_name(void)
 
 	if (sf_phase < SF_PHASE_LIVE)
 		return phases[sf_phase];
-	switch (sf_load_32(&sf_word)) {
-	case SF_WORD_ON:
+	switch (sf_load_32(&sf_mode_word)) {
+	case SF_MODE_WORD_ON:
 		return sf_control.ab_share != 0 ? "ab" : "on";
-	case SF_WORD_OBSERVE:
+	case SF_MODE_WORD_OBSERVE:
 		return "observe";
-	case SF_WORD_VERIFY:
+	case SF_MODE_WORD_VERIFY:
 		return "verify";
 	default:
 		return "off";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // mode.h: the one word that every entry reads first, and the phase that says whether it counts.
 //
-// The word is in the page that other processes may write (observe/segment.h), so no value of it may
-// make the shim forget its books. What it may never be asked to do again, jump to libc without a
+// The mode word is in the page that other processes may write (observe/segment.h), so no value of it may
+// make the shim lose its reference counts. What it may never be asked to do again, jump to libc without a
 // look, is in the phase, which is private: cold, early and pass.
 #ifndef SF_MODE_H
 #define SF_MODE_H
@@ -11,7 +11,7 @@
 #define SF_PHASE_COLD  0 /* nothing known yet: boot on the way */
 #define SF_PHASE_PASS  1 /* for good: tail jump to the next definition, nothing else */
 #define SF_PHASE_EARLY 2 /* booted, constructor not yet run: pass through from C */
-#define SF_PHASE_LIVE  3 /* the books are kept, the word decides who answers */
+#define SF_PHASE_LIVE  3 /* references are counted, the mode word decides who answers */
 
 #ifndef __ASSEMBLER__
 #include "../observe/segment.h"
@@ -19,7 +19,7 @@
 /* Written in boot and constructor only; threads of earlier constructors may look meanwhile. */
 extern uint32_t sf_phase;
 
-/* Are the books kept? What start has made for that is seen afterwards. */
+/* Are references counted? What start has made for that is seen afterwards. */
 SF_INLINE bool
 sf_mode_live(void)
 {
@@ -29,11 +29,11 @@ sf_mode_live(void)
 	return phase == SF_PHASE_LIVE;
 }
 
-#define sf_word         sf_control.word
-#define SF_WORD_OFF     SYMFAST_SHM_OFF
-#define SF_WORD_ON      SYMFAST_SHM_ON
-#define SF_WORD_OBSERVE SYMFAST_SHM_OBSERVE
-#define SF_WORD_VERIFY  SYMFAST_SHM_VERIFY
+#define sf_mode_word         sf_control.word
+#define SF_MODE_WORD_OFF     SYMFAST_SHM_OFF
+#define SF_MODE_WORD_ON      SYMFAST_SHM_ON
+#define SF_MODE_WORD_OBSERVE SYMFAST_SHM_OBSERVE
+#define SF_MODE_WORD_VERIFY  SYMFAST_SHM_VERIFY
 
 /* What the settings and the canary come to. */
 struct sf_decision {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Rows 2, 37 to 42 and 54 of the contract: dladdr, dladdr1, backtrace_symbols; lives of what they name.
+// Rows 2, 37 to 42 and 54 of the contract: dladdr, dladdr1, backtrace_symbols; lifetimes of what they name.
 #include "row.h"
 #include <execinfo.h>
 #include <iconv.h>
@@ -341,7 +341,7 @@ symbols_to_file(void)
 	}
 }
 
-/* ---- lives ---- */
+/* ---- lifetimes ---- */
 
 static int events_on;
 

@@ -16,7 +16,7 @@ test_ttl(void)
 	CHECK(t->fills[SF_GO_FILL] == 1 && get(a) == 7 && counted(SF_GO_HIT) == 1);
 	fake_ns += 49;
 	CHECK(get(a) == 7 && counted(SF_GO_REFRESH) == 0);
-	// From half of its life on, one caller in each half life is sent away, the rest still hit.
+	// From half of its lifetime on, one caller in each half life is sent away, the rest still hit.
 	fake_ns += 1;
 	CHECK(get(a) == 0 && counted(SF_GO_REFRESH) == 1);
 	for (int i = 0; i < 10; i++)
@@ -26,7 +26,7 @@ test_ttl(void)
 	CHECK(t->fills[SF_GO_RENEW] == 1);
 	fake_ns += 49;
 	CHECK(get(a) == 7 && counted(SF_GO_REFRESH) == 1);
-	// Past its life without a renewal: one goes, the others are answered after a stat.
+	// Past its lifetime without a renewal: one goes, the others are answered after a stat.
 	fake_ns += 1000;
 	CHECK(get(a) == 0 && counted(SF_GO_REFRESH) == 2);
 	CHECK(get(a) == 7 && counted(SF_GO_CHECKED) == 1);
@@ -37,7 +37,7 @@ test_ttl(void)
 	settle();
 	put(a, a, 7);
 	CHECK(get(a) == 7);
-	// A symlink in its place: the fill that Go's own way brings ends the life of the old
+	// A symlink in its place: the fill that Go's own way brings ends the lifetime of the old
 	// answer.
 	put(a, b, 8);
 	unlink(a);

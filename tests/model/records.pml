@@ -3,13 +3,13 @@
 //
 // One record for two handles, so that each takes it from the other; users that open, learn, look up, open again
 // and close as they like, at least one reference in hand whenever they use a handle. An address comes again:
-// what libc loads under it after an unload is another life. Shared memory is read word by word; a compare-
+// what libc loads under it after an unload is another lifetime. Shared memory is read word by word; a compare-
 // and-swap is one step; what libc does is one step, under its lock.
 // Claims, as assertions:
 //  - an answer from memory is the answer of the object that is there now;
 //  - nothing is unloaded while the host holds it, also if it closes behind our back (UNSEEN);
 //  - no dlclose is lost: when the host holds nothing, libc has nothing, and the record is closed;
-//  - a name is used for the life it is of (NAMES).
+//  - a name is used for the lifetime it is of (NAMES).
 // Not in it: WHOLE and the marks that say when a reference is kept (here: whenever it may be), the fences of
 // weaker machines.
 //
@@ -23,7 +23,7 @@
 //  DROP_ONE  the last dlclose forgets what was kept
 //  ELIDE_MORE  more references than libc has (fails with UNSEEN)
 //  LATE_NAME  the name is marked before it is written (NAMES)
-//  NO_NOTICE  an unload that was not seen ends no life (fails with UNSEEN)
+//  NO_NOTICE  an unload that was not seen ends no lifetime (fails with UNSEEN)
 
 #ifndef USERS
 #define USERS 2
@@ -39,7 +39,7 @@
 /* ---- the truth ---- */
 byte libc[2];
 byte host[2];
-byte life[2];
+byte lifetime[2];
 bool unseen;
 byte ended;
 
@@ -52,7 +52,7 @@ bool evicting, naming;
 byte file;
 
 /* ---- a cell: what was learnt last ---- */
-byte cell_gen, cell_life, cell_handle = NONE;
+byte cell_gen, cell_lifetime, cell_handle = NONE;
 
 #ifdef PLAIN_GEN
 #define SHOWN copied
@@ -68,14 +68,14 @@ inline libc_open(h)
 {
 	d_step {
 		if
-		:: libc[h] == 0 -> life[h]++
+		:: libc[h] == 0 -> lifetime[h]++
 		:: else -> skip
 		fi;
 		libc[h]++
 	}
 }
 
-/* A life that nobody saw end, ends with the notice, before another object can have the address. */
+/* A lifetime that nobody saw end, ends with the notice, before another object can have the address. */
 inline libc_close(h)
 {
 	d_step {
@@ -179,7 +179,7 @@ inline evict(h)
 	fi
 }
 
-inline name_life(h)
+inline name_lifetime(h)
 {
 #ifdef NAMES
 	d_step {
@@ -198,7 +198,7 @@ inline name_life(h)
 			d_step { if :: gen == n_gen && IS_OPEN(real, adopted) -> named = true :: else -> skip fi };
 #endif
 			file = 0;
-			file = life[h] * 2 + h;
+			file = lifetime[h] * 2 + h;
 #ifndef LATE_NAME
 			d_step { if :: gen == n_gen && IS_OPEN(real, adopted) -> named = true :: else -> skip fi };
 #endif
@@ -241,7 +241,7 @@ inline count(h, ours)
 		fi
 	od;
 	if
-	:: counted -> name_life(h)
+	:: counted -> name_lifetime(h)
 	:: else -> skip
 	fi
 }
@@ -312,14 +312,14 @@ inline close(h)
 	od
 }
 
-/* The life first, libc second: what it says is of that life or a later one. */
+/* The lifetime first, libc second: what it says is of that lifetime or a later one. */
 inline learn(h)
 {
 	look_at(h);
 	if
 	:: mine && IS_OPEN(s_real, s_adopted) ->
 		d_step {
-			cell_gen = s_gen; cell_life = life[h]; cell_handle = h
+			cell_gen = s_gen; cell_lifetime = lifetime[h]; cell_handle = h
 		}
 	:: else -> skip
 	fi
@@ -329,13 +329,13 @@ inline learn(h)
 inline look_up(h)
 {
 	d_step {
-		n_gen = cell_gen; n_life = cell_life;
+		n_gen = cell_gen; n_lifetime = cell_lifetime;
 		mine = (cell_handle != NONE)
 	}
 	if
 	:: mine && handle == h ->
 		if
-		:: SHOWN == n_gen -> assert(n_life == life[h] && libc[h] > 0)
+		:: SHOWN == n_gen -> assert(n_lifetime == lifetime[h] && libc[h] > 0)
 		:: else -> skip
 		fi
 	:: else -> skip
@@ -346,7 +346,7 @@ inline look_up(h)
 inline elide(h)
 {
 	d_step {
-		n_gen = cell_gen; n_life = cell_life;
+		n_gen = cell_gen; n_lifetime = cell_lifetime;
 		mine = (cell_handle == h)
 	}
 	done = false;
@@ -367,7 +367,7 @@ inline elide(h)
 			if
 			:: SAME && s_gen == n_gen ->
 				held = n_held; done = true; host[h]++;
-				assert(n_life == life[h] && libc[h] > 0)
+				assert(n_lifetime == lifetime[h] && libc[h] > 0)
 			:: else -> done = false
 			fi
 		};
@@ -384,9 +384,9 @@ inline tell_error(h)
 	read_state();
 	if
 	:: s_named && handle == h ->
-		n_life = file;
+		n_lifetime = file;
 		if
-		:: gen == s_gen -> assert(n_life == life[h] * 2 + h)
+		:: gen == s_gen -> assert(n_lifetime == lifetime[h] * 2 + h)
 		:: else -> skip
 		fi
 	:: else -> skip
@@ -399,7 +399,7 @@ inline tell_error(h)
 proctype user()
 {
 	byte rounds = ROUNDS, acts, h, mine_held, calls;
-	byte s_gen, s_real, s_held, n_gen, n_real, n_held, n_life;
+	byte s_gen, s_real, s_held, n_gen, n_real, n_held, n_lifetime;
 	bool s_adopted, s_named, n_adopted, n_named, mine, done, counted;
 
 	do

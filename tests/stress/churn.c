@@ -219,7 +219,7 @@ flipper(void *argument)
 	return NULL;
 }
 
-/* Changes the mode under everybody's feet: in bursts, and with pauses in which lives begin and end. */
+/* Changes the mode under everybody's feet: in bursts, and with pauses in which lifetimes begin and end. */
 static void *
 switcher(void *argument)
 {

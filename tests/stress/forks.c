@@ -16,7 +16,7 @@
 #define PATIENCE 4  /* seconds without an end of any of them until the others count as stuck */
 #define TRUST    60 /* the same where none may be stuck */
 
-/* What becomes of the children: a fork beside loads may cost one its life under stock as well. */
+/* What becomes of the children: a fork beside loads may cost one its lifetime under stock as well. */
 struct fates {
 	int hang, die;
 };

@@ -25,7 +25,7 @@ begin(void)
 	region->symtab = NULL;
 	region->own_name = "object";
 	region->fname = &region->own_name;
-	region->life = 5;
+	region->lifetime = 5;
 }
 
 /* As dladdr does: a miss asks the index and keeps. */
@@ -40,8 +40,9 @@ ask(uintptr_t address, uint32_t start)
 		ck_assert_ptr_eq(l.symbol, (const ElfW(Sym) *)NULL + 3);
 		return true;
 	}
-	l = (struct sf_location){.region = region, .life = region->life, .named = {3, 1, start}};
-	if (SF_REGION_ALIVE(l.life))
+	l = (struct sf_location){
+		.region = region, .lifetime = region->lifetime, .named = {3, 1, start}};
+	if (SF_REGION_ALIVE(l.lifetime))
 		sf_address_keep(address, &l);
 	return false;
 }
@@ -79,9 +80,9 @@ START_TEST(nothing_outlives_its_region)
 	begin();
 	for (int i = 0; i < 3; i++)
 		ask(START + 100, 96);
-	region->life++; /* gone */
+	region->lifetime++; /* gone */
 	ck_assert(!ask(START + 100, 96));
-	region->life++; /* another object */
+	region->lifetime++; /* another object */
 	ck_assert(!ask(START + 100, 32));
 	ck_assert(ask(START + 100, 32));
 }

@@ -47,14 +47,14 @@ static void
 begin_taken(long turn)
 {
 	begin_due(turn);
-	sf_thread_beat(&sf_thread, EVERY);
+	sf_thread_tick(&sf_thread, EVERY);
 	ck_assert(!has_table());
 }
 
 static void
 make_one_due(void)
 {
-	sf_thread_beat(&sf_thread, EVERY);
+	sf_thread_tick(&sf_thread, EVERY);
 }
 
 static void
@@ -70,7 +70,7 @@ handle_once(void)
 	if (!has_table())
 		sf_thread_due(&sf_thread);
 	if (has_table())
-		sf_thread_beat(&sf_thread, EVERY);
+		sf_thread_tick(&sf_thread, EVERY);
 }
 
 static void

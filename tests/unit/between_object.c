@@ -24,7 +24,7 @@ static char names[HANDLES][32];
 /* What is true of a handle, whatever the records say. */
 struct truth {
 	uint32_t libc, host; /* references */
-	uint32_t life;       /* grows with each load */
+	uint32_t lifetime;   /* grows with each load */
 };
 
 static struct truth truth[HANDLES];
@@ -32,11 +32,11 @@ static struct link_map *one, *two;
 static uint32_t wrongs;
 static char wrong[200];
 
-/* An answer, as a cell keeps it: where it counts, and which life of which handle it is of. */
+/* An answer, as a cell keeps it: where it counts, and which lifetime of which handle it is of. */
 static struct kept {
 	const struct sf_object *object;
 	const struct link_map *handle;
-	uint32_t gen, life;
+	uint32_t gen, lifetime;
 	bool dlopen; /* may be elided */
 } kept[16];
 static uint32_t keeps;
@@ -108,7 +108,7 @@ libc_open(void *handle)
 	struct truth *t = truth_of(handle);
 
 	if (t->libc++ == 0) {
-		t->life++;
+		t->lifetime++;
 		link_all();
 	}
 	step_on(stepping);
@@ -175,7 +175,7 @@ check_kept(void)
 
 		if (!sf_object_is_gen(k->object, k->gen))
 			continue;
-		if (truth_of(k->handle)->libc == 0 || truth_of(k->handle)->life != k->life)
+		if (truth_of(k->handle)->libc == 0 || truth_of(k->handle)->lifetime != k->lifetime)
 			say_wrong("an answer outlives its object", k->handle);
 		if (k->object->handle != (uintptr_t)k->handle)
 			say_wrong("an answer counts under another handle", k->handle);
@@ -227,7 +227,7 @@ adopt_one(void)
 	more(&truth_of(one)->host);
 }
 
-/* As learn.c does: the life first, libc second. */
+/* As learn.c does: the lifetime first, libc second. */
 static void
 learn_one(void)
 {
@@ -238,10 +238,10 @@ learn_one(void)
 	if (less(&truth_of(one)->host) == 0)
 		return;
 	o = sf_object_find(one);
-	if (o != NULL && sf_object_life_of(o, one, &k.gen)) {
+	if (o != NULL && sf_object_lifetime_of(o, one, &k.gen)) {
 		k.object = o;
-		k.life = truth_of(one)->life;
-		k.dlopen = sf_object_whole_life(o, one, &gen) && gen == k.gen;
+		k.lifetime = truth_of(one)->lifetime;
+		k.dlopen = sf_object_whole_lifetime(o, one, &gen) && gen == k.gen;
 		if (keeps < COUNT_OF(kept))
 			kept[keeps++] = k;
 	}
@@ -258,7 +258,7 @@ elide_one(void)
 		    !sf_object_elide((struct sf_object *)(uintptr_t)k->object, k->gen))
 			continue;
 		more(&truth_of(one)->host);
-		if (truth_of(one)->libc == 0 || truth_of(one)->life != k->life)
+		if (truth_of(one)->libc == 0 || truth_of(one)->lifetime != k->lifetime)
 			say_wrong("a dlopen was answered of an object that is gone", one);
 		return;
 	}

@@ -32,7 +32,7 @@ start_word(uint32_t word, unsigned int limit)
 	sf_breaker_waiting = 0;
 	sf_control.kill_file_seen = 0;
 	in_a_row = 0;
-	sf_segment_set_word(word, SYMFAST_SHM_BY_SETTING);
+	sf_segment_set_mode(word, SYMFAST_SHM_BY_SETTING);
 }
 
 static void
@@ -72,7 +72,7 @@ static void
 begin_killed(long turn)
 {
 	(void)turn;
-	start_word(SF_WORD_ON, 2);
+	start_word(SF_MODE_WORD_ON, 2);
 	in_a_row = 5; /* the line was told of the first one */
 	snprintf(off_file, sizeof(off_file), "/tmp/symfast-between.%d", (int)getpid());
 	snprintf(sf_settings.kill_file_text, sizeof(sf_settings.kill_file_text), "%s", off_file);
@@ -87,7 +87,7 @@ begin_revived(long turn)
 {
 	begin_killed(turn);
 	killfile_look();
-	ck_assert_uint_eq(sf_word, SF_WORD_OFF);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_OFF);
 	make_file(false);
 }
 
@@ -95,11 +95,11 @@ begin_revived(long turn)
 static void
 check_stays_open(void)
 {
-	ck_assert_uint_eq(sf_word, SF_WORD_OFF);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_OFF);
 	killfile_look();
 	make_file(false);
 	killfile_look();
-	ck_assert_uint_eq(sf_word, SF_WORD_OFF);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_OFF);
 	ck_assert_uint_eq(sf_control.breaker, SYMFAST_SHM_BREAKER_OPEN);
 	ck_assert_uint_le(sf_control.breaker_trips, 1);
 }
@@ -133,7 +133,7 @@ static void
 begin_trial(long turn)
 {
 	(void)turn;
-	start_word(SF_WORD_ON, 1);
+	start_word(SF_MODE_WORD_ON, 1);
 	trip_and_half_open();
 	for (int i = 1; i < SF_BREAKER_TRIAL; i++)
 		sf_breaker_same();
@@ -152,12 +152,12 @@ try_again(void)
 static void
 check_comes_back(void)
 {
-	ck_assert_uint_eq(sf_word, SF_WORD_OFF);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_OFF);
 	ck_assert_uint_eq(sf_control.breaker, SYMFAST_SHM_BREAKER_OPEN);
 	ck_assert_uint_eq(sf_control.breaker_trips, 2);
 	try_again();
 	ck_assert_uint_eq(sf_control.breaker, SYMFAST_SHM_BREAKER_CLOSED);
-	ck_assert_uint_eq(sf_word, SF_WORD_ON);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_ON);
 }
 
 START_TEST(a_mismatch_as_the_breaker_closes)
@@ -193,11 +193,11 @@ static void
 check_trial_is_whole(void)
 {
 	ck_assert_uint_eq(sf_control.breaker, SYMFAST_SHM_BREAKER_HALF);
-	ck_assert_uint_eq(sf_word, SF_WORD_VERIFY);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_VERIFY);
 	for (int i = 0; i < SF_BREAKER_TRIAL; i++)
 		sf_breaker_same();
 	ck_assert_uint_eq(sf_control.breaker, SYMFAST_SHM_BREAKER_CLOSED);
-	ck_assert_uint_eq(sf_word, SF_WORD_ON);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_ON);
 }
 
 static void
@@ -206,7 +206,7 @@ check_can_come_back(void)
 	try_again();
 	try_again();
 	ck_assert_uint_eq(sf_control.breaker, SYMFAST_SHM_BREAKER_CLOSED);
-	ck_assert_uint_eq(sf_word, SF_WORD_ON);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_ON);
 }
 
 START_TEST(an_answer_of_the_last_trial_as_the_next_one_begins)
@@ -235,40 +235,40 @@ static void
 begin_word(long turn)
 {
 	(void)turn;
-	start_word(SF_WORD_VERIFY, 1);
-	sf_segment_on_word = tell_word;
+	start_word(SF_MODE_WORD_VERIFY, 1);
+	sf_segment_on_mode = tell_word;
 }
 
 static void
 set_off(void)
 {
-	sf_segment_set_word(SF_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
+	sf_segment_set_mode(SF_MODE_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
 }
 
 static void
 set_on(void)
 {
-	sf_segment_set_word(SF_WORD_ON, SYMFAST_SHM_BY_FILE);
+	sf_segment_set_mode(SF_MODE_WORD_ON, SYMFAST_SHM_BY_FILE);
 }
 
 /* As `symfast ctl` does, from another process. */
 static void
 ctl_on(void)
 {
-	symfast_shm_set(&sf_control, SF_WORD_ON, SYMFAST_SHM_BY_CTL);
+	symfast_shm_set(&sf_control, SF_MODE_WORD_ON, SYMFAST_SHM_BY_CTL);
 }
 
 static void
 check_go_agrees(void)
 {
-	ck_assert_int_eq(sf_control.go_era != 0, sf_word == SF_WORD_ON);
-	sf_segment_on_word = NULL;
+	ck_assert_int_eq(sf_control.go_era != 0, sf_mode_word == SF_MODE_WORD_ON);
+	sf_segment_on_mode = NULL;
 }
 
 static void
 check_told(void)
 {
-	ck_assert_int_eq(told == SF_WORD_ON, sf_word == SF_WORD_ON);
+	ck_assert_int_eq(told == SF_MODE_WORD_ON, sf_mode_word == SF_MODE_WORD_ON);
 	check_go_agrees();
 }
 

@@ -21,7 +21,7 @@ begin(uint32_t word, unsigned int limit, unsigned int retry_s)
 	sf_settings.breaker = limit;
 	sf_settings.breaker_retry_s = retry_s;
 	sf_phase = SF_PHASE_LIVE;
-	sf_segment_set_word(word, SYMFAST_SHM_BY_SETTING);
+	sf_segment_set_mode(word, SYMFAST_SHM_BY_SETTING);
 }
 
 static void
@@ -36,9 +36,9 @@ START_TEST(the_first_mismatch_opens_it)
 {
 	const char *told;
 
-	begin(SF_WORD_ON, 1, 0);
+	begin(SF_MODE_WORD_ON, 1, 0);
 	told = unit_stderr(mismatch, NULL);
-	ck_assert_uint_eq(sf_word, SF_WORD_OFF);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_OFF);
 	ck_assert_uint_eq(sf_control.reason, SYMFAST_SHM_BY_BREAKER);
 	ck_assert_uint_eq(sf_control.breaker, SYMFAST_SHM_BREAKER_OPEN);
 	ck_assert_uint_eq(sf_control.breaker_trips, 1);
@@ -59,23 +59,23 @@ END_TEST
 
 START_TEST(it_opens_at_its_limit)
 {
-	begin(SF_WORD_VERIFY, 3, 0);
+	begin(SF_MODE_WORD_VERIFY, 3, 0);
 	ck_assert_ptr_nonnull(strstr(unit_stderr(mismatch, NULL), "breaker"));
-	ck_assert_uint_eq(sf_word, SF_WORD_VERIFY);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_VERIFY);
 	ck_assert_str_eq(unit_stderr(mismatch, NULL), "");
-	ck_assert_uint_eq(sf_word, SF_WORD_VERIFY);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_VERIFY);
 	ck_assert_ptr_nonnull(strstr(unit_stderr(mismatch, NULL), "passing everything"));
-	ck_assert_uint_eq(sf_word, SF_WORD_OFF);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_OFF);
 	ck_assert_uint_eq(sf_control.mismatches, 3);
 }
 END_TEST
 
 START_TEST(limit_zero_never_opens_it)
 {
-	begin(SF_WORD_VERIFY, 0, 0);
+	begin(SF_MODE_WORD_VERIFY, 0, 0);
 	for (int i = 0; i < 100; i++)
 		unit_stderr(mismatch, NULL);
-	ck_assert_uint_eq(sf_word, SF_WORD_VERIFY);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_VERIFY);
 	ck_assert_uint_eq(sf_control.breaker, SYMFAST_SHM_BREAKER_CLOSED);
 	ck_assert_uint_eq(sf_control.mismatches, 100);
 }
@@ -83,11 +83,11 @@ END_TEST
 
 START_TEST(without_a_time_it_stays_open)
 {
-	begin(SF_WORD_ON, 1, 0);
+	begin(SF_MODE_WORD_ON, 1, 0);
 	unit_stderr(mismatch, NULL);
 	ck_assert_uint_eq(sf_breaker_waiting, 0);
 	sf_breaker_poll();
-	ck_assert_uint_eq(sf_word, SF_WORD_OFF);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_OFF);
 }
 END_TEST
 
@@ -98,23 +98,23 @@ half_open(uint32_t word)
 	unit_stderr(mismatch, NULL);
 	ck_assert_uint_ne(sf_breaker_waiting, 0);
 	sf_breaker_poll();
-	ck_assert_uint_eq(sf_word, SF_WORD_OFF);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_OFF);
 	usleep(1100000);
 	sf_breaker_poll();
 	ck_assert_uint_eq(sf_control.breaker, SYMFAST_SHM_BREAKER_HALF);
-	ck_assert_uint_eq(sf_word, SF_WORD_VERIFY);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_VERIFY);
 	ck_assert_uint_eq(sf_breaker_waiting, 0);
 }
 
 START_TEST(half_open_closes_after_its_trial)
 {
-	half_open(SF_WORD_ON);
+	half_open(SF_MODE_WORD_ON);
 	for (int i = 1; i < SF_BREAKER_TRIAL; i++)
 		sf_breaker_same();
 	ck_assert_uint_eq(sf_control.breaker, SYMFAST_SHM_BREAKER_HALF);
 	sf_breaker_same();
 	ck_assert_uint_eq(sf_control.breaker, SYMFAST_SHM_BREAKER_CLOSED);
-	ck_assert_uint_eq(sf_word, SF_WORD_ON);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_ON);
 	/* And counts from zero again. */
 	unit_stderr(mismatch, NULL);
 	ck_assert_uint_eq(sf_control.breaker, SYMFAST_SHM_BREAKER_OPEN);
@@ -124,23 +124,23 @@ END_TEST
 
 START_TEST(half_open_opens_at_once)
 {
-	half_open(SF_WORD_ON);
+	half_open(SF_MODE_WORD_ON);
 	sf_settings.breaker = 1000;
 	ck_assert_ptr_nonnull(strstr(unit_stderr(mismatch, NULL), "passing everything"));
 	ck_assert_uint_eq(sf_control.breaker, SYMFAST_SHM_BREAKER_OPEN);
-	ck_assert_uint_eq(sf_word, SF_WORD_OFF);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_OFF);
 	ck_assert_uint_ne(sf_breaker_waiting, 0);
 }
 END_TEST
 
 START_TEST(who_sets_the_word_meanwhile_knows_better)
 {
-	begin(SF_WORD_ON, 1, 1);
+	begin(SF_MODE_WORD_ON, 1, 1);
 	unit_stderr(mismatch, NULL);
-	symfast_shm_set(&sf_control, SF_WORD_OFF, SYMFAST_SHM_BY_CTL);
+	symfast_shm_set(&sf_control, SF_MODE_WORD_OFF, SYMFAST_SHM_BY_CTL);
 	usleep(1100000);
 	sf_breaker_poll();
-	ck_assert_uint_eq(sf_word, SF_WORD_OFF);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_OFF);
 	ck_assert_uint_eq(sf_control.reason, SYMFAST_SHM_BY_CTL);
 	ck_assert_uint_eq(sf_breaker_waiting, 0);
 }
@@ -156,11 +156,11 @@ START_TEST(a_doubt_opens_it_at_once_and_is_told_once)
 {
 	static char what[] = "the table is damaged";
 
-	begin(SF_WORD_ON, 1000, 0);
+	begin(SF_MODE_WORD_ON, 1000, 0);
 	ck_assert_str_eq(unit_stderr(doubt, what),
 			 "symfast: breaker: the table is damaged; passing "
 			 "everything through\n");
-	ck_assert_uint_eq(sf_word, SF_WORD_OFF);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_OFF);
 	ck_assert_str_eq(sf_control.doubt, what);
 	ck_assert_str_eq(unit_stderr(doubt, what), "");
 	ck_assert_uint_eq(sf_control.breaker_trips, 1);
@@ -171,7 +171,7 @@ START_TEST(names_from_outside_are_quoted)
 {
 	static char name[] = "a\nb\x1b[2J";
 
-	begin(SF_WORD_ON, 1, 0);
+	begin(SF_MODE_WORD_ON, 1, 0);
 	ck_assert_ptr_nonnull(strstr(unit_stderr(mismatch, name), "\"a?b?[2J\""));
 }
 END_TEST

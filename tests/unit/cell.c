@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// cell.c: the hint table: every alignment and length, neighbours of a name, lives, torn cells, fork.
+// cell.c: cells: every alignment and length, neighbours of a name, lifetimes, torn cells, fork.
 //
 // The source is included, not linked, for the tests that stop a writer half way.
 #include "unit.h"
@@ -12,8 +12,8 @@
 
 const char unit_name[] = "cell";
 
-static struct sf_object lives[2] = {{.state = SF_STATE_OF_GEN(1), .handle = 8},
-				    {.state = SF_STATE_OF_GEN(1), .handle = 16}};
+static struct sf_object lifetimes[2] = {{.state = SF_STATE_OF_GEN(1), .handle = 8},
+					{.state = SF_STATE_OF_GEN(1), .handle = 16}};
 static char room[256] __attribute__((aligned(256))); /* within a page */
 
 static uint32_t
@@ -27,14 +27,14 @@ entry_of(uintptr_t handle, const char *name, struct sf_reply *r)
 }
 
 static bool
-keep(struct sf_object *life, const char *name, uintptr_t value, enum sf_verdict verdict)
+keep(struct sf_object *lifetime, const char *name, uintptr_t value, enum sf_verdict verdict)
 {
 	struct sf_reply r = {.value = (void *)value,
-			     .object = life,
-			     .gen = SF_STATE_GEN(life->state),
+			     .object = lifetime,
+			     .gen = SF_STATE_GEN(lifetime->state),
 			     .verdict = (uint8_t)verdict};
 
-	return sf_cell_keep(sf_table.cells, name, entry_of(life->handle, name, &r));
+	return sf_cell_keep(sf_table.cells, name, entry_of(lifetime->handle, name, &r));
 }
 
 static uintptr_t
@@ -79,7 +79,7 @@ START_TEST(every_alignment_and_length)
 			bool fits = len + 1 <= SF_CELL_ROOM;
 
 			ck_assert_int_eq(sf_cell_fits(name, len + 1), fits);
-			ck_assert_int_eq(keep(&lives[0], name, 1000 + len, SF_VALUE), fits);
+			ck_assert_int_eq(keep(&lifetimes[0], name, 1000 + len, SF_VALUE), fits);
 			ck_assert_uint_eq(find(8, name), fits ? 1000 + len : 0);
 			if (!fits)
 				continue;
@@ -94,7 +94,7 @@ START_TEST(every_alignment_and_length)
 			}
 			ck_assert_uint_eq(find(8, name), 1000 + len);
 			ck_assert_uint_eq(find(16, name), 0);
-			lives[0].state += SF_STATE_OF_GEN(1);
+			lifetimes[0].state += SF_STATE_OF_GEN(1);
 			ck_assert_uint_eq(find(8, name), 0);
 		}
 	}
@@ -115,7 +115,7 @@ START_TEST(a_name_at_a_page_end_is_not_read_past)
 			name[i] = (char)('a' + i % 26);
 		name[len] = '\0';
 		ck_assert_int_eq(sf_cell_fits(name, len + 1), fits);
-		ck_assert_int_eq(keep(&lives[0], name, 7, SF_VALUE), fits);
+		ck_assert_int_eq(keep(&lifetimes[0], name, 7, SF_VALUE), fits);
 		ck_assert_uint_eq(find(8, name), fits ? 7 : 0);
 	}
 	for (size_t room_left = 1; room_left < 40; room_left++) {
@@ -128,7 +128,7 @@ END_TEST
 /* Memory that was never written says that the cell of address 0 has the empty name. */
 START_TEST(a_cell_that_was_never_written)
 {
-	static const struct sf_cell none[8]; /* room for what a life would be */
+	static const struct sf_cell none[8]; /* room for what a lifetime would be */
 	static const char empty[SF_CELL_ROOM];
 	struct sf_cell_other o;
 	void *value;
@@ -149,18 +149,18 @@ START_TEST(memcheck_sees_no_cells)
 
 	ck_assert(sf_table_init(1024));
 	sf_bytes_careful = 1;
-	ck_assert(!sf_cell_fits(name, 7) && !keep(&lives[0], name, 7, SF_VALUE));
+	ck_assert(!sf_cell_fits(name, 7) && !keep(&lifetimes[0], name, 7, SF_VALUE));
 	sf_bytes_careful = 0;
 	ck_assert(sf_cell_fits(name, 7));
 }
 END_TEST
 
-/* A cell knows its life by the distance. */
+/* A cell knows its lifetime by the distance. */
 static void
 moved(struct sf_cell *to, const struct sf_cell *from)
 {
 	*to = *from;
-	cell_set_life(to, sf_cell_life(from));
+	cell_set_lifetime(to, sf_cell_lifetime(from));
 }
 
 /* Tag and name agree, but the answer belongs to another handle, or is none. */
@@ -171,13 +171,13 @@ START_TEST(a_cell_of_another_handle_does_not_answer)
 	struct sf_cell *mine, *theirs;
 
 	ck_assert(sf_table_init(1024));
-	ck_assert(keep(&lives[0], name, 7, SF_VALUE));
+	ck_assert(keep(&lifetimes[0], name, 7, SF_VALUE));
 	mine = sf_cell_set(sf_table.cells, 8, name);
 	theirs = sf_cell_set(sf_table.cells, 16, name);
 	moved(theirs, mine);
 	ck_assert_uint_eq(find(16, name), 0);
 	ck_assert_uint_eq(find(8, name), 7);
-	ck_assert(keep(&lives[0], name, 0, SF_NEGATIVE));
+	ck_assert(keep(&lifetimes[0], name, 0, SF_NEGATIVE));
 	ck_assert(!find(8, name) && find_other(8, name, &o));
 	moved(theirs, mine);
 	ck_assert(!find_other(16, name, &o));
@@ -195,16 +195,16 @@ START_TEST(answers_that_are_no_value)
 	size_t len;
 
 	ck_assert(sf_table_init(1024));
-	ck_assert(keep(&lives[0], name, 0, SF_NEGATIVE));
+	ck_assert(keep(&lifetimes[0], name, 0, SF_NEGATIVE));
 	ck_assert_uint_eq(find(8, name), 0);
 	ck_assert(find_other(8, name, &o));
 	ck_assert_uint_eq(o.why, SF_CELL_NEGATIVE);
-	ck_assert_ptr_eq(o.life, &lives[0]);
+	ck_assert_ptr_eq(o.lifetime, &lifetimes[0]);
 	kept = sf_cell_name(o.cell, &len);
 	ck_assert_uint_eq(len, 12);
 	ck_assert_int_eq(memcmp(kept, name, 13), 0);
 	ck_assert(sf_cell_valid(&o));
-	lives[0].state += SF_STATE_OF_GEN(1);
+	lifetimes[0].state += SF_STATE_OF_GEN(1);
 	ck_assert(!sf_cell_valid(&o));
 	ck_assert(!find_other(8, name, &o));
 }
@@ -219,7 +219,7 @@ START_TEST(the_kept_name_has_its_length)
 			struct sf_cell_other o;
 			size_t len;
 
-			ck_assert(keep(&lives[0], name, 0, SF_NEGATIVE));
+			ck_assert(keep(&lifetimes[0], name, 0, SF_NEGATIVE));
 			ck_assert(find_other(8, name, &o));
 			ck_assert_int_eq(memcmp(sf_cell_name(o.cell, &len), name, size), 0);
 			ck_assert_uint_eq(len, size - 1);
@@ -234,14 +234,14 @@ START_TEST(a_cell_that_is_being_written_does_not_answer)
 	struct sf_cell *c;
 
 	ck_assert(sf_table_init(1024));
-	ck_assert(keep(&lives[0], name, 7, SF_VALUE));
+	ck_assert(keep(&lifetimes[0], name, 7, SF_VALUE));
 	c = sf_cell_set(sf_table.cells, 8, name);
 	c->seq++;
 	ck_assert_uint_eq(find(8, name), 0);
 	c->seq++;
 	ck_assert_uint_eq(find(8, name), 7);
 	ck_assert(sf_lock_try(&lock));
-	ck_assert(keep(&lives[0], name, 8, SF_VALUE));
+	ck_assert(keep(&lifetimes[0], name, 8, SF_VALUE));
 	ck_assert_uint_eq(find(8, name), 7);
 	sf_lock_release(&lock);
 }
@@ -255,7 +255,7 @@ START_TEST(a_child_whose_writer_is_gone)
 	int status;
 
 	ck_assert(sf_table_init(1024));
-	ck_assert(keep(&lives[0], name, 7, SF_VALUE));
+	ck_assert(keep(&lifetimes[0], name, 7, SF_VALUE));
 	c = sf_cell_set(sf_table.cells, 8, name);
 	ck_assert(sf_lock_try(&lock));
 	writing = c;
@@ -264,7 +264,7 @@ START_TEST(a_child_whose_writer_is_gone)
 		sf_cell_forked();
 		if (writing != NULL || !(c->seq & 1) || find(8, name) || find_other(8, name, &o))
 			_exit(1);
-		_exit(keep(&lives[0], name, 9, SF_VALUE) && find(8, name) == 9 ? 0 : 2);
+		_exit(keep(&lifetimes[0], name, 9, SF_VALUE) && find(8, name) == 9 ? 0 : 2);
 	}
 	ck_assert(wait(&status) > 0);
 	ck_assert_int_eq(status, 0);
@@ -284,7 +284,7 @@ START_TEST(copies_to_a_smaller_table_answer_the_same)
 		uint32_t seq;
 		void *value;
 
-		ck_assert(keep(&lives[0], name, 100 + at, SF_VALUE));
+		ck_assert(keep(&lifetimes[0], name, 100 + at, SF_VALUE));
 		c = sf_cell_tagged(c, sf_cell_tag(name), &seq);
 		ck_assert_ptr_nonnull(c);
 		sf_cell_copy(own, 8, name, c, seq);
@@ -307,7 +307,7 @@ START_TEST(the_empty_table_stays_empty)
 	uint32_t seq;
 
 	ck_assert(sf_table_init(1024));
-	ck_assert(keep(&lives[0], name, 7, SF_VALUE));
+	ck_assert(keep(&lifetimes[0], name, 7, SF_VALUE));
 	c = sf_cell_tagged(sf_cell_set(sf_table.cells, 8, name), sf_cell_tag(name), &seq);
 	sf_cell_copy(none, 8, name, c, seq);
 	ck_assert_uint_eq(none[0].seq | none[1].seq, 0);
@@ -325,16 +325,16 @@ START_TEST(a_cell_that_changes_hands)
 
 	ck_assert(sf_table_init(1024));
 	memcpy(first, "cos\0sin", 8);
-	ck_assert(keep(&lives[0], first, 7, SF_VALUE));
+	ck_assert(keep(&lifetimes[0], first, 7, SF_VALUE));
 	c = sf_cell_tagged(sf_cell_set(sf_table.cells, 8, first), sf_cell_tag(first), &seq);
 	ck_assert(sf_cell_value(c, seq, 8, first, &value));
 	ck_assert_ptr_null(sf_cell_tagged(c, sf_cell_tag(second), &seq));
 	seq = sf_cell_seq(c);
-	ck_assert(keep(&lives[0], second, 9, SF_VALUE));
+	ck_assert(keep(&lifetimes[0], second, 9, SF_VALUE));
 	other = sf_cell_set(sf_table.cells, 8, second);
 	ck_assert(sf_lock_try(&lock));
 	cell_write_locked((struct sf_cell *)(uintptr_t)c,
-			  &(struct content){.life = sf_cell_life(other),
+			  &(struct content){.lifetime = sf_cell_lifetime(other),
 					    .value = other->value,
 					    .gen = other->gen,
 					    .tag = other->tag,
@@ -355,8 +355,8 @@ keep_pair(const char *name, const char *version, uintptr_t value)
 	struct sf_question q = {
 		.handle = 8, .name = name, .version = version, .kind = SF_KIND_VSYM};
 	struct sf_reply r = {.value = (void *)value,
-			     .object = &lives[0],
-			     .gen = SF_STATE_GEN(lives[0].state),
+			     .object = &lifetimes[0],
+			     .gen = SF_STATE_GEN(lifetimes[0].state),
 			     .verdict = SF_VALUE};
 
 	ck_assert(sf_table_hash(&q) && sf_table_keep(&q, &r));
@@ -394,7 +394,7 @@ START_TEST(pairs_of_name_and_version)
 			ck_assert_uint_eq(find_pair(8, name, version), 0);
 			name[3] ^= 1;
 			ck_assert_uint_eq(find_pair(8, name, version), fits ? 100 + len : 0);
-			lives[0].state += SF_STATE_OF_GEN(1);
+			lifetimes[0].state += SF_STATE_OF_GEN(1);
 			ck_assert_uint_eq(find_pair(8, name, version), 0);
 		}
 	}
@@ -419,7 +419,7 @@ START_TEST(a_pair_is_of_one_question)
 	ck_assert_uint_eq(pair[0].seq, before[0].seq + 8);
 	/* Each of the three steps of writing leaves a pair that answers right or not at all. */
 	pair[0] = before[0];
-	cell_set_life(&pair[0], &sf_cell_no_value);
+	cell_set_lifetime(&pair[0], &sf_cell_no_value);
 	ck_assert_uint_eq(find_pair(8, name, version), 0);
 	ck_assert_uint_ne(pair[1].seq, before[1].seq);
 }
@@ -447,7 +447,7 @@ START_TEST(pairs_of_strings_at_a_page_end)
 }
 END_TEST
 
-/* The executable's handle shares its answers' life with others; its cells have its own record. */
+/* The executable's handle shares its answers' lifetime with others; its cells have its own record. */
 START_TEST(answers_of_the_initial_set)
 {
 	static struct link_map map = {.l_name = (char *)""};
@@ -481,12 +481,12 @@ find_content(uintptr_t handle, const char *name)
 }
 
 static void
-keep_content(struct sf_object *life, uintptr_t handle, const char *name, uintptr_t value,
+keep_content(struct sf_object *lifetime, uintptr_t handle, const char *name, uintptr_t value,
 	     enum sf_verdict verdict)
 {
 	struct sf_reply r = {.value = (void *)value,
-			     .object = life,
-			     .gen = SF_STATE_GEN(life->state),
+			     .object = lifetime,
+			     .gen = SF_STATE_GEN(lifetime->state),
 			     .verdict = (uint8_t)verdict};
 	struct sf_short s;
 
@@ -502,7 +502,7 @@ START_TEST(cells_of_contents)
 	for (size_t len = 1; len < SF_CELL_ROOM; len++) {
 		char *name = name_at(len % 16, len);
 
-		keep_content(&lives[0], 8, name, 1000 + len, SF_VALUE);
+		keep_content(&lifetimes[0], 8, name, 1000 + len, SF_VALUE);
 		ck_assert_uint_eq(find_content(8, name), 1000 + len);
 		ck_assert_uint_eq(find_content(16, name), 0);
 		name = memmove(name + 7, name, len + 1);
@@ -515,7 +515,7 @@ START_TEST(cells_of_contents)
 			name[i] ^= 1;
 		}
 		ck_assert_uint_eq(find_content(8, name), 1000 + len);
-		lives[0].state += SF_STATE_OF_GEN(1);
+		lifetimes[0].state += SF_STATE_OF_GEN(1);
 		ck_assert_uint_eq(find_content(8, name), 0);
 	}
 }
@@ -530,7 +530,7 @@ START_TEST(a_cell_of_another_content)
 	uint64_t key;
 
 	ck_assert(sf_table_init(1024));
-	keep_content(&lives[0], 8, "first", 7, SF_VALUE);
+	keep_content(&lifetimes[0], 8, "first", 7, SF_VALUE);
 	ck_assert(sf_bytes_load_short("first", &s));
 	key = sf_cell_content_key(&s, 8);
 	c = sf_cell_content_set(sf_table.contents, key);
@@ -548,13 +548,13 @@ START_TEST(a_cell_of_another_content)
 	ck_assert(sf_bytes_load_short("", &s));
 	ck_assert(!sf_cell_content_value(sf_table.contents, 0, 8, &s, &value));
 	/* Names that differ in their second half only. */
-	keep_content(&lives[0], 8, "sixteen bytes of one name", 9, SF_VALUE);
+	keep_content(&lifetimes[0], 8, "sixteen bytes of one name", 9, SF_VALUE);
 	ck_assert(sf_bytes_load_short("sixteen bytes of one name", &s));
 	key = sf_cell_content_key(&s, 8);
 	ck_assert(sf_cell_content_value(sf_table.contents, key, 8, &s, &value));
 	ck_assert(sf_bytes_load_short("sixteen bytes of two name", &s));
 	ck_assert(!sf_cell_content_value(sf_table.contents, key, 8, &s, &value));
-	keep_content(&lives[0], 8, "second", 0, SF_NEGATIVE);
+	keep_content(&lifetimes[0], 8, "second", 0, SF_NEGATIVE);
 	ck_assert(sf_bytes_load_short("second", &s));
 	ck_assert(!sf_cell_content_value(sf_table.contents, sf_cell_content_key(&s, 8), 8, &s,
 					 &value));

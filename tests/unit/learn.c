@@ -31,7 +31,7 @@ start(void)
 }
 
 static enum sf_learnt
-learn(void *handle, const char *name, const char *version, struct sf_lesson *out)
+learn(void *handle, const char *name, const char *version, struct sf_learn_result *out)
 {
 	struct sf_question q = {.handle = (uintptr_t)handle,
 				.name = name,
@@ -44,7 +44,7 @@ learn(void *handle, const char *name, const char *version, struct sf_lesson *out
 
 START_TEST(a_plain_function_is_kept)
 {
-	struct sf_lesson out;
+	struct sf_learn_result out;
 
 	start();
 	ck_assert_int_eq(learn(libc, "strtod", NULL, &out), SF_LEARNT_ANSWER);
@@ -64,7 +64,7 @@ START_TEST(what_cannot_be_proved_is_passed_from_then_on)
 	static const struct {
 		const char *name, *version;
 	} rows[] = {{"memcpy", NULL}, {"errno", "GLIBC_PRIVATE"}};
-	struct sf_lesson out;
+	struct sf_learn_result out;
 
 	start();
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -88,7 +88,7 @@ END_TEST
 static void
 check_text(void *handle, const char *name, const char *version)
 {
-	struct sf_lesson out;
+	struct sf_learn_result out;
 	char want[4096];
 
 	ck_assert_ptr_null(version != NULL ? dlvsym(handle, name, version) : dlsym(handle, name));
@@ -106,7 +106,7 @@ check_text(void *handle, const char *name, const char *version)
 /* A stack of unknown ends: libc's error stays libc's, and nothing is kept. */
 START_TEST(where_there_is_no_room_the_error_is_libcs)
 {
-	struct sf_lesson out;
+	struct sf_learn_result out;
 	void *c;
 
 	start();
@@ -142,7 +142,7 @@ END_TEST
 START_TEST(the_executable_is_called_what_argv_says)
 {
 	char text[4096];
-	struct sf_lesson out;
+	struct sf_learn_result out;
 	size_t len;
 
 	start();
@@ -187,7 +187,7 @@ END_TEST
 
 START_TEST(handles_that_were_not_seen_opened_are_replayed)
 {
-	struct sf_lesson out;
+	struct sf_learn_result out;
 	void *handle;
 
 	start();
@@ -209,7 +209,7 @@ END_TEST
 START_TEST(global_negatives_end_with_a_global_load)
 {
 	struct sf_question q = {.name = "no_such_symbol", .kind = SF_KIND_SYM};
-	struct sf_lesson out;
+	struct sf_learn_result out;
 	struct sf_reply r;
 	char *text;
 
@@ -244,9 +244,9 @@ START_TEST(wrapped_names)
 }
 END_TEST
 
-START_TEST(raw_functions_in_the_hosts_hands_end_lives)
+START_TEST(raw_functions_in_the_hosts_hands_end_lifetimes)
 {
-	struct sf_lesson out;
+	struct sf_learn_result out;
 
 	start();
 	ck_assert(!sf_learn_errors_raw());
@@ -271,5 +271,5 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, handles_that_were_not_seen_opened_are_replayed);
 	tcase_add_test(tests, global_negatives_end_with_a_global_load);
 	tcase_add_test(tests, wrapped_names);
-	tcase_add_test(tests, raw_functions_in_the_hosts_hands_end_lives);
+	tcase_add_test(tests, raw_functions_in_the_hosts_hands_end_lifetimes);
 }

@@ -6,19 +6,19 @@
 
 const char unit_name[] = "mark";
 
-static struct sf_object life = {
+static struct sf_object lifetime = {
 	.state = SF_STATE_OF_GEN(1), .handle = 8, .file = "/lib/a.so", .file_len = 9};
 
 static bool
 keep(const char *name, const char *version, uintptr_t value, enum sf_verdict verdict)
 {
-	struct sf_question q = {.handle = life.handle,
+	struct sf_question q = {.handle = lifetime.handle,
 				.name = name,
 				.version = version,
 				.kind = version != NULL ? SF_KIND_VSYM : SF_KIND_SYM};
 	struct sf_reply r = {.value = (void *)value,
-			     .object = &life,
-			     .gen = SF_STATE_GEN(life.state),
+			     .object = &lifetime,
+			     .gen = SF_STATE_GEN(lifetime.state),
 			     .verdict = (uint8_t)verdict};
 
 	ck_assert(sf_table_hash(&q) && sf_table_keep(&q, &r));
@@ -29,7 +29,7 @@ keep(const char *name, const char *version, uintptr_t value, enum sf_verdict ver
 static const struct sf_cell *
 tagged(const char *name, uint32_t *seq)
 {
-	return sf_cell_tagged(sf_cell_set(sf_table.cells, life.handle, name), sf_cell_tag(name),
+	return sf_cell_tagged(sf_cell_set(sf_table.cells, lifetime.handle, name), sf_cell_tag(name),
 			      seq);
 }
 
@@ -40,14 +40,15 @@ find(const char *name)
 	const struct sf_cell *c = tagged(name, &seq);
 	void *value;
 
-	return c != NULL && sf_cell_value(c, seq, life.handle, name, &value) ? (uintptr_t)value : 0;
+	return c != NULL && sf_cell_value(c, seq, lifetime.handle, name, &value) ? (uintptr_t)value
+										 : 0;
 }
 
 /* The cell that marks this name's address, or NULL. */
 static const struct sf_cell *
 mark_of(const char *name)
 {
-	const struct sf_cell *set = sf_cell_set(sf_table.cells, life.handle, name);
+	const struct sf_cell *set = sf_cell_set(sf_table.cells, lifetime.handle, name);
 
 	for (int i = 0; i < SF_CELL_WAYS; i++)
 		if (sf_cell_marked(&set[i], name))
@@ -84,32 +85,32 @@ START_TEST(a_pair_is_marked)
 	void *value;
 
 	ck_assert(sf_table_init(1024));
-	pair = sf_cell_pair(sf_table.pairs, life.handle, name, version);
+	pair = sf_cell_pair(sf_table.pairs, lifetime.handle, name, version);
 	ck_assert(keep(name, version, 7, SF_VALUE));
 	ck_assert(!sf_cell_marked(pair, name));
 	ck_assert(keep(name, version, SF_BYPASS_UNPROVEN, SF_PASS));
 	ck_assert(sf_cell_marked(pair, name));
-	ck_assert(!sf_cell_pair_value(pair, life.handle, name, version, &value));
+	ck_assert(!sf_cell_pair_value(pair, lifetime.handle, name, version, &value));
 	ck_assert(keep(name, version, 7, SF_VALUE));
 	ck_assert(!sf_cell_marked(pair, name));
-	ck_assert(sf_cell_pair_value(pair, life.handle, name, version, &value));
+	ck_assert(sf_cell_pair_value(pair, lifetime.handle, name, version, &value));
 }
 END_TEST
 
-/* A mark whose life has ended is the first to go. */
+/* A mark whose lifetime has ended is the first to go. */
 START_TEST(an_outdated_mark_gives_way)
 {
 	static char names[4096] __attribute__((aligned(4096))) = "x";
 	struct sf_cell *set;
 
 	ck_assert(sf_table_init(1024));
-	set = sf_cell_set(sf_table.cells, life.handle, names);
-	sf_cell_mark(set, names, &life, SF_STATE_GEN(life.state), SF_BYPASS_HANDLE);
+	set = sf_cell_set(sf_table.cells, lifetime.handle, names);
+	sf_cell_mark(set, names, &lifetime, SF_STATE_GEN(lifetime.state), SF_BYPASS_HANDLE);
 	ck_assert(sf_cell_marked(set, names));
-	life.state += SF_STATE_OF_GEN(1);
-	sf_cell_mark(set, names + 1, &life, SF_STATE_GEN(life.state), SF_BYPASS_HANDLE);
+	lifetime.state += SF_STATE_OF_GEN(1);
+	sf_cell_mark(set, names + 1, &lifetime, SF_STATE_GEN(lifetime.state), SF_BYPASS_HANDLE);
 	ck_assert(sf_cell_marked(set, names + 1));
-	sf_cell_mark(set, names + 2, &life, SF_STATE_GEN(life.state), SF_BYPASS_HANDLE);
+	sf_cell_mark(set, names + 2, &lifetime, SF_STATE_GEN(lifetime.state), SF_BYPASS_HANDLE);
 	ck_assert(sf_cell_marked(set, names + 1) && sf_cell_marked(set + 1, names + 2));
 }
 END_TEST

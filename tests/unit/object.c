@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// object.c: the life of a handle: states, counts, generations, reuse of records, retirement.
+// object.c: the lifetime of a handle: states, counts, generations, reuse of records, retirement.
 #include "unit.h"
 
 #include "libc/changes.h"
@@ -32,14 +32,14 @@ start(void)
 }
 
 static uint32_t
-open_life(void *handle)
+open_lifetime(void *handle)
 {
 	const struct sf_object *o;
 	uint32_t gen, opened = sf_object_opened(handle);
 
 	o = sf_object_find(handle);
 	ck_assert_ptr_nonnull(o);
-	ck_assert(sf_object_life(o, &gen));
+	ck_assert(sf_object_lifetime(o, &gen));
 	ck_assert_uint_eq(opened, gen);
 	ck_assert(sf_object_is_gen(o, gen));
 	return gen;
@@ -55,7 +55,7 @@ gen_of(const struct sf_object *o)
 static uint32_t
 open_again(void *handle)
 {
-	uint32_t gen = open_life(handle);
+	uint32_t gen = open_lifetime(handle);
 
 	sf_object_opened(handle);
 	ck_assert_int_eq(sf_object_close(handle, false), 1);
@@ -72,7 +72,7 @@ START_TEST(the_initial_set_is_permanent)
 		struct sf_object *o = sf_object_find(&initial[i]);
 
 		ck_assert(sf_object_initial(&initial[i]));
-		ck_assert(sf_object_life(o, &gen));
+		ck_assert(sf_object_lifetime(o, &gen));
 		ck_assert_uint_eq(gen, 1);
 		/* Opened and closed more often than not, its generation stays. */
 		sf_object_opened(&initial[i]);
@@ -80,7 +80,7 @@ START_TEST(the_initial_set_is_permanent)
 		for (int k = 0; k < 4; k++)
 			ck_assert_int_eq(sf_object_close(&initial[i], false),
 					 k < 2 ? 1 : SF_CLOSE_UNKNOWN);
-		ck_assert(sf_object_life(o, &gen));
+		ck_assert(sf_object_lifetime(o, &gen));
 		ck_assert_uint_eq(gen, 1);
 		ck_assert_uint_eq(gen_of(o), 1);
 	}
@@ -91,7 +91,7 @@ START_TEST(the_initial_set_is_permanent)
 }
 END_TEST
 
-/* Who took his reference from libc gives it back there, as long as another one keeps the life. */
+/* Who took his reference from libc gives it back there, as long as another one keeps the lifetime. */
 START_TEST(real_first)
 {
 	uint32_t gen;
@@ -112,17 +112,17 @@ START_TEST(one_open_one_close)
 	uint32_t gen, again;
 
 	start();
-	gen = open_life(&later[1]);
+	gen = open_lifetime(&later[1]);
 	o = sf_object_find(&later[1]);
 	ck_assert_int_eq(o->file_len, (int)strlen(path));
 	ck_assert_int_eq(memcmp(o->file, path, strlen(path)), 0);
 	ck_assert_int_eq(sf_object_close(&later[1], false), 1);
-	ck_assert(!sf_object_life(o, &again));
-	ck_assert_msg(gen_of(o) != gen, "an answer of the closed life would still be valid");
+	ck_assert(!sf_object_lifetime(o, &again));
+	ck_assert_msg(gen_of(o) != gen, "an answer of the closed lifetime would still be valid");
 	ck_assert(!sf_object_elide(o, gen));
 	ck_assert(!sf_object_elide(o, gen_of(o)));
 	ck_assert_int_eq(sf_object_close(&later[1], false), SF_CLOSE_UNKNOWN);
-	again = open_life(&later[1]);
+	again = open_lifetime(&later[1]);
 	ck_assert(again != gen);
 	ck_assert(!sf_object_elide(o, gen));
 }
@@ -144,7 +144,7 @@ START_TEST(libc_counts_what_the_host_counts)
 	uint32_t gen;
 
 	start();
-	gen = open_life(&later[0]);
+	gen = open_lifetime(&later[0]);
 	o = sf_object_find(&later[0]);
 	ck_assert(!sf_object_elide(o, gen));
 	for (uint32_t i = 2; i <= 6; i++) {
@@ -187,8 +187,8 @@ START_TEST(what_is_wanted_again_is_kept)
 	ck_assert(!sf_object_elide(o, gen));
 	ck_assert(!sf_object_give_back(&later[0]));
 	ck_assert(!sf_object_give_back(NULL));
-	/* The next life has to show it again. */
-	open_life(&later[0]);
+	/* The next lifetime has to show it again. */
+	open_lifetime(&later[0]);
 	sf_object_opened(&later[0]);
 	ck_assert(!sf_object_give_back(&later[0]));
 }
@@ -200,7 +200,7 @@ START_TEST(who_opens_for_ever_need_not_ask)
 	uint32_t gen, now;
 
 	start();
-	gen = open_life(&later[2]);
+	gen = open_lifetime(&later[2]);
 	o = sf_object_find(&later[2]);
 	for (uint32_t i = 1; i < SF_OBJECT_ENOUGH; i++) {
 		ck_assert(!sf_object_elide(o, gen));
@@ -213,7 +213,7 @@ START_TEST(who_opens_for_ever_need_not_ask)
 	check_counts(&later[2], SF_OBJECT_ENOUGH, SF_STATE_HELD_MAX);
 	ck_assert_uint_eq(SF_STATE_GEN(o->state), gen);
 	ck_assert(!(o->state & SF_STATE_ADOPTED));
-	ck_assert(sf_object_life(o, &now) && now == gen);
+	ck_assert(sf_object_lifetime(o, &now) && now == gen);
 	/* What came without libc goes without libc. */
 	for (uint32_t i = SF_OBJECT_ENOUGH; i < SF_STATE_HELD_MAX; i++)
 		ck_assert_int_eq(sf_object_close(&later[2], false), 0);
@@ -222,19 +222,19 @@ START_TEST(who_opens_for_ever_need_not_ask)
 }
 END_TEST
 
-/* References that were not counted make the life end early, never late. */
-START_TEST(after_saturation_the_life_ends_before_libcs)
+/* References that were not counted make the lifetime end early, never late. */
+START_TEST(after_saturation_the_lifetime_ends_before_libcs)
 {
 	struct sf_object *o;
 	uint32_t gen, now;
 	int closes = 0;
 
 	start();
-	gen = open_life(&later[2]);
+	gen = open_lifetime(&later[2]);
 	o = sf_object_find(&later[2]);
 	for (uint32_t i = 1; i < SF_STATE_REAL_MAX + 5; i++)
 		sf_object_opened(&later[2]);
-	while (sf_object_life(o, &now)) {
+	while (sf_object_lifetime(o, &now)) {
 		ck_assert_int_eq(sf_object_close(&later[2], false), 1);
 		closes++;
 	}
@@ -249,14 +249,14 @@ START_TEST(the_last_generation_is_never_opened_again)
 	uint32_t gen;
 
 	start();
-	open_life(&later[3]);
+	open_lifetime(&later[3]);
 	sf_object_close(&later[3], false);
 	o = sf_object_find(&later[3]);
 	o->state = (uint64_t)(GEN_LAST - 1) << 32;
-	ck_assert_uint_eq(open_life(&later[3]), GEN_LAST);
+	ck_assert_uint_eq(open_lifetime(&later[3]), GEN_LAST);
 	sf_object_close(&later[3], false);
 	sf_object_opened(&later[3]);
-	ck_assert(!sf_object_life(o, &gen));
+	ck_assert(!sf_object_lifetime(o, &gen));
 	ck_assert_uint_eq(gen_of(o), GEN_LAST + 1);
 }
 END_TEST
@@ -270,10 +270,10 @@ START_TEST(adopted_references)
 	ck_assert(sf_object_adopted(&later[0], &gen));
 	ck_assert(!sf_object_adopted(&later[0], &again));
 	o = sf_object_find(&later[0]);
-	ck_assert(sf_object_life(o, &again) && again == gen);
+	ck_assert(sf_object_lifetime(o, &again) && again == gen);
 	ck_assert(!sf_object_elide(o, gen)); /* the host's own count is unknown */
 	ck_assert_int_eq(sf_object_close(&later[0], false), 2);
-	ck_assert(!sf_object_life(o, &again));
+	ck_assert(!sf_object_lifetime(o, &again));
 	/* Together with real ones: given back with the last. */
 	ck_assert(sf_object_adopted(&later[0], &gen));
 	sf_object_opened(&later[0]);
@@ -290,12 +290,12 @@ START_TEST(records_are_reused_and_generations_only_grow)
 	/* More handles than records, one after the other: each finds a place. */
 	for (size_t i = 0; i < COUNT_OF(later); i++) {
 		struct sf_object *o;
-		uint32_t gen = open_life(&later[i]), other;
+		uint32_t gen = open_lifetime(&later[i]), other;
 
 		o = sf_object_find(&later[i]);
 		ck_assert_uint_eq(o->handle, (uintptr_t)&later[i]);
 		ck_assert_int_eq(sf_object_close(&later[i], false), 1);
-		ck_assert(!sf_object_life(o, &other));
+		ck_assert(!sf_object_lifetime(o, &other));
 		ck_assert(other > gen);
 	}
 	for (size_t i = 0; i < COUNT_OF(initial); i++)
@@ -325,7 +325,7 @@ START_TEST(a_set_full_of_open_handles_refuses_more)
 	ck_assert_int_eq(sf_object_close(in_set[SF_OBJECT_WAYS], false), SF_CLOSE_UNKNOWN);
 	/* One place becomes free, and the new owner is not mistaken for the old. */
 	sf_object_close(in_set[0], false);
-	open_life(in_set[SF_OBJECT_WAYS]);
+	open_lifetime(in_set[SF_OBJECT_WAYS]);
 	ck_assert_ptr_null(sf_object_find(in_set[0]));
 }
 END_TEST
@@ -337,7 +337,7 @@ START_TEST(a_reused_record_voids_the_answers_of_the_former_handle)
 	uint32_t gen;
 
 	start();
-	gen = open_life(&later[0]);
+	gen = open_lifetime(&later[0]);
 	o = sf_object_find(&later[0]);
 	sf_object_close(&later[0], false);
 	/* The others of its set stay open until none but this record is left. */
@@ -367,7 +367,7 @@ START_TEST(names_too_long_for_an_error_text_are_not_kept)
 		memset(name, 'n', len);
 		name[len] = '\0';
 		later[7].l_name = name;
-		open_life(&later[7]);
+		open_lifetime(&later[7]);
 		o = sf_object_find(&later[7]);
 		if (len >= SF_OBJECT_FILE_MAX) {
 			ck_assert_ptr_null(sf_object_file(o, &known));
@@ -380,26 +380,26 @@ START_TEST(names_too_long_for_an_error_text_are_not_kept)
 }
 END_TEST
 
-START_TEST(global_scope_lives)
+START_TEST(global_scope_lifetimes)
 {
 	uint32_t before, during, after;
 
 	start();
-	ck_assert(sf_object_global_life(&before));
+	ck_assert(sf_object_global_lifetime(&before));
 	sf_object_global_begin();
-	ck_assert(!sf_object_global_life(&during));
+	ck_assert(!sf_object_global_lifetime(&during));
 	ck_assert(during != before);
 	sf_object_global_begin();
 	sf_object_global_end();
-	ck_assert(!sf_object_global_life(&during));
+	ck_assert(!sf_object_global_lifetime(&during));
 	sf_object_global_end();
-	ck_assert(sf_object_global_life(&after));
+	ck_assert(sf_object_global_lifetime(&after));
 	ck_assert(after != before && after != during);
 	ck_assert_uint_eq(sf_counters_sum(SF_SCOPE_CHANGE), 2);
 	sf_object_global_begin();
 	sf_object_global_settle();
 	sf_object_reset_locks();
-	ck_assert(sf_object_global_life(&after));
+	ck_assert(sf_object_global_lifetime(&after));
 }
 END_TEST
 
@@ -427,7 +427,7 @@ START_TEST(retirement_gives_libc_its_counts_back)
 	uint32_t gen, now;
 
 	start();
-	gen = open_life(&later[0]);
+	gen = open_lifetime(&later[0]);
 	for (uint32_t i = 1; i < SF_OBJECT_ENOUGH; i++)
 		sf_object_opened(&later[0]);
 	for (int i = 0; i < 3; i++)
@@ -441,14 +441,14 @@ START_TEST(retirement_gives_libc_its_counts_back)
 	ck_assert_uint_eq(dropped, 1);
 	ck_assert_ptr_eq(last_dropped, &later[1]);
 	ck_assert(!sf_object_elide(sf_object_find(&later[0]), gen));
-	ck_assert(!sf_object_life(sf_object_find(&later[0]), &now));
+	ck_assert(!sf_object_lifetime(sf_object_find(&later[0]), &now));
 	ck_assert_uint_ne(gen_of(sf_object_find(&later[0])), gen);
 	ck_assert_int_eq(sf_object_close(&later[0], false), SF_CLOSE_UNKNOWN);
 	/* For good: nothing is opened any more, the initial set stays. */
 	sf_object_opened(&later[0]);
-	ck_assert(!sf_object_life(sf_object_find(&later[0]), &now));
+	ck_assert(!sf_object_lifetime(sf_object_find(&later[0]), &now));
 	ck_assert(!sf_object_adopted(&later[2], &now));
-	ck_assert(sf_object_life(sf_object_find(&initial[0]), &now));
+	ck_assert(sf_object_lifetime(sf_object_find(&initial[0]), &now));
 	sf_object_retire_all(replay, drop);
 	ck_assert_uint_eq(replayed, 3);
 }
@@ -478,7 +478,7 @@ unload(bool under_way)
 }
 
 /* Nobody told us: ld.so's list does. */
-START_TEST(a_life_ends_with_an_unload_that_was_not_seen)
+START_TEST(a_lifetime_ends_with_an_unload_that_was_not_seen)
 {
 	uint32_t gone, stays, now;
 
@@ -488,7 +488,7 @@ START_TEST(a_life_ends_with_an_unload_that_was_not_seen)
 	sf_next.tail = &initial[2];
 	later[0].l_next = &later[1];
 	gone = open_again(&later[0]);
-	stays = open_life(&later[1]);
+	stays = open_lifetime(&later[1]);
 	sf_object_moved(true); /* a load */
 	ck_assert(sf_object_is_gen(sf_object_find(&later[0]), gone));
 	initial[2].l_next = &later[1];
@@ -498,7 +498,7 @@ START_TEST(a_life_ends_with_an_unload_that_was_not_seen)
 	ck_assert(sf_object_is_gen(sf_object_find(&later[0]), gone)); /* until it is done */
 	sf_thread.dropping = &later[0];
 	sf_object_moved(true);
-	ck_assert(!sf_object_life(sf_object_find(&later[0]), &now));
+	ck_assert(!sf_object_lifetime(sf_object_find(&later[0]), &now));
 	ck_assert_ptr_null(sf_thread.dropping);
 	ck_assert_uint_eq(now, gone + 1);
 	ck_assert(sf_object_is_gen(sf_object_find(&later[1]), stays));
@@ -517,15 +517,15 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, libc_counts_what_the_host_counts);
 	tcase_add_test(tests, what_is_wanted_again_is_kept);
 	tcase_add_test(tests, who_opens_for_ever_need_not_ask);
-	tcase_add_test(tests, after_saturation_the_life_ends_before_libcs);
+	tcase_add_test(tests, after_saturation_the_lifetime_ends_before_libcs);
 	tcase_add_test(tests, the_last_generation_is_never_opened_again);
 	tcase_add_test(tests, adopted_references);
 	tcase_add_test(tests, records_are_reused_and_generations_only_grow);
 	tcase_add_test(tests, a_set_full_of_open_handles_refuses_more);
 	tcase_add_test(tests, a_reused_record_voids_the_answers_of_the_former_handle);
 	tcase_add_test(tests, names_too_long_for_an_error_text_are_not_kept);
-	tcase_add_test(tests, global_scope_lives);
+	tcase_add_test(tests, global_scope_lifetimes);
 	tcase_add_test(tests, retirement_gives_libc_its_counts_back);
 	tcase_add_test(tests, retirement_gives_libc_back_what_was_kept);
-	tcase_add_test(tests, a_life_ends_with_an_unload_that_was_not_seen);
+	tcase_add_test(tests, a_lifetime_ends_with_an_unload_that_was_not_seen);
 }

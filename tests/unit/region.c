@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// region.c: what comes between two steps of a thread at work: a fork, or another thread's new life.
+// region.c: what comes between two steps of a thread at work: a fork, or another thread's new lifetime.
 #include "unit.h"
 
 #include "base/lock.h"
@@ -106,7 +106,7 @@ slow_try(struct sf_lock *l)
 	if (given_away != NULL) {
 		ck_assert(sf_lock_try(l));
 		_dl_find_object((void *)(uintptr_t)strtol, &found);
-		region_begin_life_locked(given_away, &found, true, true);
+		region_begin_lifetime_locked(given_away, &found, true, true);
 		given_away->extent = sf_arena_take_locked(4096);
 		given_away->extent_size = 4096;
 		given_away->ready = 1;
@@ -123,28 +123,28 @@ finds_nothing(void *address, struct dl_find_object *found)
 	return -1;
 }
 
-START_TEST(a_place_given_away_while_its_last_life_ended)
+START_TEST(a_place_given_away_while_its_last_lifetime_ended)
 {
-	uint32_t life;
+	uint32_t lifetime;
 
 	ck_assert(sf_next_boot());
 	sf_object_init(sf_next.main, sf_next.tail);
 	sf_region_init(1024, false);
 	sf_region_miss((const void *)strtol);
 	region = sf_region_find(sf_next.libc);
-	life = region->life; /* 1, or 3 of region 0 */
-	ck_assert(SF_REGION_ALIVE(life));
+	lifetime = region->lifetime; /* 1, or 3 of region 0 */
+	ck_assert(SF_REGION_ALIVE(lifetime));
 	mortal[(region - sf_regions) / 64] |= 1ull << (region - sf_regions) % 64;
 	sf_next.find_object = finds_nothing;
 	is_child = true; /* no forks here */
 	given_away = region;
 	region_moved(true);
-	ck_assert_uint_eq(region->life, life + 2);
+	ck_assert_uint_eq(region->lifetime, lifetime + 2);
 	ck_assert(region->ready && region->extent != NULL);
 	given_away = NULL;
 	mortal[(region - sf_regions) / 64] |= 1ull << (region - sf_regions) % 64;
 	region_moved(true);
-	ck_assert_uint_eq(region->life, life + 3);
+	ck_assert_uint_eq(region->lifetime, lifetime + 3);
 	ck_assert(!region->ready && region->extent == NULL);
 }
 END_TEST
@@ -165,7 +165,7 @@ START_TEST(a_fork_between_two_steps)
 	ck_assert(region->ready);
 	ck_assert_int_eq(forks, 2); /* before its first step, and with its memory given back */
 	ck_assert(region->building == NULL && region->extent != NULL);
-	region_end_life(region);
+	region_end_lifetime(region);
 	region_clear_locked(region);
 	ck_assert_int_eq(forks, 3);
 	ck_assert(region->extent == NULL);
@@ -175,6 +175,6 @@ END_TEST
 void
 unit_tests(TCase *tests)
 {
-	tcase_add_test(tests, a_place_given_away_while_its_last_life_ended);
+	tcase_add_test(tests, a_place_given_away_while_its_last_lifetime_ended);
 	tcase_add_test(tests, a_fork_between_two_steps);
 }

@@ -12,7 +12,7 @@
 
 const char unit_name[] = "room";
 
-static struct sf_object life = {.state = SF_STATE_OF_GEN(1)};
+static struct sf_object lifetime = {.state = SF_STATE_OF_GEN(1)};
 
 static struct sf_question
 ask(const char *name)
@@ -29,8 +29,8 @@ keep(uintptr_t value)
 {
 	char name[40];
 	struct sf_reply r = {.value = (void *)value,
-			     .object = &life,
-			     .gen = SF_STATE_GEN(life.state),
+			     .object = &lifetime,
+			     .gen = SF_STATE_GEN(lifetime.state),
 			     .verdict = SF_VALUE};
 	struct sf_question q;
 

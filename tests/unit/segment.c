@@ -214,16 +214,16 @@ START_TEST(the_word_goes_both_ways)
 	struct symfast_shm_header *h;
 
 	begin(true);
-	sf_segment_set_word(SF_WORD_ON, SYMFAST_SHM_BY_SETTING);
+	sf_segment_set_mode(SF_MODE_WORD_ON, SYMFAST_SHM_BY_SETTING);
 	sf_segment_open();
-	ck_assert_uint_eq(sf_word, SF_WORD_ON);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_ON);
 	h = map_of(getpid());
 	symfast_shm_set(control_of(h), SYMFAST_SHM_OBSERVE, SYMFAST_SHM_BY_CTL);
-	ck_assert_uint_eq(sf_word, SF_WORD_OBSERVE);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_OBSERVE);
 	ck_assert_uint_eq(sf_control.go_era, 0);
 	symfast_shm_set(control_of(h), SYMFAST_SHM_ON, SYMFAST_SHM_BY_CTL);
 	ck_assert_uint_eq(sf_control.go_era, sf_control.go_eras);
-	sf_segment_set_word(SF_WORD_VERIFY, SYMFAST_SHM_BY_BREAKER);
+	sf_segment_set_mode(SF_MODE_WORD_VERIFY, SYMFAST_SHM_BY_BREAKER);
 	ck_assert_uint_eq(control_of(h)->word, SYMFAST_SHM_VERIFY);
 	end();
 }
@@ -274,8 +274,8 @@ START_TEST(no_directory_no_file)
 	ck_assert_uint_eq(sf_segment_due, 0);
 	sf_counters_add_shared(SF_DLSYM_HIT);
 	ck_assert_uint_eq(sf_counters_sum(SF_DLSYM_HIT), 1);
-	sf_segment_set_word(SF_WORD_ON, SYMFAST_SHM_BY_SETTING);
-	ck_assert_uint_eq(sf_word, SF_WORD_ON);
+	sf_segment_set_mode(SF_MODE_WORD_ON, SYMFAST_SHM_BY_SETTING);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_ON);
 	sf_segment_close();
 }
 END_TEST
@@ -359,7 +359,7 @@ in_child(void)
 	if (sf_counters_sum(SF_DLSYM_HIT) != 1000)
 		_exit(2);
 	/* One switch for both, until the child has a file of its own. */
-	if (sf_word != SF_WORD_ON || access(path_of(getpid()), F_OK) == 0)
+	if (sf_mode_word != SF_MODE_WORD_ON || access(path_of(getpid()), F_OK) == 0)
 		_exit(3);
 	sf_segment_close();
 	if (access(path_of(getppid()), F_OK) != 0)
@@ -370,7 +370,7 @@ in_child(void)
 		_exit(5);
 	if (sum_of(h, SF_DLSYM_HIT) != 1000)
 		_exit(6);
-	sf_segment_set_word(SF_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
+	sf_segment_set_mode(SF_MODE_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
 	if (control_of(h)->word != SYMFAST_SHM_OFF)
 		_exit(7);
 	sf_segment_close();
@@ -386,7 +386,7 @@ START_TEST(a_child_counts_for_itself)
 	begin(true);
 	sf_thread.n = sf_counters_take(&own);
 	sf_thread.n[SF_DLSYM_HIT] = 5;
-	sf_segment_set_word(SF_WORD_ON, SYMFAST_SHM_BY_SETTING);
+	sf_segment_set_mode(SF_MODE_WORD_ON, SYMFAST_SHM_BY_SETTING);
 	sf_segment_open();
 	if (fork() == 0)
 		in_child();
@@ -394,7 +394,7 @@ START_TEST(a_child_counts_for_itself)
 	ck_assert_int_eq(status, 0);
 	h = map_of(getpid());
 	ck_assert_uint_eq(sum_of(h, SF_DLSYM_HIT), 5);
-	ck_assert_uint_eq(sf_word, SF_WORD_ON);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_ON);
 	end();
 }
 END_TEST
@@ -435,7 +435,7 @@ START_TEST(a_note_of_a_process_that_is_not_served)
 	ck_assert_str_eq(control_of(h)->why, "canary");
 	/* Nobody listens. */
 	symfast_shm_set(control_of(h), SYMFAST_SHM_ON, SYMFAST_SHM_BY_CTL);
-	ck_assert_uint_eq(sf_word, SF_WORD_OFF);
+	ck_assert_uint_eq(sf_mode_word, SF_MODE_WORD_OFF);
 	end();
 }
 END_TEST

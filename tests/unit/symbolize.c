@@ -28,11 +28,11 @@ sf_address_answer(struct sf_thread *t, const void *address, struct sf_location *
 		return false;
 	memset(l, 0, sizeof(*l));
 	l->region = region;
-	l->life = region->life;
+	l->lifetime = region->lifetime;
 	l->fname = "own";
 	l->fbase = (uintptr_t)address - 16;
 	if (between == EXCHANGED)
-		region->life += 2;
+		region->lifetime += 2;
 	return true;
 }
 
@@ -51,10 +51,10 @@ slow_dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 	int result = libc_dladdr1(address, info, extra, flags);
 
 	if (between == EXCHANGED) {
-		region->life += 2;
+		region->lifetime += 2;
 		memset(region->id, 'x', sizeof(region->id));
 	} else if (between == GONE) {
-		region->life += 1;
+		region->lifetime += 1;
 	} else if (between == MOVED) {
 		*extra = &other;
 	}
@@ -70,7 +70,7 @@ begin(void)
 	sf_address_init();
 	sf_region_miss((const void *)strtol);
 	region = sf_region_find(sf_next.libc);
-	ck_assert(region != NULL && SF_REGION_ALIVE(region->life) && region->id_size == 20);
+	ck_assert(region != NULL && SF_REGION_ALIVE(region->lifetime) && region->id_size == 20);
 	libc_dladdr1 = sf_next.dladdr1;
 	sf_next.dladdr1 = slow_dladdr1;
 	sf_phase = SF_PHASE_LIVE;
@@ -95,12 +95,12 @@ START_TEST(an_answer_of_libcs_gets_the_id_of_its_own_object)
 	s = symbol_of((void *)strtol);
 	ck_assert(s.build_id_size == 20 && memcmp(s.build_id, region->id, 20) == 0);
 	for (between = EXCHANGED; between <= MOVED; between++) {
-		uint32_t life = region->life;
+		uint32_t lifetime = region->lifetime;
 
 		s = symbol_of((void *)strtol);
 		ck_assert_str_eq(s.symbol, libc.dli_sname);
 		ck_assert_msg(s.build_id_size == 0, "case %d", (int)between);
-		region->life = life;
+		region->lifetime = lifetime;
 	}
 }
 END_TEST

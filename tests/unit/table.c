@@ -13,10 +13,10 @@
 
 const char unit_name[] = "table";
 
-static struct sf_object lives[4] = {{.state = SF_STATE_OF_GEN(1)},
-				    {.state = SF_STATE_OF_GEN(1)},
-				    {.state = SF_STATE_OF_GEN(1)},
-				    {.state = SF_STATE_OF_GEN(1)}};
+static struct sf_object lifetimes[4] = {{.state = SF_STATE_OF_GEN(1)},
+					{.state = SF_STATE_OF_GEN(1)},
+					{.state = SF_STATE_OF_GEN(1)},
+					{.state = SF_STATE_OF_GEN(1)}};
 
 static struct sf_question
 ask(uintptr_t handle, const char *name, const char *version)
@@ -31,11 +31,11 @@ ask(uintptr_t handle, const char *name, const char *version)
 }
 
 static bool
-keep(const struct sf_question *q, struct sf_object *life, uintptr_t value)
+keep(const struct sf_question *q, struct sf_object *lifetime, uintptr_t value)
 {
 	struct sf_reply r = {.value = (void *)value,
-			     .object = life,
-			     .gen = SF_STATE_GEN(life->state),
+			     .object = lifetime,
+			     .gen = SF_STATE_GEN(lifetime->state),
 			     .verdict = SF_VALUE};
 
 	return sf_table_keep(q, &r);
@@ -63,7 +63,8 @@ find(const struct sf_question *q)
 
 START_TEST(what_is_kept_is_found)
 {
-	struct sf_reply r = {.value = &r, .object = &lives[0], .gen = 1, .verdict = SF_NEGATIVE};
+	struct sf_reply r = {
+		.value = &r, .object = &lifetimes[0], .gen = 1, .verdict = SF_NEGATIVE};
 	char copy[] = "f";
 	struct sf_question q, same;
 
@@ -75,7 +76,7 @@ START_TEST(what_is_kept_is_found)
 	memset(&r, 0, sizeof(r));
 	ck_assert(sf_table_find(&same, &r));
 	ck_assert_ptr_eq(r.value, &r);
-	ck_assert_ptr_eq(r.object, &lives[0]);
+	ck_assert_ptr_eq(r.object, &lifetimes[0]);
 	ck_assert_uint_eq(r.gen, 1);
 	ck_assert_uint_eq(r.verdict, SF_NEGATIVE);
 	ck_assert_uint_ne(r.entry, 0);
@@ -98,7 +99,7 @@ START_TEST(every_part_of_the_question_counts)
 		struct sf_question q = ask(rows[i].handle, rows[i].name, rows[i].version);
 
 		ck_assert_msg(!find(&q), "row %zu", i);
-		ck_assert(keep(&q, &lives[0], 1000 + i));
+		ck_assert(keep(&q, &lifetimes[0], 1000 + i));
 	}
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct sf_question q = ask(rows[i].handle, rows[i].name, rows[i].version);
@@ -110,19 +111,19 @@ START_TEST(every_part_of_the_question_counts)
 }
 END_TEST
 
-START_TEST(a_life_that_ended_takes_its_answers_along_and_no_others)
+START_TEST(a_lifetime_that_ended_takes_its_answers_along_and_no_others)
 {
 	struct sf_question a, b;
 
 	ck_assert(sf_table_init(256));
 	a = ask(8, "f", NULL);
 	b = ask(16, "f", NULL);
-	ck_assert(keep(&a, &lives[0], 1) && keep(&b, &lives[1], 2));
-	lives[0].state += SF_STATE_OF_GEN(1);
+	ck_assert(keep(&a, &lifetimes[0], 1) && keep(&b, &lifetimes[1], 2));
+	lifetimes[0].state += SF_STATE_OF_GEN(1);
 	ck_assert(!find(&a));
 	ck_assert_uint_eq(find(&b), 2);
-	/* The next life's answer takes the same entry. */
-	ck_assert(keep(&a, &lives[0], 3));
+	/* The next lifetime's answer takes the same entry. */
+	ck_assert(keep(&a, &lifetimes[0], 3));
 	ck_assert_uint_eq(find(&a), 3);
 	ck_assert_uint_eq(slabs_used, 2);
 	ck_assert_uint_eq(sf_table_entry(1 * SLAB / UNIT)->handle, 8);
@@ -142,7 +143,7 @@ START_TEST(names_up_to_the_limit_and_no_longer)
 		ck_assert_int_eq(sf_table_hash(&q), len + 1 <= SF_NAME_MAX);
 		if (len + 1 > SF_NAME_MAX)
 			continue;
-		ck_assert_msg(keep(&q, &lives[0], len + 1), "length %zu", len);
+		ck_assert_msg(keep(&q, &lifetimes[0], len + 1), "length %zu", len);
 		ck_assert_uint_eq(find(&q), len + 1);
 		if (len == 0)
 			continue;
@@ -160,7 +161,7 @@ START_TEST(names_up_to_the_limit_and_no_longer)
 		version[len] = '\0';
 		ck_assert_int_eq(sf_table_hash(&q), 2001 + len + 1 <= SF_NAME_MAX);
 		if (2001 + len + 1 <= SF_NAME_MAX)
-			ck_assert(keep(&q, &lives[0], len) && find(&q) == len);
+			ck_assert(keep(&q, &lifetimes[0], len) && find(&q) == len);
 	}
 }
 END_TEST
@@ -213,7 +214,7 @@ many(unsigned int names, size_t longest)
 		memset(name + len, 'p', pad);
 		name[len + pad] = '\0';
 		q = ask(8, name, NULL);
-		if (!keep(&q, &lives[0], i + 1))
+		if (!keep(&q, &lifetimes[0], i + 1))
 			continue;
 		kept++;
 		ck_assert_uint_eq(find(&q), i + 1);
@@ -251,11 +252,11 @@ START_TEST(no_memory_of_that_size_left)
 	many(20000, 0);
 	memset(name, 'n', 3000);
 	q = ask(8, name, NULL);
-	ck_assert(!keep(&q, &lives[0], 1));
+	ck_assert(!keep(&q, &lifetimes[0], 1));
 	ck_assert(!find(&q));
 	ck_assert_uint_eq(sf_counters_sum(SF_MAP_FULL), 1);
 	q = ask(8, "short", NULL);
-	ck_assert(keep(&q, &lives[0], 1) && find(&q) == 1);
+	ck_assert(keep(&q, &lifetimes[0], 1) && find(&q) == 1);
 }
 END_TEST
 
@@ -270,11 +271,11 @@ START_TEST(names_in_use_outlast_names_that_are_not)
 
 		snprintf(name, sizeof(name), "passing_%u", i);
 		q = ask(8, name, NULL);
-		keep(&q, &lives[0], 1);
+		keep(&q, &lifetimes[0], 1);
 		snprintf(name, sizeof(name), "used_%u", i % 50);
 		q = ask(8, name, NULL);
 		if (!find(&q))
-			learnt += keep(&q, &lives[0], 2);
+			learnt += keep(&q, &lifetimes[0], 2);
 	}
 	/* First in, first out would have learnt each of them a hundred times over. */
 	ck_assert_msg(learnt < 1000, "%u names learnt again", learnt);
@@ -303,7 +304,7 @@ START_TEST(a_random_walk_beside_a_dictionary)
 	ck_assert(sf_table_init(256));
 	for (unsigned int step = 1; step <= 300000; step++) {
 		unsigned int n = (unsigned int)(unit_random() % MODEL) >> unit_random() % 6;
-		struct sf_object *life = &lives[n % COUNT_OF(lives)];
+		struct sf_object *lifetime = &lifetimes[n % COUNT_OF(lifetimes)];
 		char name[300];
 		struct sf_question q;
 		uintptr_t value;
@@ -316,17 +317,17 @@ START_TEST(a_random_walk_beside_a_dictionary)
 		value = find(&q);
 		if (value != 0) {
 			ck_assert_uint_eq(value, dictionary[n].value);
-			ck_assert_uint_eq(SF_STATE_GEN(life->state), dictionary[n].gen);
+			ck_assert_uint_eq(SF_STATE_GEN(lifetime->state), dictionary[n].gen);
 			hits++;
 		}
 		if (value == 0 || step % 3 == 0) {
-			if (keep(&q, life, step)) {
+			if (keep(&q, lifetime, step)) {
 				dictionary[n].value = step;
-				dictionary[n].gen = SF_STATE_GEN(life->state);
+				dictionary[n].gen = SF_STATE_GEN(lifetime->state);
 			}
 		}
 		if (step % 1000 == 0)
-			life->state += SF_STATE_OF_GEN(1);
+			lifetime->state += SF_STATE_OF_GEN(1);
 	}
 	ck_assert_msg(hits > 20000, "%u hits", hits);
 }
@@ -339,9 +340,9 @@ START_TEST(a_taken_lock_means_not_kept)
 	ck_assert(sf_table_init(256));
 	q = ask(8, "f", NULL);
 	ck_assert(sf_lock_try(&lock));
-	ck_assert(!keep(&q, &lives[0], 1));
+	ck_assert(!keep(&q, &lifetimes[0], 1));
 	sf_lock_release(&lock);
-	ck_assert(keep(&q, &lives[0], 1));
+	ck_assert(keep(&q, &lifetimes[0], 1));
 }
 END_TEST
 
@@ -354,7 +355,7 @@ START_TEST(a_child_whose_writer_is_gone)
 
 	ck_assert(sf_table_init(256));
 	q = ask(8, "f", NULL);
-	ck_assert(keep(&q, &lives[0], 1));
+	ck_assert(keep(&q, &lifetimes[0], 1));
 	ck_assert(sf_table_find(&q, &r));
 	ck_assert(sf_lock_try(&lock));
 	table_begin_write_locked(sf_table_entry(r.entry));
@@ -363,7 +364,7 @@ START_TEST(a_child_whose_writer_is_gone)
 		sf_table_forked();
 		if (writing != NULL || (sf_table_entry(r.entry)->seq & 1) || find(&q) != 0)
 			_exit(1);
-		_exit(keep(&q, &lives[0], 2) && find(&q) == 2 ? 0 : 2);
+		_exit(keep(&q, &lifetimes[0], 2) && find(&q) == 2 ? 0 : 2);
 	}
 	ck_assert(wait(&status) > 0);
 	ck_assert_int_eq(status, 0);
@@ -390,12 +391,12 @@ START_TEST(a_free_list_that_leads_astray)
 
 	ck_assert(sf_table_init(1024));
 	q = ask(7, "before", NULL);
-	ck_assert(keep(&q, &lives[0], 1));
+	ck_assert(keep(&q, &lifetimes[0], 1));
 	next = (char *)sf_table_entry(free_head[0]);
 	next[rows[_i].at] = (char)rows[_i].value;
 	ck_assert_uint_eq(sf_table_damaged, 0);
 	q = ask(7, "after", NULL);
-	ck_assert(!keep(&q, &lives[0], 2));
+	ck_assert(!keep(&q, &lifetimes[0], 2));
 	ck_assert_uint_eq(sf_table_damaged, 1);
 	q = ask(7, "before", NULL);
 	ck_assert_uint_eq(find(&q), 1);
@@ -409,7 +410,7 @@ START_TEST(a_map_with_a_broken_entry_still_turns_over)
 
 	ck_assert(sf_table_init(256));
 	q = ask(8, "f", NULL);
-	ck_assert(keep(&q, &lives[0], 1) && sf_table_find(&q, &r));
+	ck_assert(keep(&q, &lifetimes[0], 1) && sf_table_find(&q, &r));
 	ck_assert(sf_lock_try(&lock));
 	table_begin_write_locked(sf_table_entry(r.entry));
 	sf_table_entry(r.entry)->name[0] = 'g';
@@ -444,7 +445,7 @@ START_TEST(hints_answer_by_address_and_verify_by_content)
 	ck_assert(sf_table_init(256));
 	q = ask(8, name, NULL);
 	versioned = ask(8, name, "V1");
-	ck_assert(keep(&q, &lives[0], 1) && keep(&versioned, &lives[0], 2));
+	ck_assert(keep(&q, &lifetimes[0], 1) && keep(&versioned, &lifetimes[0], 2));
 	ck_assert(!hint(&q, sf_table.hints, &r));
 	ck_assert_uint_eq(r.entry, SF_HINT_UNKNOWN);
 	keep_hint(&q, sf_table.hints);
@@ -454,7 +455,7 @@ START_TEST(hints_answer_by_address_and_verify_by_content)
 	name[0] = 'g';
 	ck_assert(!hint(&q, sf_table.hints, &r));
 	name[0] = 'f';
-	lives[0].state += SF_STATE_OF_GEN(1);
+	lifetimes[0].state += SF_STATE_OF_GEN(1);
 	ck_assert(!hint(&q, sf_table.hints, &r));
 	ck_assert(!hint(&versioned, sf_table.hints, &r));
 }
@@ -471,7 +472,7 @@ START_TEST(a_buffer_with_changing_names_is_marked)
 	for (unsigned int i = 0; i < COUNT_OF(names); i++) {
 		strcpy(buffer, names[i]);
 		q = ask(8, buffer, NULL);
-		ck_assert(keep(&q, &lives[0], i + 1));
+		ck_assert(keep(&q, &lifetimes[0], i + 1));
 		keep_hint(&q, sf_table.hints);
 		/* The first and three changes are followed, the fourth is one too many. */
 		ck_assert_int_eq(hint(&q, sf_table.hints, &r), i <= SF_SLOT_STRIKES_MAX);
@@ -493,7 +494,7 @@ START_TEST(one_set_of_hints_holds_as_many_as_it_has_ways)
 	for (unsigned int i = 0; i < COUNT_OF(names); i++) {
 		struct sf_question q = ask(8, names[i], NULL);
 
-		ck_assert(keep(&q, &lives[0], i + 1));
+		ck_assert(keep(&q, &lifetimes[0], i + 1));
 		keep_hint(&q, hints);
 		ck_assert(hint(&q, hints, &r));
 		keep_hint(&q, hints); /* again: no strike */
@@ -522,7 +523,7 @@ unit_tests(TCase *tests)
 {
 	tcase_add_test(tests, what_is_kept_is_found);
 	tcase_add_test(tests, every_part_of_the_question_counts);
-	tcase_add_test(tests, a_life_that_ended_takes_its_answers_along_and_no_others);
+	tcase_add_test(tests, a_lifetime_that_ended_takes_its_answers_along_and_no_others);
 	tcase_add_test(tests, names_up_to_the_limit_and_no_longer);
 	tcase_add_test(tests, the_doorkeeper_wants_a_second_sighting);
 	tcase_add_test(tests, a_doorkeepers_bucket_remembers_four);

@@ -84,14 +84,14 @@ START_TEST(a_signal_in_the_middle_of_attach_does_without)
 }
 END_TEST
 
-#define HOT (SF_BEATS_HOT * SF_BEAT)
+#define HOT (SF_TICKS_HOT * SF_TICK_HITS)
 
 static unsigned int
 hits_until_promoted(void)
 {
 	for (unsigned int n = 1; n <= 3 * HOT; n++) {
 		if (sf_thread_hit(&sf_thread, SF_DLSYM_HIT))
-			sf_thread_beat(&sf_thread, SF_BEAT);
+			sf_thread_tick(&sf_thread, SF_TICK_HITS);
 		if (sf_thread.cells != sf_table.cells)
 			return n;
 	}
@@ -137,25 +137,25 @@ START_TEST(a_table_that_holds_too_little_is_given_up)
 	start(64);
 	ck_assert(sf_thread_attach(&sf_thread));
 	ck_assert_uint_eq(hits_until_promoted(), HOT);
-	/* Some misses between two beats are how a table is filled. */
+	/* Some misses between two hit_ticks are how a table is filled. */
 	for (int i = 0; i < 10; i++) {
 		for (int k = 0; k < 400; k++)
 			sf_thread_own_miss(&sf_thread);
-		sf_thread_beat(&sf_thread, SF_BEAT);
+		sf_thread_tick(&sf_thread, SF_TICK_HITS);
 		ck_assert_ptr_ne(sf_thread.cells, sf_table.cells);
 	}
-	while (sf_thread.cells != sf_table.cells && misses < SF_BEAT) {
+	while (sf_thread.cells != sf_table.cells && misses < SF_TICK_HITS) {
 		sf_thread_own_miss(&sf_thread);
 		misses++;
 	}
-	ck_assert_uint_lt(misses, SF_BEAT);
+	ck_assert_uint_lt(misses, SF_TICK_HITS);
 	ck_assert_uint_eq(sf_counters_sum(SF_THREAD_SHARED), 1);
 	/* And not taken up again at once. */
 	for (int i = 0; i < 60; i++)
-		sf_thread_beat(&sf_thread, SF_BEAT);
+		sf_thread_tick(&sf_thread, SF_TICK_HITS);
 	ck_assert_ptr_eq(sf_thread.cells, sf_table.cells);
 	for (int i = 0; i < 10; i++)
-		sf_thread_beat(&sf_thread, SF_BEAT);
+		sf_thread_tick(&sf_thread, SF_TICK_HITS);
 	ck_assert_ptr_ne(sf_thread.cells, sf_table.cells);
 }
 END_TEST

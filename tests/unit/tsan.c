@@ -30,7 +30,7 @@ answer(unsigned int handle, unsigned int name, uint32_t gen)
 	return (void *)(((uintptr_t)gen << 16) + handle * NAMES + name + 1);
 }
 
-/* `since` is the handle's generation before the question: no older life may answer it. */
+/* `since` is the handle's generation before the question: no older lifetime may answer it. */
 static void
 check(const struct sf_reply *r, unsigned int handle, unsigned int name, uint32_t since,
       uint64_t *count)
@@ -67,7 +67,7 @@ look_up(unsigned int h, unsigned int n, uint64_t *count)
 		r.gen = (uint32_t)((uintptr_t)r.value >> 16);
 		check(&r, h, n, since, count);
 		if (t->block != NULL && sf_thread_hit(t, SF_DLSYM_HIT))
-			sf_thread_beat(t, t->n[SF_DLSYM_HIT]);
+			sf_thread_tick(t, t->n[SF_DLSYM_HIT]);
 		return;
 	}
 	if (sf_hint_find(sf_table.hints, sf_hint_key(q.handle, q.name, NULL, q.kind), q.handle,
@@ -82,7 +82,7 @@ look_up(unsigned int h, unsigned int n, uint64_t *count)
 		return;
 	}
 	r.object = o;
-	if (!sf_table_seen(q.hash) || o == NULL || !sf_object_life(r.object, &r.gen))
+	if (!sf_table_seen(q.hash) || o == NULL || !sf_object_lifetime(r.object, &r.gen))
 		return;
 	r.value = answer(h, n, r.gen);
 	r.verdict = SF_VALUE;
@@ -97,7 +97,7 @@ read_and_learn(void *arg)
 	unsigned int x = (unsigned int)(count - hits) * 7919 + 1;
 
 	sf_thread_attach(&sf_thread);
-	sf_thread.beats = SF_BEATS_HOT; /* a table of its own at the first beat */
+	sf_thread.hit_ticks = SF_TICKS_HOT; /* a table of its own at the first beat */
 	for (int i = 0; i < ROUNDS; i++) {
 		x = x * 1103515245 + 12345;
 		look_up((x >> 8) % HANDLES, (x >> 16) % NAMES, count);
@@ -117,11 +117,11 @@ open_and_close(void *arg)
 
 		sf_object_opened(l);
 		o = sf_object_find(l);
-		if (o != NULL && sf_object_life(o, &gen) && sf_object_elide(o, gen))
+		if (o != NULL && sf_object_lifetime(o, &gen) && sf_object_elide(o, gen))
 			sf_object_close(l, false);
 		l = &maps[(i + HANDLES / 2) % HANDLES];
 		o = sf_object_find(l);
-		while (o != NULL && sf_object_life(o, &gen))
+		while (o != NULL && sf_object_lifetime(o, &gen))
 			sf_object_close(l, false);
 		sf_object_global_begin();
 		sf_object_global_end();

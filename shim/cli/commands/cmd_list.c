@@ -31,12 +31,12 @@ cmd_list_add(const struct segment *s, const char *path, void *data)
 	struct list *l = data;
 	json_t *row = stat_document_head(s);
 
-	if (l->clean && s->life == SEGMENT_ENDED) {
+	if (l->clean && s->liveness == SEGMENT_ENDED) {
 		struct segment again;
 
 		/* A new process of the same id may have made its own in the meantime. */
 		if (segment_open(&again, path) == NULL) {
-			if (again.life == SEGMENT_ENDED && unlink(path) == 0) {
+			if (again.liveness == SEGMENT_ENDED && unlink(path) == 0) {
 				l->removed++;
 				json_object_set_new(row, "removed", json_true());
 			}

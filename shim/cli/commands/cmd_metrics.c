@@ -75,7 +75,7 @@ cmd_metrics_add(const struct segment *s, const char *path, void *data)
 	struct process p = {.segment = *s};
 
 	(void)path;
-	if (s->life == SEGMENT_ENDED || s->life == SEGMENT_REPLACED)
+	if (s->liveness == SEGMENT_ENDED || s->liveness == SEGMENT_REPLACED)
 		return;
 	p.counters = segment_counters(s, &p.count);
 	if (p.counters == NULL)
@@ -269,7 +269,7 @@ cmd_metrics(int argc, char **argv)
 		status = segment_of(&s, m.pid);
 		if (status != CLI_OK)
 			return status;
-		if (s.life == SEGMENT_ENDED) {
+		if (s.liveness == SEGMENT_ENDED) {
 			cli_error("process %lu has ended; symfast stat shows what it left", m.pid);
 			status = CLI_TARGET;
 		} else {

@@ -88,7 +88,7 @@ cmd_top_add(struct readings *r, const struct segment *s, const struct rollup *ro
 	size_t size = rollup->count * sizeof(*rollup->rows);
 	struct reading *new;
 
-	if (s->life == SEGMENT_ENDED || s->life == SEGMENT_REPLACED)
+	if (s->liveness == SEGMENT_ENDED || s->liveness == SEGMENT_REPLACED)
 		return;
 	r->list = cli_grow(r->list, r->count + 1, sizeof(*r->list));
 	new = &r->list[r->count++];

@@ -36,7 +36,8 @@ doctor_environment(struct patient *p, const char *(*get)(const char *name))
 	const char *preload = get("LD_PRELOAD"), *audit = get("LD_AUDIT"), *mode = get("SYMFAST");
 
 	if (audit != NULL && *audit != '\0')
-		doctor_find(p, LEVEL_STOP, "audit", "LD_AUDIT=%s: the shim stands aside", audit);
+		doctor_find(p, LEVEL_STOP, "audit",
+			    "LD_AUDIT=%s: the shim passes everything through", audit);
 	if (preload != NULL && *preload != '\0')
 		doctor_find(p, LEVEL_NOTE, "preload",
 			    "LD_PRELOAD=%s: keep it; symfast run puts the shim before it", preload);

@@ -101,7 +101,7 @@ doctor_imports_symbols(struct walk *w, const char *name, const struct object *o)
 	if (defined != NULL)
 		doctor_find(w->patient, LEVEL_WARN, "wrapper",
 			    "%s defines %s itself: another wrapper between the shim and libc makes "
-			    "the shim stand aside",
+			    "the shim pass everything through",
 			    clean, defined);
 	if (json_array_size(names) != 0)
 		json_array_append_new(json_object_get(w->patient->document, "imports"),

@@ -169,7 +169,7 @@ doctor_program_flags(struct patient *p, const struct object *program)
 	if (sf_elf_file_tag(&program->elf, DT_AUDIT, &value) ||
 	    sf_elf_file_tag(&program->elf, DT_DEPAUDIT, &value))
 		doctor_find(p, LEVEL_STOP, "audit",
-			    "names an auditor (DT_AUDIT): the shim stands aside");
+			    "names an auditor (DT_AUDIT): the shim passes everything through");
 	if (sf_elf_file_tag(&program->elf, DT_SYMBOLIC, &value) ||
 	    (sf_elf_file_tag(&program->elf, DT_FLAGS, &value) && (value & DF_SYMBOLIC)))
 		doctor_find(p, LEVEL_NOTE, "symbolic",

@@ -110,8 +110,8 @@ segment_open_clean_texts(struct segment *s)
 	}
 }
 
-static enum segment_life
-segment_open_life_of(const struct segment *s)
+static enum segment_liveness
+segment_open_liveness_of(const struct segment *s)
 {
 	uint64_t own = proc_pid_space(), start;
 	char exe[PATH_MAX], clean[PATH_MAX];
@@ -188,7 +188,7 @@ segment_open_for(struct segment *s, const char *path, int access)
 	}
 	segment_open_clean_texts(s);
 	proc_strip_deleted(s->head.exe);
-	s->life = segment_open_life_of(s);
+	s->liveness = segment_open_liveness_of(s);
 	return NULL;
 }
 
@@ -245,7 +245,7 @@ segment_again(struct segment *s)
 void
 segment_look(struct segment *s)
 {
-	s->life = segment_open_life_of(s);
+	s->liveness = segment_open_liveness_of(s);
 }
 
 void
@@ -300,9 +300,9 @@ segment_word_name(uint32_t word)
 }
 
 const char *
-segment_life_name(enum segment_life life)
+segment_liveness_name(enum segment_liveness liveness)
 {
 	static const char *const names[] = {"live", "ended", "replaced", "elsewhere"};
 
-	return names[life];
+	return names[liveness];
 }

@@ -12,7 +12,7 @@
 #include "../base/cli.h"
 #include <symfast_shm.h>
 
-enum segment_life {
+enum segment_liveness {
 	SEGMENT_LIVE,      /* its process runs */
 	SEGMENT_ENDED,     /* its process is gone: crashed, killed, or a Go program that exited */
 	SEGMENT_REPLACED,  /* the process runs another program now (exec) */
@@ -22,7 +22,7 @@ enum segment_life {
 struct segment {
 	int fd;
 	uint64_t size;
-	enum segment_life life;
+	enum segment_liveness liveness;
 	struct symfast_shm_header head; /* its texts end within their fields */
 	struct symfast_shm_control control;
 };
@@ -36,7 +36,7 @@ void segment_close(struct segment *s);
  * it can no longer be used.
  */
 const char *segment_again(struct segment *s);
-/* Asks again whether its process lives. */
+/* Asks again whether its process is alive. */
 void segment_look(struct segment *s);
 
 /* The segment of a process; CLI_OK, or CLI_TARGET after one line. */
@@ -83,6 +83,6 @@ void segment_text(const struct segment *s, uint32_t offset, char *to, size_t siz
 double segment_ns_per_tick(const struct segment *s);
 
 const char *segment_word_name(uint32_t word);
-const char *segment_life_name(enum segment_life life);
+const char *segment_liveness_name(enum segment_liveness liveness);
 
 #endif

@@ -107,8 +107,8 @@ segment_process_open(struct segment *s, unsigned long pid, int access_mode)
 		cli_error("%s %s", path, why);
 	else if (why != NULL)
 		segment_process_explain(pid);
-	if (why == NULL && who.start != 0 && s->life == SEGMENT_ELSEWHERE)
-		s->life = SEGMENT_LIVE;
+	if (why == NULL && who.start != 0 && s->liveness == SEGMENT_ELSEWHERE)
+		s->liveness = SEGMENT_LIVE;
 	free(path);
 	return why == NULL ? CLI_OK : CLI_TARGET;
 }

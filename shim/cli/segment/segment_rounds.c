@@ -163,7 +163,7 @@ segment_rounds_keep(const struct segment_rounds *w, const struct entry *e, int *
 		if (!segment_rounds_plan(k, g))
 			why = "was truncated";
 	if (why == NULL) {
-		if (k->one.segment.life == SEGMENT_LIVE)
+		if (k->one.segment.liveness == SEGMENT_LIVE)
 			k->pidfd = (int)syscall(SYS_pidfd_open, e->pid, 0);
 		free(path);
 		return k;
@@ -242,7 +242,7 @@ segment_rounds_follow(struct segment_rounds *w, int *status)
 		if (old < w->count &&
 		    segment_rounds_by_pid(&w->list[old]->entry, &entries[i]) == 0) {
 			k = w->list[old++];
-			if (k->entry.inode != entries[i].inode) { /* another life's file */
+			if (k->entry.inode != entries[i].inode) { /* another process's file */
 				segment_rounds_drop(k);
 				k = NULL;
 			}
@@ -271,7 +271,7 @@ segment_rounds_ask_who_ended(struct segment_rounds *w)
 	if (poll(ask, (nfds_t)w->count, 0) > 0) {
 		for (size_t i = 0; i < w->count; i++)
 			if (ask[i].revents != 0)
-				w->list[i]->one.segment.life = SEGMENT_ENDED;
+				w->list[i]->one.segment.liveness = SEGMENT_ENDED;
 	}
 	free(ask);
 	for (size_t i = 0; i < w->count; i++)

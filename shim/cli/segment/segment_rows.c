@@ -218,7 +218,7 @@ segment_ns_per_tick(const struct segment *s)
 	 * read them again. Both go on when the process is gone, and are the same in all pid namespaces. A segment
 	 * of another boot or machine has no rate.
 	 */
-	if (last_ticks == 0 && (s->life != SEGMENT_ELSEWHERE || segment_rows_same_boot(h)) &&
+	if (last_ticks == 0 && (s->liveness != SEGMENT_ELSEWHERE || segment_rows_same_boot(h)) &&
 	    clock_gettime(CLOCK_MONOTONIC, &t) == 0) {
 		last_ticks = segment_rows_ticks();
 		last_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;

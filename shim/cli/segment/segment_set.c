@@ -11,9 +11,9 @@
 const char *
 segment_refusal(const struct segment *s)
 {
-	if (s->life == SEGMENT_ENDED)
+	if (s->liveness == SEGMENT_ENDED)
 		return "has ended";
-	if (s->life == SEGMENT_REPLACED)
+	if (s->liveness == SEGMENT_REPLACED)
 		return "runs another program by now";
 	if (s->control.phase != SYMFAST_SHM_PHASE_LIVE)
 		return "passes everything to libc for good";

@@ -41,8 +41,8 @@ stat_document_head(const struct segment *s)
 
 	return json_pack(
 		"{s:I,s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:I}", "pid", (json_int_t)s->head.pid, "uid",
-		(json_int_t)s->head.uid, "state", segment_life_name(s->life), "exe", s->head.exe,
-		"library", s->head.library, "mode", stat_document_mode(s), "set_by",
+		(json_int_t)s->head.uid, "state", segment_liveness_name(s->liveness), "exe",
+		s->head.exe, "library", s->head.library, "mode", stat_document_mode(s), "set_by",
 		NAMED(c->reason, "setting", "canary", "ctl", "kill file", "breaker", "refusal"),
 		"breaker", NAMED(c->breaker, "closed", "open", "half-open"), "mismatches",
 		(json_int_t)(c->mismatches & INT64_MAX));
@@ -352,7 +352,7 @@ stat_document_add(struct stat_sum *sum, const struct segment *s)
 		return false;
 	sum->ns = ns > 0 ? ns : sum->ns;
 	sum->processes++;
-	if (s->life == SEGMENT_LIVE)
+	if (s->liveness == SEGMENT_LIVE)
 		sum->cpu_ns += proc_cpu_ns(s->head.pid);
 	json_object_update_new(d, stat_document_head(s));
 	json_object_set_new(d, "made_ns", stat_document_count_json(s->head.made_ns));

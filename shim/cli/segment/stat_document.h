@@ -13,7 +13,7 @@ struct stat_sum *stat_document_new(void);
 bool stat_document_add(struct stat_sum *sum, const struct segment *s);
 /* A document of kind "stat", state and mode being those of the segment added last. Frees the sum. */
 json_t *stat_document_of(struct stat_sum *sum);
-/* Of a process or a saved file: what the word names. NULL after one line; *status then is set. */
+/* Of a process or a saved file: what the mode word names. NULL after one line; *status then is set. */
 json_t *stat_document_from(const char *word, int *status);
 /* Only who and what mode: the row of `list`. */
 json_t *stat_document_head(const struct segment *s);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// An object that reports its life to the host: lab_event("NAME", +1 or -1), where the host has one.
+// An object that reports its lifetime to the host: lab_event("NAME", +1 or -1), where the host has one.
 #include "agent.h"
 
 #define TEXT_(x) #x

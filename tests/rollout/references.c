@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// books.c: the books of references are kept while the shim is switched off: whatever was opened and
+// references.c: references are counted while the shim is switched off: whatever was opened and
 // closed meanwhile, a host that holds the plugin is served again as before, and its last dlclose
 // unloads (CONTRACT 33 to 35).
 //
-// books PLUGIN MODE        under the library, with a live segment; MODE: the word of the time between
+// references PLUGIN MODE   under the library, with a live segment; MODE: the mode word of the time between
 #include "../stress/ctl.h"
 #include <dlfcn.h>
 #include <stdio.h>
