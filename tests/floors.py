@@ -7,8 +7,8 @@ floors.py [--format] ROOT BUILD   checks the sources of ROOT and the objects of 
 floors.py --self-test CC...       plants each violation and sees it found
 
 A file may use its own floor and lower ones. Checked: includes, undefined symbols of the built
-objects, circles of includes, circles of calls between the files of a floor, file names that occur
-twice, SPDX lines, file lengths, where the environment is read, formatting.
+objects, circles of includes, circles of calls between the files of a floor, functions without
+their file's name as prefix, file names that occur twice, SPDX lines, file lengths, where the environment is read, formatting.
 """
 import os
 import re
@@ -33,6 +33,11 @@ CIRCLES = [
      'retain/place.c', 'retain/release.c', 'retain/retain.c', 'retain/x86_64_retain_stubs.S',
      'retain/aarch64_retain_stubs.S'},
 ]
+# The rooms of shim/cli, which use those before them.
+CLI_ROOMS = ['base', 'segment', 'doctor', 'sites', 'ab', 'page', 'commands']
+# Functions whose names are given: by libc, by who calls them, by xxHash.
+NAMES_GIVEN = {'main', 'memcpy', 'memmove', 'memset', 'memcmp'}
+PREFIXES_GIVEN = ('sf_', 'symfast', 'XXH', '_', '$')
 # The same name in the folder of each CPU is one name.
 CPUS = {'aarch64', 'x86_64'}
 LONG, TOO_LONG = 450, 600
@@ -96,6 +101,14 @@ def includes(root, path, known):
             yield from beside
 
 
+def cli_room(path):
+    """The number of the room of shim/cli that a file is in; -1 outside of it, len(CLI_ROOMS): in none."""
+    words = path.split('/')
+    if words[:2] != ['shim', 'cli']:
+        return -1
+    return CLI_ROOMS.index(words[2]) if words[2] in CLI_ROOMS else len(CLI_ROOMS)
+
+
 def check_includes(root, sources):
     graph = {path: list(includes(root, path, set(sources))) for path in sources}
     for path, targets in graph.items():
@@ -105,6 +118,10 @@ def check_includes(root, sources):
                 yield f'{path}: shim/{user} is no floor of the house'
             elif not may_use(user, used):
                 yield f'{path} includes {target}: {user} may not use {used}'
+            elif user == 'cli' and cli_room(target) > cli_room(path):
+                yield f'{path} includes {target}: that room is above'
+        if cli_room(path) == len(CLI_ROOMS):
+            yield f'{path}: in no room of shim/cli'
     yield from circles(graph)
 
 
@@ -147,7 +164,8 @@ def source_of(room, path):
 
 
 def object_symbols(path):
-    defined, undefined = set(), set()
+    """What an object defines and what it takes; and its functions, static ones too."""
+    defined, undefined, functions = set(), set(), set()
     nm = os.environ.get('NM', 'nm')
     text = subprocess.run([nm, path], check=True, capture_output=True, text=True).stdout
     for line in text.splitlines():
@@ -156,17 +174,47 @@ def object_symbols(path):
             undefined.add(name)
         elif kind.isupper():
             defined.add(name)
-    return defined, undefined
+        if kind in 'tTi':
+            functions.add(name)
+    return defined, undefined, functions
 
 
-def check_symbols(build):
+def check_prefixes(room, file, functions, given):
+    """A function begins with its file's name, or that of a header of its room, which it comes from."""
+    stem = re.sub(r'\.[cS]$', '', file.split('/')[1])
+    if room == 'cli':
+        words = stem.split('_', 1)
+        prefixes = {words[0], words[-1]}
+    else:
+        prefixes = {re.sub(f'^({"|".join(CPUS)})_', '', stem)} | given.get(room, set())
+    for name in functions:
+        word = name.split('.')[0]
+        if not (word in NAMES_GIVEN | given['exported'] | prefixes or
+                word.startswith((*PREFIXES_GIVEN, *(f'{prefix}_' for prefix in prefixes)))):
+            yield f'{file}: {name} has no prefix: a core dump does not tell whose it is'
+
+
+def names_given(root, sources):
+    """The names that the library exports; and the headers of each room."""
+    given = {'exported': set()}
+    for path in sources:
+        if path.startswith('shim/') and path.endswith('.h'):
+            given.setdefault(floor_of(path), set()).add(os.path.basename(path)[:-len('.h')])
+    if os.path.exists(f'{root}/shim/symfast.map'):
+        text = '\n'.join(lines_of(root, 'shim/symfast.map'))
+        given['exported'].update(re.findall(r'\b\w+(?=;)', text))
+    return given
+
+
+def check_symbols(build, given):
     rooms, owners, wanted, graph = {}, {}, [], {}
     for room, path in objects(build):
         if room is None:
             yield f'{path}: of no floor'
             continue
         file = source_of(room, path)
-        defined, undefined = object_symbols(path)
+        defined, undefined, functions = object_symbols(path)
+        yield from check_prefixes(room, file, functions, given)
         rooms.update({name: room for name in defined})
         owners.update({(room, name): file for name in defined})
         wanted += [(room, name, file) for name in undefined]
@@ -272,7 +320,8 @@ def faults(root, build, say=print, formatted=False):
     files = tracked(root)
     sources = [path for path in files if path.startswith(('shim/', 'include/'))
                and path.endswith(SOURCE)]
-    out = [*check_includes(root, sources), *check_symbols(build), *check_form(root, files, say),
+    out = [*check_includes(root, sources), *check_symbols(build, names_given(root, sources)),
+           *check_form(root, files, say),
            *check_names(sources)]
     formed = [path for path in files if path.startswith(('shim/', 'include/', 'tests/', 'demo/'))]
     format_faults = list(check_format(root, formed, say))
@@ -307,6 +356,12 @@ PLANTED = {
                                   '\treturn sf_known();\n}\n',
         'shim/map/known.c': HEAD + 'int sf_cell(void);\nint sf_known(void)\n{\n'
                                    '\treturn sf_cell();\n}\n'},
+    'map/high.c: nobody has no prefix': {
+        'shim/map/high.c': HEAD + 'static int __attribute__((noinline)) nobody(void)\n{\n\treturn 1;\n}\n'
+                                  'int sf_high(void)\n{\n\treturn nobody();\n}\n'},
+    'that room is above': {'shim/cli/base/low_down.h': HEAD + '#include "../page/page.h"\n',
+                           'shim/cli/page/page.h': HEAD},
+    'in no room of shim/cli': {'shim/cli/loose.h': HEAD},
     'to be taken out of CIRCLES': {'shim/map/cell.c': HEAD + 'int sf_cell(void)\n{\n\treturn 1;\n}\n'},
     'the name occurs twice': {'shim/map/low.h': HEAD + 'int sf_low_again(void);\n'},
     'no SPDX line': {'shim/map/bare.h': 'int x;\n'},
@@ -315,7 +370,7 @@ PLANTED = {
     'is no floor': {'shim/attic/old.c': HEAD + '#include "../base/low.h"\n'},
     'map may not use include': {'shim/map/pub.c': HEAD + '#include <symfast.h>\n',
                                 'include/symfast.h': HEAD},
-    'cli may not use map': {'shim/cli/main.c': HEAD + '#include "../map/high.h"\n'},
+    'cli may not use map': {'shim/cli/commands/main.c': HEAD + '#include "../../map/high.h"\n'},
 }
 
 

@@ -63,7 +63,7 @@ leaf_look_slow(struct sf_go_table *t, struct sf_go_entry *e, struct statx *st)
 			value = prove_slow(t, e, &id);
 	} else if (f != FILE_NONE) {
 		count_fill(t, f == FILE_UNKNOWN ? SF_GO_SKIP_KERNEL : SF_GO_SKIP_FILE);
-		pause_entry(t, e, SF_GO_PAUSE_NS);
+		prove_pause(t, e, SF_GO_PAUSE_NS);
 	}
 	return value;
 }
@@ -95,7 +95,7 @@ leaf_check_slow(struct sf_go_table *t, struct sf_go_entry *e)
 	if (sf_unlikely(sf_go_tell(t, CLOCK_MONOTONIC) - from > SF_GO_SLOW_NS) &&
 	    (slept < 0 || leaf_sleeps(&u.usage) != slept)) {
 		count_fill(t, SF_GO_SLOW);
-		pause_entry(t, e, SF_GO_PAUSE_NS);
+		prove_pause(t, e, SF_GO_PAUSE_NS);
 	}
 	count(t, value ? SF_GO_CHECKED : SF_GO_STALE);
 	return value;

@@ -17,7 +17,7 @@
 // File systems on which a stat can wait for a network or another process: a goroutine that waits
 // there holds its processor, and identities may be made up.
 static bool
-is_remote(uint64_t type)
+prove_is_remote(uint64_t type)
 {
 	static const uint32_t remote[] = {
 		0x6969 /* nfs */,      0xff534d42 /* cifs */,   0xfe534d42 /* smb2 */,
@@ -58,7 +58,7 @@ static union {
 #define CTIME_COARSE  2000000000u
 
 static bool
-is_settled(struct sf_go_table *t, const struct sf_go_identity *id)
+prove_is_settled(struct sf_go_table *t, const struct sf_go_identity *id)
 {
 	uint64_t settles = CTIME_SETTLES + (id->ctime_nsec ? 0 : CTIME_COARSE);
 
@@ -76,7 +76,7 @@ sf_go_leads_to(long dir, const char *path, const struct sf_go_identity *id, stru
 
 // The same, with no symlink on the way. Slashes are cut and put back.
 static bool
-lies_at(char *path, const struct sf_go_identity *id)
+prove_lies_at(char *path, const struct sf_go_identity *id)
 {
 	const int flags = O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC;
 	long dir = sf_syscall6(SYS_openat, AT_FDCWD, (long)"/", flags, 0, 0, 0);
@@ -101,7 +101,7 @@ lies_at(char *path, const struct sf_go_identity *id)
 
 // How long the name goes Go's way before the next proof is tried.
 static void
-pause_entry(struct sf_go_table *t, struct sf_go_entry *e, uint64_t ns)
+prove_pause(struct sf_go_table *t, struct sf_go_entry *e, uint64_t ns)
 {
 	STORE(&e->paused, sf_go_tell(t, CLOCK_MONOTONIC_COARSE) + ns);
 }
@@ -115,8 +115,8 @@ prove_locked(struct sf_go_table *t, struct sf_go_entry *e, struct sf_go_variant 
 	if (!sf_go_leads_to(AT_FDCWD, path, id, &kernel.st))
 		return false;
 	bool asked = !sf_syscall6(SYS_statfs, (long)path, (long)&kernel.fs, 0, 0, 0, 0);
-	if (!asked || is_remote((uint32_t)kernel.fs.f_type)) {
-		pause_entry(t, e, SF_GO_REMOTE_NS);
+	if (!asked || prove_is_remote((uint32_t)kernel.fs.f_type)) {
+		prove_pause(t, e, SF_GO_REMOTE_NS);
 		count_fill(t, SF_GO_SKIP_FILE);
 		return false;
 	}
@@ -124,7 +124,7 @@ prove_locked(struct sf_go_table *t, struct sf_go_entry *e, struct sf_go_variant 
 	for (; path[n]; n++)
 		t->path[n] = path[n];
 	t->path[n] = '\0';
-	if (!is_settled(t, id) || !lies_at(t->path, id)) {
+	if (!prove_is_settled(t, id) || !prove_lies_at(t->path, id)) {
 		count_fill(t, SF_GO_SKIP_FILE);
 		return false;
 	}

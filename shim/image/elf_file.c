@@ -8,13 +8,13 @@
 
 /* `len` bytes at `offset` of the file, or NULL. */
 static const uint8_t *
-at_offset(const struct sf_elf_file *f, uint64_t offset, uint64_t len)
+elf_file_at_offset(const struct sf_elf_file *f, uint64_t offset, uint64_t len)
 {
 	return offset <= f->size && len <= f->size - offset ? f->bytes + offset : NULL;
 }
 
 static uint32_t
-word(const uint8_t *p)
+elf_file_word(const uint8_t *p)
 {
 	uint32_t v;
 
@@ -33,7 +33,7 @@ sf_elf_file_segment(const struct sf_elf_file *f, uint32_t i)
 
 /* Where an address lies in the file, and how many bytes of its segment follow; 0 if nowhere. */
 static uint64_t
-room_at(const struct sf_elf_file *f, uint64_t address, uint64_t *offset)
+elf_file_room_at(const struct sf_elf_file *f, uint64_t address, uint64_t *offset)
 {
 	for (uint32_t i = 0; i < f->phnum; i++) {
 		Elf64_Phdr p = sf_elf_file_segment(f, i);
@@ -54,7 +54,7 @@ room_at(const struct sf_elf_file *f, uint64_t address, uint64_t *offset)
 const void *
 sf_elf_file_at(const struct sf_elf_file *f, uint64_t address, uint64_t len)
 {
-	uint64_t offset = 0, room = room_at(f, address, &offset);
+	uint64_t offset = 0, room = elf_file_room_at(f, address, &offset);
 
 	return room != 0 && len <= room ? f->bytes + offset : NULL;
 }
@@ -97,7 +97,7 @@ sf_elf_file_interpreter(const struct sf_elf_file *f)
 
 		if (p.p_type != PT_INTERP || p.p_filesz == 0)
 			continue;
-		text = at_offset(f, p.p_offset, p.p_filesz);
+		text = elf_file_at_offset(f, p.p_offset, p.p_filesz);
 		if (text != NULL && text[p.p_filesz - 1] == '\0')
 			return (const char *)text;
 	}
@@ -106,7 +106,7 @@ sf_elf_file_interpreter(const struct sf_elf_file *f)
 
 /* The dynamic section as the loader finds it: by its segment, ended by DT_NULL. */
 static void
-find_dynamic(struct sf_elf_file *f)
+elf_file_find_dynamic(struct sf_elf_file *f)
 {
 	for (uint32_t i = 0; i < f->phnum; i++) {
 		Elf64_Phdr p = sf_elf_file_segment(f, i);
@@ -114,7 +114,7 @@ find_dynamic(struct sf_elf_file *f)
 
 		if (p.p_type != PT_DYNAMIC)
 			continue;
-		f->dynamic = at_offset(f, p.p_offset, p.p_filesz);
+		f->dynamic = elf_file_at_offset(f, p.p_offset, p.p_filesz);
 		if (f->dynamic == NULL)
 			return;
 		while (f->dynamic_count < max && f->dynamic_count < SYMBOLS_MAX &&
@@ -126,21 +126,21 @@ find_dynamic(struct sf_elf_file *f)
 
 /* One more than the last symbol that the GNU hash table leads to. */
 static uint32_t
-count_by_gnu_hash(const struct sf_elf_file *f, uint64_t address)
+elf_file_count_by_gnu_hash(const struct sf_elf_file *f, uint64_t address)
 {
-	uint64_t offset = 0, room = room_at(f, address, &offset), chain;
+	uint64_t offset = 0, room = elf_file_room_at(f, address, &offset), chain;
 	const uint8_t *h = f->bytes + offset;
 	uint32_t buckets, first, last = 0;
 
 	if (room < 16)
 		return 0;
-	buckets = word(h);
-	first = word(h + 4);
-	chain = 16 + (uint64_t)word(h + 8) * 8 + (uint64_t)buckets * 4;
+	buckets = elf_file_word(h);
+	first = elf_file_word(h + 4);
+	chain = 16 + (uint64_t)elf_file_word(h + 8) * 8 + (uint64_t)buckets * 4;
 	if (chain > room)
 		return 0;
 	for (uint32_t b = 0; b < buckets; b++) {
-		uint32_t start = word(h + chain - (uint64_t)buckets * 4 + (uint64_t)b * 4);
+		uint32_t start = elf_file_word(h + chain - (uint64_t)buckets * 4 + (uint64_t)b * 4);
 
 		last = start > last ? start : last;
 	}
@@ -151,28 +151,28 @@ count_by_gnu_hash(const struct sf_elf_file *f, uint64_t address)
 
 		if (at + 4 > room)
 			return 0;
-		if (word(h + at) & 1)
+		if (elf_file_word(h + at) & 1)
 			return last + 1;
 	}
 	return 0;
 }
 
 static uint32_t
-count_symbols(const struct sf_elf_file *f)
+elf_file_count_symbols(const struct sf_elf_file *f)
 {
 	uint64_t address;
 	const uint8_t *h;
 	uint32_t count = 0;
 
 	if (sf_elf_file_tag(f, DT_HASH, &address) && (h = sf_elf_file_at(f, address, 8)) != NULL)
-		count = word(h + 4);
+		count = elf_file_word(h + 4);
 	else if (sf_elf_file_tag(f, DT_GNU_HASH, &address))
-		count = count_by_gnu_hash(f, address);
+		count = elf_file_count_by_gnu_hash(f, address);
 	return count <= SYMBOLS_MAX ? count : 0;
 }
 
 static void
-find_tables(struct sf_elf_file *f)
+elf_file_find_tables(struct sf_elf_file *f)
 {
 	uint64_t address, size;
 
@@ -182,7 +182,7 @@ find_tables(struct sf_elf_file *f)
 	/* Cut behind its last NUL, so that every offset in it begins a string that ends. */
 	while (f->strings_size != 0 && f->strings[f->strings_size - 1] != '\0')
 		f->strings_size--;
-	f->symbol_count = count_symbols(f);
+	f->symbol_count = elf_file_count_symbols(f);
 	if (!sf_elf_file_tag(f, DT_SYMTAB, &address) ||
 	    (f->symbols = sf_elf_file_at(f, address,
 					 (uint64_t)f->symbol_count * sizeof(Elf64_Sym))) == NULL)
@@ -192,7 +192,7 @@ find_tables(struct sf_elf_file *f)
 }
 
 static enum sf_elf_file_fault
-check_ident(const uint8_t *bytes, uint64_t size)
+elf_file_check_ident(const uint8_t *bytes, uint64_t size)
 {
 	if (size < SELFMAG || __builtin_memcmp(bytes, ELFMAG, SELFMAG) != 0)
 		return SF_ELF_FILE_NOT_ELF;
@@ -211,7 +211,7 @@ check_ident(const uint8_t *bytes, uint64_t size)
 enum sf_elf_file_fault
 sf_elf_file_open(struct sf_elf_file *f, const void *bytes, uint64_t size)
 {
-	enum sf_elf_file_fault fault = check_ident(bytes, size);
+	enum sf_elf_file_fault fault = elf_file_check_ident(bytes, size);
 	Elf64_Ehdr e;
 
 	*f = (struct sf_elf_file){.bytes = bytes, .size = size};
@@ -222,12 +222,12 @@ sf_elf_file_open(struct sf_elf_file *f, const void *bytes, uint64_t size)
 	f->machine = e.e_machine;
 	if (e.e_phnum != 0 && e.e_phentsize != sizeof(Elf64_Phdr))
 		return SF_ELF_FILE_DAMAGED;
-	f->phdr = at_offset(f, e.e_phoff, (uint64_t)e.e_phnum * sizeof(Elf64_Phdr));
+	f->phdr = elf_file_at_offset(f, e.e_phoff, (uint64_t)e.e_phnum * sizeof(Elf64_Phdr));
 	if (f->phdr == NULL)
 		return SF_ELF_FILE_TRUNCATED;
 	f->phnum = e.e_phnum;
-	find_dynamic(f);
-	find_tables(f);
+	elf_file_find_dynamic(f);
+	elf_file_find_tables(f);
 	return SF_ELF_FILE_NONE;
 }
 
@@ -304,7 +304,7 @@ sf_elf_file_binds_now(const struct sf_elf_file *f)
 
 /* To the next Vernaux of this Verneed, else to the next Verneed, else to the end. */
 static void
-step(struct sf_elf_file_versions *w, const Elf64_Verneed *n, const Elf64_Vernaux *a)
+elf_file_step(struct sf_elf_file_versions *w, const Elf64_Verneed *n, const Elf64_Vernaux *a)
 {
 	if (a->vna_next != 0) {
 		w->aux += a->vna_next;
@@ -339,6 +339,6 @@ sf_elf_file_needed_version(const struct sf_elf_file *f, struct sf_elf_file_versi
 		return NULL;
 	__builtin_memcpy(&a, at, sizeof(a));
 	w->ended = false;
-	step(w, &n, &a);
+	elf_file_step(w, &n, &a);
 	return sf_elf_file_string(f, a.vna_name);
 }

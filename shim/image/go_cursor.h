@@ -13,10 +13,11 @@ struct cursor {
 	bool ok;
 };
 
-#define EAT(c, ...) eat(c, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+#define EAT(c, ...)                                                                                \
+	go_cursor_eat(c, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
 
 static inline bool
-room(struct cursor *c, size_t n)
+go_cursor_room(struct cursor *c, size_t n)
 {
 	if ((size_t)(c->end - c->at) < n)
 		c->ok = false;
@@ -24,20 +25,20 @@ room(struct cursor *c, size_t n)
 }
 
 static inline bool
-eat(struct cursor *c, const uint8_t *want, size_t n)
+go_cursor_eat(struct cursor *c, const uint8_t *want, size_t n)
 {
-	if (!room(c, n) || memcmp(c->at, want, n))
+	if (!go_cursor_room(c, n) || memcmp(c->at, want, n))
 		return c->ok = false;
 	c->at += n;
 	return true;
 }
 
 static inline int32_t
-eat_i32(struct cursor *c)
+go_cursor_eat_i32(struct cursor *c)
 {
 	int32_t v = 0;
 
-	if (!room(c, 4))
+	if (!go_cursor_room(c, 4))
 		return 0;
 	memcpy(&v, c->at, 4);
 	c->at += 4;
@@ -46,7 +47,7 @@ eat_i32(struct cursor *c)
 
 // At most two of the assembler's alignment nops.
 static inline void
-skip_nops(struct cursor *c)
+go_cursor_skip_nops(struct cursor *c)
 {
 	static const struct {
 		uint8_t len, bytes[9];
@@ -78,7 +79,7 @@ skip_nops(struct cursor *c)
 
 // A cursor at `off` of the code, bad if that lies outside.
 static inline struct cursor
-cursor_in(const uint8_t *bytes, size_t size, size_t off)
+go_cursor_in(const uint8_t *bytes, size_t size, size_t off)
 {
 	struct cursor c = {bytes + size, bytes + size, false};
 

@@ -10,7 +10,7 @@ static const char magic[] = "\xff Go buildinf:";
 
 /* Unsigned LEB128 of at most five bytes; the bytes it took, or 0. */
 static uint32_t
-varint(const uint8_t *p, uint64_t room, uint64_t *value)
+go_file_varint(const uint8_t *p, uint64_t room, uint64_t *value)
 {
 	*value = 0;
 	for (uint32_t i = 0; i < 5 && i < room; i++) {
@@ -22,7 +22,7 @@ varint(const uint8_t *p, uint64_t room, uint64_t *value)
 }
 
 static void
-keep_version(struct sf_go_file *go, const uint8_t *text, uint64_t len)
+go_file_keep_version(struct sf_go_file *go, const uint8_t *text, uint64_t len)
 {
 	uint64_t i;
 
@@ -33,7 +33,7 @@ keep_version(struct sf_go_file *go, const uint8_t *text, uint64_t len)
 
 /* Go 1.18 and newer write the version behind the header; older ones only point at it. */
 static void
-read_build_info(const uint8_t *p, uint64_t room, struct sf_go_file *go)
+go_file_read_build_info(const uint8_t *p, uint64_t room, struct sf_go_file *go)
 {
 	uint64_t len;
 	uint32_t head;
@@ -41,14 +41,14 @@ read_build_info(const uint8_t *p, uint64_t room, struct sf_go_file *go)
 	go->is_go = true;
 	if (room < HEADER || !(p[15] & INLINE_FLAG))
 		return;
-	head = varint(p + HEADER, room - HEADER, &len);
+	head = go_file_varint(p + HEADER, room - HEADER, &len);
 	if (head != 0 && len <= room - HEADER - head)
-		keep_version(go, p + HEADER + head, len);
+		go_file_keep_version(go, p + HEADER + head, len);
 }
 
 /* Looked for where Go's own reader does: in writable segments, at addresses that 16 divides. */
 static void
-find_build_info(const struct sf_elf_file *f, struct sf_go_file *go)
+go_file_find_build_info(const struct sf_elf_file *f, struct sf_go_file *go)
 {
 	for (uint32_t i = 0; i < f->phnum; i++) {
 		Elf64_Phdr p = sf_elf_file_segment(f, i);
@@ -63,14 +63,14 @@ find_build_info(const struct sf_elf_file *f, struct sf_go_file *go)
 
 			if (__builtin_memcmp(bytes, magic, MAGIC_LEN) != 0)
 				continue;
-			read_build_info(bytes, p.p_filesz - at, go);
+			go_file_read_build_info(bytes, p.p_filesz - at, go);
 			return;
 		}
 	}
 }
 
 static uint64_t
-address(const struct sf_elf_file *f, const char *name)
+go_file_address(const struct sf_elf_file *f, const char *name)
 {
 	Elf64_Sym s;
 
@@ -79,20 +79,20 @@ address(const struct sf_elf_file *f, const char *name)
 
 /* The same questions that the library asks of the running host (shim/go/host.c). */
 static enum sf_go_refusal
-read_shape(const struct sf_elf_file *f, const Elf64_Sym *open, const char *version)
+go_file_read_shape(const struct sf_elf_file *f, const Elf64_Sym *open, const char *version)
 {
 	struct sf_go_shape shape;
 	struct sf_go_code code = {
 		.bytes = sf_elf_file_at(f, open->st_value, open->st_size),
 		.size = open->st_size,
 		.addr = open->st_value,
-		.mapaccess = address(f, "runtime.mapaccess1_faststr"),
-		.chanrecv = address(f, "runtime.chanrecv1"),
-		.gostring = address(f, "runtime.gostring"),
-		.morestack = address(f, "runtime.morestack_noctxt.abi0"),
+		.mapaccess = go_file_address(f, "runtime.mapaccess1_faststr"),
+		.chanrecv = go_file_address(f, "runtime.chanrecv1"),
+		.gostring = go_file_address(f, "runtime.gostring"),
+		.morestack = go_file_address(f, "runtime.morestack_noctxt.abi0"),
 		.version = version,
 		.version_len = __builtin_strlen(version),
-		.race = address(f, "runtime.racecallback.abi0") != 0,
+		.race = go_file_address(f, "runtime.racecallback.abi0") != 0,
 	};
 
 	if (code.bytes == NULL || code.mapaccess == 0 || code.chanrecv == 0 || code.gostring == 0 ||
@@ -115,11 +115,11 @@ sf_go_file_read(const struct sf_elf_file *f, struct sf_go_file *go)
 	Elf64_Sym open;
 
 	*go = (struct sf_go_file){.shape = SF_GO_REFUSE_SYMBOLS};
-	find_build_info(f, go);
+	go_file_find_build_info(f, go);
 	go->listed = sf_go_version_listed(go->version, __builtin_strlen(go->version));
 	if (!sf_elf_file_defined(f, "plugin.open", &open) ||
 	    ELF64_ST_TYPE(open.st_info) != STT_FUNC)
 		return;
 	go->is_go = go->opens_plugins = true;
-	go->shape = read_shape(f, &open, go->version);
+	go->shape = go_file_read_shape(f, &open, go->version);
 }

@@ -25,7 +25,7 @@
 static uint8_t
 go_modules_eat_u8(struct cursor *c)
 {
-	return room(c, 1) ? *c->at++ : 0;
+	return go_cursor_room(c, 1) ? *c->at++ : 0;
 }
 
 // A jump's one byte: where it leads, counted from the entry.
@@ -40,7 +40,7 @@ go_modules_eat_target(const struct sf_go_walk_code *code, struct cursor *c)
 static uint32_t
 go_modules_eat_field(struct cursor *c)
 {
-	int32_t off = eat_i32(c);
+	int32_t off = go_cursor_eat_i32(c);
 
 	if (off <= 0 || off >= FIELD_MAX || off % 8)
 		c->ok = false;
@@ -80,7 +80,7 @@ go_modules_eat_entry(const struct sf_go_walk_code *code, struct cursor *c,
 
 	if (kind == SF_GO_WALK_NAME) {
 		EAT(c, 0x49, 0x3b, 0x66, 0x10, 0x0f, 0x86);
-		eat_i32(c);
+		go_cursor_eat_i32(c);
 	}
 	go_modules_eat_frame(c);
 	if (kind == SF_GO_WALK_NAME) {
@@ -89,7 +89,7 @@ go_modules_eat_entry(const struct sf_go_walk_code *code, struct cursor *c,
 		EAT(c, 0x89, 0x5c, 0x24);
 		go_modules_eat_u8(c);
 	}
-	skip_nops(c);
+	go_cursor_skip_nops(c);
 	// Not into the bytes that the jump will take.
 	return c->ok && early >= c->at - code->bytes + 7;
 }
@@ -109,12 +109,12 @@ go_modules_eat_bounds(const struct sf_go_walk_code *code, struct cursor *c,
 	} else {
 		EAT(c, 0x48, 0x8b, 0x91);
 		walk->low = go_modules_eat_field(c);
-		skip_nops(c);
+		go_cursor_skip_nops(c);
 		EAT(c, 0x48, 0x39, 0xd0, 0x72);
 		back[0] = go_modules_eat_target(code, c);
 		EAT(c, 0x48, 0x8b, 0xb1);
 		walk->high = go_modules_eat_field(c);
-		skip_nops(c);
+		go_cursor_skip_nops(c);
 		EAT(c, 0x48, 0x39, 0xf0, 0x73);
 	}
 	back[1] = go_modules_eat_target(code, c);
@@ -131,12 +131,12 @@ go_modules_parse_walk(const struct sf_go_walk_code *code, enum sf_go_walk_kind k
 		return SF_GO_REFUSE_VERSION;
 	if (!code->bytes || code->size < SIZE_MIN_WALK || code->size > SIZE_MAX_WALK)
 		return SF_GO_REFUSE_SIZE;
-	c = cursor_in(code->bytes, code->size, 0);
+	c = go_cursor_in(code->bytes, code->size, 0);
 	if (!go_modules_eat_entry(code, &c, kind))
 		return SF_GO_REFUSE_ENTRY;
 	walk->site = (uint32_t)(c.at - code->bytes);
 	EAT(&c, 0x48, 0x8d, 0x0d);
-	int64_t rel = eat_i32(&c);
+	int64_t rel = go_cursor_eat_i32(&c);
 	walk->resume = (uint32_t)(c.at - code->bytes);
 	if (!c.ok || code->addr + walk->resume + (uint64_t)rel != code->first)
 		return SF_GO_REFUSE_SITE;
@@ -145,19 +145,19 @@ go_modules_parse_walk(const struct sf_go_walk_code *code, enum sf_go_walk_kind k
 	if (!c.ok || test < (int64_t)walk->resume + 2)
 		return SF_GO_REFUSE_SITE;
 
-	c = cursor_in(code->bytes, code->size, (size_t)test);
+	c = go_cursor_in(code->bytes, code->size, (size_t)test);
 	EAT(&c, 0x48, 0x85, 0xc9, 0x74);
 	int64_t out = go_modules_eat_target(code, &c);
-	skip_nops(&c);
+	go_cursor_skip_nops(&c);
 	go_modules_eat_bounds(code, &c, kind, walk, back);
 	if (!c.ok || back[0] != back[1] || back[0] < (int64_t)walk->resume + 2 || back[0] >= test ||
 	    out < c.at - code->bytes)
 		return SF_GO_REFUSE_SITE;
 
-	c = cursor_in(code->bytes, code->size, (size_t)back[0]);
+	c = go_cursor_in(code->bytes, code->size, (size_t)back[0]);
 	EAT(&c, 0x48, 0x8b, 0x89);
 	walk->next = go_modules_eat_field(&c);
-	skip_nops(&c);
+	go_cursor_skip_nops(&c);
 	if (!c.ok || c.at - code->bytes != test || walk->low == walk->high ||
 	    walk->next == walk->low || walk->next == walk->high)
 		return SF_GO_REFUSE_SITE;

@@ -38,13 +38,13 @@ go_plugin_eat_slot(struct cursor *c, uint8_t op, unsigned reg)
 {
 	int32_t d = -1;
 
-	if (!EAT(c, 0x48, op) || !room(c, 3) || c->at[1] != 0x24) {
+	if (!EAT(c, 0x48, op) || !go_cursor_room(c, 3) || c->at[1] != 0x24) {
 		c->ok = false;
 		return -1;
 	}
 	if (c->at[0] == (0x84 | reg << 3)) {
 		c->at += 2;
-		d = eat_i32(c);
+		d = go_cursor_eat_i32(c);
 	} else if (c->at[0] == (0x44 | reg << 3)) {
 		d = c->at[2];
 		c->at += 3;
@@ -59,7 +59,7 @@ enum { RAX, RCX, RDX, RBX };
 static struct cursor
 go_plugin_cursor_at(const struct sf_go_code *code, size_t off)
 {
-	return cursor_in(code->bytes, code->size, off);
+	return go_cursor_in(code->bytes, code->size, off);
 }
 
 static size_t
@@ -76,7 +76,7 @@ go_plugin_is_call(const struct sf_go_code *code, size_t off, uint64_t target)
 
 	if (!EAT(&c, 0xe8))
 		return false;
-	int32_t rel = eat_i32(&c);
+	int32_t rel = go_cursor_eat_i32(&c);
 	return c.ok &&
 	       code->addr + go_plugin_offset_of(code, &c) + (uint64_t)(int64_t)rel == target;
 }
@@ -146,14 +146,14 @@ go_plugin_parse_grow(const struct sf_go_code *code, size_t off)
 	struct cursor c = go_plugin_cursor_at(code, off);
 
 	EAT(&c, 0x48, 0x89, 0x44, 0x24, 0x08, 0x48, 0x89, 0x5c, 0x24, 0x10);
-	skip_nops(&c);
+	go_cursor_skip_nops(&c);
 	if (!c.ok || !go_plugin_is_call(code, go_plugin_offset_of(code, &c), code->morestack))
 		return SF_GO_REFUSE_GROW;
 	c.at += 5;
 	EAT(&c, 0x48, 0x8b, 0x44, 0x24, 0x08, 0x48, 0x8b, 0x5c, 0x24, 0x10);
-	skip_nops(&c);
+	go_cursor_skip_nops(&c);
 	EAT(&c, 0xe9);
-	int64_t rel = eat_i32(&c);
+	int64_t rel = go_cursor_eat_i32(&c);
 	if (!c.ok || (int64_t)go_plugin_offset_of(code, &c) + rel != 0)
 		return SF_GO_REFUSE_GROW;
 	return SF_GO_REFUSE_NONE;
@@ -167,9 +167,9 @@ go_plugin_parse_prologue(const struct sf_go_code *code, struct sf_go_shape *shap
 	bool old = go_plugin_is_go_1_19(code);
 
 	EAT(&c, 0x4c, 0x8d, 0xa4, 0x24);
-	int64_t check = -(int64_t)eat_i32(&c);
+	int64_t check = -(int64_t)go_cursor_eat_i32(&c);
 	EAT(&c, 0x4d, 0x3b, 0x66, 0x10, 0x0f, 0x86);
-	int64_t grow = eat_i32(&c);
+	int64_t grow = go_cursor_eat_i32(&c);
 	if (!c.ok || check <= 0)
 		return SF_GO_REFUSE_ENTRY;
 	grow += CHECK_LEN;
@@ -180,15 +180,15 @@ go_plugin_parse_prologue(const struct sf_go_code *code, struct sf_go_shape *shap
 	if (!old)
 		EAT(&c, 0x55, 0x48, 0x89, 0xe5);
 	EAT(&c, 0x48, 0x81, 0xec);
-	int64_t frame = eat_i32(&c);
+	int64_t frame = go_cursor_eat_i32(&c);
 	shape->check = CHECK_LEN + (old ? 0 : 4);
 	shape->pushed = !old;
 	shape->moved_len = (uint32_t)go_plugin_offset_of(code, &c) - shape->check;
 	if (old) {
 		EAT(&c, 0x48, 0x89, 0xac, 0x24);
-		bool same = eat_i32(&c) == frame - 8;
+		bool same = go_cursor_eat_i32(&c) == frame - 8;
 		EAT(&c, 0x48, 0x8d, 0xac, 0x24);
-		if (!same || eat_i32(&c) != frame - 8)
+		if (!same || go_cursor_eat_i32(&c) != frame - 8)
 			c.ok = false;
 	}
 	if (!c.ok || frame <= 0 || frame > FRAME_MAX || frame % 8)
@@ -235,7 +235,7 @@ go_plugin_parse_key(const struct sf_go_code *code, struct sf_go_shape *shape, si
 		struct cursor c = go_plugin_cursor_at(code, mapaccess - nop - sizeof(key));
 
 		EAT(&c, 0x48, 0x89, 0xdf, 0x48, 0x89, 0xd3);
-		skip_nops(&c);
+		go_cursor_skip_nops(&c);
 		if (!c.ok || go_plugin_offset_of(code, &c) != mapaccess)
 			continue;
 		size_t loads = mapaccess - nop - sizeof(key) - 14;
@@ -247,7 +247,7 @@ go_plugin_parse_key(const struct sf_go_code *code, struct sf_go_shape *shape, si
 			if (!same || go_plugin_offset_of(code, &c) != loads)
 				continue;
 			EAT(&c, 0x48, 0x8b, 0x15);
-			eat_i32(&c);
+			go_cursor_eat_i32(&c);
 			EAT(&c, 0x48, 0x8d, 0x05);
 			if (!c.ok)
 				continue;
@@ -267,18 +267,18 @@ go_plugin_parse_site(const struct sf_go_code *code, struct sf_go_shape *shape, s
 	struct cursor c = go_plugin_cursor_at(code, mapaccess + 5);
 
 	EAT(&c, 0x48, 0x8b, 0x10);
-	skip_nops(&c);
+	go_cursor_skip_nops(&c);
 	EAT(&c, 0x48, 0x85, 0xd2);
-	skip_nops(&c);
+	go_cursor_skip_nops(&c);
 	shape->site = (uint32_t)go_plugin_offset_of(code, &c);
 	EAT(&c, 0x0f, 0x84);
-	int64_t to = eat_i32(&c);
+	int64_t to = go_cursor_eat_i32(&c);
 	shape->resume = (uint32_t)go_plugin_offset_of(code, &c);
 	to += (int64_t)shape->resume;
 	if (!c.ok || to <= (int64_t)shape->resume || to >= (int64_t)code->size)
 		return SF_GO_REFUSE_SITE;
 	shape->missing = (uint32_t)to;
-	skip_nops(&c);
+	go_cursor_skip_nops(&c);
 	*slot = go_plugin_eat_slot(&c, 0x89, RDX);
 	if (!c.ok || *slot + 8 > (int32_t)shape->frame)
 		return SF_GO_REFUSE_SLOT;
@@ -295,7 +295,7 @@ go_plugin_parse_success(const struct sf_go_code *code, struct sf_go_shape *shape
 		struct cursor c = go_plugin_cursor_at(code, chanrecv - nop - 6);
 
 		EAT(&c, 0x48, 0x8b, 0x42, 0x20, 0x31, 0xdb);
-		skip_nops(&c);
+		go_cursor_skip_nops(&c);
 		receives = c.ok && go_plugin_offset_of(code, &c) == chanrecv;
 	}
 	struct cursor c = go_plugin_cursor_at(code, chanrecv + 5);
@@ -310,11 +310,11 @@ go_plugin_parse_success(const struct sf_go_code *code, struct sf_go_shape *shape
 	EAT(&c, 0x31, 0xdb, 0x31, 0xc9);
 	if (go_plugin_is_go_1_19(code)) {
 		EAT(&c, 0x48, 0x8b, 0xac, 0x24);
-		if (eat_i32(&c) != (int32_t)shape->frame - 8)
+		if (go_cursor_eat_i32(&c) != (int32_t)shape->frame - 8)
 			c.ok = false;
 	}
 	EAT(&c, 0x48, 0x81, 0xc4);
-	if (eat_i32(&c) != (int32_t)shape->frame)
+	if (go_cursor_eat_i32(&c) != (int32_t)shape->frame)
 		c.ok = false;
 	if (!go_plugin_is_go_1_19(code))
 		EAT(&c, 0x5d);

@@ -5,6 +5,7 @@
 // first, ...), so that a machine that drifts favours neither.
 #include "ab.h"
 
+#include "../base/environment.h"
 #include "../base/preload.h"
 #include "../segment/segment_each.h"
 #include "../segment/stat_document.h"

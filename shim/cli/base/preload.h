@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// preload.h: which library to preload, and an environment that does so.
+// preload.h: which library to preload, and how LD_PRELOAD names it.
 #ifndef SF_CLI_PRELOAD_H
 #define SF_CLI_PRELOAD_H
 
@@ -19,15 +19,5 @@ char *preload_value(const char *library, const char *old);
 
 /* For a mode's option: a value that SYMFAST may have? The library itself checks the rest. */
 arguments_check preload_check_mode;
-
-/* A copy of an environment, to be changed by name. */
-struct environment {
-	char **list;
-	size_t count;
-};
-void environment_init(struct environment *e, char **from);
-const char *environment_get(const struct environment *e, const char *name);
-void environment_set(struct environment *e, const char *name, const char *value);
-void environment_free(struct environment *e);
 
 #endif

@@ -60,7 +60,7 @@ cmd_report(int argc, char **argv)
 			status = document_print(json_incref(document));
 		if (r.html == NULL && !r.json &&
 		    strcmp(json_string_value(json_object_get(document, "kind")), "stat") == 0)
-			stat_print(document);
+			stat_text_print(document);
 		else if (r.html == NULL && !r.json)
 			ab_print(document);
 	}

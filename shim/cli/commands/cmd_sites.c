@@ -81,7 +81,7 @@ cmd_sites_save_pprof(const struct profile *p, const char *path)
 	bool ok = output_open(&f, path);
 
 	if (ok) {
-		ok = profile_pprof(p, f.stream);
+		ok = pprof_write(p, f.stream);
 		ok = output_close(&f) && ok;
 	}
 	return ok ? CLI_OK : CLI_FAILED;

@@ -37,7 +37,7 @@ cmd_stat(int argc, char **argv)
 	}
 	if (in.json)
 		return document_print(document);
-	stat_print(document);
+	stat_text_print(document);
 	json_decref(document);
 	return CLI_OK;
 }

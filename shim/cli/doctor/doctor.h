@@ -9,7 +9,7 @@
 #include "../base/document.h"
 
 /* The file of one object, read into memory. */
-struct object {
+struct doctor_object {
 	char *path;
 	void *bytes;
 	uint64_t size; /* of what was read */
@@ -18,19 +18,19 @@ struct object {
 };
 
 /* false with errno if it cannot be read (ENOEXEC: no regular file, EFBIG: too big). */
-bool object_read(struct object *o, const char *path, uint64_t most);
-#define OBJECT_MOST ((uint64_t)4 << 30)
-void object_free(struct object *o);
+bool doctor_object_read(struct doctor_object *o, const char *path, uint64_t most);
+#define DOCTOR_OBJECT_MOST ((uint64_t)4 << 30)
+void doctor_object_free(struct doctor_object *o);
 
 /*
  * The file that the loader would take for a needed library: absolute, by the RPATH or RUNPATH of who
  * needs it, or in the usual folders; `root` goes before all ("" or "/proc/PID/root"). NULL if there
  * is none. ld.so.cache and LD_LIBRARY_PATH are not asked.
  */
-char *object_search(const char *name, const struct object *needer, const char *root);
+char *doctor_object_search(const char *name, const struct doctor_object *needer, const char *root);
 
 /* "2.36" from the text that every glibc carries; false if there is none. */
-bool object_libc_version(const struct object *libc, char *version, size_t size);
+bool doctor_object_libc_version(const struct doctor_object *libc, char *version, size_t size);
 
 /* A case under examination. */
 struct patient {
@@ -50,10 +50,10 @@ void doctor_fact(struct patient *p, const char *name, const char *value);
 extern const char *const doctor_levels[];
 
 /* The program's file: kind, libc, rights, Go, binding; then what it and its libraries import. */
-void doctor_program(struct patient *p, const struct object *program);
-void doctor_dependencies(struct patient *p, const struct object *program);
+void doctor_program(struct patient *p, const struct doctor_object *program);
+void doctor_dependencies(struct patient *p, const struct doctor_object *program);
 /* The same for what a process has mapped, as it lies in its maps: opened at run time, too. */
-void doctor_mapped(struct patient *p, const struct object *program, unsigned long pid);
+void doctor_mapped(struct patient *p, const struct doctor_object *program, unsigned long pid);
 /* A program by its file, or by a word that PATH finds. CLI_OK, or after one line. */
 int doctor_file(struct patient *p, const char *word);
 /* A running process: environment, rights, filters, what is mapped. CLI_OK, or after one line. */

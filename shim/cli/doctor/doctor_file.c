@@ -29,7 +29,7 @@ doctor_file_find_program(const char *word)
 
 /* "#!/usr/bin/env ruby" or "#!/bin/sh -e": the program that runs a script; NULL if it is none. */
 static char *
-doctor_file_script_program(const struct object *o)
+doctor_file_script_program(const struct doctor_object *o)
 {
 	char line[256], *word, *save = NULL;
 	size_t n = o->elf.size < sizeof(line) - 1 ? o->elf.size : sizeof(line) - 1;
@@ -55,9 +55,9 @@ int
 doctor_file(struct patient *p, const char *word)
 {
 	char *path = doctor_file_find_program(word), *by;
-	struct object program;
+	struct doctor_object program;
 
-	if (!object_read(&program, path, OBJECT_MOST)) {
+	if (!doctor_object_read(&program, path, DOCTOR_OBJECT_MOST)) {
 		if (errno == ENOEXEC)
 			cli_error("%s is no regular file", path);
 		else
@@ -68,17 +68,17 @@ doctor_file(struct patient *p, const char *word)
 	by = program.fault == SF_ELF_FILE_NOT_ELF ? doctor_file_script_program(&program) : NULL;
 	if (by != NULL && strcmp(by, path) != 0) {
 		doctor_find(p, LEVEL_NOTE, "script", "%s is a script, run by %s", path, by);
-		object_free(&program);
+		doctor_object_free(&program);
 		free(path);
 		path = by;
-		if (!object_read(&program, path, OBJECT_MOST))
+		if (!doctor_object_read(&program, path, DOCTOR_OBJECT_MOST))
 			return cli_error_errno(CLI_TARGET, "%s", path);
 	}
 	doctor_fact(p, "program", path);
 	if (program.fault == SF_ELF_FILE_NOT_ELF || program.fault == SF_ELF_FILE_TRUNCATED ||
 	    program.fault == SF_ELF_FILE_DAMAGED) {
 		cli_error("%s is %s", path, sf_elf_file_fault_text(program.fault));
-		object_free(&program);
+		doctor_object_free(&program);
 		free(path);
 		return CLI_TARGET;
 	}
@@ -86,7 +86,7 @@ doctor_file(struct patient *p, const char *word)
 	doctor_environment(p, doctor_file_own_variable);
 	if (program.fault == SF_ELF_FILE_NONE)
 		doctor_dependencies(p, &program);
-	object_free(&program);
+	doctor_object_free(&program);
 	free(path);
 	return CLI_OK;
 }

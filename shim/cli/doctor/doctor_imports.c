@@ -74,7 +74,7 @@ doctor_imports_is_beside_the_point(const char *symbol)
 
 /* What it imports of the wrapped names goes to the report; what it defines stands between. */
 static void
-doctor_imports_symbols(struct walk *w, const char *name, const struct object *o)
+doctor_imports_symbols(struct walk *w, const char *name, const struct doctor_object *o)
 {
 	json_t *names = json_array();
 	const char *defined = NULL;
@@ -121,33 +121,33 @@ doctor_imports_remember(struct walk *w, const char *name)
 	return true;
 }
 
-static void doctor_imports_visit(struct walk *w, const char *name, const struct object *o,
+static void doctor_imports_visit(struct walk *w, const char *name, const struct doctor_object *o,
 				 int depth);
 
 static void
-doctor_imports_visit_needed(struct walk *w, const char *name, const struct object *needer,
+doctor_imports_visit_needed(struct walk *w, const char *name, const struct doctor_object *needer,
 			    int depth)
 {
-	struct object o;
+	struct doctor_object o;
 	char *path;
 
 	if (doctor_imports_is_part_of_libc(name) || !doctor_imports_remember(w, name))
 		return;
 	doctor_imports_sanitizer(w->patient, name, true);
-	path = object_search(name, needer, w->patient->root);
-	if (path == NULL || !object_read(&o, path, OBJECT_MOST)) {
+	path = doctor_object_search(name, needer, w->patient->root);
+	if (path == NULL || !doctor_object_read(&o, path, DOCTOR_OBJECT_MOST)) {
 		w->missing++;
 	} else {
 		if (o.fault == SF_ELF_FILE_NONE)
 			doctor_imports_visit(w, name, &o, depth);
-		object_free(&o);
+		doctor_object_free(&o);
 	}
 	free(path);
 }
 
 /* 16 levels of libraries under libraries are more than any program has. */
 static void
-doctor_imports_visit(struct walk *w, const char *name, const struct object *o, int depth)
+doctor_imports_visit(struct walk *w, const char *name, const struct doctor_object *o, int depth)
 {
 	doctor_imports_symbols(w, name, o);
 	for (uint32_t i = 0; i < o->elf.dynamic_count && depth < 16; i++) {
@@ -185,7 +185,7 @@ static void
 doctor_imports_mapped(struct walk *w, const char *path, const char *program)
 {
 	const char *base = strrchr(path, '/') + 1;
-	struct object o;
+	struct doctor_object o;
 	char *whole;
 
 	if (doctor_imports_is_part_of_libc(base) || strcmp(path, program) == 0 ||
@@ -193,18 +193,18 @@ doctor_imports_mapped(struct walk *w, const char *path, const char *program)
 		return;
 	doctor_imports_sanitizer(w->patient, base, true);
 	whole = cli_format("%s%s", w->patient->root, path);
-	if (!object_read(&o, whole, OBJECT_MOST)) {
+	if (!doctor_object_read(&o, whole, DOCTOR_OBJECT_MOST)) {
 		w->missing++;
 	} else {
 		if (o.fault == SF_ELF_FILE_NONE)
 			doctor_imports_symbols(w, base, &o);
-		object_free(&o);
+		doctor_object_free(&o);
 	}
 	free(whole);
 }
 
 void
-doctor_mapped(struct patient *p, const struct object *program, unsigned long pid)
+doctor_mapped(struct patient *p, const struct doctor_object *program, unsigned long pid)
 {
 	struct walk *w = cli_alloc(1, sizeof(*w));
 	const char *path = program->path + strlen(p->root), *base = strrchr(path, '/');
@@ -228,7 +228,7 @@ doctor_mapped(struct patient *p, const struct object *program, unsigned long pid
 }
 
 void
-doctor_dependencies(struct patient *p, const struct object *program)
+doctor_dependencies(struct patient *p, const struct doctor_object *program)
 {
 	struct walk *w = cli_alloc(1, sizeof(*w));
 	const char *base = strrchr(program->path, '/');

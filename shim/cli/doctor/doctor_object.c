@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static bool
-doctor_object_read_all(int fd, struct object *o, uint64_t size)
+doctor_object_read_all(int fd, struct doctor_object *o, uint64_t size)
 {
 	uint64_t have = 0;
 
@@ -54,12 +54,12 @@ doctor_object_open_regular(const char *path, struct stat *st)
 }
 
 bool
-object_read(struct object *o, const char *path, uint64_t most)
+doctor_object_read(struct doctor_object *o, const char *path, uint64_t most)
 {
 	struct stat st;
 	int fd = doctor_object_open_regular(path, &st), error;
 
-	*o = (struct object){.path = cli_format("%s", path)};
+	*o = (struct doctor_object){.path = cli_format("%s", path)};
 	if (fd >= 0) {
 		errno = (uint64_t)st.st_size > most ? EFBIG : 0;
 		if (errno == 0 && doctor_object_read_all(fd, o, (uint64_t)st.st_size)) {
@@ -70,22 +70,22 @@ object_read(struct object *o, const char *path, uint64_t most)
 	error = errno;
 	if (fd >= 0)
 		close(fd);
-	object_free(o);
+	doctor_object_free(o);
 	errno = error;
 	return false;
 }
 
 void
-object_free(struct object *o)
+doctor_object_free(struct doctor_object *o)
 {
 	free(o->path);
 	free(o->bytes);
-	*o = (struct object){0};
+	*o = (struct doctor_object){0};
 }
 
 /* One folder of a search path, with $ORIGIN replaced; "" if it holds another token. */
 static char *
-doctor_object_expand(const char *folder, size_t len, const struct object *needer)
+doctor_object_expand(const char *folder, size_t len, const struct doctor_object *needer)
 {
 	static const char *const tokens[] = {"$ORIGIN", "${ORIGIN}"};
 	const char *slash = strrchr(needer->path, '/');
@@ -116,7 +116,7 @@ doctor_object_try(const char *root, const char *folder, const char *name)
 }
 
 static char *
-doctor_object_search_list(const char *list, const char *name, const struct object *needer,
+doctor_object_search_list(const char *list, const char *name, const struct doctor_object *needer,
 			  const char *root)
 {
 	while (list != NULL && *list != '\0') {
@@ -133,7 +133,7 @@ doctor_object_search_list(const char *list, const char *name, const struct objec
 }
 
 char *
-object_search(const char *name, const struct object *needer, const char *root)
+doctor_object_search(const char *name, const struct doctor_object *needer, const char *root)
 {
 	static const char usual[] = "/lib/" SF_TRIPLET ":/usr/lib/" SF_TRIPLET
 				    ":/lib64:/usr/lib64:/lib:/usr/lib:/usr/local/lib"
@@ -151,7 +151,7 @@ object_search(const char *name, const struct object *needer, const char *root)
 }
 
 bool
-object_libc_version(const struct object *libc, char *version, size_t size)
+doctor_object_libc_version(const struct doctor_object *libc, char *version, size_t size)
 {
 	static const char banner[] = "GNU C Library", mark[] = "release version ";
 	const char *at = memmem(libc->bytes, libc->elf.size, banner, strlen(banner));

@@ -122,11 +122,11 @@ doctor_process(struct patient *p, unsigned long pid)
 	static char root[64];
 	char *exe = cli_format("/proc/%lu/exe", pid), target[4096], clean[4096];
 	ssize_t n = readlink(exe, target, sizeof(target) - 1);
-	struct object program;
+	struct doctor_object program;
 
 	if (n < 0 && errno == ENOENT && access("/proc/self", F_OK) == 0)
 		errno = ESRCH;
-	if (n < 0 || !object_read(&program, exe, OBJECT_MOST)) {
+	if (n < 0 || !doctor_object_read(&program, exe, DOCTOR_OBJECT_MOST)) {
 		free(exe);
 		return cli_error_errno(CLI_TARGET, "process %lu", pid);
 	}
@@ -146,6 +146,6 @@ doctor_process(struct patient *p, unsigned long pid)
 	doctor_process_auxv(p, pid);
 	if (program.fault == SF_ELF_FILE_NONE)
 		doctor_mapped(p, &program, pid);
-	object_free(&program);
+	doctor_object_free(&program);
 	return CLI_OK;
 }

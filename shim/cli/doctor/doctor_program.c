@@ -9,7 +9,7 @@
 #include <sys/xattr.h>
 
 static void
-doctor_program_rights(struct patient *p, const struct object *program)
+doctor_program_rights(struct patient *p, const struct doctor_object *program)
 {
 	struct stat st;
 	const char *what = NULL;
@@ -33,7 +33,7 @@ doctor_program_rights(struct patient *p, const struct object *program)
 }
 
 static const char *
-doctor_program_libc_kind(const struct object *program, const char *interpreter)
+doctor_program_libc_kind(const struct doctor_object *program, const char *interpreter)
 {
 	const char *base = strrchr(interpreter, '/');
 
@@ -63,7 +63,7 @@ doctor_program_older(const char *a, const char *b)
 }
 
 static void
-doctor_program_needed_versions(struct patient *p, const struct object *program)
+doctor_program_needed_versions(struct patient *p, const struct doctor_object *program)
 {
 	char newest[32] = "";
 	struct sf_elf_file_versions walk = {0};
@@ -81,17 +81,17 @@ doctor_program_needed_versions(struct patient *p, const struct object *program)
 
 /* The libc that this machine (or the process's root) would give the program. */
 static void
-doctor_program_libc(struct patient *p, const struct object *program)
+doctor_program_libc(struct patient *p, const struct doctor_object *program)
 {
-	char *path = object_search("libc.so.6", program, p->root), version[16];
-	struct object libc;
+	char *path = doctor_object_search("libc.so.6", program, p->root), version[16];
+	struct doctor_object libc;
 
-	if (path == NULL || !object_read(&libc, path, OBJECT_MOST)) {
+	if (path == NULL || !doctor_object_read(&libc, path, DOCTOR_OBJECT_MOST)) {
 		doctor_find(p, LEVEL_WARN, "libc", "no libc.so.6 found in the usual folders");
 		free(path);
 		return;
 	}
-	if (!object_libc_version(&libc, version, sizeof(version))) {
+	if (!doctor_object_libc_version(&libc, version, sizeof(version))) {
 		doctor_find(p, LEVEL_WARN, "libc", "%s does not tell its version", path);
 	} else {
 		doctor_fact(p, "glibc", version);
@@ -103,12 +103,12 @@ doctor_program_libc(struct patient *p, const struct object *program)
 		else
 			doctor_find(p, LEVEL_OK, "libc", "glibc %s", version);
 	}
-	object_free(&libc);
+	doctor_object_free(&libc);
 	free(path);
 }
 
 static void
-doctor_program_loader(struct patient *p, const struct object *program)
+doctor_program_loader(struct patient *p, const struct doctor_object *program)
 {
 	const char *interpreter = sf_elf_file_interpreter(&program->elf), *kind;
 	uint64_t tag;
@@ -141,7 +141,7 @@ doctor_program_loader(struct patient *p, const struct object *program)
 }
 
 static void
-doctor_program_binding(struct patient *p, const struct object *program)
+doctor_program_binding(struct patient *p, const struct doctor_object *program)
 {
 	uint32_t slots = sf_elf_file_plt_slots(&program->elf);
 
@@ -162,7 +162,7 @@ doctor_program_binding(struct patient *p, const struct object *program)
 }
 
 static void
-doctor_program_flags(struct patient *p, const struct object *program)
+doctor_program_flags(struct patient *p, const struct doctor_object *program)
 {
 	uint64_t value;
 
@@ -177,7 +177,7 @@ doctor_program_flags(struct patient *p, const struct object *program)
 }
 
 static void
-doctor_program_go(struct patient *p, const struct object *program)
+doctor_program_go(struct patient *p, const struct doctor_object *program)
 {
 	struct sf_go_file go;
 
@@ -208,7 +208,7 @@ doctor_program_go(struct patient *p, const struct object *program)
 }
 
 void
-doctor_program(struct patient *p, const struct object *program)
+doctor_program(struct patient *p, const struct doctor_object *program)
 {
 	uint16_t own = EM_X86_64;
 

@@ -21,24 +21,25 @@ void page_fact(FILE *out, const char *name, const char *format, ...)
 
 /* ---- drawings ---- */
 
-struct draw_series {
+struct page_draw_series {
 	const char *name, *class; /* class: "stock" or "symfast", decides the colour */
 	const double *x, *y;      /* y: NULL for a strip */
 	size_t count;
 };
 
 /* Each value a dot on a line per series, and a mark at the median. */
-void draw_strip(FILE *out, const char *title, const char *unit, const struct draw_series *series,
-		size_t count);
+void page_draw_strip(FILE *out, const char *title, const char *unit,
+		     const struct page_draw_series *series, size_t count);
 /* Step curves over a logarithmic x; y goes from 0 to 1. */
-void draw_curves(FILE *out, const char *title, const char *unit, const struct draw_series *series,
-		 size_t count);
+void page_draw_curves(FILE *out, const char *title, const char *unit,
+		      const struct page_draw_series *series, size_t count);
 
-struct draw_interval {
+struct page_draw_interval {
 	const char *name;
 	double low, at, high;
 };
 /* Ratios with their intervals, around 1. */
-void draw_intervals(FILE *out, const char *title, const struct draw_interval *rows, size_t count);
+void page_draw_intervals(FILE *out, const char *title, const struct page_draw_interval *rows,
+			 size_t count);
 
 #endif

@@ -99,7 +99,7 @@ page_ab_table(FILE *out, const json_t *document)
 static void
 page_ab_intervals(FILE *out, const json_t *document)
 {
-	struct draw_interval rows[AB_METRIC_COUNT];
+	struct page_draw_interval rows[AB_METRIC_COUNT];
 	const json_t *metric;
 	size_t i, count = 0;
 
@@ -108,30 +108,30 @@ page_ab_intervals(FILE *out, const json_t *document)
 		const json_t *ratio = json_object_get(metric, "ratio");
 
 		if (count < AB_METRIC_COUNT && json_is_object(ratio))
-			rows[count++] = (struct draw_interval){
+			rows[count++] = (struct page_draw_interval){
 				document_text(metric, "name"),
 				json_number_value(json_object_get(ratio, "low")),
 				json_number_value(json_object_get(ratio, "ratio")),
 				json_number_value(json_object_get(ratio, "high"))};
 	}
-	draw_intervals(out, "symfast to stock; left of the line is less", rows, count);
+	page_draw_intervals(out, "symfast to stock; left of the line is less", rows, count);
 }
 
 static void
 page_ab_strip(FILE *out, const json_t *document, enum ab_metric m)
 {
 	double *v[ARMS];
-	struct draw_series series[ARMS];
+	struct page_draw_series series[ARMS];
 	char title[64];
 
 	for (enum arm arm = ARM_STOCK; arm < ARMS; arm++) {
 		size_t n = ab_values(document, arm, m, &v[arm]);
 
-		series[arm] =
-			(struct draw_series){ab_arm_name(arm), ab_arm_name(arm), v[arm], NULL, n};
+		series[arm] = (struct page_draw_series){ab_arm_name(arm), ab_arm_name(arm), v[arm],
+							NULL, n};
 	}
 	snprintf(title, sizeof(title), "%s, each run", ab_metric_name(m));
-	draw_strip(out, title, ab_metric_unit(m), series, ARMS);
+	page_draw_strip(out, title, ab_metric_unit(m), series, ARMS);
 	free(v[ARM_STOCK]);
 	free(v[ARM_SYMFAST]);
 }

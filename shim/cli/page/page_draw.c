@@ -77,7 +77,7 @@ page_draw_axis(FILE *out, const struct scale *s, double y, const char *unit)
 
 /* From the least to the greatest x of all series; false if there is none. */
 static bool
-page_draw_span(const struct draw_series *series, size_t count, struct scale *s)
+page_draw_span(const struct page_draw_series *series, size_t count, struct scale *s)
 {
 	s->min = INFINITY;
 	s->max = -INFINITY;
@@ -90,8 +90,8 @@ page_draw_span(const struct draw_series *series, size_t count, struct scale *s)
 }
 
 void
-draw_strip(FILE *out, const char *title, const char *unit, const struct draw_series *series,
-	   size_t count)
+page_draw_strip(FILE *out, const char *title, const char *unit,
+		const struct page_draw_series *series, size_t count)
 {
 	double height = 40.0 * (double)count + 24;
 	struct scale s = {0};
@@ -124,7 +124,7 @@ draw_strip(FILE *out, const char *title, const char *unit, const struct draw_ser
 }
 
 static void
-page_draw_curve(FILE *out, const struct scale *s, const struct draw_series *one, double top,
+page_draw_curve(FILE *out, const struct scale *s, const struct page_draw_series *one, double top,
 		double bottom)
 {
 	double last = bottom;
@@ -140,8 +140,8 @@ page_draw_curve(FILE *out, const struct scale *s, const struct draw_series *one,
 }
 
 void
-draw_curves(FILE *out, const char *title, const char *unit, const struct draw_series *series,
-	    size_t count)
+page_draw_curves(FILE *out, const char *title, const char *unit,
+		 const struct page_draw_series *series, size_t count)
 {
 	const double top = 22, bottom = 160;
 	struct scale s = {.log = true};
@@ -172,7 +172,8 @@ draw_curves(FILE *out, const char *title, const char *unit, const struct draw_se
 }
 
 void
-draw_intervals(FILE *out, const char *title, const struct draw_interval *rows, size_t count)
+page_draw_intervals(FILE *out, const char *title, const struct page_draw_interval *rows,
+		    size_t count)
 {
 	double height = 34.0 * (double)count + 22;
 	struct scale s = {.min = 0.9, .max = 1.1, .log = true};

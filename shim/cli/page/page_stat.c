@@ -70,7 +70,7 @@ page_stat_functions(FILE *out, const json_t *d)
 }
 
 /* The cumulative share of calls that took at most x, one step per bucket. */
-static struct draw_series
+static struct page_draw_series
 page_stat_curve_of(const json_t *h, const char *name, const char *class)
 {
 	const json_t *buckets = json_object_get(h, "buckets"), *pair;
@@ -85,7 +85,7 @@ page_stat_curve_of(const json_t *h, const char *name, const char *class)
 	}
 	for (i = 0; i < count; i++)
 		y[i] = sum > 0 ? y[i] / sum : 0;
-	return (struct draw_series){name, class, x, y, count};
+	return (struct page_draw_series){name, class, x, y, count};
 }
 
 static void
@@ -98,13 +98,13 @@ page_stat_curves(FILE *out, const json_t *d)
 	fputs("<div class=\"drawings\">\n", out);
 	json_array_foreach(json_object_get(d, "latencies"), i, row)
 	{
-		struct draw_series s[2] = {
+		struct page_draw_series s[2] = {
 			page_stat_curve_of(json_object_get(row, "libc"), "libc", "stock"),
 			page_stat_curve_of(json_object_get(row, "map"), "map", "symfast")};
 
 		snprintf(title, sizeof(title), "%s: share of calls that took at most",
 			 document_text(row, "function"));
-		draw_curves(out, title, document_text(d, "unit"), s, 2);
+		page_draw_curves(out, title, document_text(d, "unit"), s, 2);
 		for (int k = 0; k < 2; k++) {
 			free((void *)(uintptr_t)s[k].x);
 			free((void *)(uintptr_t)s[k].y);

@@ -154,7 +154,7 @@ stat_text_print_rest(const json_t *d)
 }
 
 void
-stat_print(const json_t *document)
+stat_text_print(const json_t *document)
 {
 	stat_text_print_head(document);
 	stat_text_print_savings(document);

@@ -6,6 +6,6 @@
 #include "../base/document.h"
 
 /* Prints a document that stat_document_valid accepts. */
-void stat_print(const json_t *document);
+void stat_text_print(const json_t *document);
 
 #endif

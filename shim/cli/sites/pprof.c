@@ -268,7 +268,7 @@ pprof_write_gzip(const struct buffer *b, FILE *out)
 }
 
 bool
-profile_pprof(const struct profile *p, FILE *out)
+pprof_write(const struct profile *p, FILE *out)
 {
 	struct tables t = {0};
 	bool ok;

@@ -23,7 +23,7 @@ struct function {
 
 /* An object file, and its functions by address. */
 struct file {
-	struct object object;
+	struct doctor_object object;
 	struct function *functions;
 	size_t count;
 };
@@ -69,12 +69,13 @@ profile_read_file(struct names *n, struct file *f, const char *path)
 {
 	uint64_t left = BYTES_MOST - n->bytes;
 
-	if (*path != '/' || !object_read(&f->object, path, left < FILE_MOST ? left : FILE_MOST))
+	if (*path != '/' ||
+	    !doctor_object_read(&f->object, path, left < FILE_MOST ? left : FILE_MOST))
 		return false;
 	n->bytes += f->object.size;
 	if (f->object.fault == SF_ELF_FILE_NONE)
 		return true;
-	object_free(&f->object);
+	doctor_object_free(&f->object);
 	return false;
 }
 
@@ -210,7 +211,7 @@ profile_free(struct profile *p)
 	struct names *n = p->owned;
 
 	for (size_t i = 0; i < n->count; i++) {
-		object_free(&n->files[i].object);
+		doctor_object_free(&n->files[i].object);
 		free(n->files[i].functions);
 	}
 	for (size_t i = 0; i < n->text_count; i++)

@@ -32,6 +32,6 @@ void profile_free(struct profile *p);
 /* "main;f;g;dlsym COUNT", outermost first, as flamegraph.pl and speedscope read it. */
 bool profile_fold(const struct profile *p, FILE *out);
 /* A gzip file as `go tool pprof` reads it; see pprof.c. */
-bool profile_pprof(const struct profile *p, FILE *out);
+bool pprof_write(const struct profile *p, FILE *out);
 
 #endif

@@ -39,12 +39,12 @@ modules_patch(const struct sf_go_walk_site *sites, int n, uint8_t *page, size_t 
 	int opened = 0;
 
 	while (opened < n &&
-	       protect(sites[opened].entry + sites[opened].walk.site, JUMP_LEN, open_up))
+	       patch_protect(sites[opened].entry + sites[opened].walk.site, JUMP_LEN, open_up))
 		opened++;
 	for (int i = 0; i < n && opened == n; i++)
-		write_jump(sites[i].entry + sites[i].walk.site, page + stub * (size_t)i);
+		patch_write_jump(sites[i].entry + sites[i].walk.site, page + stub * (size_t)i);
 	for (int i = 0; i < opened; i++)
-		protect(sites[i].entry + sites[i].walk.site, JUMP_LEN, close_up);
+		patch_protect(sites[i].entry + sites[i].walk.site, JUMP_LEN, close_up);
 	return opened == n;
 }
 
@@ -53,7 +53,7 @@ sf_go_modules_install(const struct sf_go_walk_site *sites, int n, const uint32_t
 {
 	const size_t words = SF_GO_MODULE_WORDS * 2 * sizeof(uint64_t);
 	const size_t stub = (size_t)(sf_go_modules_end - sf_go_modules_begin);
-	uint8_t *page = map_near((uintptr_t)sites[0].entry);
+	uint8_t *page = patch_map_near((uintptr_t)sites[0].entry);
 	uint64_t *table = sf_sys_map(words * (size_t)n);
 
 	if (!page || !table) {
@@ -66,7 +66,7 @@ sf_go_modules_install(const struct sf_go_walk_site *sites, int n, const uint32_t
 	for (int i = 0; i < n; i++)
 		modules_write_stub(page + stub * (size_t)i, &sites[i],
 				   table + SF_GO_MODULE_WORDS * 2 * i, era);
-	if (protect(page, PAGE, PROT_READ | PROT_EXEC) && modules_patch(sites, n, page, stub))
+	if (patch_protect(page, PAGE, PROT_READ | PROT_EXEC) && modules_patch(sites, n, page, stub))
 		return SF_GO_REFUSE_NONE;
 	sf_syscall6(SYS_munmap, (long)page, PAGE, 0, 0, 0, 0);
 	sf_sys_unmap(table, words * (size_t)n);

@@ -15,7 +15,7 @@
 #define JUMP_LEN 6
 
 static inline uint8_t *
-map_near(uintptr_t code)
+patch_map_near(uintptr_t code)
 {
 	uintptr_t at = code & ~(uintptr_t)(STEP - 1);
 
@@ -33,7 +33,7 @@ map_near(uintptr_t code)
 }
 
 static inline bool
-protect(const uint8_t *at, size_t len, long prot)
+patch_protect(const uint8_t *at, size_t len, long prot)
 {
 	uintptr_t first = (uintptr_t)at & ~(uintptr_t)(PAGE - 1);
 	uintptr_t end = ((uintptr_t)at + len + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
@@ -47,7 +47,7 @@ protect(const uint8_t *at, size_t len, long prot)
 //	48 e9    jmp, with a prefix that means nothing to it (over a sub, lea or mov)
 //	0f 83    jae: always taken behind a `test`, which clears carry (over a je)
 static inline void
-write_jump(uint8_t *at, const uint8_t *to)
+patch_write_jump(uint8_t *at, const uint8_t *to)
 {
 	int32_t rel = (int32_t)(to - (at + JUMP_LEN));
 
