@@ -165,6 +165,10 @@ struct symfast_shm_control {
 	uint32_t
 		go_era; /* 0: plugin.Open goes Go's own way; else the number of the time it is served */
 	uint32_t go_eras; /* how many there were */
+	uint32_t
+		drain; /* `symfast ctl PID drain` adds 1: closed plugins that are retained shall really go */
+	uint32_t
+		drained; /* the last of them that was carried out, at the host's next dlopen or dlclose */
 };
 
 /*
@@ -259,12 +263,13 @@ SYMFAST_SHM_AT(control, canary_key, 168);
 SYMFAST_SHM_AT(control, why, 216);
 SYMFAST_SHM_AT(control, kill_file, 312);
 SYMFAST_SHM_AT(control, go_state, 568);
+SYMFAST_SHM_AT(control, drain, 624);
 SYMFAST_SHM_AT(histogram, bucket, 32);
 SYMFAST_SHM_AT(object, file, 16);
 SYMFAST_SHM_AT(site, function, 32);
 SYMFAST_SHM_AT(site, object, 40);
 _Static_assert(sizeof(struct symfast_shm_header) == 528, "header");
-_Static_assert(sizeof(struct symfast_shm_control) == 624, "control");
+_Static_assert(sizeof(struct symfast_shm_control) == 632, "control");
 _Static_assert(sizeof(struct symfast_shm_histogram) == 4000, "histogram");
 _Static_assert(sizeof(struct symfast_shm_object) == 128, "object");
 _Static_assert(sizeof(struct symfast_shm_site) == 232, "site");

@@ -5,6 +5,7 @@
 #include "../libc/next.h"
 #include "../map/learn.h"
 #include "../map/thread.h"
+#include "../observe/segment.h"
 #include "graph.h"
 #include "hide.h"
 #include "load.h"
@@ -41,6 +42,18 @@ struct retain_close {
 	int result;
 };
 
+/* `symfast ctl PID drain` was asked for since the last time. */
+static void
+retain_obey(void)
+{
+	uint32_t wanted = sf_load_32(&sf_control.drain);
+
+	if (wanted == sf_load_32(&sf_control.drained) || sf_retain_state_of.closing > 0)
+		return;
+	sf_retain_release_all();
+	sf_store_32(&sf_control.drained, wanted);
+}
+
 static void
 retain_close_job(void *arg)
 {
@@ -50,6 +63,7 @@ retain_close_job(void *arg)
 
 	sf_retain_state_of.busy = &sf_thread;
 	sf_retain_load_settle();
+	retain_obey();
 	if (sf_retain_state_of.closing > 0 && sf_retain_state_of.queued < SF_RETAIN_QUEUE &&
 	    (place < 0 || sf_retain_places[place].state == SF_RETAIN_LIVE)) {
 		sf_retain_state_of.queue[sf_retain_state_of.queued++] = c->handle;
@@ -87,6 +101,7 @@ retain_open_job(void *arg)
 
 	sf_retain_state_of.busy = &sf_thread;
 	sf_retain_load_settle();
+	retain_obey();
 	sf_retain_release_idle();
 	o->handle = sf_retain_open(o->name, o->mode);
 	sf_retain_state_of.busy = outer;

@@ -59,6 +59,13 @@ def orders(made, at):
                    struct.unpack_from('<I', data, at['control.reason'][0])[0] == 2, have)
     case.check('four orders were counted',
                struct.unpack_from('<I', data, at['control.ctl_count'][0])[0] == 4)
+    done = made.run('ctl', '-j', made.pid, 'drain')
+    case.status('ctl drain', done, 0)
+    with open(made.path, 'rb') as f:
+        data = f.read(4096)
+    case.check('drain leaves the mode, and is one more wish',
+               (struct.unpack_from('<I', data, at['control.word'][0])[0],
+                struct.unpack_from('<I', data, at['control.drain'][0])[0]) == (1, 1))
     patch(made.path, at['control.phase'][0], struct.pack('<I', 2))
     case.one_error('ctl of a process that passes for good', made.run('ctl', made.pid, 'on'),
                    case.TARGET, 'for good')

@@ -255,6 +255,7 @@ print_fields(void)
 	CONTROL(word), CONTROL(phase), CONTROL(reason), CONTROL(ctl_count), CONTROL(ctl_pid);
 	CONTROL(breaker), CONTROL(breaker_trips), CONTROL(mismatches);
 	CONTROL(mismatch_function), CONTROL(why), CONTROL(go_state), CONTROL(canary_share);
+	CONTROL(drain);
 }
 
 /* 1000 hits and 10 passes every 10 ms. */

@@ -11,18 +11,21 @@
 struct ctl {
 	unsigned long pid;
 	uint32_t word;
-	bool json, have_word;
+	bool json, have_word, drain;
 };
 
 static void
 cmd_ctl_mode(struct ctl *c, const char *arg, struct argp_state *state)
 {
+	c->have_word = true;
+	c->drain = strcmp(arg, "drain") == 0;
+	if (c->drain)
+		return;
 	for (c->word = 0; c->word <= SYMFAST_SHM_VERIFY; c->word++)
 		if (strcmp(arg, segment_word_name(c->word)) == 0)
 			break;
 	if (c->word > SYMFAST_SHM_VERIFY)
-		cli_usage(state, "a mode is off, observe, verify or on: %s", arg);
-	c->have_word = true;
+		cli_usage(state, "an order is off, observe, verify, on or drain: %s", arg);
 }
 
 static void
@@ -40,13 +43,13 @@ static void
 cmd_ctl_end(struct argp_state *state, const void *into)
 {
 	if (!((const struct ctl *)into)->have_word)
-		cli_usage(state, "a process id and a mode are needed");
+		cli_usage(state, "a process id and an order are needed");
 }
 
 static const struct argument cmd_ctl_options[] = {ARGUMENT_JSON(ctl), {0}};
 static const struct arguments cmd_ctl_arguments = {
-	.usage = "PID off|observe|verify|on",
-	.text = "Change the mode of a live process.",
+	.usage = "PID off|observe|verify|on|drain",
+	.text = "Change the mode of a live process, or let it really close what it retains.",
 	.list = cmd_ctl_options,
 	.words = 2,
 	.word_at = ARGUMENT_NOWHERE,
@@ -57,11 +60,14 @@ static const struct arguments cmd_ctl_arguments = {
 static int
 cmd_ctl_print(const struct ctl *c, const char *before, bool json)
 {
-	const char *now = segment_word_name(c->word);
+	const char *now = c->drain ? before : segment_word_name(c->word);
 	json_t *document;
 
 	if (!json) {
-		printf("process %lu: %s, was %s\n", c->pid, now, before);
+		if (c->drain)
+			printf("process %lu: drains at its next dlopen or dlclose\n", c->pid);
+		else
+			printf("process %lu: %s, was %s\n", c->pid, now, before);
 		return CLI_OK;
 	}
 	document = document_new("ctl");
@@ -90,7 +96,7 @@ cmd_ctl(int argc, char **argv)
 		segment_close(&s);
 		return CLI_TARGET;
 	}
-	errno = segment_set(&s, c.word, SYMFAST_SHM_BY_CTL);
+	errno = c.drain ? segment_drain(&s) : segment_set(&s, c.word, SYMFAST_SHM_BY_CTL);
 	segment_close(&s);
 	if (errno != 0)
 		return cli_error_errno(CLI_TARGET, "process %lu", c.pid);

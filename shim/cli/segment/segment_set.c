@@ -30,8 +30,9 @@ segment_set_on_bus_error(int signal)
 	siglongjmp(cut, 1);
 }
 
-int
-segment_set(const struct segment *s, uint32_t word, uint32_t reason)
+/* A write into the control: `word` and `reason`, or, without a reason, one more wish to drain. */
+static int
+segment_set_control(const struct segment *s, uint32_t word, uint32_t reason)
 {
 	const size_t size = SYMFAST_SHM_CONTROL + sizeof(struct symfast_shm_control);
 	volatile struct symfast_shm_control *c;
@@ -47,9 +48,24 @@ segment_set(const struct segment *s, uint32_t word, uint32_t reason)
 	}
 	c = (void *)(map + SYMFAST_SHM_CONTROL);
 	c->ctl_pid = (uint32_t)getpid();
-	symfast_shm_set(c, word, reason);
+	if (reason != 0)
+		symfast_shm_set(c, word, reason);
+	else
+		c->drain = c->drain + 1;
 	c->ctl_count = c->ctl_count + 1;
 	munmap(map, size);
 	signal(SIGBUS, SIG_DFL);
 	return 0;
+}
+
+int
+segment_set(const struct segment *s, uint32_t word, uint32_t reason)
+{
+	return segment_set_control(s, word, reason);
+}
+
+int
+segment_drain(const struct segment *s)
+{
+	return segment_set_control(s, 0, 0);
 }
