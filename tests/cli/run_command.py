@@ -74,7 +74,7 @@ def errors(folder):
         ('two files', ['report', 'a', 'b'], 2, 'one process or file at a time'),
         ('two programs', ['doctor', 'a', 'b'], 2, 'one program or process at a time'),
         ('-h without its file', ['report', '-h', '--json'], 2, '-h is --html'),
-        ('no mode', ['ctl', '1'], 2, 'a process id and a mode are needed'),
+        ('no mode', ['ctl', '1'], 2, 'a process id and'),
         ('two modes', ['ctl', '1', 'on', 'off'], 2, 'too many arguments: off'),
         ('a word for list', ['list', 'more'], 2, 'too many arguments: more'),
         ('process and --all', ['metrics', '1', '--all'], 2, 'a process id or --all is needed'),
