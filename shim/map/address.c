@@ -14,7 +14,7 @@
 SF_LARGE SF_CACHE struct sf_cached sf_address_cache[SF_ADDRESS_SETS * SF_ADDRESS_WAYS];
 uint64_t sf_address_mask;
 
-static struct sf_lock lock = SF_LOCK_INIT;
+SF_LOCK(lock, NULL);
 SF_LARGE static uint64_t doorkeeper[DOORKEEPER];
 
 SF_START void

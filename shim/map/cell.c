@@ -9,7 +9,8 @@ const struct sf_object sf_cell_no_value = {.handle = 1};
 
 _Static_assert(SF_COUNTER_COUNT < SF_CELL_NEGATIVE, "a reason fits a byte");
 
-static struct sf_lock lock = SF_LOCK_INIT;
+static void cell_repair_locked(void);
+SF_LOCK(lock, cell_repair_locked);
 static struct sf_cell *writing; /* the cell the lock's holder has made even */
 
 static bool
@@ -274,10 +275,9 @@ sf_cell_copy(struct sf_cell *cells, uintptr_t handle, const char *name, const st
 		cell_store(sf_cell_set(cells, handle, name), &c);
 }
 
-void
-sf_cell_forked(void)
+static void
+cell_repair_locked(void)
 {
-	sf_lock_reset(&lock);
 	if (writing != NULL) {
 		/* Half written: of no lifetime, so it matches nothing and is replaced first. */
 		cell_begin_locked(writing);
@@ -286,4 +286,11 @@ sf_cell_forked(void)
 		sf_store_32(&writing->gen, 1);
 		cell_end_locked(writing);
 	}
+}
+
+void
+sf_cell_forked(void)
+{
+	sf_lock_reset(&lock);
+	cell_repair_locked();
 }

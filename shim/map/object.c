@@ -22,8 +22,8 @@ struct sf_object sf_object_global = {.state = SF_STATE_OF_GEN(GLOBAL_FIRST),
 SF_GROWING struct sf_object sf_object_records[SF_OBJECT_MOST + 1];
 uint16_t sf_object_places[SF_OBJECT_MOST];
 static uint32_t taken, spare; /* records so far; one of them that nobody needed after all, or 0 */
-static struct sf_lock evict_lock = SF_LOCK_INIT;
-static struct sf_lock name_lock = SF_LOCK_INIT;
+SF_LOCK(evict_lock, NULL);
+SF_LOCK(name_lock, NULL);
 static uint8_t retired;
 
 SF_START static void

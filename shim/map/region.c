@@ -21,7 +21,8 @@
 SF_GROWING struct sf_region sf_regions[SF_REGION_MOST];
 SF_LARGE uint16_t sf_region_near[SF_REGION_NEAR];
 
-static struct sf_lock lock = SF_LOCK_INIT;
+static void region_repair_locked(void);
+SF_LOCK(lock, region_repair_locked);
 static bool unloads_seen;
 static uint64_t mortal[SF_REGION_MOST / 64 + 1]; /* bit: alive and not permanent */
 static struct sf_region *buildings[BUILDINGS];
@@ -436,11 +437,17 @@ sf_region_init(unsigned int kib, bool watched)
 		sf_changes_on_move(region_moved);
 }
 
+static void
+region_repair_locked(void)
+{
+	if (advancing != NULL && !advancing->ready)
+		region_clear_locked(advancing);
+	advancing = NULL;
+}
+
 void
 sf_region_forked(void)
 {
 	sf_lock_reset(&lock);
-	if (advancing != NULL && !advancing->ready)
-		region_clear_locked(advancing);
-	advancing = NULL;
+	region_repair_locked();
 }

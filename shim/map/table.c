@@ -18,7 +18,8 @@
 struct sf_table sf_table;
 uint8_t sf_table_damaged;
 
-static struct sf_lock lock = SF_LOCK_INIT;
+static void table_repair_locked(void);
+SF_LOCK(lock, table_repair_locked);
 static struct sf_entry *writing; /* the entry the lock's holder has made odd */
 static uint8_t *slab_class;      /* class + 1 of each slab, 0: not carved yet */
 static uint32_t slabs, slabs_used, cell_sets;
@@ -110,17 +111,23 @@ sf_table_init(unsigned int kib)
 	return true;
 }
 
-void
-sf_table_forked(void)
+static void
+table_repair_locked(void)
 {
-	sf_cell_forked();
-	sf_lock_reset(&lock);
 	if (writing != NULL) {
 		/* Half written: matches nothing, found by nobody, evicted in its turn. */
 		writing->what = SF_WHAT(SF_KIND_NONE, 0);
 		sf_store_32(&writing->seq, (writing->seq | 1) + 1);
 		writing = NULL;
 	}
+}
+
+void
+sf_table_forked(void)
+{
+	sf_cell_forked();
+	sf_lock_reset(&lock);
+	table_repair_locked();
 }
 
 bool

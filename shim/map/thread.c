@@ -42,7 +42,7 @@ static uint32_t attached; /* threads so far but the main one, which is number 0;
 
 static uint8_t have_key;
 static uint32_t own_sets; /* sets of a thread's own table, 0: none */
-static struct sf_lock lock = SF_LOCK_INIT;
+SF_LOCK(lock, NULL);
 static struct sf_block *given_back; /* newest first; pushed by CAS, taken all at once under lock */
 static struct sf_block *waiting;    /* oldest first; under lock */
 static struct sf_block **waiting_end = &waiting;
@@ -201,6 +201,8 @@ thread_ends(void *arg)
 	struct sf_thread *t = &sf_thread;
 
 	(void)arg;
+	sf_lock_thread_ends();
+	t->starting = 0;
 	if (t->rounds == 0 && t->block != NULL)
 		thread_give_back(t->block);
 	if (++t->rounds >= SF_KEY_ROUNDS || !sf_key_is_ours() || !sf_key_set(t))
@@ -240,15 +242,23 @@ thread_has_key_locked(void)
 	return have_key;
 }
 
+/* Is something under way here that a handler has interrupted, and not left for good? */
+static bool
+thread_is_starting(const struct sf_thread *t, uint32_t here)
+{
+	return t->starting != 0 && !sf_lock_gone(t->starting, here);
+}
+
 bool
 sf_thread_attach(struct sf_thread *t)
 {
+	uint32_t here = SF_LOCK_DEPTH(__builtin_frame_address(0));
 	struct sf_block *b = NULL;
 	uint32_t ordinal;
 
-	if (!have_key || t->dead || t->starting || !sf_lock_try(&lock))
+	if (!have_key || t->dead || thread_is_starting(t, here) || !sf_lock_try(&lock))
 		return false;
-	t->starting = 1;
+	t->starting = here;
 	sf_table_open();
 	ordinal = t->main ? 0 : attached + 1;
 	if (thread_has_key_locked())
@@ -349,12 +359,14 @@ sf_thread_due(struct sf_thread *t)
 static void
 thread_tick(struct sf_thread *t)
 {
+	uint32_t here = SF_LOCK_DEPTH(__builtin_frame_address(0));
+
 	t->own_misses = 0;
 	t->hit_ticks++;
 	if (own_sets == 0 || t->cells != sf_table.cells || (int32_t)t->hit_ticks < SF_TICKS_HOT ||
-	    t->starting)
+	    thread_is_starting(t, here))
 		return;
-	t->starting = 1;
+	t->starting = here;
 	if (t->block->table == NULL)
 		t->block->table = sf_sys_map(SF_CELL_BYTES(own_sets));
 	if (t->block->table != NULL) {

@@ -57,7 +57,6 @@ struct sf_thread {
 	uint64_t *n;            /* counters of `block`; without one a place that nobody reads */
 	uint8_t pending;        /* 0 no error of ours, 1 to be told, 2 told */
 	uint8_t dead;           /* the TSD destructor has run for the last time */
-	uint8_t starting;       /* attach or promotion under way: a signal must not nest it */
 	uint8_t stock;          /* A/B: this thread is answered by libc, and has no cells */
 	uint8_t due;            /* enum sf_due; the thread has no cells meanwhile */
 	uint8_t main;           /* gets the block and table that are kept for it */
@@ -72,7 +71,10 @@ struct sf_thread {
 	/* Where the last caller that is not plain called RTLD_DEFAULT from, and how many bytes there are nobody else's. */
 	sf_pair not_plain;
 	/* Cold. */
-	char *text;                /* of `block`; stays when that is given back */
+	uint32_t
+		starting; /* depth of the stack where attach or promotion is under way: a signal must not
+				      nest it; 0: nowhere */
+	char *text;       /* of `block`; stays when that is given back */
 	struct sf_cell *cells_due; /* what the thread gets back */
 	uint32_t hit_ticks;        /* times SF_TICK_HITS hits were made with the shared table */
 	uint32_t own_misses;       /* of the own table since the last tick */

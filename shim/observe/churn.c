@@ -9,7 +9,7 @@
 #define PROBES    8
 #define FILE_ROOM ((int)sizeof(((struct symfast_shm_object *)0)->file))
 
-static struct sf_lock lock = SF_LOCK_INIT;
+SF_LOCK(lock, NULL);
 
 /* FNV-1a: names of files, at each load. */
 static uint32_t

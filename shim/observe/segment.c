@@ -38,7 +38,7 @@ static struct overlay {
 	size_t offset;
 } overlays[SF_SEGMENT_OVERLAYS];
 static uint32_t overlay_count;
-static struct sf_lock lock = SF_LOCK_INIT; /* the file, touching, giving out blocks */
+SF_LOCK(lock, NULL); /* the file, touching, giving out blocks */
 
 void *
 sf_segment_at(size_t offset)

@@ -18,7 +18,7 @@
 
 uint32_t sf_sites_every;
 
-static struct sf_lock lock = SF_LOCK_INIT;
+SF_LOCK(lock, NULL);
 static uint32_t turn;
 static uint32_t texts_used; /* bytes, under lock */
 

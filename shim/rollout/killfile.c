@@ -15,11 +15,11 @@
 
 uint8_t sf_killfile_waiting;
 
-static uint64_t next_look;                 /* CLOCK_MONOTONIC, ns */
-static uint64_t asked_ticks;               /* when the clock was last read */
-static struct sf_lock lock = SF_LOCK_INIT; /* one thread looks, the others go on */
-static uint32_t before; /* the last word that let the shim live, seen before the file */
-static uint32_t since;  /* the breaker when the file put it out */
+static uint64_t next_look;   /* CLOCK_MONOTONIC, ns */
+static uint64_t asked_ticks; /* when the clock was last read */
+SF_LOCK(lock, NULL);         /* one thread looks, the others go on */
+static uint32_t before;      /* the last word that let the shim live, seen before the file */
+static uint32_t since;       /* the breaker when the file put it out */
 
 static bool
 killfile_is_there(void)

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // tsan.c: table, objects and thread blocks under readers, writers and closers; built with TSan.
 //
+// What TSan cannot find here: in this build every sf_load_* is an acquire and every sf_store_* a release
+// (base/atomic.h), because TSan knows no fences; the product has relaxed ones, and fences where the order
+// matters. So a fence that is missing, or stands at the wrong place, is not seen, nor is the double-word
+// swap of object.c, which is assembly. What it does find: plain accesses that race, and locks that do not
+// protect. The orders have a model (tests/model/records.pml, sequentially consistent) and each fence names its pair.
+//
 // A hit is checked against what its question and its generation imply, so the program also finds
 // wrong answers without a sanitizer. Without libcheck: forks and TSan do not go together.
 #include "libc/next.h"

@@ -23,4 +23,7 @@ char *unit_edge(size_t pages);
 /* A number stream that is the same in every run. */
 uint64_t unit_random(void);
 
+/* The word of a lock that another thread has. */
+#define UNIT_LOCKED (1ull << 63 | 1)
+
 #endif
