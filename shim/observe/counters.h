@@ -13,20 +13,20 @@
 
 /* X(identifier, "name", "meaning") */
 #define SF_COUNTERS(X)                                                                             \
-	X(DLSYM_HIT, "dlsym.hit", "answered from a cell or slot")                                  \
+	X(DLSYM_HIT, "dlsym.hit", "answered from a cell or hint")                                  \
 	X(DLSYM_SHARED, "dlsym.shared", "answered from the shared map, by content")                \
 	X(DLSYM_NEGATIVE, "dlsym.negative", "answered NULL, with the error libc would give")       \
-	X(DLSYM_LEARN, "dlsym.learn", "asked of libc by the shim, kept if proved")                 \
+	X(DLSYM_LEARN, "dlsym.learn", "asked of libc by the shim, cached if proved")               \
 	X(DLSYM_PASS, "dlsym.pass", "passed through to libc")                                      \
-	X(DEFAULT_HIT, "default.hit", "RTLD_DEFAULT answered from a cell or slot")                 \
+	X(DEFAULT_HIT, "default.hit", "RTLD_DEFAULT answered from a cell or hint")                 \
 	X(DEFAULT_SHARED, "default.shared", "RTLD_DEFAULT answered from the shared map")           \
 	X(DEFAULT_NEGATIVE, "default.negative", "RTLD_DEFAULT answered NULL")                      \
 	X(DEFAULT_LEARN, "default.learn", "RTLD_DEFAULT asked of libc by the shim")                \
 	X(DEFAULT_PASS, "default.pass", "RTLD_DEFAULT passed through to libc")                     \
-	X(DLVSYM_HIT, "dlvsym.hit", "answered from a cell or slot")                                \
+	X(DLVSYM_HIT, "dlvsym.hit", "answered from a cell or hint")                                \
 	X(DLVSYM_SHARED, "dlvsym.shared", "answered from the shared map, by content")              \
 	X(DLVSYM_NEGATIVE, "dlvsym.negative", "answered NULL, with the error libc would give")     \
-	X(DLVSYM_LEARN, "dlvsym.learn", "asked of libc by the shim, kept if proved")               \
+	X(DLVSYM_LEARN, "dlvsym.learn", "asked of libc by the shim, cached if proved")             \
 	X(DLVSYM_PASS, "dlvsym.pass", "passed through to libc")                                    \
 	X(DLOPEN_HIT, "dlopen.hit", "open object handed out again without the loader lock")        \
 	X(DLOPEN_REAL, "dlopen.real", "asked of libc, handle recorded")                            \
@@ -49,8 +49,8 @@
 	X(BACKTRACE_PASS, "backtrace.pass", "calls of backtrace_symbols passed through to libc")   \
 	X(SYMBOLIZE_OWN, "symbolize.own", "addresses of symfast_symbolize named without libc")     \
 	X(SYMBOLIZE_ASK, "symbolize.ask", "those that were left to libc, or unknown")              \
-	X(BYPASS_FIRST, "bypass.first", "first sighting of this question")                         \
-	X(BYPASS_FLOOD, "bypass.flood", "not looked at: a long run of first sightings")            \
+	X(BYPASS_FIRST, "bypass.first", "first sighting of this name")                             \
+	X(BYPASS_FLOOD, "bypass.flood", "not hashed: a long run of first sightings")               \
 	X(BYPASS_NEXT, "bypass.next", "RTLD_NEXT depends on the caller")                           \
 	X(BYPASS_CALLER, "bypass.caller", "the caller's object decides, and is not a plain one")   \
 	X(BYPASS_UNPROVEN, "bypass.unproven",                                                      \
@@ -60,7 +60,7 @@
 	X(BYPASS_LONG, "bypass.long", "name too long for the map")                                 \
 	X(BYPASS_NULL, "bypass.null", "no readable name")                                          \
 	X(BYPASS_NESTED, "bypass.nested", "called while this thread unloads an object")            \
-	X(BYPASS_NEGATIVE, "bypass.negative", "a negative answer that could not be vouched for")   \
+	X(BYPASS_NEGATIVE, "bypass.negative", "a negative answer that could not be proved")        \
 	X(BYPASS_RAW, "bypass.raw", "the host holds libc's own function, or asks for it")          \
 	X(BYPASS_SPACE, "bypass.namespace", "more than one namespace")                             \
 	X(BYPASS_BUSY, "bypass.busy", "this thread has no block (yet, or no more)")                \
@@ -89,9 +89,9 @@
 	X(BYPASS_UNSEEN, "bypass.unseen", "address: its object could be unloaded unseen")          \
 	X(MAP_INSERT, "map.insert", "answers written to the shared map")                           \
 	X(MAP_EVICT, "map.evict", "answers dropped to make room")                                  \
-	X(MAP_FULL, "map.full", "answers not kept: no memory of that size left")                   \
+	X(MAP_FULL, "map.full", "answers not cached: no memory of that size left")                 \
 	X(OBJECT_OPEN, "object.open", "handles recorded as open")                                  \
-	X(OBJECT_CLOSE, "object.close", "handles retired: their answers are void")                 \
+	X(OBJECT_CLOSE, "object.close", "lifetimes of handles that ended")                         \
 	X(OBJECT_ADOPT, "object.adopt", "handles pinned at their first look-up")                   \
 	X(INDEX_OBJECT, "index.object", "objects that dladdr was asked about")                     \
 	X(INDEX_SLICE, "index.slice", "slices of work on address indexes")                         \
@@ -108,22 +108,22 @@
 	X(RETAIN_REFUSE, "retain.refuse", "closes of a named object that libc made: not provable") \
 	X(RETAIN_RELEASE, "retain.release",                                                        \
 	  "retained objects let go: limits, changes, others' loads")                               \
-	X(SCOPE_CHANGE, "scope.change", "RTLD_GLOBAL loads: global negatives are void")            \
+	X(SCOPE_CHANGE, "scope.change", "RTLD_GLOBAL loads: global negative answers end")          \
 	X(RAW_HANDOUT, "raw.handout", "libc's own functions handed to the host")                   \
 	X(THREAD_BLOCK, "thread.block", "thread blocks handed out")                                \
 	X(THREAD_TABLE, "thread.table", "tables of cells given to threads that proved hot")        \
-	X(THREAD_SHARED, "thread.shared", "own tables given up: they held too little")             \
-	X(COMPARED_DLSYM, "compared.dlsym", "values of dlsym by handle, held against libc's")      \
-	X(COMPARED_DEFAULT, "compared.default", "values of RTLD_DEFAULT, held against the same")   \
-	X(COMPARED_DLVSYM, "compared.dlvsym", "values of dlvsym, held against libc's")             \
+	X(THREAD_SHARED, "thread.shared", "own tables given up: too many misses")                  \
+	X(COMPARED_DLSYM, "compared.dlsym", "values of dlsym by handle, compared with libc's")     \
+	X(COMPARED_DEFAULT, "compared.default", "values of RTLD_DEFAULT, compared with the same")  \
+	X(COMPARED_DLVSYM, "compared.dlvsym", "values of dlvsym, compared with libc's")            \
 	X(COMPARED_NEGATIVE, "compared.negative",                                                  \
-	  "negative answers of all three, held against libc's; verify:1/N: texts by handle, too")  \
-	X(COMPARED_DLOPEN, "compared.dlopen", "handles of dlopen, held against libc's")            \
-	X(COMPARED_DLADDR, "compared.dladdr", "dladdr and dladdr1, held against libc's")           \
+	  "negative answers of all three, compared with libc's; verify:1/N: texts by handle, too") \
+	X(COMPARED_DLOPEN, "compared.dlopen", "handles of dlopen, compared with libc's")           \
+	X(COMPARED_DLADDR, "compared.dladdr", "dladdr and dladdr1, compared with libc's")          \
 	X(COMPARED_BACKTRACE, "compared.backtrace",                                                \
-	  "frames of backtrace_symbols and backtrace_symbols_fd, held against libc's")             \
+	  "frames of backtrace_symbols and backtrace_symbols_fd, compared with libc's")            \
 	X(COMPARED_SYMBOLIZE, "compared.symbolize",                                                \
-	  "addresses of symfast_symbolize, held against libc's")
+	  "addresses of symfast_symbolize, compared with libc's")
 
 enum sf_counter {
 #define X(id, name, text) SF_##id,
