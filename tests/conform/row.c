@@ -207,5 +207,7 @@ main(int argc, char **argv)
 		return 2;
 	rows[i].run();
 	end_count();
+	if (row_done)
+		row_done();
 	return 0;
 }

@@ -73,4 +73,7 @@ void in_process(const char *inner, const char *variable, const char *value);
 /* What in_process starts: programs without inner parts need not define it. */
 void inner_main(const char *inner) __attribute__((weak));
 
+/* Called after the row, if the program has it. */
+void row_done(void) __attribute__((weak));
+
 #endif
