@@ -189,6 +189,21 @@ sf_facts_error_restore(struct sf_facts_error saved)
 	*facts_error_place() = saved.pending;
 }
 
+void *
+sf_facts_tls_get(size_t module)
+{
+	static void *(*get)(const size_t[2]);
+	const size_t first[2] = {module, 0};
+	struct sf_facts_error saved;
+
+	if (get == NULL) {
+		saved = sf_facts_error_save();
+		get = (void *(*)(const size_t[2]))sf_next.own.dlsym(sf_next.main, "__tls_get_addr");
+		sf_facts_error_restore(saved);
+	}
+	return get != NULL ? get(first) : NULL;
+}
+
 /*
  * dlinfo tells what dl_iterate_phdr would, by the same function of ld.so, but drops the pending error,
  * as every successful call does: it is saved meanwhile.

@@ -77,6 +77,8 @@ bool sf_facts_is_raw(const void *f);
 void *sf_facts_thread_block(struct link_map *l);
 
 /* libc's pending error of the calling thread: CONTRACT 8. */
+/* The same by the module's number, made if the thread has none yet; NULL: cannot be asked. Calls libc's malloc then. */
+void *sf_facts_tls_get(size_t module);
 bool sf_facts_error_init(void);
 extern intptr_t sf_facts_error_offset; /* from the thread pointer, written once at start */
 

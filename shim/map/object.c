@@ -403,6 +403,21 @@ sf_object_close(void *handle, bool real_first)
 
 /* ---- unloads that nobody told us of ---- */
 
+void
+sf_object_ended(const void *handle)
+{
+	struct sf_object *o = sf_object_find(handle);
+	uint64_t s;
+
+	do {
+		s = o != NULL ? sf_load_64(&o->state) : 0;
+		if (!SF_STATE_OPEN(s) || o->permanent || !sf_object_has(o, handle))
+			return;
+	} while (!sf_cas_64(&o->state, s, object_end_of(s, false)));
+	sf_fence_full();
+	sf_count(SF_OBJECT_CLOSE);
+}
+
 static bool
 object_is_listed(const void *handle)
 {

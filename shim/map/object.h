@@ -253,6 +253,9 @@ int sf_object_close(void *handle, bool real_first);
 void sf_object_moved(bool settled);
 
 /* RTLD_GLOBAL load begins / has returned: no global negative is kept or valid in between. */
+/* libc has unloaded it, whatever the host has opened meanwhile: no reference counts any more. */
+void sf_object_ended(const void *handle);
+
 void sf_object_global_begin(void);
 void sf_object_global_end(void);
 /* May a global negative be kept now? If so, under which generation. */

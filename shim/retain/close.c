@@ -11,7 +11,21 @@
 #include "../map/region.h"
 #include "image.h"
 #include "load.h"
+#include "pages.h"
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <time.h>
+
+/* libc's flag does not come back when the other threads have ended; the kernel's list of them has a link for each. */
+static bool
+close_has_one_thread(void)
+{
+	struct stat s;
+
+	return sf_syscall6(SYS_newfstatat, AT_FDCWD, (long)"/proc/self/task", (long)&s, 0, 0, 0) ==
+		       0 &&
+	       s.st_nlink == 3;
+}
 
 static bool
 close_alone(void)
@@ -21,7 +35,7 @@ close_alone(void)
 
 	if (single == NULL && sf_elf_open(&libc, sf_next.libc->l_addr, sf_next.libc->l_ld))
 		single = sf_elf_function(&libc, "__libc_single_threaded");
-	return single != NULL && *single != 0;
+	return (single != NULL && *single != 0) || close_has_one_thread();
 }
 
 /* Why this object cannot be retained; NULL if it can. */
@@ -35,6 +49,7 @@ close_misfit(const struct sf_retain_place *p)
 		"its tables or segments are strange\0"
 		"no memory for its copy, or over SYMFAST_RETAIN_KIB\0"
 		"its searches go through too many folders\0"
+		"the kernel does not tell which of its pages were written to\0"
 		"its file changed while it was loaded, or cannot be identified\0"
 		"libc opens such by itself\0"
 		"a reference was taken unseen";
@@ -45,9 +60,7 @@ close_misfit(const struct sf_retain_place *p)
 		return "libc keeps it";
 	if (p->tls_size != 0 && !close_alone())
 		return "it has thread-local variables, and there are threads";
-	if (!p->copied)
-		return "it was loaded unseen";
-	return sf_retain_image_ready(p) ? NULL : "its memory has changed hands";
+	return p->copied ? NULL : "it was loaded unseen";
 }
 
 /* Told once for each object, where the start was told as well. */
@@ -88,11 +101,34 @@ close_fits(int root, sf_retain_set set)
 	return false;
 }
 
-static void
+/* False: somebody has patched or unmapped what cannot be put back. */
+static bool
 close_restore(sf_retain_set set)
 {
+	for (sf_retain_set left = set; left != 0; left &= left - 1)
+		if (!sf_retain_image_ready(&sf_retain_places[__builtin_ctzll(left)]))
+			return false;
+	for (sf_retain_set left = set; left != 0; left &= left - 1)
+		sf_retain_image_restore(&sf_retain_places[__builtin_ctzll(left)]);
+	return !sf_retain_pages_written(set);
+}
+
+/* The destructors have run; libc unmaps, and silently. Nothing that is closed may keep a part of it. */
+static void
+close_spoilt(int root, sf_retain_set set)
+{
+	close_tell(&sf_retain_places[root], "its code or its mapping was changed");
+	sf_retain_release_one(root);
+	if (set & sf_retain_graph_in_state(SF_RETAIN_CLOSED))
+		sf_retain_release_all();
+}
+
+/* What destructors have opened of the set is gone with it. */
+static void
+close_end(sf_retain_set set)
+{
 	for (; set != 0; set &= set - 1)
-		sf_retain_image_restore(&sf_retain_places[__builtin_ctzll(set)]);
+		sf_object_ended(sf_retain_places[__builtin_ctzll(set)].map);
 }
 
 static void
@@ -100,13 +136,15 @@ close_set(int root, sf_retain_set set, const struct sf_retain_order *order)
 {
 	struct sf_retain_order now = *order; /* a destructor may teach us another one */
 	struct sf_retain_place *p = &sf_retain_places[root];
+	bool good;
 
 	sf_retain_set_state(set, SF_RETAIN_CLOSING);
 	sf_retain_state_of.closing++;
 	for (unsigned int i = 0; i < now.count; i++)
 		sf_retain_place_run_fini(now.place[i]);
 	sf_retain_state_of.closing--;
-	close_restore(set);
+	good = close_restore(set);
+	close_end(set);
 	sf_retain_set_state(set, SF_RETAIN_CLOSED);
 	sf_region_look_again();
 	p->held = 1;
@@ -114,6 +152,8 @@ close_set(int root, sf_retain_set set, const struct sf_retain_order *order)
 	if (sf_retain_state_of.limits.idle_s != 0)
 		p->closed_at = sf_sys_clock(CLOCK_MONOTONIC);
 	sf_count(SF_RETAIN_CLOSE);
+	if (!good)
+		close_spoilt(root, set);
 }
 
 static bool
@@ -137,6 +177,29 @@ close_surplus(const struct sf_retain_place *p)
 	return sf_next.own.dlclose(&never);
 }
 
+/* An object without a place. What is closed may need it, or be bound to it, and must not hold it. */
+static int
+close_foreign(void *handle)
+{
+	if (!sf_retain_load_unloading() &&
+	    (sf_retain_load_scope != 0 ||
+	     sf_retain_graph_needs_others(sf_retain_graph_in_state(SF_RETAIN_CLOSED))))
+		sf_retain_release_all();
+	return sf_retain_load_close(handle, 0);
+}
+
+/* The same; what never goes can be held by anybody. */
+static int
+close_by_libc(int place, sf_retain_set set)
+{
+	struct sf_retain_place *p = &sf_retain_places[place];
+
+	if (!p->pinned && !sf_retain_load_unloading())
+		sf_retain_release_all();
+	sf_retain_release_extra();
+	return sf_retain_load_close(p->map, set);
+}
+
 int
 sf_retain_close(void *handle)
 {
@@ -145,25 +208,33 @@ sf_retain_close(void *handle)
 	sf_retain_set set = 0;
 	bool known;
 
+	/* One reference of several; or of an object that never goes. */
+	if (close_is_open(handle) || sf_object_initial(handle))
+		return sf_next.own.dlclose(handle);
 	if (place < 0)
-		return sf_retain_load_close(handle, 0);
+		return close_foreign(handle);
+	/* A constructor closes what it has opened: the dlopen that it runs in holds one more. */
+	if (sf_retain_places[place].loading && sf_retain_places[place].state == SF_RETAIN_LIVE)
+		return sf_next.own.dlclose(handle);
+	if (sf_retain_places[place].state == SF_RETAIN_CLOSING &&
+	    sf_retain_places[place].extra > 0) {
+		sf_retain_places[place].extra--;
+		return sf_next.own.dlclose(handle);
+	}
 	if (sf_retain_places[place].state != SF_RETAIN_LIVE)
 		return close_surplus(&sf_retain_places[place]);
-	/* One reference of several. */
-	if (close_is_open(handle))
-		return sf_next.own.dlclose(handle);
 	sf_retain_places[place].opening = 0;
 	sf_retain_graph_update();
 	known = sf_retain_graph_unneeded(place, &set);
 	order = known ? sf_retain_sets_find(SF_RETAIN_UNLOADED, set) : NULL;
 	if (order == NULL) {
 		sf_count(SF_RETAIN_FIRST);
-		return sf_retain_load_close(handle, known ? set : 0);
+		return close_by_libc(place, known ? set : 0);
 	}
-	if (sf_retain_state_of.frozen || sf_retain_places[place].opened[0] == '\0' ||
-	    !close_fits(place, set)) {
+	if (sf_retain_state_of.frozen || sf_retain_load_unloading() ||
+	    sf_retain_places[place].opened[0] == '\0' || !close_fits(place, set)) {
 		sf_count(SF_RETAIN_REFUSE);
-		return sf_retain_load_close(handle, set);
+		return close_by_libc(place, set);
 	}
 	close_set(place, set, order);
 	return 0;

@@ -10,6 +10,7 @@
 
 static uint64_t graph_count;        /* sf_changes_count() at the last update; 0: never */
 static sf_retain_set graph_outside; /* what mapped objects without a place need */
+static sf_retain_set graph_others;  /* places that need an object of the latter */
 static sf_retain_set
 	graph_strangers; /* places that need an object without one, which may have to go with them */
 
@@ -103,7 +104,7 @@ graph_spread(void)
 
 /* What an object names, as places; `stranger`: one of them has none, and nothing else holds it for certain. */
 static sf_retain_set
-graph_read_needs(const struct link_map *l, bool *stranger)
+graph_read_needs(const struct link_map *l, bool *other, bool *stranger)
 {
 	const ElfW(Dyn) *d = l->l_ld;
 	sf_retain_set set = 0;
@@ -118,8 +119,10 @@ graph_read_needs(const struct link_map *l, bool *stranger)
 
 		if (place >= 0)
 			set |= SF_RETAIN_BIT(place);
-		else if (needed != NULL && !needed->holds)
-			*stranger = true;
+		if (place >= 0 || needed == NULL || sf_object_initial(needed->map))
+			continue;
+		*other = true;
+		*stranger = *stranger || !needed->holds;
 	}
 	return set;
 }
@@ -131,23 +134,25 @@ sf_retain_graph_update(void)
 
 	if (now == graph_count)
 		return;
-	graph_outside = graph_strangers = 0;
+	graph_outside = graph_others = graph_strangers = 0;
 	graph_list();
 	graph_spread();
 	for (unsigned int i = 0; i < graph_size; i++) {
 		const struct link_map *l = graph_nodes[i].map;
 		int place = sf_retain_place_find(l);
-		bool stranger = graph_full;
+		bool other = graph_full, stranger = graph_full;
 		sf_retain_set needs;
 
 		if (sf_object_initial(l))
 			continue;
-		needs = graph_read_needs(l, &stranger);
+		needs = graph_read_needs(l, &other, &stranger);
 		if (place < 0) {
 			graph_outside |= needs;
 			continue;
 		}
 		sf_retain_places[place].needs = needs;
+		if (other)
+			graph_others |= SF_RETAIN_BIT(place);
 		if (stranger)
 			graph_strangers |= SF_RETAIN_BIT(place);
 	}
@@ -206,11 +211,19 @@ sf_retain_graph_unneeded(int lost, sf_retain_set *out)
 	{
 		const struct sf_retain_place *p = &sf_retain_places[i];
 
-		if (p->pinned || p->opening || graph_opened_by_host(p->map))
+		if (p->pinned || p->opening || p->fit == SF_RETAIN_UNFIT_UNKNOWN ||
+		    graph_opened_by_host(p->map))
 			roots |= SF_RETAIN_BIT(i);
 	}
 	*out = live & ~sf_retain_graph_reach(roots);
 	return (*out & SF_RETAIN_BIT(lost)) != 0 && (*out & graph_strangers) == 0;
+}
+
+bool
+sf_retain_graph_needs_others(sf_retain_set set)
+{
+	sf_retain_graph_update();
+	return (set & graph_others) != 0;
 }
 
 bool

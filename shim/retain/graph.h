@@ -34,6 +34,9 @@ sf_retain_set sf_retain_graph_global(void);
  */
 bool sf_retain_graph_unneeded(int lost, sf_retain_set *set);
 
+/* Does any of them need an object without a place that is not of the initial set? */
+bool sf_retain_graph_needs_others(sf_retain_set set);
+
 /* Does any object outside `set` that is not of the initial set ask for a name that one in `set` defines? */
 bool sf_retain_graph_is_asked(sf_retain_set set);
 

@@ -4,7 +4,10 @@
 #include "hide.h"
 
 #include "../base/atomic.h"
+#include "../base/bytes.h"
 #include "../libc/next.h"
+#include "../map/learn.h"
+#include "../map/thread.h"
 #include "place.h"
 #include "retain.h"
 
@@ -64,7 +67,7 @@ static void *
 hide_dlsym(void *handle, const char *name)
 {
 	if (hide_is_scope(handle))
-		sf_retain_look_up(name);
+		sf_retain_look_up(name, handle != sf_next.main);
 	return sf_next.own.dlsym(handle, name);
 }
 
@@ -72,13 +75,32 @@ static void *
 hide_dlvsym(void *handle, const char *name, const char *version)
 {
 	if (hide_is_scope(handle))
-		sf_retain_look_up(name);
+		sf_retain_look_up(name, handle != sf_next.main);
 	return sf_next.own.dlvsym(handle, name, version);
+}
+
+/* A path is found whoever asks; anything else is searched for by its caller. */
+static bool
+hide_is_path(const char *name)
+{
+	return !sf_unreadable(name) && sf_bytes_has(name, '/') && !sf_bytes_has(name, '$') &&
+	       !sf_learn_has_namespaces();
 }
 
 static void *
 hide_dlopen(const char *name, int mode)
 {
+	void *handle;
+	int place;
+
+	if (hide_is_path(name)) {
+		handle = sf_retain_load(name, mode);
+		place = handle != NULL ? sf_retain_place_find(handle) : -1;
+		/* The shim does not count this reference. */
+		if (place >= 0 && sf_retain_places[place].state == SF_RETAIN_LIVE)
+			sf_retain_places[place].fit = SF_RETAIN_UNFIT_UNKNOWN;
+		return handle;
+	}
 	sf_retain_unsure();
 	return sf_next.own.dlopen(name, mode);
 }

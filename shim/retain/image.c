@@ -183,6 +183,8 @@ image_restore_tls(const struct sf_retain_place *p)
 {
 	char *block = p->tls_size != 0 ? sf_facts_thread_block(p->map) : NULL;
 
+	if (block == NULL && p->tls_module != 0)
+		block = sf_facts_tls_get(p->tls_module);
 	if (block == NULL)
 		return;
 	sf_bytes_put(block, (const char *)p->tls_image, p->tls_copied);

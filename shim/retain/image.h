@@ -18,7 +18,7 @@ bool sf_retain_image_take(struct sf_retain_place *p, size_t limit);
 
 /*
  * Gives the pages back their protection. False: some are no longer mapped, or the kernel refuses: it cannot be put
- * back. To be asked before the destructors run.
+ * back.
  */
 bool sf_retain_image_ready(const struct sf_retain_place *p);
 

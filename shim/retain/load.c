@@ -8,6 +8,7 @@
 #include "../libc/next.h"
 #include "hide.h"
 #include "image.h"
+#include "pages.h"
 #include <time.h>
 
 /* One call of libc that is being watched; they nest, for constructors and destructors may load and close. */
@@ -18,7 +19,9 @@ struct load_watch {
 	sf_retain_set came, gone;
 	sf_retain_set others; /* in the global scope before */
 	bool whole;           /* each object that came has a place */
-	bool nested;          /* there was another watched call within */
+	bool unloads;         /* it is a dlclose */
+	bool closes;          /* a destructor has closed something: libc does that afterwards */
+	bool loads;           /* a destructor has loaded something */
 };
 
 struct sf_retain_arguments sf_retain_arguments;
@@ -26,6 +29,8 @@ size_t sf_retain_load_limit;
 uint64_t sf_retain_load_scope;
 static struct load_watch *load_watch; /* the innermost */
 static uint32_t load_number;
+static unsigned int
+	load_known; /* objects behind the initial set, when ld.so last told of a change */
 static sf_retain_set load_reviving; /* closed objects that a load by libc itself needs */
 
 /* ---- what libc calls ---- */
@@ -40,9 +45,12 @@ load_copy(sf_retain_set set)
 	for (; set != 0; set &= set - 1) {
 		struct sf_retain_place *p = &sf_retain_places[__builtin_ctzll(set)];
 
-		if (p->fit == SF_RETAIN_FIT && !p->copied &&
-		    !sf_retain_image_take(p, sf_retain_load_limit))
+		if (p->fit != SF_RETAIN_FIT || p->copied)
+			continue;
+		if (!sf_retain_image_take(p, sf_retain_load_limit))
 			p->fit = SF_RETAIN_UNFIT_MEMORY;
+		else if (!sf_retain_pages_take(p))
+			p->fit = SF_RETAIN_UNFIT_PAGES;
 	}
 }
 
@@ -81,6 +89,27 @@ load_revive(int argc, char **argv, char **envp)
 		sf_retain_place_run_init(now.place[i], argc, argv, envp);
 }
 
+static unsigned int
+load_count(void)
+{
+	unsigned int n = 0;
+
+	for (const struct link_map *l = sf_next.tail->l_next; l != NULL; l = l->l_next)
+		n++;
+	return n;
+}
+
+/* The first object that has come since ld.so last told of a change: not relocated yet. */
+static struct link_map *
+load_newest(void)
+{
+	struct link_map *l = sf_next.tail->l_next;
+
+	for (unsigned int n = load_known; n > 0 && l != NULL; n--)
+		l = l->l_next;
+	return l;
+}
+
 /* What needs closed objects gets a stub, and so revives them; without a place they are revived at once. */
 static void
 load_foreign(void)
@@ -91,12 +120,13 @@ load_foreign(void)
 	load_reviving = sf_retain_graph_outside() & sf_retain_graph_in_state(SF_RETAIN_CLOSED);
 	if (load_reviving == 0)
 		return;
-	for (struct link_map *l = sf_next.tail->l_next; l != NULL; l = l->l_next) {
+	for (struct link_map *l = load_newest(); l != NULL; l = l->l_next) {
 		int place = sf_retain_place_find(l) < 0 ? sf_retain_place_attach(l) : -1;
 
 		if (place >= 0) {
 			stubs |= sf_retain_places[place].init_one != 0;
 			sf_retain_places[place].fit = SF_RETAIN_UNFIT_LIBC;
+			sf_retain_places[place].loading = 0;
 		}
 	}
 	if (!stubs)
@@ -153,16 +183,12 @@ load_sweep(void)
 	return gone;
 }
 
-/* ld.so has mapped what a dlopen wants, and tells so, before any constructor. */
 static void
-load_moved(bool settled)
+load_look(void)
 {
 	struct load_watch *w = load_watch;
-	sf_retain_set gone;
+	sf_retain_set gone = load_sweep(); /* by whomever */
 
-	if (!settled)
-		return;
-	gone = load_sweep(); /* by whomever */
 	if (w != NULL)
 		w->gone |= gone;
 	if (w == NULL || w->last == NULL || w->came != 0) {
@@ -180,6 +206,16 @@ load_moved(bool settled)
 	}
 }
 
+/* ld.so has mapped what a dlopen wants, and tells so, before any constructor. */
+static void
+load_moved(bool settled)
+{
+	if (!settled)
+		return;
+	load_look();
+	load_known = load_count();
+}
+
 bool
 sf_retain_load_init(void)
 {
@@ -195,6 +231,7 @@ sf_retain_load_init(void)
 	sf_retain_arguments.envp = sf_next.own.dlsym(sf_next.main, "environ");
 	if (sf_retain_arguments.envp == NULL)
 		return false;
+	load_known = load_count();
 	sf_changes_on_move(load_moved);
 	return true;
 }
@@ -211,22 +248,10 @@ load_last(void)
 	return l;
 }
 
-static unsigned int
-load_count(void)
-{
-	unsigned int n = 0;
-
-	for (const struct link_map *l = sf_next.tail->l_next; l != NULL; l = l->l_next)
-		n++;
-	return n;
-}
-
 static void
 load_begin(struct load_watch *w, bool manage)
 {
 	*w = (struct load_watch){.outer = load_watch, .whole = true};
-	if (w->outer != NULL)
-		w->outer->nested = true;
 	if (manage) {
 		w->last = load_last();
 		w->others = sf_retain_graph_global();
@@ -271,12 +296,14 @@ load_finish(struct load_watch *w, uint64_t before, const char *name, int mode, c
 {
 	int root = sf_retain_place_find(handle);
 
+	for (sf_retain_set left = w->came; left != 0; left &= left - 1)
+		sf_retain_places[__builtin_ctzll(left)].loading = 0;
 	load_copy(w->came); /* of objects without any constructor */
 	load_number++;
 	for (sf_retain_set left = w->came; left != 0; left &= left - 1)
 		load_identify(__builtin_ctzll(left), w, before, (w->came & (w->came - 1)) != 0);
 	w->order.set = w->came;
-	if (w->whole && !w->nested)
+	if (w->whole)
 		sf_retain_sets_learn(SF_RETAIN_LOADED, &w->order);
 	if (root >= 0 && (w->came & SF_RETAIN_BIT(root))) {
 		sf_bytes_cut(sf_retain_places[root].opened, name, SF_RETAIN_NAME_MAX);
@@ -306,12 +333,16 @@ sf_retain_load_open(const char *name, int mode, bool manage)
 	uint64_t before = manage ? sf_sys_clock(CLOCK_REALTIME) : 0;
 	struct load_watch watch;
 	sf_retain_set reached;
+	unsigned int count;
 	void *handle;
 	int place;
 
 	load_begin(&watch, manage);
+	count = load_count();
 	handle = sf_next.own.dlopen(name, mode);
 	load_watch = watch.outer;
+	if (watch.outer != NULL && load_count() != count)
+		watch.outer->loads = true;
 	if (handle == NULL) {
 		load_sweep();
 		return NULL;
@@ -329,24 +360,67 @@ sf_retain_load_open(const char *name, int mode, bool manage)
 	return handle;
 }
 
+bool
+sf_retain_load_unloading(void)
+{
+	for (const struct load_watch *w = load_watch; w != NULL; w = w->outer)
+		if (w->unloads)
+			return true;
+	return false;
+}
+
+/*
+ * What the destructors themselves closed went after the set that they belong to: `expected`, if all of it went, and
+ * its functions ran first.
+ */
+static bool
+load_first_of(struct sf_retain_order *order, sf_retain_set gone, sf_retain_set expected)
+{
+	uint8_t n = 0;
+
+	while (n < order->count && (expected & SF_RETAIN_BIT(order->place[n])))
+		n++;
+	for (unsigned int i = n; i < order->count; i++)
+		if (expected & SF_RETAIN_BIT(order->place[i]))
+			return false;
+	order->set = expected;
+	order->count = n;
+	return (gone & expected) == expected;
+}
+
+/* `fewer`: so many objects less are mapped. Each of them must have had a place. */
+static void
+load_learn_unload(struct load_watch *w, sf_retain_set gone, sf_retain_set expected,
+		  unsigned int fewer)
+{
+	if (w->order.set == 0 || w->loads || fewer != (unsigned int)__builtin_popcountll(gone))
+		return;
+	if (!w->closes || load_first_of(&w->order, gone, expected))
+		sf_retain_sets_learn(SF_RETAIN_UNLOADED, &w->order);
+}
+
 int
 sf_retain_load_close(void *handle, sf_retain_set expected)
 {
 	sf_retain_set closed = sf_retain_graph_in_state(SF_RETAIN_CLOSED), gone, stayed;
+	bool within = sf_retain_load_unloading();
 	unsigned int before = load_count(), after;
 	struct load_watch watch;
 	int result;
 
 	load_begin(&watch, false);
+	watch.unloads = true;
 	result = sf_next.own.dlclose(handle);
 	load_watch = watch.outer;
+	if (watch.outer != NULL)
+		watch.outer->closes = true;
 	after = load_count();
 	gone = watch.gone | load_sweep();
 	watch.order.set = gone & ~closed;
-	if (!watch.nested && watch.order.set != 0 &&
-	    before - after == (unsigned int)__builtin_popcountll(gone))
-		sf_retain_sets_learn(SF_RETAIN_UNLOADED, &watch.order);
-	for (stayed = watch.nested ? 0 : expected & ~gone; stayed != 0; stayed &= stayed - 1)
+	load_learn_unload(&watch, gone, expected, before - after);
+	/* Within another unload libc only notes it down. */
+	stayed = within || watch.loads || watch.closes ? 0 : expected & ~gone;
+	for (; stayed != 0; stayed &= stayed - 1)
 		sf_retain_places[__builtin_ctzll(stayed)].pinned = 1;
 	return result;
 }

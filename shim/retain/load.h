@@ -27,6 +27,9 @@ void *sf_retain_load_open(const char *name, int mode, bool manage);
  */
 int sf_retain_load_close(void *handle, sf_retain_set expected);
 
+/* Is the calling thread within a dlclose by libc, in a destructor? */
+bool sf_retain_load_unloading(void);
+
 /* Gives back what was held of objects that libc's own loads have revived. */
 void sf_retain_load_settle(void);
 

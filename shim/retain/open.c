@@ -59,6 +59,18 @@ open_scope_same(const struct sf_retain_place *p, sf_retain_set set)
 	       (sf_retain_graph_global() & ~set) == p->others;
 }
 
+/* Members that were closed by themselves: what we hold of them is nobody's reference now. */
+static void
+open_keep_held(sf_retain_set set)
+{
+	for (; set != 0; set &= set - 1) {
+		struct sf_retain_place *p = &sf_retain_places[__builtin_ctzll(set)];
+
+		p->extra += p->held;
+		p->held = 0;
+	}
+}
+
 static void *
 open_reopen(int root, const struct sf_retain_order *order)
 {
@@ -66,11 +78,13 @@ open_reopen(int root, const struct sf_retain_order *order)
 	struct sf_retain_place *p = &sf_retain_places[root];
 
 	sf_retain_set_state(now.set, SF_RETAIN_LIVE);
-	p->opening = 1;
-	p->held = 0;
+	p->opening = p->loading = 1;
+	p->held = 0; /* the host's now */
+	open_keep_held(now.set);
 	for (unsigned int i = 0; i < now.count; i++)
 		sf_retain_place_run_init(now.place[i], sf_retain_arguments.argc,
 					 sf_retain_arguments.argv, *sf_retain_arguments.envp);
+	p->loading = 0;
 	sf_count(SF_RETAIN_OPEN);
 	return p->map;
 }
@@ -95,28 +109,81 @@ open_try_reopen(const char *name, int mode)
 	return open_reopen(root, order);
 }
 
+enum open_found {
+	OPEN_LIVE,   /* an object that the host can find, too */
+	OPEN_CLOSED, /* a closed one, which stands before the file that libc would look for */
+	OPEN_FAILS,  /* no such file, or none that can be loaded: the error is pending */
+	OPEN_ABSENT, /* a file that is not loaded */
+};
+
 /*
  * There are closed objects, and libc may find one of them under this name. Asked without loading: an error is that
  * of the load as well, for the file is looked for before the flag is.
  */
-static bool
-open_finds_live(const char *name, int mode, bool *fails)
+static enum open_found
+open_look(const char *name, int mode, int *place)
 {
 	void *found = sf_next.own.dlopen(name, (mode & (RTLD_LAZY | RTLD_NOW)) | RTLD_NOLOAD);
-	int place = found != NULL ? sf_retain_place_find(found) : -1;
-	bool live =
-		found != NULL && (place < 0 || sf_retain_places[place].state != SF_RETAIN_CLOSED);
 
-	*fails = found == NULL && sf_facts_error_pending();
-	if (found != NULL)
-		sf_next.own.dlclose(found);
-	return live;
+	if (found == NULL)
+		return sf_facts_error_pending() ? OPEN_FAILS : OPEN_ABSENT;
+	*place = sf_retain_place_find(found);
+	sf_next.own.dlclose(found);
+	return *place >= 0 && sf_retain_places[*place].state == SF_RETAIN_CLOSED ? OPEN_CLOSED
+										 : OPEN_LIVE;
+}
+
+/* Would a search for this name end at the file of this closed object? Then it is not loaded, and that is no error. */
+static bool
+open_is_there(const char *name, int place)
+{
+	const struct sf_retain_place *p = &sf_retain_places[place];
+	struct sf_retain_identity now;
+
+	if (sf_bytes_same(p->opened, name))
+		return open_files_same(SF_RETAIN_BIT(place));
+	return sf_bytes_has(name, '/') && !sf_bytes_has(name, '$') &&
+	       sf_retain_identity_read(name, &now) && sf_retain_identity_same(&now, &p->identity);
+}
+
+/* Before libc may load: false if it need not, because the answer is NULL, with its error if there is one. */
+static bool
+open_prepare(const char *name, int mode)
+{
+	int place = -1;
+
+	switch (open_look(name, mode, &place)) {
+	case OPEN_LIVE:
+		return true;
+	case OPEN_FAILS:
+		return false;
+	case OPEN_ABSENT:
+		if (mode & RTLD_NOLOAD)
+			return false;
+		break;
+	case OPEN_CLOSED:
+		if ((mode & RTLD_NOLOAD) && open_is_there(name, place))
+			return false;
+		break;
+	}
+	sf_retain_release_all();
+	return true;
+}
+
+/* A destructor opens an object of the set that is being closed: a handle, and a reference of libc, that nobody has later. */
+static void
+open_note_dying(const void *handle)
+{
+	int place = handle != NULL ? sf_retain_place_find(handle) : -1;
+
+	if (place >= 0 && sf_retain_places[place].state == SF_RETAIN_CLOSING)
+		sf_retain_places[place].extra++;
 }
 
 void *
 sf_retain_open(const char *name, int mode)
 {
-	bool closed = sf_retain_graph_in_state(SF_RETAIN_CLOSED) != 0, fails = false;
+	bool closed = sf_retain_graph_in_state(SF_RETAIN_CLOSED) != 0;
 	enum sf_retain_how how;
 	void *handle;
 
@@ -125,14 +192,13 @@ sf_retain_open(const char *name, int mode)
 	handle = closed ? open_try_reopen(name, mode) : NULL;
 	if (handle != NULL)
 		return handle;
-	if (closed && !open_finds_live(name, mode, &fails)) {
-		if (fails || (mode & RTLD_NOLOAD))
-			return NULL;
-		sf_retain_release_all();
-	}
+	if (closed && !open_prepare(name, mode))
+		return NULL;
 	how = sf_retain_state_of.frozen ? SF_RETAIN_NOT : sf_retain_names_find(name);
 	if (how == SF_RETAIN_KEEP && !(mode & RTLD_NOLOAD))
 		mode |= RTLD_NODELETE;
-	return sf_retain_load_open(
+	handle = sf_retain_load_open(
 		name, mode, how == SF_RETAIN_FRESH && !(mode & (RTLD_NOLOAD | RTLD_NODELETE)));
+	open_note_dying(handle);
+	return handle;
 }

@@ -183,6 +183,7 @@ place_put_stubs(int place, const struct place_dynamic *d)
 struct place_scan {
 	struct sf_retain_place *p;
 	bool found, strange, tls;
+	size_t module;
 };
 
 static void
@@ -215,6 +216,21 @@ place_add_segment(struct place_scan *s, uintptr_t from, uintptr_t to, uintptr_t 
 }
 
 static void
+place_add_span(struct place_scan *s, uintptr_t from, uintptr_t to)
+{
+	struct sf_retain_place *p = s->p;
+	struct sf_retain_span *last = p->nspans > 0 ? &p->spans[p->nspans - 1] : NULL;
+
+	/* Mostly one after the other: one read of the kernel's list. */
+	if (last != NULL && ((last->to + 4095) & ~(uintptr_t)4095) == (from & ~(uintptr_t)4095))
+		last->to = to;
+	else if (p->nspans == SF_RETAIN_SPANS)
+		s->strange = true;
+	else
+		p->spans[p->nspans++] = (struct sf_retain_span){from, to};
+}
+
+static void
 place_note_relro(struct sf_retain_place *p, uintptr_t bias, const ElfW(Phdr) * h)
 {
 	const uintptr_t page = 4095;
@@ -244,8 +260,11 @@ place_scan(struct dl_phdr_info *info, size_t size, void *arg)
 		if (h->p_type == PT_LOAD && (h->p_flags & PF_W))
 			place_add_segment(s, from, from + h->p_memsz,
 					  (from + h->p_filesz + 4095) & ~(uintptr_t)4095);
+		if (h->p_type == PT_LOAD && !(h->p_flags & PF_W) && h->p_memsz > 0)
+			place_add_span(s, from, from + h->p_memsz);
 		if (h->p_type == PT_TLS) {
 			s->tls = true;
+			s->module = info->dlpi_tls_modid;
 			p->tls_image = from;
 			p->tls_copied = h->p_filesz;
 			p->tls_size = h->p_memsz;
@@ -268,6 +287,38 @@ place_imports(const struct sf_elf *e, const char *name)
 		    sf_bytes_same(e->strtab + e->symtab[i].st_name, name))
 			return true;
 	return false;
+}
+
+#ifdef __x86_64__
+#define PLACE_TLSDESC R_X86_64_TLSDESC
+#else
+#define PLACE_TLSDESC R_AARCH64_TLSDESC
+#endif
+
+static bool
+place_has_descriptor(const char *at, size_t size)
+{
+	for (; size >= sizeof(ElfW(Rela)); size -= sizeof(ElfW(Rela)), at += sizeof(ElfW(Rela)))
+		if (ELF64_R_TYPE(((const ElfW(Rela) *)at)->r_info) == PLACE_TLSDESC)
+			return true;
+	return false;
+}
+
+/* Does any relocation make a TLS descriptor? ld.so has made the addresses absolute. */
+static bool
+place_has_descriptors(const ElfW(Dyn) * d)
+{
+	const char *rela = NULL, *plt = NULL;
+	size_t size = 0, plt_size = 0;
+
+	for (; d->d_tag != DT_NULL; d++) {
+		rela = d->d_tag == DT_RELA ? (const char *)d->d_un.d_ptr : rela;
+		size = d->d_tag == DT_RELASZ ? d->d_un.d_val : size;
+		plt = d->d_tag == DT_JMPREL ? (const char *)d->d_un.d_ptr : plt;
+		plt_size = d->d_tag == DT_PLTRELSZ ? d->d_un.d_val : plt_size;
+	}
+	return (rela != NULL && place_has_descriptor(rela, size)) ||
+	       (plt != NULL && place_has_descriptor(plt, plt_size));
 }
 
 /* iconv's modules, by their folder; NSS modules are known by name (names.c). */
@@ -322,7 +373,7 @@ sf_retain_place_attach(struct link_map *map)
 	p = &sf_retain_places[place];
 	if (!sf_bytes_same(p->name, map->l_name))
 		sf_retain_sets_forget(place);
-	*p = (struct sf_retain_place){.map = map, .state = SF_RETAIN_LIVE};
+	*p = (struct sf_retain_place){.map = map, .state = SF_RETAIN_LIVE, .loading = 1};
 	*sf_bytes_put(p->name, map->l_name, n) = '\0';
 	scan = (struct place_scan){.p = p};
 	sf_next.iterate_phdr(place_scan, &scan);
@@ -331,6 +382,8 @@ sf_retain_place_attach(struct link_map *map)
 	p->fit = (uint8_t)place_judge(p, &scan, &d);
 	if (p->fit == SF_RETAIN_FIT && !place_put_stubs(place, &d))
 		p->fit = SF_RETAIN_UNFIT_SHAPE;
+	if (scan.tls && place_has_descriptors(map->l_ld))
+		p->tls_module = scan.module;
 	p->patched = p->fit == SF_RETAIN_FIT;
 	return place;
 }
@@ -345,6 +398,7 @@ sf_retain_place_detach(int place)
 	p->memory = NULL;
 	p->bytes = 0;
 	p->copied = 0;
+	p->extra = 0;
 	p->map = NULL;
 	p->state = SF_RETAIN_GONE;
 }

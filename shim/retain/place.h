@@ -19,6 +19,7 @@
 #include <link.h>
 
 #define SF_RETAIN_RANGES   6
+#define SF_RETAIN_SPANS    6
 #define SF_RETAIN_NAME_MAX 256
 
 enum sf_retain_state {
@@ -37,6 +38,11 @@ struct sf_retain_range {
 	char *plain;   /* from here on it is anonymous memory, not the file's */
 };
 
+/* Memory that is not writable. */
+struct sf_retain_span {
+	uintptr_t from, to;
+};
+
 typedef void (*sf_retain_init_fn)(int, char **, char **);
 typedef void (*sf_retain_fini_fn)(void);
 
@@ -46,13 +52,15 @@ struct sf_retain_place {
 	uint8_t fit;    /* may be retained; else why not (enum sf_retain_unfit) */
 	uint8_t pinned; /* libc has kept it where we thought it would go: never retained */
 	uint8_t global; /* it is in the global scope */
-	uint8_t nranges;
+	uint8_t nranges, nspans;
 	uint8_t copied;  /* the copies below are of this load */
 	uint8_t told;    /* why it is not retained was said */
 	uint8_t patched; /* the stubs are in place */
 	uint8_t opening; /* its dlopen may not have returned yet: in use, though the host has no reference */
-	uint8_t owed; /* it was revived: libc's reference that we held is to be given back */
+	uint8_t loading; /* its constructors have not all returned */
+	uint8_t owed;    /* it was revived: libc's reference that we held is to be given back */
 	uint8_t held; /* closed, and the reference of libc that its last dlclose would have given back is ours */
+	uint16_t extra;     /* references of libc that are not the host's, nor held */
 	uint32_t load;      /* number of the load that brought it */
 	int root_mode;      /* mode it was opened with, if it was opened by name */
 	uint64_t turn;      /* of the last close, for the least recent one */
@@ -73,6 +81,10 @@ struct sf_retain_place {
 	uintptr_t init_one, fini_one;
 	struct sf_retain_range ranges[SF_RETAIN_RANGES];
 	struct sf_retain_range relro; /* read-only after relocation */
+	size_t tls_module; /* with TLS descriptors: dlinfo does not tell of a block among the static ones; else 0 */
+	struct sf_retain_span spans[SF_RETAIN_SPANS];
+	unsigned int
+		written; /* pages of them that are not the file's, before the first constructor */
 	uintptr_t tls_image;
 	size_t tls_copied, tls_size;
 	char name[SF_RETAIN_NAME_MAX]; /* its l_name */
@@ -87,6 +99,7 @@ enum sf_retain_unfit {
 	SF_RETAIN_UNFIT_SHAPE,   /* segments or tables that are not of a known form */
 	SF_RETAIN_UNFIT_MEMORY,  /* no memory for the copy, or over the limit */
 	SF_RETAIN_UNFIT_PATHS,   /* its searches go through too many folders */
+	SF_RETAIN_UNFIT_PAGES,   /* the kernel does not tell which pages were written to */
 	SF_RETAIN_UNFIT_FILE,    /* its file cannot be identified */
 	SF_RETAIN_UNFIT_LIBC,    /* libc opens such by itself, unseen */
 	SF_RETAIN_UNFIT_UNKNOWN, /* a reference was taken that was not seen */

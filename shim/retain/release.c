@@ -10,8 +10,19 @@
 #include "load.h"
 #include <time.h>
 
-static void
-release_one(int place)
+void
+sf_retain_release_extra(void)
+{
+	for (int i = 0; i < SF_RETAIN_PLACES; i++) {
+		struct sf_retain_place *p = &sf_retain_places[i];
+
+		for (; p->extra > 0; p->extra--)
+			sf_next.own.dlclose(p->map);
+	}
+}
+
+void
+sf_retain_release_one(int place)
 {
 	struct sf_retain_place *p = &sf_retain_places[place];
 
@@ -19,6 +30,7 @@ release_one(int place)
 		sf_facts_error_save(); /* perhaps a destructor's, which the host will ask for */
 
 	p->held = 0;
+	sf_retain_release_extra();
 	sf_retain_load_close(p->map, 0);
 	sf_facts_error_restore(saved);
 	sf_count(SF_RETAIN_RELEASE);
@@ -43,7 +55,7 @@ sf_retain_release_all(void)
 	int place;
 
 	while ((place = release_oldest()) >= 0)
-		release_one(place);
+		sf_retain_release_one(place);
 	/* libc keeps it for a reason that we do not see: it would be found, and its constructors would be missing. */
 	if (sf_retain_graph_in_state(SF_RETAIN_CLOSED) != 0)
 		sf_retain_state_of.frozen = 1;
@@ -57,7 +69,7 @@ sf_retain_release_beyond(unsigned int most)
 	for (int i = 0; i < SF_RETAIN_PLACES; i++)
 		held += sf_retain_places[i].held;
 	for (; held > most; held--)
-		release_one(release_oldest());
+		sf_retain_release_one(release_oldest());
 }
 
 void
@@ -70,5 +82,5 @@ sf_retain_release_idle(void)
 	       sf_retain_places[place].closed_at +
 			       sf_retain_state_of.limits.idle_s * 1000000000ull <=
 		       now)
-		release_one(place);
+		sf_retain_release_one(place);
 }

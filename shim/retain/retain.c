@@ -154,33 +154,39 @@ sf_retain_unsure(void)
 }
 
 /* The global scope is searched for this name. */
+struct retain_look {
+	const char *name;
+	bool ties;
+};
+
 static void
 retain_look_up_job(void *arg)
 {
-	const char *name = arg;
+	const struct retain_look *look = arg;
 	sf_retain_set closed = 0;
 
 	for (int i = 0; i < SF_RETAIN_PLACES; i++) {
 		struct sf_retain_place *p = &sf_retain_places[i];
 
 		if (p->map == NULL || !p->global ||
-		    !sf_retain_graph_defines(SF_RETAIN_BIT(i), name))
+		    !sf_retain_graph_defines(SF_RETAIN_BIT(i), look->name))
 			continue;
 		if (p->state == SF_RETAIN_CLOSED)
 			closed |= SF_RETAIN_BIT(i);
-		else
-			p->pinned =
-				1; /* perhaps found, and then libc ties it to the caller (CONTRACT 19) */
+		else if (look->ties)
+			p->pinned = 1;
 	}
 	if (closed != 0)
 		retain_drain_job(NULL);
 }
 
 void
-sf_retain_look_up(const char *name)
+sf_retain_look_up(const char *name, bool ties)
 {
+	struct retain_look look = {name, ties};
+
 	if (!sf_unreadable(name) && !sf_retain_state_of.frozen)
-		sf_retain_lock_run(retain_look_up_job, (void *)(uintptr_t)name);
+		sf_retain_lock_run(retain_look_up_job, &look);
 }
 
 /* Who holds libc's own dlopen can find a closed object unseen: from now on all is libc's. */

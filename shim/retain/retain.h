@@ -44,10 +44,10 @@ void sf_retain_unsure(void);
 void sf_retain_drain(void);
 
 /*
- * Before libc looks this name up in the global scope: a closed object that could be found is let go, and one that can
- * be found stays, as in libc (CONTRACT 19).
+ * Before libc looks this name up in the global scope: a closed object that could be found is let go. Where libc `ties`
+ * what it finds to the caller, one that can be found stays from then on (CONTRACT 19).
  */
-void sf_retain_look_up(const char *name);
+void sf_retain_look_up(const char *name, bool ties);
 
 /* In the child after fork. */
 void sf_retain_forked(void);

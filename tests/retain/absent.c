@@ -14,7 +14,8 @@ by_every_name(void)
 		say("no links");
 	host_settle();
 	for (int i = 0; i < reps + 4; i++) {
-		static const char *const names[] = {"./plugin.so", "./link.so", "./hard.so", "folder/../plugin.so"};
+		static const char *const names[] = {"./plugin.so", "./link.so", "./hard.so",
+						    "folder/../plugin.so"};
 		void *h = host_open(i < 4 ? path : names[i % 4], RTLD_NOW);
 
 		host_touch(h, "alpha");
@@ -32,6 +33,29 @@ by_every_name(void)
 		host_touch(h, "alpha");
 		host_close(h);
 		host_loaded("./plugin.so");
+	}
+}
+
+/* A name that is no path and is found nowhere; one of a dependency; a file that is gone: an error, as long as it is not loaded. */
+static void
+by_soname_only(void)
+{
+	host_copy("alpha.so", "./plugin.so");
+	for (int i = 0; i < reps; i++) {
+		void *h = host_open("./plugin.so", RTLD_NOW), *a = host_open("asks.so", RTLD_NOW);
+
+		host_loaded_bare("libnamed.so.1");
+		host_loaded_bare("plugin.so");
+		host_close(a);
+		host_close(h);
+		if (i == 3)
+			host_loaded_bare("libnamed.so.1");
+		if (i == 4)
+			host_loaded_bare("plugin.so");
+		if (i == 5) {
+			unlink("plugin.so");
+			host_loaded("./plugin.so");
+		}
 	}
 }
 
@@ -86,7 +110,8 @@ surplus(void)
 		void *h = host_open("alpha.so", RTLD_NOW);
 
 		host_close(h);
-		if (i > 2) /* in stock the handle's memory is free: only what glibc surely answers */
+		if (i >
+		    2) /* in stock the handle's memory is free: only what glibc surely answers */
 			host_loaded("alpha.so");
 		h = host_open("alpha.so", RTLD_NOW);
 		say("again %d", dlopen(lab("alpha.so"), RTLD_NOW) == h);
@@ -274,7 +299,8 @@ list_of(void *h)
 
 	say("dlinfo %d %d", dlinfo(h, RTLD_DI_LINKMAP, &l), l == h);
 	say("space %d %ld", dlinfo(h, RTLD_DI_LMID, &space), (long)space);
-	say("dladdr1 %d %d", dladdr1(((struct link_map *)h)->l_ld, &info, (void **)&l, RTLD_DL_LINKMAP), l == h);
+	say("dladdr1 %d %d",
+	    dladdr1(((struct link_map *)h)->l_ld, &info, (void **)&l, RTLD_DL_LINKMAP), l == h);
 }
 static void
 information(void)
@@ -292,6 +318,7 @@ information(void)
 
 const struct row rows[] = {
 	{"R4 absent: by every name", by_every_name, 0},
+	{"R4 absent: by bare names", by_soname_only, 0},
 	{"R4 absent: its name is that of this lifetime", file_name, 0},
 	{"R4 absent: the same relative name of two files", relative, 0},
 	{"R4 counts: several references, one too many", surplus, 0},

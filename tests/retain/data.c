@@ -48,7 +48,8 @@ KIND(usesm)
 static void
 now_and_lazy(void)
 {
-	static const int modes[] = {RTLD_LAZY, RTLD_LAZY, RTLD_LAZY, RTLD_NOW, RTLD_NOW, RTLD_LAZY, RTLD_NOW, RTLD_LAZY};
+	static const int modes[] = {RTLD_LAZY, RTLD_LAZY, RTLD_LAZY, RTLD_NOW,
+				    RTLD_NOW,  RTLD_LAZY, RTLD_NOW,  RTLD_LAZY};
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
 		void *h = host_open("loose.so", modes[i]);
@@ -91,16 +92,16 @@ no_rights(void *at)
 static void
 another(void *at)
 {
-	if (mmap((void *)page_of(at), 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-		 -1, 0) == MAP_FAILED)
+	if (mmap((void *)page_of(at), 4096, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
 		say("not mapped");
 	strcpy(at, "another page");
 }
 static void
 shared(void *at)
 {
-	if (mmap((void *)page_of(at), 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED,
-		 -1, 0) == MAP_FAILED)
+	if (mmap((void *)page_of(at), 4096, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
 		say("not mapped");
 	strcpy(at, "a shared page");
 }
@@ -152,7 +153,8 @@ patched_table_of(int leave)
 {
 	for (int i = 0; i < reps; i++) {
 		void *h = host_open("alpha.so", RTLD_NOW);
-		int (**table)(void) = ((int (**)(void))((void *(*)(void))dlsym(h, "alpha_table"))());
+		int (**table)(void) =
+			((int (**)(void))((void *(*)(void))dlsym(h, "alpha_table"))());
 
 		host_touch(h, "alpha");
 		mprotect((void *)page_of(table), 4096, PROT_READ | PROT_WRITE);
@@ -234,9 +236,10 @@ patched_got(void)
 			strtab = d->d_tag == DT_STRTAB ? (void *)d->d_un.d_ptr : strtab;
 		}
 		for (size_t k = 0; rela && k < size / sizeof(*rela); k++)
-			if (strcmp(strtab + symtab[ELF64_R_SYM(rela[k].r_info)].st_name, "base_add") == 0) {
-				mprotect((void *)page_of((char *)l->l_addr + rela[k].r_offset), 4096,
-					 PROT_READ | PROT_WRITE);
+			if (strcmp(strtab + symtab[ELF64_R_SYM(rela[k].r_info)].st_name,
+				   "base_add") == 0) {
+				mprotect((void *)page_of((char *)l->l_addr + rela[k].r_offset),
+					 4096, PROT_READ | PROT_WRITE);
 				*(int (**)(int))(l->l_addr + rela[k].r_offset) = five;
 			}
 		host_touch(h, "left");

@@ -39,7 +39,7 @@ part_begins(const char *who, int argc, char **argv, char **envp)
 
 	part_say("%s begins: %d arguments %s, environ %s, HOST_LIFE %s", who, argc,
 		 argv == row_argv ? "main's" : "others",
-		 envp == NULL ? "NULL"
+		 envp == NULL      ? "NULL"
 		 : envp == environ ? "the current one"
 				   : "another",
 		 lives != NULL ? lives : "unset");
@@ -155,9 +155,15 @@ host_cycle(const char *name, int n)
 void
 host_loaded(const char *file)
 {
-	void *handle = dlopen(host_path(file), RTLD_LAZY | RTLD_NOLOAD);
+	host_loaded_bare(host_path(file));
+}
 
-	say("%s is %s", host_base(file), handle ? "loaded" : "not loaded");
+void
+host_loaded_bare(const char *name)
+{
+	void *handle = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
+
+	say("%s is %s", host_base(name), handle ? "loaded" : "not loaded");
 	if (handle)
 		dlclose(handle);
 	else
@@ -177,7 +183,8 @@ host_copy(const char *file, const char *to)
 {
 	char command[8192];
 
-	snprintf(command, sizeof(command), "cp '%s' '%s.new' && mv '%s.new' '%s'", host_path(file), to, to, to);
+	snprintf(command, sizeof(command), "cp '%s' '%s.new' && mv '%s.new' '%s'", host_path(file),
+		 to, to, to);
 	if (system(command) != 0)
 		say("cannot copy %s", file);
 	host_settle();
@@ -198,7 +205,8 @@ host_start(void)
 void
 row_done(void)
 {
-	static const char *const names[] = {"retain.open", "retain.close", "retain.refuse", "retain.release"};
+	static const char *const names[] = {"retain.open", "retain.close", "retain.refuse",
+					    "retain.release"};
 	const char *path = host_counts;
 	char line[256];
 	size_t n = 0;
@@ -210,7 +218,8 @@ row_done(void)
 		uint64_t value = 0;
 
 		symfast_counter(names[i], &value);
-		n += (size_t)snprintf(line + n, sizeof(line) - n, "%s %lu ", names[i], (unsigned long)value);
+		n += (size_t)snprintf(line + n, sizeof(line) - n, "%s %lu ", names[i],
+				      (unsigned long)value);
 	}
 	line[n++] = '\n';
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0666);

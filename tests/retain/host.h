@@ -28,6 +28,7 @@ void host_touch(void *handle, const char *name);
 void host_cycle(const char *name, int n);
 /* What RTLD_NOLOAD says of a file. */
 void host_loaded(const char *file);
+void host_loaded_bare(const char *name); /* not of the lab */
 /* What the linker says now of a pending error. */
 void host_error(const char *when);
 

@@ -166,7 +166,8 @@ static void
 interleaved(void)
 {
 	static const char *const names[] = {"alpha.so", "left.so", "top.so"};
-	static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+	static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+					 {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
 
 	for (int i = 0; i < 36; i++) {
 		void *h[3];

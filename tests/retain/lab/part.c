@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STRING_(x) #x
-#define STRING(x)  STRING_(x)
+#define STRING_(x)   #x
+#define STRING(x)    STRING_(x)
 #define PASTE_(a, b) a##b
-#define PASTE(a, b) PASTE_(a, b)
-#define WHO STRING(NAME)
+#define PASTE(a, b)  PASTE_(a, b)
+#define WHO          STRING(NAME)
 
 #ifndef V
 #define V 7
@@ -76,9 +76,10 @@ PASTE(NAME, _touch)(void)
 		sum += zeros[i]++;
 	for (int i = 0; i < 300000; i += 4099)
 		sum += large[i]++;
-	part_say("%s value %d common %d sum %d page %s text %s inner %ld function %d table %d tls %d", WHO,
-		 PASTE(NAME, _value), PASTE(NAME, _common)[7], sum, page, text, (long)(inner - zeros),
-		 function(), table[1](), TLS_SUM());
+	part_say("%s value %d common %d sum %d page %s text %s inner %ld function %d table %d tls "
+		 "%d",
+		 WHO, PASTE(NAME, _value), PASTE(NAME, _common)[7], sum, page, text,
+		 (long)(inner - zeros), function(), table[1](), TLS_SUM());
 #ifdef IFUNC
 	part_say("%s chosen %d pick %d", WHO, chosen, PASTE(NAME, _pick)());
 	chosen++;
@@ -106,7 +107,6 @@ PASTE(NAME, _page)(void)
 {
 	return page;
 }
-
 
 #ifndef SILENT
 static void
@@ -140,7 +140,8 @@ begins_early(int argc, char **argv, char **envp)
 	(void)argc, (void)argv, (void)envp;
 	part_say("%s begins early", WHO);
 }
-__attribute__((section(".init_array.00101"), used)) static void (*early)(int, char **, char **) = begins_early;
+__attribute__((section(".init_array.00101"), used)) static void (*early)(int, char **,
+									 char **) = begins_early;
 __attribute__((section(".init_array"), used)) static void (*begin)(int, char **, char **) = begins;
 __attribute__((destructor(102))) static void
 ends_last(void)

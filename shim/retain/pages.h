@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// pages.h: has anybody written to what is not writable: code and constants of a place's object?
+//
+// Inline hooks and patches do. The kernel copies a private page of a file when it is written to, and tells in
+// /proc/self/pagemap which pages are the file's. They are counted when the copy of writable memory is taken (text
+// relocations have made some private by then), and at each close.
+#ifndef SF_RETAIN_PAGES_H
+#define SF_RETAIN_PAGES_H
+
+#include "graph.h"
+
+/* Counts this object's private pages. False: the kernel does not tell. */
+bool sf_retain_pages_take(struct sf_retain_place *p);
+
+/* Have any in this set more of them, or cannot it be told? Cost: 5 us, and 25 ns for each page. */
+bool sf_retain_pages_written(sf_retain_set set);
+
+#endif
