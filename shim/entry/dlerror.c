@@ -4,6 +4,16 @@
 
 #include "../libc/facts.h"
 
+/* libc has an error, and the thread's own word about one is older or about that one. */
+static SF_NOINLINE struct sf_answer
+dlerror_newer(struct sf_thread *t)
+{
+	if (t->pending == SF_PENDING_OWED)
+		return SF_ANSWER(sf_learn_owed(t));
+	t->pending = 0;
+	return SF_DECLINE;
+}
+
 struct sf_answer
 sf_entry_dlerror(void)
 {
@@ -14,8 +24,9 @@ sf_entry_dlerror(void)
 	sf_thread_passes(t);
 	/* Ours was set while libc had none, so libc's, if there is one, is newer. */
 	if (sf_facts_error_pending()) {
-		t->pending = 0;
 		sf_count_for(t, SF_DLERROR_PASS);
+		if (sf_unlikely(t->pending != 0))
+			return dlerror_newer(t);
 		return SF_DECLINE;
 	}
 	sf_count_for(t, SF_DLERROR_OWN);

@@ -80,7 +80,8 @@ void *sf_facts_thread_block(struct link_map *l);
 /* The same by the module's number, made if the thread has none yet; NULL: cannot be asked. Calls libc's malloc then. */
 void *sf_facts_tls_get(size_t module);
 bool sf_facts_error_init(void);
-extern intptr_t sf_facts_error_offset; /* from the thread pointer, written once at start */
+/* From the thread pointer, written once at start. Hidden where it is read: one load, without its address. */
+extern intptr_t sf_facts_error_offset __attribute__((visibility("hidden")));
 
 /*
  * Saves a pending error, around calls of libc that the host does not make, and restores it. An error that

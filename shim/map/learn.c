@@ -333,6 +333,64 @@ learn_take_error(struct sf_thread *t, const struct sf_question *q, const struct 
 	return same && !sf_facts_error_pending();
 }
 
+#define OWED_NAME 256 /* bytes that any stack has */
+
+/*
+ * Without room for libc's text it is left to the host's own dlerror to bring it (sf_learn_owed). The turn is
+ * written last: a look-up of a signal handler in between leaves a text of another turn.
+ */
+static SF_NOINLINE void
+learn_owe(struct sf_thread *t, const struct sf_question *q, const struct lifetimes *l)
+{
+	struct sf_owed *owed = &t->block->owed;
+	const char *file;
+	uint32_t turn;
+	size_t len;
+
+	if (q->kind != SF_KIND_SYM || q->handle == 0 || q->name_len > OWED_NAME)
+		return;
+	file = sf_negative_file(l->global ? NULL : l->object, l->ask, &len);
+	if (file == NULL)
+		return;
+	turn = sf_negative_write(t, file, len, q->name, q->name_len - 1, NULL, 0);
+	owed->name_at =
+		(uint32_t)(sf_bytes_length(t->block->text, SF_TEXT_MAX) - (q->name_len - 1));
+	owed->handle = q->handle;
+	owed->object = l->negative;
+	owed->gen = l->negative_gen;
+	sf_store_32(&owed->turn, turn);
+	t->pending = SF_PENDING_OWED;
+}
+
+static SF_NOINLINE void
+learn_keep_owed(struct sf_thread *t, const struct sf_owed *owed)
+{
+	char name[OWED_NAME];
+	struct sf_question q = {.handle = owed->handle, .name = name, .kind = SF_KIND_SYM};
+	const char *from = t->block->text + owed->name_at;
+	size_t len = sf_bytes_length(from, OWED_NAME);
+	struct sf_learn_result out;
+
+	if (len >= OWED_NAME)
+		return;
+	*sf_bytes_put(name, from, len) = '\0';
+	if (sf_negative_whole(t, owed->turn) && sf_table_hash(&q))
+		learn_keep(&q, &out, SF_NEGATIVE, owed->object, owed->gen, NULL);
+}
+
+const char *
+sf_learn_owed(struct sf_thread *t)
+{
+	struct sf_owed owed = t->block->owed;
+	const char *text = sf_next.dlerror();
+
+	t->pending = 0;
+	if (text != NULL && sf_negative_whole(t, owed.turn) &&
+	    sf_bytes_same(text, t->block->text) && !sf_learn_errors_raw())
+		learn_keep_owed(t, &owed);
+	return text;
+}
+
 enum sf_learnt
 sf_learn(struct sf_thread *t, const struct sf_question *q, struct sf_learn_result *out)
 {
@@ -357,6 +415,7 @@ sf_learn(struct sf_thread *t, const struct sf_question *q, struct sf_learn_resul
 	if (l.negative == NULL || sf_learn_errors_raw() || t->block == NULL)
 		return q->handle == 0 ? SF_LEARNT_REPLAY : SF_LEARNT_ANSWER;
 	if (!sf_learn_has_room()) {
+		learn_owe(t, q, &l);
 		out->why = SF_BYPASS_STACK;
 		return q->handle == 0 ? SF_LEARNT_REPLAY : SF_LEARNT_ANSWER;
 	}

@@ -25,6 +25,12 @@ struct sf_learn_result {
 enum sf_learnt sf_learn(struct sf_thread *t, const struct sf_question *q,
 			struct sf_learn_result *out);
 
+/*
+ * libc's dlerror, for a thread with SF_PENDING_OWED: what could not be learnt at the look-up is learnt if
+ * the text is ours, byte for byte.
+ */
+const char *sf_learn_owed(struct sf_thread *t);
+
 /* May the calling thread's stack be used for a few KiB more than libc would use for the host's call? */
 bool sf_learn_has_room(void);
 /* The top of the main thread's stack; set by the constructor. */

@@ -39,14 +39,29 @@ struct sf_cell;
 /* Two words that are read and written by one instruction: a signal handler of the thread sees both. */
 typedef uint64_t sf_pair __attribute__((vector_size(16)));
 
+/*
+ * The question whose error libc has still to tell in this thread, where its text could not be asked for
+ * (map/learn.c). Our own text stands in the block; another one there has another turn, and this is void.
+ */
+#define SF_PENDING_OWED 3 /* `pending`: libc has the error */
+
+struct sf_owed {
+	uint32_t turn;
+	uint32_t name_at; /* in the text */
+	uintptr_t handle;
+	struct sf_object *object;
+	uint32_t gen;
+};
+
 struct sf_block {
 	uint64_t *n;                 /* counters, in the statistics segment as a rule */
 	struct sf_counters counters; /* else these */
 	struct sf_block *next_free;
 	const struct sf_thread *owner; /* the last one; only its address is of use */
 	struct sf_block *next_all;
-	void *table;            /* memory of its own cells, NULL until the thread proves hot */
-	uint32_t text_turn;     /* writings of `text` begun */
+	void *table;        /* memory of its own cells, NULL until the thread proves hot */
+	uint32_t text_turn; /* writings of `text` begun */
+	struct sf_owed owed;
 	uint8_t left;           /* the owner has been through its last destructor */
 	char text[SF_TEXT_MAX]; /* the pending error of a negative answer */
 };
@@ -55,7 +70,7 @@ struct sf_thread {
 	/* Read at every hit. */
 	struct sf_cell *cells;  /* never NULL; its size stands before it (sf_cell_mask) */
 	uint64_t *n;            /* counters of `block`; without one a place that nobody reads */
-	uint8_t pending;        /* 0 no error of ours, 1 to be told, 2 told */
+	uint8_t pending;        /* 0 no error of ours, 1 to be told, SF_PENDING_OWED */
 	uint8_t dead;           /* the TSD destructor has run for the last time */
 	uint8_t stock;          /* A/B: this thread is answered by libc, and has no cells */
 	uint8_t due;            /* enum sf_due; the thread has no cells meanwhile */

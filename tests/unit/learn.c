@@ -103,6 +103,55 @@ check_text(void *handle, const char *name, const char *version)
 	ck_assert_ptr_null(dlerror());
 }
 
+/* As the host's dlerror, after a look-up without room. */
+static bool
+owed(void *handle, const char *name, const char *between)
+{
+	struct sf_question q = {.handle = (uintptr_t)handle, .name = name, .kind = SF_KIND_SYM};
+	struct sf_learn_result out;
+	struct sf_reply r;
+	const char *text;
+
+	ck_assert_int_eq(learn(handle, name, NULL, &out), SF_LEARNT_ANSWER);
+	ck_assert(!out.kept && sf_thread.pending == SF_PENDING_OWED);
+	if (between != NULL)
+		ck_assert_ptr_null(dlsym(handle, between));
+	text = sf_learn_owed(&sf_thread);
+	ck_assert(text != NULL && strstr(text, between != NULL ? between : name) != NULL);
+	ck_assert(sf_thread.pending != SF_PENDING_OWED);
+	ck_assert_ptr_null(dlerror());
+	ck_assert(sf_table_hash(&q));
+	return sf_table_find(&q, &r) && r.verdict == SF_NEGATIVE && r.value == NULL;
+}
+
+START_TEST(where_there_is_no_room_the_hosts_dlerror_teaches)
+{
+	static char longest[300];
+
+	start();
+	sf_learn_stack = 0;
+	ck_assert(owed(libc, "nobody_has_it", NULL));
+	/* The text is not ours: this program has another argv[0] than ours says. */
+	ck_assert(!owed(sf_next.main, "nor_this", NULL));
+	/* It is another error's. */
+	ck_assert(!owed(libc, "nor_that", "something_else"));
+	ck_assert(owed(libc, "nor_that", NULL));
+	/* What is too long for any stack. */
+	memset(longest, 'x', sizeof(longest) - 1);
+	learn(libc, longest, NULL, &(struct sf_learn_result){0});
+	ck_assert(sf_thread.pending != SF_PENDING_OWED);
+	/* A handler's look-up has written its own text since. */
+	learn(libc, "nor_these", NULL, &(struct sf_learn_result){0});
+	ck_assert(sf_thread.pending == SF_PENDING_OWED);
+	sf_negative_write(&sf_thread, "f", 1, "n", 1, NULL, 0);
+	ck_assert_ptr_nonnull(strstr(sf_learn_owed(&sf_thread), "nor_these"));
+	ck_assert(!sf_table_find(&(struct sf_question){.handle = (uintptr_t)libc,
+						       .name = "nor_these",
+						       .kind = SF_KIND_SYM},
+				 &(struct sf_reply){0}));
+}
+END_TEST
+
 /* A stack of unknown ends: libc's error stays libc's, and nothing is kept. */
 START_TEST(where_there_is_no_room_the_error_is_libcs)
 {
@@ -265,6 +314,7 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, a_plain_function_is_kept);
 	tcase_add_test(tests, what_cannot_be_proved_is_passed_from_then_on);
 	tcase_add_test(tests, where_there_is_no_room_the_error_is_libcs);
+	tcase_add_test(tests, where_there_is_no_room_the_hosts_dlerror_teaches);
 	tcase_add_test(tests, negative_texts_are_libcs);
 	tcase_add_test(tests, the_executable_is_called_what_argv_says);
 	tcase_add_test(tests, texts_that_do_not_fit_are_not_written);
