@@ -29,9 +29,6 @@ READS_ENVIRONMENT = {'shim/observe/settings.c', 'shim/entry/init.c', 'shim/retai
 CIRCLES = [
     {'map/cell.c', 'map/object.c', 'map/table.c', 'map/thread.c'},
     {'entry/ask.c', 'entry/dlopen.c', 'entry/dlsym.c', 'entry/init.c', 'entry/phdr.c'},
-    {'retain/close.c', 'retain/graph.c', 'retain/hide.c', 'retain/load.c', 'retain/open.c',
-     'retain/pages.c', 'retain/place.c', 'retain/release.c', 'retain/retain.c', 'retain/x86_64_retain_stubs.S',
-     'retain/aarch64_retain_stubs.S'},
 ]
 # The rooms of shim/cli, which use those before them.
 CLI_ROOMS = ['base', 'segment', 'doctor', 'sites', 'ab', 'page', 'commands']

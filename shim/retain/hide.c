@@ -11,15 +11,8 @@
 #include "place.h"
 #include "retain.h"
 
-static int (*hide_find_object)(void *, struct dl_find_object *);
 static int (*hide_dladdr)(const void *, Dl_info *);
 static int (*hide_dladdr1)(const void *, Dl_info *, void **, int);
-
-int
-sf_retain_hide_find(const void *address, struct dl_find_object *found)
-{
-	return hide_find_object((void *)(uintptr_t)address, found);
-}
 
 static bool
 hide_is_closed(const struct link_map *map)
@@ -32,7 +25,7 @@ hide_is_closed(const struct link_map *map)
 static int
 hide_find(void *address, struct dl_find_object *found)
 {
-	int result = hide_find_object(address, found);
+	int result = sf_retain_place_find_object(address, found);
 
 	return result == 0 && hide_is_closed(found->dlfo_link_map) ? -1 : result;
 }
@@ -42,7 +35,8 @@ hide_hides(const void *address)
 {
 	struct dl_find_object found;
 
-	return sf_retain_hide_find(address, &found) == 0 && hide_is_closed(found.dlfo_link_map);
+	return sf_retain_place_find_object((void *)(uintptr_t)address, &found) == 0 &&
+	       hide_is_closed(found.dlfo_link_map);
 }
 
 static int
@@ -94,7 +88,7 @@ hide_dlopen(const char *name, int mode)
 	int place;
 
 	if (hide_is_path(name)) {
-		handle = sf_retain_load(name, mode);
+		handle = sf_next.load(name, mode);
 		place = handle != NULL ? sf_retain_place_find(handle) : -1;
 		/* The shim does not count this reference. */
 		if (place >= 0 && sf_retain_places[place].state == SF_RETAIN_LIVE)
@@ -115,7 +109,6 @@ hide_dlmopen(Lmid_t space, const char *name, int mode)
 void
 sf_retain_hide_init(void)
 {
-	hide_find_object = sf_next.find_object;
 	hide_dladdr = sf_next.dladdr;
 	hide_dladdr1 = sf_next.dladdr1;
 	sf_next.find_object = hide_find;

@@ -10,7 +10,4 @@
 /* Puts them in place; only where something is retained. */
 void sf_retain_hide_init(void);
 
-/* _dl_find_object, closed objects included. */
-int sf_retain_hide_find(const void *address, struct dl_find_object *found);
-
 #endif

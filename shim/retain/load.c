@@ -6,7 +6,6 @@
 #include "../base/sys.h"
 #include "../libc/changes.h"
 #include "../libc/next.h"
-#include "hide.h"
 #include "image.h"
 #include "pages.h"
 #include <time.h>
@@ -276,7 +275,7 @@ load_identify(int place, const struct load_watch *w, uint64_t before, bool searc
 		return;
 	if (!w->whole || !p->copied)
 		p->fit = SF_RETAIN_UNFIT_UNKNOWN;
-	else if (sf_retain_hide_find(p->map->l_ld, &found) != 0 ||
+	else if (sf_retain_place_find_object(p->map->l_ld, &found) != 0 ||
 		 !sf_retain_identity_read(p->name, &p->identity) ||
 		 !sf_retain_identity_settled(&p->identity, before) ||
 		 !sf_retain_identity_mapped(p->name, found.dlfo_map_start, &p->identity))

@@ -11,7 +11,8 @@
 const char *sf_retain_libc_version;
 SF_LARGE struct sf_retain_place sf_retain_places[SF_RETAIN_PLACES];
 
-extern const char sf_retain_init_stubs[], sf_retain_fini_stubs[];
+struct sf_retain_stubs sf_retain_place_stubs;
+int (*sf_retain_place_find_object)(void *address, struct dl_find_object *found);
 #define PLACE_STUB 16 /* bytes from one to the next */
 
 int
@@ -170,9 +171,9 @@ place_put_stubs(int place, const struct place_dynamic *d)
 	if (closed && !place_dynamic_protect(p, PROT_READ | PROT_WRITE))
 		return false;
 	place_patch(p->map->l_addr, d->init, d->init_array, d->init_size, &p->init_one,
-		    sf_retain_init_stubs + place * PLACE_STUB);
+		    sf_retain_place_stubs.init + place * PLACE_STUB);
 	place_patch(p->map->l_addr, d->fini, d->fini_array, d->fini_size, &p->fini_one,
-		    sf_retain_fini_stubs + place * PLACE_STUB);
+		    sf_retain_place_stubs.fini + place * PLACE_STUB);
 	if (closed)
 		place_dynamic_protect(p, PROT_READ);
 	return true;

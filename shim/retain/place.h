@@ -114,6 +114,14 @@ int sf_retain_place_find(const struct link_map *map);
 /* The place of a file name, mapped or not. */
 int sf_retain_place_named(const char *name);
 
+/* The stubs of the first place (retain_stubs.S); both are known before anything is attached. */
+struct sf_retain_stubs {
+	const char *init, *fini;
+};
+extern struct sf_retain_stubs sf_retain_place_stubs;
+/* libc's _dl_find_object: it finds closed objects, too. */
+extern int (*sf_retain_place_find_object)(void *address, struct dl_find_object *found);
+
 /* Gives a newly mapped object a place and puts the stubs in. -1: no place is free, or its tables are strange. */
 int sf_retain_place_attach(struct link_map *map);
 /* Of an object that libc has unmapped. */

@@ -6,22 +6,14 @@
 #include "../map/learn.h"
 #include "../map/thread.h"
 #include "../observe/segment.h"
-#include "graph.h"
 #include "hide.h"
 #include "load.h"
 #include "loader_lock.h"
 #include "names.h"
+#include "place.h"
 #include "state.h"
 
-bool sf_retain_on;
-struct sf_retain_state_of sf_retain_state_of;
-
-void
-sf_retain_set_state(sf_retain_set set, enum sf_retain_state state)
-{
-	for (; set != 0; set &= set - 1)
-		sf_retain_places[__builtin_ctzll(set)].state = (uint8_t)state;
-}
+extern const char sf_retain_init_stubs[], sf_retain_fini_stubs[]; /* retain_stubs.S */
 
 /* Closes that destructors asked for: libc, too, makes them when the running set is done. */
 static void
@@ -117,78 +109,6 @@ sf_retain_load(const char *name, int mode)
 	return o.handle;
 }
 
-static void
-retain_drain_job(void *arg)
-{
-	(void)arg;
-	if (sf_retain_state_of.closing == 0)
-		sf_retain_release_all();
-}
-
-static void
-retain_unsure_job(void *arg)
-{
-	retain_drain_job(arg);
-	for (int i = 0; i < SF_RETAIN_PLACES; i++)
-		if (sf_retain_places[i].map != NULL)
-			sf_retain_places[i].fit = SF_RETAIN_UNFIT_UNKNOWN;
-}
-
-static void
-retain_run(void (*job)(void *))
-{
-	if (sf_retain_on && !sf_retain_state_of.frozen)
-		sf_retain_lock_run(job, NULL);
-}
-
-void
-sf_retain_drain(void)
-{
-	retain_run(retain_drain_job);
-}
-
-void
-sf_retain_unsure(void)
-{
-	retain_run(retain_unsure_job);
-}
-
-/* The global scope is searched for this name. */
-struct retain_look {
-	const char *name;
-	bool ties;
-};
-
-static void
-retain_look_up_job(void *arg)
-{
-	const struct retain_look *look = arg;
-	sf_retain_set closed = 0;
-
-	for (int i = 0; i < SF_RETAIN_PLACES; i++) {
-		struct sf_retain_place *p = &sf_retain_places[i];
-
-		if (p->map == NULL || !p->global ||
-		    !sf_retain_graph_defines(SF_RETAIN_BIT(i), look->name))
-			continue;
-		if (p->state == SF_RETAIN_CLOSED)
-			closed |= SF_RETAIN_BIT(i);
-		else if (look->ties)
-			p->pinned = 1;
-	}
-	if (closed != 0)
-		retain_drain_job(NULL);
-}
-
-void
-sf_retain_look_up(const char *name, bool ties)
-{
-	struct retain_look look = {name, ties};
-
-	if (!sf_unreadable(name) && !sf_retain_state_of.frozen)
-		sf_retain_lock_run(retain_look_up_job, &look);
-}
-
 /* Who holds libc's own dlopen can find a closed object unseen: from now on all is libc's. */
 static void
 retain_end(void)
@@ -212,6 +132,9 @@ sf_retain_init(const struct sf_retain_limits *limits)
 		return "not asked for";
 	if (!sf_retain_names_read(limits->list))
 		return "its list cannot be used";
+	sf_retain_place_stubs =
+		(struct sf_retain_stubs){sf_retain_init_stubs, sf_retain_fini_stubs};
+	sf_retain_place_find_object = sf_next.find_object;
 	if (!sf_retain_load_init())
 		return "loads and unloads are not seen";
 	sf_retain_state_of.limits = *limits;
