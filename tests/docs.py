@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""The documents: links lead somewhere, files and functions that they name are there, words are plain.
+"""The documents: links lead somewhere, files and functions that they name are there, words are plain,
+and what is written by a program (settings, counters, the drawing) is what it would write now.
 
 docs.py ROOT           checks every Markdown file of ROOT but NEWS.md
 docs.py --self-test    plants each fault and sees it found
 """
 import os
 import re
+import subprocess
 import sys
 import tempfile
 
@@ -97,6 +99,15 @@ def check_decisions(root):
             yield f'docs/adr/README.md: not as in {name}: {title}'
 
 
+def check_generated(root):
+    for program in ('docs/generate', 'docs/picture'):
+        if os.path.exists(os.path.join(root, program)):
+            done = subprocess.run([sys.executable, os.path.join(root, program), '--check'],
+                                  capture_output=True, text=True)
+            if done.returncode != 0:
+                yield f'{done.stdout}{done.stderr}'.strip()
+
+
 def faults(root):
     for path in sorted(documents(root)):
         text = read(os.path.join(root, path))
@@ -105,6 +116,7 @@ def faults(root):
         if path != 'docs/glossary.md':
             yield from check_words(path, text)
     yield from check_decisions(root)
+    yield from check_generated(root)
 
 
 PLANTED = {
