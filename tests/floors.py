@@ -32,8 +32,8 @@ CIRCLES = [
 ]
 # The rooms of shim/cli, which use those before them.
 CLI_ROOMS = ['base', 'segment', 'doctor', 'sites', 'ab', 'page', 'commands']
-# Functions whose names are given: by libc, by who calls them, by xxHash.
-NAMES_GIVEN = {'main', 'memcpy', 'memmove', 'memset', 'memcmp'}
+# Functions whose names are given: by libc, by who calls them, by xxHash, by a sanitizer.
+NAMES_GIVEN = {'main', 'memcpy', 'memmove', 'memset', 'memcmp', 'asan', 'tsan'}
 PREFIXES_GIVEN = ('sf_', 'symfast', 'XXH', '_', '$')
 # The same name in the folder of each CPU is one name.
 CPUS = {'aarch64', 'x86_64'}
