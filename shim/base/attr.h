@@ -13,11 +13,12 @@
 #define SF_CACHE    __attribute__((aligned(64)))
 /*
  * Where symfast.ld puts it: what the start runs; zeroed memory that most processes never touch; such
- * memory of which the start writes the beginning.
+ * memory of which the start writes the beginning; what each start writes.
  */
 #define SF_START       __attribute__((section(".text.start")))
 #define SF_LARGE       __attribute__((section(".bss.large")))
 #define SF_GROWING     __attribute__((section(".bss.growing")))
+#define SF_FIRST       __attribute__((section(".bss.first")))
 #define sf_likely(x)   __builtin_expect(!!(x), 1)
 #define sf_unlikely(x) __builtin_expect(!!(x), 0)
 

@@ -15,7 +15,7 @@
 #define PATIENCE_NS   100000000 /* for a full pipe, once */
 
 /* What descriptor 2 was at start. */
-SF_GROWING static struct {
+SF_FIRST static struct {
 	uint64_t device, inode;
 	uint8_t noted, there;
 	uint8_t plain;   /* confined: a write raises no signal and does not wait */

@@ -15,6 +15,7 @@ symfast_version(void)
 SF_EXPORT const char *
 symfast_state(void)
 {
+	sf_prepare();
 	return sf_mode_name();
 }
 

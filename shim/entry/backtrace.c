@@ -158,7 +158,7 @@ static bool
 backtrace_serves(int size)
 {
 	SF_ENTRY_LOOK();
-	return sf_phase == SF_PHASE_LIVE && sf_load_32(&sf_mode_word) == SF_MODE_WORD_ON &&
+	return sf_prepare_is_live() && sf_load_32(&sf_mode_word) == SF_MODE_WORD_ON &&
 	       !sf_thread.stock && sf_address_serves() && size > 0 && size <= FRAMES_MOST;
 }
 

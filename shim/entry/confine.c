@@ -23,6 +23,16 @@ void *sf_confine_next[2];
  */
 void sf_confine_look(unsigned int which, const unsigned long *argument);
 
+/* What is still to be prepared is, or by nobody: another thread may be at it. */
+static void
+confine_prepare(void)
+{
+	sf_prepare();
+	for (int i = 0; i < 1000 && sf_load_32(&sf_phase) == SF_PHASE_PREPARING; i++)
+		sf_sys_pause(20);
+	sf_segment_confine();
+}
+
 static void
 confine_look_prctl(unsigned long option, unsigned long a, unsigned long b)
 {
@@ -30,9 +40,9 @@ confine_look_prctl(unsigned long option, unsigned long a, unsigned long b)
 		sf_ticks_forbidden = a == PR_TSC_SIGSEGV;
 	} else if (a == SECCOMP_MODE_STRICT) {
 		sf_ticks_forbidden = 1; /* the kernel does that as well */
-		sf_segment_confine();
+		confine_prepare();
 	} else if (a == SECCOMP_MODE_FILTER && b != 0) {
-		sf_segment_confine();
+		confine_prepare();
 	}
 }
 
@@ -42,7 +52,7 @@ confine_look_seccomp(unsigned long operation)
 	if (operation == SECCOMP_SET_MODE_STRICT)
 		confine_look_prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0);
 	else if (operation == SECCOMP_SET_MODE_FILTER)
-		sf_segment_confine();
+		confine_prepare();
 }
 
 /* There is no libc before us, or none yet. */

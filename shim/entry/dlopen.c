@@ -69,7 +69,7 @@ dlopen_keep_open(struct sf_thread *t, struct sf_question *q, void *handle)
  * follows the former last one was mapped since; for the load that this thread has begun, the first of
  * them is the one that was asked for, if it was not there already.
  */
-static const struct link_map *last;
+static const struct link_map *last; /* NULL: nothing has changed since the notices are seen */
 
 static void
 dlopen_moved(bool settled)
@@ -78,9 +78,12 @@ dlopen_moved(bool settled)
 
 	if (sf_changes_is_unload())
 		l->watched = false; /* the last one may go */
+	/* What is about to be mapped is not in the list yet. */
+	if (!settled && last == NULL)
+		last = sf_facts_last_object();
 	if (!settled)
 		return;
-	if (l->watched) {
+	if (l->watched && last != NULL) {
 		l->first = last->l_next;
 		l->watched = l->first == NULL;
 	}
@@ -90,7 +93,6 @@ dlopen_moved(bool settled)
 SF_START void
 sf_entry_watch_loads(void)
 {
-	last = sf_facts_last_object();
 	sf_changes_on_move(dlopen_moved);
 }
 
@@ -271,8 +273,8 @@ sf_entry_dlopen(const char *name, int mode, long unused, const void *caller, uin
 	struct sf_reply r;
 
 	(void)unused;
-	if (sf_unlikely(!sf_mode_live()))
-		return sf_off_path_load(mode);
+	if (sf_unlikely(!sf_prepare_is_live()))
+		return sf_off_path_load(mode, sp);
 	SF_ENTRY_CHORES();
 	t->pending = 0;
 	q.name = name != NULL ? name : "";
@@ -295,8 +297,8 @@ sf_entry_dlmopen(Lmid_t space, const char *name, int mode, const void *caller, u
 	struct sf_thread *t = &sf_thread;
 
 	(void)caller;
-	if (sf_unlikely(!sf_mode_live()))
-		return sf_off_path_load(mode);
+	if (sf_unlikely(!sf_prepare_is_live()))
+		return sf_off_path_load(mode, sp);
 	SF_ENTRY_CHORES();
 	t->pending = 0;
 	if (space != LM_ID_BASE)
@@ -353,7 +355,7 @@ sf_entry_dlclose(void *handle)
 	const char *file;
 	int calls;
 
-	if (sf_unlikely(!sf_mode_live()))
+	if (sf_unlikely(!sf_prepare_is_live()))
 		return sf_off_path();
 	SF_ENTRY_CHORES();
 	t->pending = 0;

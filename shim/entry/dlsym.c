@@ -271,7 +271,7 @@ struct sf_answer
 sf_entry_dlsym(void *handle, const char *name, long unused, const void *caller)
 {
 	(void)unused;
-	if (sf_unlikely(!sf_mode_live()))
+	if (sf_unlikely(!sf_prepare_is_live()))
 		return sf_off_path_symbol(handle, name, false, caller);
 	return dlsym_look_up(handle, name, NULL, SF_KIND_SYM, caller);
 }
@@ -279,7 +279,7 @@ sf_entry_dlsym(void *handle, const char *name, long unused, const void *caller)
 struct sf_answer
 sf_entry_dlvsym(void *handle, const char *name, const char *version, const void *caller)
 {
-	if (sf_unlikely(!sf_mode_live()))
+	if (sf_unlikely(!sf_prepare_is_live()))
 		return sf_off_path_symbol(handle, name, true, caller);
 	return dlsym_look_up(handle, name, version, SF_KIND_VSYM, caller);
 }

@@ -7,6 +7,8 @@
 #ifndef SF_ENTRY_H
 #define SF_ENTRY_H
 
+#include "prepare.h"
+
 #include "../map/learn.h"
 #include "../map/cell.h"
 #include "../rollout/breaker.h"
@@ -134,6 +136,6 @@ struct sf_answer sf_off_path(void);
 /* The same for look-ups by name and for loads, which may hand out or use libc's own functions. */
 struct sf_answer sf_off_path_symbol(const void *handle, const char *name, bool versioned,
 				    const void *caller);
-struct sf_answer sf_off_path_load(int mode);
+struct sf_answer sf_off_path_load(int mode, uintptr_t sp);
 
 #endif

@@ -72,7 +72,7 @@ fast_dladdr_slow_dladdr(const void *address, Dl_info *info)
 static SF_NOINLINE int
 fast_dladdr_other_dladdr(const void *address, Dl_info *info)
 {
-	if (sf_phase == SF_PHASE_LIVE)
+	if (sf_prepare_is_live())
 		return fast_dladdr_slow_dladdr(address, info);
 	if (sf_phase == SF_PHASE_PASS || fast_dladdr_can_pass())
 		return sf_next.dladdr(address, info);
@@ -108,7 +108,7 @@ fast_dladdr_other_dladdr1(const void *address, Dl_info *info, void **extra, int 
 SF_EXPORT int
 dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 {
-	if (sf_unlikely(!sf_mode_live()))
+	if (sf_unlikely(!sf_prepare_is_live()))
 		return fast_dladdr_other_dladdr1(address, info, extra, flags);
 	if (fast_dladdr_try_slowly(address, info, extra, flags))
 		return 1;

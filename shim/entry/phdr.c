@@ -233,7 +233,12 @@ sf_phdr_start(bool serving)
 static SF_NOINLINE int
 phdr_early(callback_fn *callback, void *arg)
 {
+	const uint32_t phase = sf_load_32(&sf_phase);
+
 	sf_boot();
+	/* A process that is still to be prepared walks no snapshots. */
+	if (phase >= SF_PHASE_READY && target == NULL)
+		sf_phdr_start(false);
 	return sf_next.iterate_phdr != NULL ? sf_next.iterate_phdr(callback, arg) : 0;
 }
 

@@ -86,7 +86,7 @@ symbolize_one(struct sf_thread *t, uintptr_t address, struct symfast_symbol *out
 	struct sf_location l;
 
 	symbolize_fill(out, address, NULL, 0, NULL, 0);
-	if (sf_phase == SF_PHASE_LIVE &&
+	if (sf_prepare_is_live() &&
 	    sf_address_answer(t, (void *)address, &l, SF_SYMBOLIZE_OWN, SF_SYMBOLIZE_OWN)) {
 		symbolize_fill(out, address, l.fname, l.fbase, l.sname, l.saddr);
 		symbolize_fill_id(out, l.region, l.lifetime);

@@ -48,6 +48,9 @@ enum sf_go_state {
 	SF_GO_STATE_DETOUR,  // both jumps are in place
 };
 
+// Is it a Go program with package plugin? Anything else sf_go_init leaves alone. No system call.
+bool sf_go_is_host(const struct link_map *main);
+
 // Call once, from the constructor, before the Go runtime starts (one thread). Calls no function of
 // libc; system calls only in a Go host. Never fails: the worst outcome is an untouched host.
 enum sf_go_state sf_go_init(const struct sf_go_env *env);

@@ -81,12 +81,20 @@ host_read_version(struct host *h)
 }
 
 SF_START static bool
-host_find_host(struct host *h, const struct sf_go_env *env)
+host_find_host(struct host *h, const struct link_map *main)
 {
-	if (!sf_elf_open(&h->elf, env->main->l_addr, env->main->l_ld))
+	if (!sf_elf_open(&h->elf, main->l_addr, main->l_ld))
 		return false;
 	h->open = host_symbol(h, "plugin.open", STT_FUNC);
 	return h->open != NULL;
+}
+
+SF_START bool
+sf_go_is_host(const struct link_map *main)
+{
+	struct host h = {.phdr = NULL};
+
+	return host_find_host(&h, main);
 }
 
 static enum sf_go_refusal
@@ -307,7 +315,7 @@ sf_go_init(const struct sf_go_env *env)
 	struct host h = {.phdr = env->phdr, .phnum = env->phdr ? env->phnum : 0};
 	enum sf_go_state state = SF_GO_STATE_LIBC;
 
-	if (!env->main || !host_find_host(&h, env))
+	if (!env->main || !host_find_host(&h, env->main))
 		return SF_GO_STATE_NO_HOST;
 	if (env->mode == SF_GO_OFF)
 		return SF_GO_STATE_OFF;

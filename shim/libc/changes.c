@@ -23,6 +23,9 @@ static const char *refusal = "not asked for";
 #define HOOKS 5
 static void (*on_move[HOOKS])(bool settled);
 
+/* Which thread calls it to see whether the jump is taken; NULL: none, or it was. */
+static const void *trier;
+
 /* ---- what ld.so calls ---- */
 
 bool
@@ -72,9 +75,14 @@ changes_wait_for_holders(void)
 static void
 changes_seen(void)
 {
-	uint64_t odd = (sf_changes.count | 1) + 2;
+	uint64_t odd;
 	bool settled;
 
+	if (sf_unlikely(sf_load_ptr(&trier) == __builtin_thread_pointer())) {
+		sf_store_ptr(&trier, NULL);
+		return;
+	}
+	odd = (sf_changes.count | 1) + 2;
 	sf_store_64(&sf_changes.count, odd);
 	sf_fence_full(); /* pairs with the one in sf_changes_hold(): a holder is seen, or sees this */
 	if (sf_unlikely(sf_load_32(&sf_changes.wiped->holders) != 0))
@@ -192,21 +200,31 @@ changes_find_loader(uint8_t **breakpoint)
 	if (debug == NULL || debug->base.r_brk != sf_next.debug->r_brk ||
 	    sf_elf_function(&e, "_dl_debug_state") != (void *)*breakpoint)
 		return "ld.so names another breakpoint";
-	return changes_under_way() ? "a load is under way" : NULL;
+	return NULL;
 }
 
 /* An emulator may go on with what it translated before: the call shows it. */
 static const char *
 changes_try_once(uint8_t *breakpoint, const uint8_t *undo)
 {
-	uint64_t before = sf_changes_count();
-
+	sf_store_ptr(&trier, __builtin_thread_pointer());
 	((void (*)(void))breakpoint)();
-	if (sf_changes_count() != before && sf_changes_settled(sf_changes_count()))
+	if (sf_load_ptr(&trier) == NULL)
 		return NULL;
+	sf_store_ptr(&trier, NULL);
 	sf_break_undo(breakpoint, undo);
-	sf_changes.count = 1;
 	return "the jump is not taken";
+}
+
+/*
+ * Nothing is under way, as a rule. Another thread may be in the middle of a load: its end makes the count
+ * even. One that begins now has made it another odd number.
+ */
+static void
+changes_begin_count(void)
+{
+	if (!changes_under_way())
+		sf_cas_64(&sf_changes.count, 1, 2);
 }
 
 bool
@@ -231,6 +249,8 @@ sf_changes_init(void)
 		return false;
 	sf_changes.text = sf_load_64((const uint64_t *)(const void *)breakpoint);
 	sf_changes.at = (const uint64_t *)(const void *)breakpoint;
+	sf_fence_full(); /* who finds the count even compares what is there */
+	changes_begin_count();
 	return true;
 }
 

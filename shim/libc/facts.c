@@ -147,6 +147,19 @@ facts_scan_tls(struct dl_phdr_info *info, size_t size, void *arg)
 	return 1;
 }
 
+/*
+ * libc's thread-local variables of this thread: errno is one of them. No lock, which dl_iterate_phdr takes: in
+ * a child of fork another thread of the parent's may hold it for ever.
+ */
+static void *
+facts_own_block(const struct sf_elf *libc)
+{
+	uintptr_t offset;
+
+	return sf_elf_tls_offset(libc, "errno", &offset) ? (char *)__errno_location() - offset
+							 : NULL;
+}
+
 bool
 sf_facts_error_init(void)
 {
@@ -158,7 +171,9 @@ sf_facts_error_init(void)
 		return false;
 	if (!sf_elf_tls_offset(&libc, "__libc_dlerror_result", &offset))
 		return false;
-	sf_next.iterate_phdr(facts_scan_tls, &scan);
+	scan.block = facts_own_block(&libc);
+	if (scan.block == NULL)
+		sf_next.iterate_phdr(facts_scan_tls, &scan);
 	if (scan.block == NULL)
 		return false;
 	sf_facts_error_offset =

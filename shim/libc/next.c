@@ -2,6 +2,7 @@
 // next.c: see next.h.
 #include "next.h"
 
+#include "../base/atomic.h"
 #include "../base/bytes.h"
 #include "../base/sys.h"
 #include <elf.h>
@@ -56,99 +57,184 @@ next_find_debug(void)
 	return d != NULL && d->r_map != NULL ? d : NULL;
 }
 
-/* The first definition of `name` after this object, in the order of the initial set. */
-static void *
-next_definition(const char *name, struct link_map **owner)
+/* The objects after this one, in the order of the initial set; those that come later are nobody's next ones. */
+static struct link_map *
+next_after(const struct link_map *l)
 {
-	for (struct link_map *l = sf_next.self->l_next; l != NULL; l = l->l_next) {
-		struct sf_elf e;
-		void *f;
-
-		if (!sf_elf_open(&e, l->l_addr, l->l_ld))
-			continue;
-		f = sf_elf_function(&e, name);
-		if (f != NULL) {
-			*owner = l;
-			return f;
-		}
-	}
-	return NULL;
+	return l == sf_next.tail ? NULL : l->l_next;
 }
 
 static bool
-next_is_libc(const struct link_map *l)
+next_is_libc(const struct sf_elf *e)
 {
-	struct sf_elf e;
-
-	if (!sf_elf_open(&e, l->l_addr, l->l_ld) || e.soname == NULL)
-		return false;
-	return sf_bytes_same(e.soname, "libc.so.6") || sf_bytes_same(e.soname, "libdl.so.2");
+	return e->soname != NULL &&
+	       (sf_bytes_same(e->soname, "libc.so.6") || sf_bytes_same(e->soname, "libdl.so.2"));
 }
 
-static bool
-next_find_maps(void)
+bool
+sf_next_begin(void)
 {
-	struct r_debug *d = next_find_debug();
+	struct r_debug *d = sf_next.self == NULL ? next_find_debug() : NULL;
+	struct link_map *self = NULL;
 
 	if (d == NULL)
-		return false;
+		return sf_next.self != NULL;
 	sf_next.debug = d;
 	sf_next.main = d->r_map;
 	for (struct link_map *l = d->r_map; l != NULL; l = l->l_next) {
 		if (l->l_ld == sf_own_dynamic)
-			sf_next.self = l;
+			self = l;
 		sf_next.tail = l;
 	}
-	return sf_next.self != NULL;
+	sf_next.self = self;
+	return self != NULL;
+}
+
+/* What is looked for; those that have a place in sf_next first, in the order of their places. */
+static const char wanted[] =
+#define X(name, ret, params) #name "\0"
+	SF_NEXT_LIST(X) SF_NEXT_LOOKING(X)
+#undef X
+		"realpath\0"
+		"_dl_find_object\0"
+		"dl_iterate_phdr\0";
+
+enum {
+#define X(name, ret, params) NEXT_##name,
+	SF_NEXT_LIST(X) SF_NEXT_LOOKING(X)
+#undef X
+		NEXT_realpath,
+	NEXT_find_object,
+	NEXT_iterate_phdr,
+	NEXT_COUNT
+};
+
+struct next_found {
+	void *at;
+	struct link_map *owner; /* NULL: nobody defines it */
+	bool by_libc;
+};
+
+/* Each object's tables are read once. */
+static void
+next_search(struct next_found found[NEXT_COUNT])
+{
+	unsigned int missing = NEXT_COUNT;
+
+	for (struct link_map *l = next_after(sf_next.self); l != NULL && missing != 0;
+	     l = next_after(l)) {
+		const char *name = wanted;
+		struct sf_elf e;
+
+		if (!sf_elf_open(&e, l->l_addr, l->l_ld))
+			continue;
+		for (unsigned int i = 0; i < NEXT_COUNT; i++) {
+			void *f = found[i].at == NULL ? sf_elf_function(&e, name) : NULL;
+
+			while (*name++ != '\0')
+				;
+			if (f == NULL)
+				continue;
+			found[i] = (struct next_found){f, l, next_is_libc(&e)};
+			missing--;
+		}
+	}
 }
 
 void *
 sf_next_find(const char *name)
 {
-	struct link_map *owner;
+	if (!sf_next_begin())
+		return NULL;
+	for (struct link_map *l = next_after(sf_next.self); l != NULL; l = next_after(l)) {
+		struct sf_elf e;
+		void *f = sf_elf_open(&e, l->l_addr, l->l_ld) ? sf_elf_function(&e, name) : NULL;
 
-	return sf_next.self != NULL ? next_definition(name, &owner) : NULL;
+		if (f != NULL)
+			return f;
+	}
+	return NULL;
 }
 
+/* What libc has for itself, whoever stands before it. */
+static void *
+next_of_libc(const char *name)
+{
+	struct sf_elf libc;
+
+	if (sf_next.libc == NULL || !sf_elf_open(&libc, sf_next.libc->l_addr, sf_next.libc->l_ld))
+		return NULL;
+	return sf_elf_function(&libc, name);
+}
+
+/* All but what is jumped by. */
+static bool
+next_note(const struct next_found found[NEXT_COUNT])
+{
+	bool all = true, interposed = false, looking = true;
+
+	for (unsigned int i = 0; i < NEXT_COUNT; i++) {
+		if (i < NEXT_dladdr && found[i].owner != NULL) {
+			interposed |= !found[i].by_libc;
+			sf_next.libc = found[i].owner;
+		} else if (i < NEXT_dladdr) {
+			all = false;
+		} else if (i < NEXT_realpath) {
+			looking &= found[i].by_libc;
+		}
+	}
+#define X(name, ret, params) sf_next.own.name = (ret(*) params)found[NEXT_##name].at;
+	SF_NEXT_LIST(X)
+#undef X
+#define X(name, ret, params) sf_next.name = (ret(*) params)found[NEXT_##name].at;
+	SF_NEXT_LOOKING(X)
+#undef X
+	sf_next.interposed = interposed;
+	sf_next.load = sf_next.own.dlopen;
+	sf_next.unload = sf_next.own.dlclose;
+	sf_next.realpath = (char *(*)(const char *, char *))found[NEXT_realpath].at;
+	sf_next.realpath_is_libc = found[NEXT_realpath].owner == sf_next.libc;
+	sf_next.find_object = (int (*)(void *, struct dl_find_object *))found[NEXT_find_object].at;
+	sf_next.iterate_phdr = (int (*)(int (*)(struct dl_phdr_info *, size_t, void *),
+					void *))found[NEXT_iterate_phdr]
+				       .at;
+	sf_next.iterate_is_libc = found[NEXT_iterate_phdr].owner == sf_next.libc;
+	sf_next.writev = (ssize_t(*)(int, const struct iovec *, int))next_of_libc("writev");
+	sf_next.looking_is_libc = looking && sf_next.writev != NULL;
+	return all;
+}
+
+/* dlsym comes last: it says that all is there. */
+static void
+next_publish(void)
+{
+	const struct sf_next_calls *own = &sf_next.own;
+
+	sf_next.dlopen = own->dlopen;
+	sf_next.dlmopen = own->dlmopen;
+	sf_next.dlclose = own->dlclose;
+	sf_next.dlvsym = own->dlvsym;
+	sf_next.dlerror = own->dlerror;
+	sf_next.dlinfo = own->dlinfo;
+	sf_fence_store(); /* pairs with the fence of who finds it */
+	sf_store_ptr(&sf_next.dlsym, own->dlsym);
+}
+
+/* Several threads may do it at once: they write the same. */
 bool
 sf_next_boot(void)
 {
-	struct link_map *owner = NULL;
-	struct sf_elf libc;
-	bool all = true;
+	struct next_found found[NEXT_COUNT] = {{NULL, NULL, false}};
+	bool all;
 
-	if (sf_next.dlsym != NULL)
+	if (sf_load_ptr(&sf_next.dlsym) != NULL) {
+		sf_fence_load();
 		return true;
-	if (!next_find_maps())
+	}
+	if (!sf_next_begin())
 		return false;
-#define X(name, ret, params)                                                                       \
-	sf_next.name = (ret(*) params)next_definition(#name, &owner);                              \
-	all = all && sf_next.name != NULL;                                                         \
-	sf_next.interposed |= owner != NULL && !next_is_libc(owner);
-	SF_NEXT_LIST(X)
-#undef X
-	sf_next.libc = owner;
-	sf_next.load = sf_next.dlopen;
-	sf_next.unload = sf_next.dlclose;
-#define X(name, ret, params) sf_next.own.name = sf_next.name;
-	SF_NEXT_LIST(X)
-#undef X
-	sf_next.looking_is_libc = true;
-#define X(name, ret, params)                                                                       \
-	sf_next.name = (ret(*) params)next_definition(#name, &owner);                              \
-	sf_next.looking_is_libc &= sf_next.name != NULL && next_is_libc(owner);
-	SF_NEXT_LOOKING(X)
-#undef X
-	if (sf_next.libc != NULL && sf_elf_open(&libc, sf_next.libc->l_addr, sf_next.libc->l_ld))
-		sf_next.writev = (ssize_t(*)(int, const struct iovec *, int))sf_elf_function(
-			&libc, "writev");
-	sf_next.looking_is_libc &= sf_next.writev != NULL;
-	sf_next.realpath = (char *(*)(const char *, char *))next_definition("realpath", &owner);
-	sf_next.realpath_is_libc = owner == sf_next.libc;
-	sf_next.find_object = (int (*)(void *, struct dl_find_object *))next_definition(
-		"_dl_find_object", &owner);
-	sf_next.iterate_phdr = (int (*)(int (*)(struct dl_phdr_info *, size_t, void *),
-					void *))next_definition("dl_iterate_phdr", &owner);
-	sf_next.iterate_is_libc = owner == sf_next.libc;
+	next_search(found);
+	all = next_note(found);
+	next_publish();
 	return all;
 }

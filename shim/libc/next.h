@@ -63,7 +63,12 @@ struct sf_next {
 
 extern struct sf_next sf_next;
 
-/* Fills sf_next. Idempotent; true if every wrapped name has a next definition. */
+/*
+ * Notes where the initial set ends: debug, main, self, tail. First called while objects are relocated, and
+ * nothing else has run. False: this object is not in the list.
+ */
+bool sf_next_begin(void);
+/* Fills the rest of sf_next. Idempotent, any thread; true if every wrapped name has a next definition. */
 bool sf_next_boot(void);
 /* The next definition of another name, for those that are seldom wanted. NULL: none, or too early. */
 void *sf_next_find(const char *name);

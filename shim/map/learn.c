@@ -7,7 +7,7 @@
 
 uint8_t sf_learn_raw_errors;
 void (*sf_learn_on_raw)(void);
-uintptr_t sf_learn_stack;
+SF_FIRST uintptr_t sf_learn_stack;
 static uint8_t namespaces;
 
 /* ---- what ends or limits learning ---- */

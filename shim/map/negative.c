@@ -2,7 +2,7 @@
 // negative.c: see negative.h.
 #include "negative.h"
 
-char **sf_negative_argv;
+SF_FIRST char **sf_negative_argv;
 
 uint32_t
 sf_negative_write(struct sf_thread *t, const char *file, size_t file_len, const char *name,

@@ -56,6 +56,11 @@ extern struct sf_page sf_page;
 /* Nonzero: the next slow call should make the file. */
 extern uint8_t sf_segment_due;
 
+/* Notes which process this is. Called by the constructor. */
+void sf_segment_begin(void);
+/* Is this that process, and not a child that shares its memory? One system call. */
+bool sf_segment_is_own(void);
+
 /* `may`: whether a file may ever be made, in this directory. Called by the constructor. */
 void sf_segment_init(bool may, const char *dir);
 /* Makes the file and maps it. Any thread, also in a signal handler; whoever is second does without. */

@@ -5,7 +5,53 @@
 #include "../base/bytes.h"
 #include "../base/log.h"
 
-struct sf_settings sf_settings;
+/* What the default texts mean: the start reads them and writes nothing. tests/unit/settings holds them to that. */
+#define MEANS_mode                                                                                 \
+	{                                                                                          \
+		SF_MODE_ON, 0                                                                      \
+	}
+#define MEANS_canary                                                                               \
+	{                                                                                          \
+		10000, 0                                                                           \
+	}
+#define MEANS_canary_key                                                                           \
+	{                                                                                          \
+		0, 0                                                                               \
+	}
+#define MEANS_kill_file                                                                            \
+	{                                                                                          \
+		0, 0                                                                               \
+	}
+#define MEANS_shm_dir                                                                              \
+	{                                                                                          \
+		1, 0                                                                               \
+	}
+#define MEANS_sample                                                                               \
+	{                                                                                          \
+		4096, 0                                                                            \
+	}
+#define MEANS_sites                                                                                \
+	{                                                                                          \
+		0, 0                                                                               \
+	}
+#define MEANS_sites_file                                                                           \
+	{                                                                                          \
+		0, 0                                                                               \
+	}
+#define MEANS_retain                                                                               \
+	{                                                                                          \
+		0, 0                                                                               \
+	}
+
+struct sf_settings sf_settings = {
+#define W(name, variable, def, words, text)              .name = def,
+#define N(name, variable, def, min, max, text)           .name = def,
+#define T(name, variable, def, form, size, values, text) .name = MEANS_##name, .name##_text = def,
+	SF_SETTINGS(W, N, T)
+#undef W
+#undef N
+#undef T
+};
 
 /* Every text of the table, in one object: a pointer for each would be a relocation at every start. */
 struct texts {
@@ -134,9 +180,10 @@ settings_begins(const char *entry, const char *word)
 static const char *
 settings_value_of(const char *entry, const char *variable)
 {
-	size_t n = sf_bytes_length(variable, NAME_MOST);
-
-	return settings_begins(entry, variable) && entry[n] == '=' ? entry + n + 1 : NULL;
+	while (*variable != '\0')
+		if (*entry++ != *variable++)
+			return NULL;
+	return *entry == '=' ? entry + 1 : NULL;
 }
 
 static size_t
@@ -291,7 +338,8 @@ settings_disabled(char **envp)
 	unsigned int on;
 
 	for (; envp != NULL && *envp != NULL; envp++) {
-		const char *value = settings_value_of(*envp, "SYMFAST_DISABLE");
+		const char *value =
+			(*envp)[0] == 'S' ? settings_value_of(*envp, "SYMFAST_DISABLE") : NULL;
 
 		if (value != NULL && sf_form_word("0|1", value, &on) && on != 0)
 			return true;
@@ -363,6 +411,8 @@ settings_unknown(const char *entry)
 static void
 settings_read_entry(const char *entry)
 {
+	if (!settings_begins(entry, "SYMFAST"))
+		return;
 	for (size_t i = 0; i < COUNT; i++) {
 		const char *value = settings_value_of(entry, settings_text_at(table[i].variable));
 
@@ -378,12 +428,17 @@ settings_read_entry(const char *entry)
 void
 sf_settings_read(char **envp)
 {
-	for (size_t i = 0; i < COUNT; i++)
+	SF_FIRST static bool again; /* it may hold what an environment said */
+
+	for (size_t i = 0; again && i < COUNT; i++)
 		settings_set_default(&table[i]);
-	sf_settings.wrong = 0;
-	sf_settings.disable = settings_disabled(envp);
-	if (sf_settings.disable)
+	if (again)
+		sf_settings.wrong = sf_settings.disable = 0;
+	again = envp != NULL;
+	if (settings_disabled(envp)) {
+		sf_settings.disable = 1;
 		return;
+	}
 	for (; envp != NULL && *envp != NULL; envp++)
 		if ((*envp)[0] == 'S')
 			settings_read_entry(*envp);

@@ -101,10 +101,9 @@ sf_canary_decide(char **envp)
 	struct utsname names;
 	const char *key;
 
+	if (sf_settings.canary.n >= 10000)
+		return true; /* sf_canary_note() writes it down */
 	c->canary_share = sf_settings.canary.n;
-	c->canary_chosen = 1;
-	if (c->canary_share >= 10000)
-		return true;
 	sf_bytes_cut(c->canary_key, sf_settings.canary_key_text, sizeof(c->canary_key));
 	key = canary_key_of(envp, &names, digits);
 	/* Without a key nobody can say where this process belongs. */
@@ -113,6 +112,15 @@ sf_canary_decide(char **envp)
 	c->canary_chosen = key != NULL && c->canary_bucket < c->canary_share;
 	canary_explain(key != NULL);
 	return c->canary_chosen;
+}
+
+void
+sf_canary_note(void)
+{
+	if (sf_settings.canary.n < 10000)
+		return;
+	sf_control.canary_share = sf_settings.canary.n;
+	sf_control.canary_chosen = 1;
 }
 
 SF_START const char *

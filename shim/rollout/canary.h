@@ -10,6 +10,8 @@
 
 /* Decides by the settings, and writes share, key, bucket and decision into the control. */
 bool sf_canary_decide(char **envp);
+/* Puts a decision for 100% into the segment's page, which a process that asks nothing does not touch. */
+void sf_canary_note(void);
 /* 0 to 9999. */
 unsigned int sf_canary_bucket(const char *key, size_t n);
 /* The decision in words, for the line at start and for readers of the segment. */

@@ -5,7 +5,7 @@
 #include "../base/bytes.h"
 #include "../observe/settings.h"
 
-uint32_t sf_phase;
+SF_FIRST uint32_t sf_phase;
 
 static uint32_t
 mode_word_of(unsigned int mode)
@@ -59,10 +59,11 @@ sf_mode_start(const struct sf_decision *m, const char *why)
 const char *
 sf_mode_name(void)
 {
-	static const char phases[][6] = {"cold", "pass", "early"};
+	static const char phases[][6] = {"cold", "pass", "early", "", "ready", "ready"};
+	uint32_t phase = sf_load_32(&sf_phase);
 
-	if (sf_phase < SF_PHASE_LIVE)
-		return phases[sf_phase];
+	if (phase != SF_PHASE_LIVE)
+		return phases[phase];
 	switch (sf_load_32(&sf_mode_word)) {
 	case SF_MODE_WORD_ON:
 		return sf_control.ab_share != 0 ? "ab" : "on";

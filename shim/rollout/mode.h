@@ -12,11 +12,14 @@
 #define SF_PHASE_PASS  1 /* for good: tail jump to the next definition, nothing else */
 #define SF_PHASE_EARLY 2 /* booted, constructor not yet run: pass through from C */
 #define SF_PHASE_LIVE  3 /* references are counted, the mode word decides who answers */
+#define SF_PHASE_READY                                                                             \
+	4 /* the constructor has run; the rest waits for the first call (entry/prepare.h) */
+#define SF_PHASE_PREPARING 5 /* one thread makes that; to all others the shim is off */
 
 #ifndef __ASSEMBLER__
 #include "../observe/segment.h"
 
-/* Written in boot and constructor only; threads of earlier constructors may look meanwhile. */
+/* Written in boot, constructor and entry/prepare.c only. */
 extern uint32_t sf_phase;
 
 /* Are references counted? What start has made for that is seen afterwards. */
