@@ -69,7 +69,7 @@ dlopen_keep_open(struct sf_thread *t, struct sf_question *q, void *handle)
  * follows the former last one was mapped since; for the load that this thread has begun, the first of
  * them is the one that was asked for, if it was not there already.
  */
-static const struct link_map *last; /* NULL: nothing has changed since the notices are seen */
+static const struct link_map *last; /* NULL: not known before the next notice */
 
 static void
 dlopen_moved(bool settled)
@@ -78,9 +78,6 @@ dlopen_moved(bool settled)
 
 	if (sf_changes_is_unload())
 		l->watched = false; /* the last one may go */
-	/* What is about to be mapped is not in the list yet. */
-	if (!settled && last == NULL)
-		last = sf_facts_last_object();
 	if (!settled)
 		return;
 	if (l->watched && last != NULL) {
@@ -90,10 +87,29 @@ dlopen_moved(bool settled)
 	last = sf_facts_last_object();
 }
 
-SF_START void
+/* With the list's own lock: what it ends with stays mapped until `last` is written, or a notice has been. */
+static int
+dlopen_note_last(struct dl_phdr_info *info, size_t size, void *unused)
+{
+	(void)info;
+	(void)size;
+	(void)unused;
+	sf_cas_ptr(&last, NULL, (struct link_map *)(uintptr_t)sf_facts_last_object());
+	return 1;
+}
+
+/*
+ * Another thread may load something at this moment: its notices come to the same. In a child of fork the list's
+ * lock may be held for ever; where nothing was opened later the list ends with what stays.
+ */
+void
 sf_entry_watch_loads(void)
 {
 	sf_changes_on_move(dlopen_moved);
+	if (sf_load_ptr(&sf_next.tail->l_next) == NULL)
+		sf_cas_ptr(&last, NULL, sf_next.tail);
+	else if (!sf_segment_is_child())
+		sf_next.iterate_phdr(dlopen_note_last, NULL);
 }
 
 /*

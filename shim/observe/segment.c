@@ -20,10 +20,11 @@ uint8_t sf_segment_due;
 void (*sf_segment_on_mode)(uint32_t word);
 
 SF_LARGE __attribute__((aligned(SF_PAGE))) static char memory[SYMFAST_SHM_SIZE];
-static char *area;      /* the memory, once it may be used */
-static uint8_t allowed; /* a file may be made by this process and its children */
-static uint8_t mine;    /* the file, and therefore the header, is this process's own */
-static uint32_t maker;  /* pid of the process that made it */
+static char *area;              /* the memory, once it may be used */
+static uint8_t allowed;         /* a file may be made by this process and its children */
+static uint8_t mine;            /* the file, and therefore the header, is this process's own */
+static uint32_t maker;          /* pid of the process that made it */
+SF_FIRST static uint32_t first; /* pid of whom the constructor ran in */
 SF_FIRST static uint32_t
 	process;        /* pid of whose memory this is: a child of vfork has another one */
 static uint8_t settled; /* of the file's pages those that may be needed have been touched */
@@ -411,13 +412,19 @@ sf_segment_close(void)
 SF_START void
 sf_segment_begin(void)
 {
-	process = sf_file_pid();
+	first = process = sf_file_pid();
 }
 
 bool
 sf_segment_is_own(void)
 {
 	return sf_sys_confined || sf_file_pid() == process;
+}
+
+bool
+sf_segment_is_child(void)
+{
+	return process != first;
 }
 
 SF_START void

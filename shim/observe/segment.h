@@ -60,6 +60,8 @@ extern uint8_t sf_segment_due;
 void sf_segment_begin(void);
 /* Is this that process, and not a child that shares its memory? One system call. */
 bool sf_segment_is_own(void);
+/* Has it been forked since its constructor ran? */
+bool sf_segment_is_child(void);
 
 /* `may`: whether a file may ever be made, in this directory. Called by the constructor. */
 void sf_segment_init(bool may, const char *dir);

@@ -434,7 +434,7 @@ sf_settings_read(char **envp)
 		settings_set_default(&table[i]);
 	if (again)
 		sf_settings.wrong = sf_settings.disable = 0;
-	again = envp != NULL;
+	again = true;
 	if (settings_disabled(envp)) {
 		sf_settings.disable = 1;
 		return;

@@ -1,22 +1,29 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// start LIBRARY PROGRAM: what the library adds to a program that does nothing, looked at as it exits.
+// start LIBRARY EMPTY PROGRAM: what the library adds to a program that does nothing, looked at as it exits.
 //
 // Resident memory may grow by so much, and of the library's code only the start's segment (symfast.ld)
 // may have been touched: whoever calls a function elsewhere from the constructor or the destructor makes
-// every process pay for 64 KiB of it. Which one it was: perf record -e page-faults -c 1 -d, or callgrind.
+// every process pay for 64 KiB of it. Beside an empty preload it may cost so many instructions, system calls
+// and page faults; times are in tests/bench/start.c. Which one it was: perf record -e page-faults -c 1 -d, or callgrind.
 #include <err.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MOST_KIB 200
-#define RUNS     9
-#define SKIPPED  77
+#define MOST_KIB          200
+#define MOST_INSTRUCTIONS 16000 /* ld.so's own for it are 10,000 of them */
+#define MOST_CALLS        6     /* of the kernel: most of them map the library's segments */
+#define MOST_FAULTS       5
+#define RUNS              9
+#define SKIPPED           77
 
 struct seen {
 	long resident;  /* of the process, KiB */
@@ -91,6 +98,74 @@ run(const char *library, const char *program, struct seen *s)
 	return true;
 }
 
+/* All that a run costs that is the same each time. */
+struct cost {
+	long instructions, calls, faults;
+};
+
+/* Every instruction, or every entry into the kernel and return from it, stops it once. */
+static long
+count_stops(const char *library, const char *program, enum __ptrace_request how, long *faults)
+{
+	char preload[300], *const with[] = {preload, NULL};
+	char *const arguments[] = {(char *)program, NULL};
+	struct rusage used;
+	long stops = 0;
+	int status;
+	pid_t pid;
+
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", library);
+	pid = fork();
+	if (pid == 0) {
+		personality(ADDR_NO_RANDOMIZE);
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		execve(program, arguments, with);
+		_exit(1);
+	}
+	for (;;) {
+		if (pid < 0 || wait4(pid, &status, 0, &used) != pid)
+			err(1, "wait4");
+		if (!WIFSTOPPED(status))
+			break;
+		if (ptrace(how, pid, 0, 0) != 0)
+			err(1, "ptrace");
+		stops++;
+	}
+	*faults = used.ru_minflt;
+	return stops;
+}
+
+static struct cost
+cost_of(const char *library, const char *program)
+{
+	struct cost c = {0, 0, LONG_MAX};
+	long faults;
+
+	for (int i = 0; i < RUNS; i++) {
+		c.calls = count_stops(library, program, PTRACE_SYSCALL, &faults) / 2;
+		if (faults < c.faults)
+			c.faults = faults;
+	}
+	c.instructions = count_stops(library, program, PTRACE_SINGLESTEP, &faults);
+	return c;
+}
+
+static bool
+is_cheap(const char *library, const char *empty, const char *program)
+{
+	struct cost with = cost_of(library, program), without = cost_of(empty, program);
+
+	with.instructions -= without.instructions;
+	with.calls -= without.calls;
+	with.faults -= without.faults;
+	printf("over an empty preload: %ld instructions of %d, %ld system calls of %d, "
+	       "%ld page faults of %d\n",
+	       with.instructions, MOST_INSTRUCTIONS, with.calls, MOST_CALLS, with.faults,
+	       MOST_FAULTS);
+	return with.instructions <= MOST_INSTRUCTIONS && with.calls <= MOST_CALLS &&
+	       with.faults <= MOST_FAULTS;
+}
+
 static int
 by_size(const void *a, const void *b)
 {
@@ -106,13 +181,13 @@ main(int argc, char **argv)
 	struct seen s;
 	bool bad;
 
-	if (argc != 3)
-		errx(2, "usage: start LIBRARY PROGRAM");
+	if (argc != 4)
+		errx(2, "usage: start LIBRARY EMPTY PROGRAM");
 	for (int i = 0; i < RUNS; i++) {
-		if (!run(NULL, argv[2], &s))
+		if (!run(NULL, argv[3], &s))
 			return SKIPPED;
 		bare[i] = s.resident;
-		run(argv[1], argv[2], &s);
+		run(argv[1], argv[3], &s);
 		with[i] = s.resident;
 	}
 	qsort(bare, RUNS, sizeof(long), by_size);
@@ -124,5 +199,5 @@ main(int argc, char **argv)
 	bad = more > MOST_KIB || s.codes != 2 || s.code[0] == 0 || s.code[1] != 0 || s.unwind != 0;
 	if (bad)
 		printf("%u mappings of code; only the first may be touched\n", s.codes);
-	return bad;
+	return bad | !is_cheap(argv[1], argv[2], argv[3]);
 }

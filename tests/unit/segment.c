@@ -32,6 +32,7 @@ begin(bool may)
 {
 	if (strchr(dir, 'X') != NULL)
 		ck_assert_ptr_nonnull(mkdtemp(dir));
+	sf_segment_begin();
 	sf_segment_init(may, dir);
 	sf_counters_init();
 	sf_histogram_init();

@@ -80,10 +80,35 @@ check_texts_default(void)
 		ck_assert_str_eq(texts[i].text, texts[i].def);
 }
 
+/* What the library has from its file, before anything is read, is what the table's defaults mean. */
+START_TEST(defaults_before_anything_is_read)
+{
+	const struct sf_settings from_the_file = sf_settings;
+
+	check_defaults_except(NULL);
+	check_texts_default();
+	sf_settings_read(NULL);
+	ck_assert_mem_eq(&sf_settings, &from_the_file, sizeof(sf_settings));
+	memset(&sf_settings, 0xa5, sizeof(sf_settings));
+	sf_settings_read(NULL);
+#define W(name, variable, def, words, text)    ck_assert_uint_eq(sf_settings.name, from_the_file.name);
+#define N(name, variable, def, min, max, text) W(name, variable, def, "", text)
+#define T(name, variable, def, form, size, values, text)                                           \
+	ck_assert_uint_eq(sf_settings.name.n, from_the_file.name.n);                               \
+	ck_assert_uint_eq(sf_settings.name.arg, from_the_file.name.arg);                           \
+	ck_assert_str_eq(sf_settings.name##_text, from_the_file.name##_text);
+	SF_SETTINGS(W, N, T)
+#undef W
+#undef N
+#undef T
+}
+END_TEST
+
 START_TEST(defaults_without_an_environment)
 {
 	char *empty[] = {NULL};
 
+	sf_settings_read(NULL); /* the first one finds them as the library has them from its file */
 	memset(&sf_settings, 0xa5, sizeof(sf_settings));
 	ck_assert_str_eq(unit_stderr(read_env, NULL), "");
 	check_defaults_except(NULL);
@@ -555,6 +580,7 @@ END_TEST
 void
 unit_tests(TCase *tests)
 {
+	tcase_add_test(tests, defaults_before_anything_is_read);
 	tcase_add_test(tests, defaults_without_an_environment);
 	tcase_add_test(tests, every_word_is_its_place);
 	tcase_add_test(tests, numbers_within_their_range);
