@@ -120,7 +120,7 @@ sf_sites_walk(uintptr_t *pc, uint32_t max)
 #else
 	(void)pc;
 	(void)max;
-	(void)step;
+	(void)sites_step;
 #endif
 	return n;
 }

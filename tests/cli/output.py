@@ -168,6 +168,7 @@ def ended(folder):
             ('a daemon of it', f'sleep 60 & echo $! >{folder}/daemon; exec sleep 60'),
             ('one that is deaf', 'trap "" TERM INT HUP; exec sleep 60')]
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)  # whoever started the tests may ignore it: nohup, a shell's &
         for what, script in rows:
             for trace in ([], ['-s', '-w', '0', '-n', '1'])[:2 if what == 'a daemon of it' else 1]:
                 if trace and number != signal.SIGTERM:

@@ -43,6 +43,7 @@ make_scratch()
 
 	for place in "${TMPDIR:-/tmp}" "$1"; do
 		scratch=$(mktemp -d "$place/symfast-tests.XXXXXX" 2>/dev/null) || continue
+		chmod 711 "$scratch" # tests that are two users have files of both in it
 		if printf '#!/bin/sh\n' >"$scratch/try" && chmod +x "$scratch/try" &&
 			"$scratch/try" 2>/dev/null; then
 			rm -f "$scratch/try"
