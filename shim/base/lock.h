@@ -2,7 +2,7 @@
 // lock.h: the only lock of the shim: tried, never waited for, and free again when its holder was unwound.
 //
 // Every critical section is optional work (keeping an answer, recording a handle, handing out a
-// thread block), so a thread that finds the lock taken simply does without. That makes the lock
+// thread block), so on contention it is left out: the result is not cached, and glibc answers. That makes the lock
 // safe in a signal handler that interrupts its holder, after fork, and for any lock order.
 //
 // A handler that interrupts a section may leave it for good: by longjmp, by an exception, by asynchronous
@@ -10,8 +10,8 @@
 //  - the same thread, at the same depth of its stack or above, or where a handler could not stand: what stood
 //    deeper is gone. So no section may try its own lock again;
 //  - everybody, when that thread ends, or forks.
-// Whoever takes it over puts in order first what the section may have left half done (`repair`). Until then
-// the others do without. A handler on a stack of its own cannot tell where it stands and does without, too.
+// The thread that takes it over first repairs what the section may have left half done (`repair`). Until then
+// the others leave their work out. A handler on a stack of its own cannot tell where it stands and does without, too.
 // What is not covered: a handler that leaves by swapcontext, and comes back into the section later.
 #ifndef SF_LOCK_H
 #define SF_LOCK_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// memcheck.h: what valgrind's tools are asked and told. Four rotations that cancel out elsewhere.
+// memcheck.h: requests to valgrind's tools. Four rotations that cancel out elsewhere.
 //
 // The instruction sequence and the requests are valgrind's published client interface for x86-64 (valgrind.h,
 // memcheck.h, helgrind.h and drd.h of valgrind 3.19); a tool answers another one's request with the default.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// sys.h: the few system calls the shim makes, without libc, so that nobody can interpose them and
+// sys.h: the few system calls the shim makes, without libc, so that no library can interpose them and
 // errno stays the host's. Each returns the kernel's value: negative numbers are -errno. In a process
 // that filters its own calls (sf_sys_confined) each fails, as if the kernel had refused.
 #ifndef SF_SYS_H

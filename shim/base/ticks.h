@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // ticks.h: the CPU's time stamp counter, the unit of all durations that are measured.
 //
-// Not ordered with the instructions around it: a few tens of cycles of blur are less than what the
-// fences would cost. Readers turn ticks into time by two pairs of readings (symfast_shm.h).
+// Not ordered with the instructions around it: an error of a few tens of cycles is less than the
+// cost of fences. Readers turn ticks into time by two pairs of readings (symfast_shm.h).
 #ifndef SF_TICKS_H
 #define SF_TICKS_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// turn.h: a lock that is waited for, owned by a thread: whose turn it is to run foreign code.
+// turn.h: a lock that is waited for, owned by a thread: who may run the host's callbacks.
 //
-// Unlike lock.h, what it protects is no optional work: callbacks that rely on being called one
+// Unlike lock.h, what it protects is not optional work: callbacks that depend on being called one
 // thread at a time. A signal handler that interrupts the owner finds itself the owner and goes on;
 // it must not give back what it did not take. One word: the owner's thread id and, in the top bit,
 // that somebody may be waiting.

@@ -8,7 +8,7 @@
 // at a time, but for an init that opens a plugin: then the outer call, which loads and therefore
 // does not end there, loses its start to the inner one.
 //
-// Whoever returns elsewhere (an error, the first load, a panic) is not timed: its start is dropped by
+// A call that returns elsewhere (an error, the first load, a panic) is not timed: its start is dropped by
 // this goroutine's next call, or by another one that needs the place after a minute.
 //
 // Concurrency: only the goroutine itself writes and clears a mark that bears its g; others may only

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Go: plugin.Open of a running Go host answered on the goroutine's own stack, and realpath
-// answered from a validated cache in Go hosts whose code is not the one known.
+// answered from a validated cache in Go hosts whose code is not the known one.
 //
 //   entry/ constructor --> sf_go_init()  recognises the host (host.c), asks image/go_plugin for the
-//                            |           shape, installs the two jumps (detour.c)
+//                            |           form, installs the two jumps (detour.c)
 //                            v
 //   plugin.open +18 ------> look-up stub (x86_64/detour_stubs.S) --> sf_go_lookup() (leaf.c): hit or miss
 //   plugin.open, map hit -> fill stub ----------------------> sf_go_fill()   (leaf.c)

@@ -7,7 +7,7 @@
 // reader that has found one may use it for ever. Progress: readers wait-free but for one retry-free
 // seqlock read per variant (torn = no match).
 //
-// Rules for these objects (leaf.c, fill.c): about 790 bytes of stack, no SSE register, no TLS
+// Rules for these objects (leaf.c, fill.c), tests/go/leaf_rules: about 790 bytes of stack, no SSE register, no TLS
 // variable, no lazy binding, no libc function but the clock through `clock`, no call from one to the
 // other; see meson.build for the flags.
 #ifndef SF_GO_LEAF_H

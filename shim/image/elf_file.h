@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // elf_file.h: reads an ELF file as bytes: nothing in it is trusted, every offset is checked.
 //
-// For programs that look at files (doctor), not for the library, whose own reader (elf.h) walks
+// For the program (doctor), not for the library, whose own reader (elf.h) walks
 // tables that the loader has accepted. 64-bit files of this machine's byte order only. No
 // allocation, no state. Source of the layout: the System V gABI, chapters 4 and 5.
 #ifndef SF_ELF_FILE_H

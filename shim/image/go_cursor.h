@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A reader of x86-64 code that becomes and stays bad at the first byte that is not as demanded.
+// A reader of x86-64 code that fails, and stays failed, at the first unexpected byte.
 #ifndef SF_IMAGE_GO_CURSOR_H
 #define SF_IMAGE_GO_CURSOR_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// symbols.h: the dynamic symbols that dladdr looks at, in the order in which libc looks at them.
+// symbols.h: the dynamic symbols that dladdr considers, in libc's order.
 //
 // Source: glibc's elf/dl-addr.c (determine_info). With a GNU hash table: its buckets, each chain in
 // turn; else the symbol table up to DT_HASH's count, global and weak ones that are not hidden. Counted

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// facts.h: what the loader says about an address or an object, asked without its lock.
+// facts.h: what the loader knows of an address or an object, read without its lock.
 #ifndef SF_FACTS_H
 #define SF_FACTS_H
 

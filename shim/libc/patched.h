@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // patched.h: has somebody written a jump over the first bytes of libc's own functions (an in-place hook)?
 //
-// Such a hook sees every call that reaches libc, and would miss what is answered from memory. A function
-// counts as patched if it begins with a jump that leaves libc, or a breakpoint, when it is first looked
-// at, and whenever its first eight bytes change afterwards.
+// Such a hook sees every call that reaches libc, and would miss cached answers. A function
+// counts as patched if it begins with a jump that leaves libc, or a breakpoint, at the first
+// check, and whenever its first eight bytes change afterwards.
 #ifndef SF_PATCHED_H
 #define SF_PATCHED_H
 

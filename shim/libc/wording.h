@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// wording.h: how libc's backtrace_symbols_fd puts its lines together, read from libc itself.
+// wording.h: the format of libc's backtrace_symbols_fd, read from libc's own code.
 //
 // Up to glibc 2.39 a line is FILE(SYMBOL+0xOFFSET)[0xADDRESS], FILE[0xADDRESS] without a symbol or a load
-// bias; later ones write a space before the bracket, and the parentheses always. Distributions take such
-// changes back to older releases, so no number of a release tells. The pieces of text that the function's code
-// refers to do: ")" in the one, ") " and "() " in the other.
+// bias; later ones write a space before the bracket, and the parentheses always. Distributions backport such
+// changes, so the release number does not tell. The strings that the function's code refers to do: ")" in the one, ") " and "() " in the other.
 #ifndef SF_WORDING_H
 #define SF_WORDING_H
 

@@ -3,7 +3,7 @@
 // a look-up or load that is passed through also in one bypass reason.
 //
 // Each thread adds to its own block (plain increments, its own cache lines) in the statistics segment,
-// so that another process can read them while this one only hits. What happens before a thread has
+// so another process can read them while this one makes only hits. What happens before a thread has
 // a block goes to a shared block by atomic adds. Blocks are never freed, so any thread can sum them
 // at any time.
 #ifndef SF_COUNTERS_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// forms.h: settings that are more than a word or a number: what they may look like, what they mean.
+// forms.h: settings that are more than a word or a number: their syntax and their meaning.
 #ifndef SF_FORMS_H
 #define SF_FORMS_H
 

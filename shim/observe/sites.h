@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// sites.h: who looks up, as sampled call stacks in the statistics segment (SYMFAST_SITES).
+// sites.h: callers, as sampled call stacks in the statistics segment (SYMFAST_SITES).
 //
 // Own unwinder over .eh_frame (image/unwind.h): no lock, no allocation, no libc function. Stacks are read
 // through process_vm_readv, so a wrong rule ends the walk and not the host. Only x86-64.

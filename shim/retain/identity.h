@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// identity.h: is the file behind a path still the one that was mapped?
+// identity.h: checks that the file behind a path is still the one that was mapped.
 #ifndef SF_RETAIN_IDENTITY_H
 #define SF_RETAIN_IDENTITY_H
 

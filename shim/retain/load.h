@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// load.h: loads and unloads by libc, watched: what came or went together, and in which order its functions ran.
+// load.h: loads and unloads by libc, watched: what was loaded or unloaded together, and in which order its functions ran.
 #ifndef SF_RETAIN_LOAD_H
 #define SF_RETAIN_LOAD_H
 

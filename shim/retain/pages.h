@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// pages.h: has anybody written to what is not writable: code and constants of a place's object?
+// pages.h: detects writes to what is not writable: code and constants of a place's object.
 //
 // Inline hooks and patches do. The kernel copies a private page of a file when it is written to, and tells in
 // /proc/self/pagemap which pages are the file's. They are counted when the copy of writable memory is taken (text

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// retain.h: plugins that are named in SYMFAST_RETAIN stay mapped when they are closed, and are as new when opened again.
+// retain.h: plugins that are named in SYMFAST_RETAIN stay mapped when they are closed, and are as after a fresh load when opened again.
 //
 // What the host sees is libc's: destructors run at the last dlclose, in libc's order; constructors at the next dlopen;
 // writable memory is as after relocation; a closed object is not found by name, address or handle. What it does not see
-// is that nothing was unmapped, mapped, relocated and searched for again. Whatever cannot be proved is libc's.
+// is that nothing was unmapped, mapped, relocated and searched for again. libc does whatever cannot be proved.
 //
 // Rules
 //  - Only a set of objects that libc itself was seen to unload together is retained, and only one that it was seen to
 //    load together is reopened. So the first two cycles are libc's.
-//  - Before libc loads anything from a file, every closed object is let go: nothing can be bound to one.
+//  - Before libc loads anything from a file, every closed object is really unloaded: nothing can be bound to one.
 //  - At each reopening every file of the set is opened and must be the one that was mapped.
 //  - All of this happens under ld.so's own lock (loader_lock.h). A closed object holds one reference of libc.
 #ifndef SF_RETAIN_RETAIN_H

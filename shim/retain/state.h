@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// state.h: what the files of retaining share: limits, and how far an operation is. Written under ld.so's lock.
+// state.h: what the files of shim/retain share: limits, and the state of an operation. Written under ld.so's lock.
 #ifndef SF_RETAIN_STATE_H
 #define SF_RETAIN_STATE_H
 

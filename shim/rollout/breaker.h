@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// breaker.h: the first wrong answer, or the first doubt, switches the process off.
+// breaker.h: the first mismatch, or the first doubt, turns the process off.
 //
-//   closed --(limit mismatches, or a doubt)--> open: word OFF, one line on standard error
-//   open --(SYMFAST_BREAKER_RETRY_S later, at a slow call)--> half: word VERIFY
+//   closed --(limit mismatches, or a doubt)--> open: mode OFF, one line on standard error
+//   open --(SYMFAST_BREAKER_RETRY_S later, at a slow call)--> half: mode VERIFY
 //   half --(another mismatch)--> open      half --(SF_BREAKER_TRIAL equal answers)--> closed
-//   any --(somebody else sets the mode word)--> that word holds; a mismatch opens it again
+//   any --(another writer sets the mode word)--> that mode holds; a mismatch opens it again
 #ifndef SF_BREAKER_H
 #define SF_BREAKER_H
 

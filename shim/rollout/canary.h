@@ -2,7 +2,7 @@
 // canary.h: is this process one of those that SYMFAST holds for?
 //
 // The bucket of a key is its XXH64 modulo 10000, so the same key falls into the same bucket at
-// every start, on every machine and in every release; whoever is chosen at 5 % is chosen at 50 %.
+// every start, on every machine and in every release. A process that is chosen at 5 % is chosen at 50 %.
 #ifndef SF_CANARY_H
 #define SF_CANARY_H
 

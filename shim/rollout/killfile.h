@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // killfile.h: the kill file: while it exists, the process is off.
 //
-// Nobody but the host's own calls looks for it: each call that libc has to answer, and of those answered
-// from memory one in SF_KILLFILE_HITS of each kind in each thread, at most five times a second for the process. A
-// process that makes no call is served nothing; its first calls afterwards may still be, until one looks.
-// A thread would see it sooner, but no host stands one that it did not make: libc changes ids in all
-// threads or aborts, and capabilities, namespaces and filters are each thread's own.
+// Only the host's own calls check for it: each call that libc has to answer, and one hit in
+// SF_KILLFILE_HITS of each kind in each thread, at most five times a second for the process. A
+// process that makes no call is served nothing; its first calls afterwards may still be, until one checks.
+// A thread would see it sooner, but would break hosts that did not make it: libc changes ids in all
+// threads or aborts, and capabilities, namespaces and filters are per thread.
 //
-// Only with SYMFAST_KILL_FILE: a look is a clock_gettime and a faccessat, which a filter may forbid.
+// Only with SYMFAST_KILL_FILE: a check is a clock_gettime and a faccessat, which a filter may forbid.
 #ifndef SF_KILLFILE_H
 #define SF_KILLFILE_H
 

@@ -2,8 +2,8 @@
 // mode.h: the one word that every entry reads first, and the phase that says whether it counts.
 //
 // The mode word is in the page that other processes may write (observe/segment.h), so no value of it may
-// make the shim lose its reference counts. What it may never be asked to do again, jump to libc without a
-// look, is in the phase, which is private: cold, early and pass.
+// make the shim lose its reference counts. The way to libc without any record, by a plain jump, is
+// in the phase, which is private: cold, early and pass.
 #ifndef SF_MODE_H
 #define SF_MODE_H
 

@@ -23,7 +23,7 @@ static void (*section)(void);
 static struct link_map first, maps[64];
 static char names[64][32];
 static char name[4096] __attribute__((aligned(4096)));
-static struct sf_object *life;
+static struct sf_object *lifetime;
 static unsigned int turns;
 
 static volatile bool inside;
@@ -50,10 +50,10 @@ enter(void)
 static bool
 keep(const char *asked, uintptr_t value)
 {
-	struct sf_question q = {.handle = life->handle, .name = asked, .kind = SF_KIND_SYM};
+	struct sf_question q = {.handle = lifetime->handle, .name = asked, .kind = SF_KIND_SYM};
 	struct sf_reply r = {.value = (void *)value,
-			     .object = life,
-			     .gen = SF_STATE_GEN(life->state),
+			     .object = lifetime,
+			     .gen = SF_STATE_GEN(lifetime->state),
 			     .verdict = SF_VALUE};
 
 	return sf_table_hash(&q) && sf_table_keep(&q, &r) &&
@@ -64,7 +64,7 @@ keep(const char *asked, uintptr_t value)
 static bool
 found(const char *asked, uintptr_t value)
 {
-	struct sf_question q = {.handle = life->handle, .name = asked, .kind = SF_KIND_SYM};
+	struct sf_question q = {.handle = lifetime->handle, .name = asked, .kind = SF_KIND_SYM};
 	uint32_t seq;
 	const struct sf_cell *c = sf_cell_tagged(sf_cell_set(sf_table.cells, q.handle, asked),
 						 sf_cell_tag(asked), &seq);
@@ -89,7 +89,7 @@ start(void)
 	ck_assert(sf_next_boot() && sf_table_init(256));
 	sf_object_init(&first, &first);
 	sf_thread_init(64);
-	life = sf_object_find(&first);
+	lifetime = sf_object_find(&first);
 }
 
 /* ---- answers ---- */
@@ -294,7 +294,7 @@ START_TEST(a_thread_that_ends_holds_nothing)
 }
 END_TEST
 
-START_TEST(another_thread_takes_nothing_from_one_that_lives)
+START_TEST(another_thread_takes_nothing_from_one_that_is_alive)
 {
 	static char yes;
 	pthread_t other_one;
@@ -317,6 +317,6 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, while_a_thread_attaches);
 	tcase_add_test(tests, a_handler_takes_nothing_from_who_comes_back);
 	tcase_add_test(tests, a_thread_that_ends_holds_nothing);
-	tcase_add_test(tests, another_thread_takes_nothing_from_one_that_lives);
+	tcase_add_test(tests, another_thread_takes_nothing_from_one_that_is_alive);
 }
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// interval.h: medians, and by which factor two series differ, with an interval that assumes no shape
-// of their distribution.
+// interval.h: medians, and the ratio of two series with an interval that assumes no
+// distribution.
 #ifndef SF_CLI_INTERVAL_H
 #define SF_CLI_INTERVAL_H
 

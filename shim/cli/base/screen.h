@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// screen.h: a terminal that is drawn anew every interval, by plain escape sequences; on anything else
-// than a terminal only lines are written.
+// screen.h: a terminal that is redrawn every interval by plain escape sequences; elsewhere only
+// lines are written.
 #ifndef SF_CLI_SCREEN_H
 #define SF_CLI_SCREEN_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // doctor.h: what the files of `symfast doctor` share: an object's file, and the list of findings.
 //
-// Nothing that is looked at is run, and nothing in it is trusted: it may be hostile.
+// Nothing that it reads is run or trusted: it may be hostile.
 #ifndef SF_CLI_DOCTOR_H
 #define SF_CLI_DOCTOR_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// segment_open.h: reads the statistics segment of a process (symfast_shm.h) as what it is: a file that
-// somebody else writes, perhaps a hostile one.
+// segment_open.h: reads the statistics segment of a process (symfast_shm.h) as a file that
+// another process writes, perhaps a hostile one.
 //
-// Everything is copied by pread(2) before it is looked at: a file that shrinks under us ends in a
+// Everything is copied by pread(2) before it is looked at: a file that shrinks meanwhile gives a
 // short read, not in SIGBUS. Each offset, size and count is checked against the file; text is
 // cleaned. Nothing is written but by segment_set. A file named symfast.UID.PID counts only if it is that user's
 // and says the same itself: others can make files there, too.
