@@ -25,6 +25,7 @@ static uint32_t taken, spare; /* records so far; one of them that nobody needed 
 SF_LOCK(evict_lock, NULL);
 SF_LOCK(name_lock, NULL);
 static uint8_t retired;
+bool sf_object_ends_late;
 
 SF_START static void
 object_put_name_locked(struct sf_object *o, const char *name, size_t n)
@@ -276,11 +277,13 @@ object_state_after(uint64_t s, bool permanent, uint64_t what)
 
 	if (SF_STATE_OPEN(s) || permanent)
 		return object_has_room(s, what) ? (s + what) | again : 0;
+	if ((s & SF_STATE_WAITS) && what == OPENED)
+		return (s & ~SF_STATE_WAITS) + what;
 	return SF_STATE_GEN(s) < GEN_LAST ? SF_STATE_OF_GEN(SF_STATE_GEN(s) + 1) + what : 0;
 }
 
 static void
-object_count_begun(const struct sf_object *o, uint32_t gen)
+object_count_begun(const struct sf_object *o, uint32_t lifetimes)
 {
 	const char *file;
 	size_t len;
@@ -288,7 +291,7 @@ object_count_begun(const struct sf_object *o, uint32_t gen)
 	sf_count(SF_OBJECT_OPEN);
 	file = sf_object_file(o, &len);
 	/* Not its first lifetime: the address, and most likely the object, comes again. */
-	if (gen > 1 && file != NULL)
+	if (lifetimes > 1 && file != NULL)
 		sf_churn_add(file, 1, 0);
 }
 
@@ -318,8 +321,8 @@ object_add_reference(void *handle, uint64_t what, uint32_t *gen)
 	*gen = SF_STATE_GEN(next);
 	if (!(next & SF_STATE_NAMED) && !o->permanent)
 		object_name_lifetime(o, handle, *gen);
-	if (*gen != SF_STATE_GEN(s))
-		object_count_begun(o, *gen);
+	if (!SF_STATE_OPEN(s) && !o->permanent)
+		object_count_begun(o, *gen + ((s & SF_STATE_WAITS) != 0));
 	return o;
 }
 
@@ -358,13 +361,22 @@ object_end_of(uint64_t s, bool permanent)
 	return SF_STATE_OF_GEN(SF_STATE_GEN(s) + 1);
 }
 
+/* After the last close. The name stays: it is that of the link map, which stays if the generation does. */
+static uint64_t
+object_last_close(uint64_t s, bool permanent)
+{
+	if (permanent || !sf_object_ends_late)
+		return object_end_of(s, permanent);
+	return SF_STATE_OF_GEN(SF_STATE_GEN(s)) | (s & SF_STATE_NAMED) | SF_STATE_WAITS;
+}
+
 static uint64_t
 object_state_closed(uint64_t s, bool permanent, bool real_first)
 {
 	uint32_t real = SF_STATE_REAL(s), held = SF_STATE_HELD(s);
 
 	if (held <= 1)
-		return object_end_of(s, permanent);
+		return object_last_close(s, permanent);
 	if (sf_object_may_keep(s) && !(real_first && real > 1))
 		return s - 1;
 	return (s - OPENED) | SF_STATE_CLOSED;
@@ -394,11 +406,27 @@ sf_object_close(void *handle, bool real_first)
 		next = object_state_closed(s, o->permanent, real_first);
 		sf_fence_release(); /* our use of the object ends before another's last close */
 	} while (!sf_cas_64(&o->state, s, next));
-	if (SF_STATE_GEN(next) != SF_STATE_GEN(s)) {
+	if (!o->permanent && !SF_STATE_OPEN(next)) {
 		sf_fence_full(); /* every thread sees the end of this lifetime before libc unloads */
 		sf_count(SF_OBJECT_CLOSE);
 	}
 	return object_calls_of(s, next);
+}
+
+void
+sf_object_end(const void *handle)
+{
+	struct sf_object *o = sf_object_find(handle);
+	uint64_t s;
+
+	if (o == NULL || o->permanent)
+		return;
+	do {
+		s = sf_load_64(&o->state);
+		if (!sf_object_has(o, handle) || SF_STATE_OPEN(s) || !SF_STATE_RUNS(s))
+			return;
+	} while (!sf_cas_64(&o->state, s, object_end_of(s, false)));
+	sf_fence_full(); /* every thread sees the end before libc unloads */
 }
 
 /* ---- unloads that nobody told us of ---- */
@@ -436,10 +464,11 @@ object_end_if_gone(struct sf_object *o, uint32_t look)
 	sf_fence_load();
 	handle = (const void *)o->handle;
 	/* Not marked by this look: it is gone, or was not counted yet. */
-	while (!o->permanent && SF_STATE_OPEN(s) && o->listed != look &&
+	while (!o->permanent && SF_STATE_RUNS(s) && o->listed != look &&
 	       !object_is_listed(handle)) {
 		if (sf_cas_64(&o->state, s, object_end_of(s, false))) {
-			sf_count(SF_OBJECT_CLOSE);
+			if (SF_STATE_OPEN(s))
+				sf_count(SF_OBJECT_CLOSE);
 			return;
 		}
 		s = sf_load_64(&o->state);
@@ -552,7 +581,7 @@ object_retire(struct sf_object *o, bool (*replay)(void *, const char *), void (*
 			if (!sf_object_has(o, handle))
 				return; /* closed, and another one's by now */
 		}
-		if (!SF_STATE_OPEN(s))
+		if (!SF_STATE_RUNS(s))
 			return;
 	} while (!sf_cas_64(&o->state, s, object_end_of(s, o->permanent)));
 	for (uint32_t i = SF_STATE_HELD(s); i < SF_STATE_REAL(s); i++)

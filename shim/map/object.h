@@ -16,6 +16,9 @@
 //    dlclose, got without us, can take references that we do not see, and may never unload too early. A
 //    dlclose is elided rather than a dlopen: what the host gives back stays with us for its next dlopen, and
 //    goes to libc with the host's last one. All of it, in the host's own call: destructors run when they should.
+//  - Where closed objects are retained (sf_object_ends_late) the last close leaves a record that *waits*: closed, in
+//    the same generation. Nothing is learnt, adopted or elided in it. The same object opened again goes on in that
+//    generation, so what was learnt counts again; sf_object_end() ends it before libc is called to unload.
 //  - Records of the initial set (permanent) never change gen: those objects are never unloaded, and their dlopens
 //    need no reference of libc's.
 // Progress: readers are wait-free, state changes and claiming a record lock-free; taking one from a
@@ -54,14 +57,17 @@ _Static_assert(sizeof(struct sf_object) == 192, "three lines");
 	(1ull << 30) /* this lifetime began in a load of ours: its constructors are over */
 #define SF_STATE_NAMED    (1ull << 29) /* `file` is this lifetime's */
 #define SF_STATE_CLOSED   (1ull << 28) /* a reference went back to libc while others stayed ... */
-#define SF_STATE_AGAIN    (1ull << 27) /* ... and was wanted again: from now on they are kept */
+#define SF_STATE_WAITS    SF_STATE_CLOSED /* of a record that is not open: its generation goes on */
+#define SF_STATE_AGAIN    (1ull << 27)    /* ... and was wanted again: from now on they are kept */
 #define SF_STATE_REAL_ONE (1ull << 18)
 #define SF_STATE_REAL_MAX 0x1ffu
 #define SF_STATE_HELD_MAX 0x3ffffu
 #define SF_STATE_REAL(s)  ((uint32_t)((s) >> 18) & SF_STATE_REAL_MAX)
 #define SF_STATE_HELD(s)  ((uint32_t)(s)&SF_STATE_HELD_MAX)
 #define SF_STATE_OPEN(s)  (((s) & (SF_STATE_ADOPTED | SF_STATE_REAL_MAX * SF_STATE_REAL_ONE)) != 0)
-#define SF_STATE_MARKS    (SF_STATE_WHOLE | SF_STATE_NAMED | SF_STATE_CLOSED | SF_STATE_AGAIN)
+/* Has the generation an object that libc knows, open or waiting? */
+#define SF_STATE_RUNS(s) (SF_STATE_OPEN(s) || ((s)&SF_STATE_WAITS) != 0)
+#define SF_STATE_MARKS   (SF_STATE_WHOLE | SF_STATE_NAMED | SF_STATE_CLOSED | SF_STATE_AGAIN)
 /* A closed record in this generation. */
 #define SF_STATE_OF_GEN(gen) ((uint64_t)(gen) << 32)
 
@@ -158,8 +164,11 @@ sf_object_elide(struct sf_object *o, uint32_t gen)
 	for (;;) {
 		uint64_t s = sf_load_64(&o->state);
 
-		/* What cannot be unloaded needs no reference of libc's to stay. */
-		if (SF_STATE_GEN(s) != gen ||
+		/*
+		 * What cannot be unloaded needs no reference of libc's to stay. A name leads to an object as long
+		 * as that is open: a retained object's next opening is not whole, though its generation is the same.
+		 */
+		if (SF_STATE_GEN(s) != gen || !(s & SF_STATE_WHOLE) ||
 		    !(sf_object_may_elide(s) ||
 		      (o->permanent && SF_STATE_HELD(s) < SF_STATE_HELD_MAX)))
 			return false;
@@ -245,6 +254,14 @@ struct sf_object *sf_object_adopted(void *handle, uint32_t *gen);
  */
 #define SF_CLOSE_UNKNOWN (-1)
 int sf_object_close(void *handle, bool real_first);
+
+/*
+ * Does the last close leave the generation to sf_object_end()? Set once, at start. Whoever then calls libc's dlclose
+ * in the host's place calls that first.
+ */
+extern bool sf_object_ends_late;
+/* libc may unload the object now: if nobody has opened it again its generation ends. */
+void sf_object_end(const void *handle);
 
 /*
  * ld.so has unloaded something, and holds its lock: ends the lifetimes of what is gone, whoever closed it. To be

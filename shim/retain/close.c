@@ -58,6 +58,8 @@ close_misfit(const struct sf_retain_place *p)
 		return sf_bytes_word(words, p->fit);
 	if (p->pinned)
 		return "libc keeps it";
+	if (p->aliased)
+		return "it was opened by another name as well";
 	if (p->tls_size != 0 && !close_alone())
 		return "it has thread-local variables, and there are threads";
 	return p->copied ? NULL : "it was loaded unseen";

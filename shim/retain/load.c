@@ -6,6 +6,7 @@
 #include "../base/sys.h"
 #include "../libc/changes.h"
 #include "../libc/next.h"
+#include "../map/object.h"
 #include "image.h"
 #include "pages.h"
 #include <time.h>
@@ -348,10 +349,12 @@ sf_retain_load_open(const char *name, int mode, bool manage)
 	}
 	if (watch.came != 0)
 		load_finish(&watch, before, name, mode, handle);
+	place = sf_retain_place_find(handle);
+	if (place >= 0 && !sf_retain_place_is_called(&sf_retain_places[place], name))
+		sf_retain_places[place].aliased = 1;
 	if (!(mode & RTLD_GLOBAL))
 		return handle;
 	sf_retain_load_scope++;
-	place = sf_retain_place_find(handle);
 	sf_retain_graph_update();
 	reached = place >= 0 ? sf_retain_graph_reach(SF_RETAIN_BIT(place)) : 0;
 	for (; reached != 0; reached &= reached - 1)
@@ -407,6 +410,7 @@ sf_retain_load_close(void *handle, sf_retain_set expected)
 	struct load_watch watch;
 	int result;
 
+	sf_object_end(handle);
 	load_begin(&watch, false);
 	watch.unloads = true;
 	result = sf_next.own.dlclose(handle);

@@ -162,7 +162,9 @@ open_prepare(const char *name, int mode)
 			return false;
 		break;
 	case OPEN_CLOSED:
-		if ((mode & RTLD_NOLOAD) && open_is_there(name, place))
+		/* By another name it is known to libc from now on, so it goes. */
+		if ((mode & RTLD_NOLOAD) && open_is_there(name, place) &&
+		    sf_retain_place_is_called(&sf_retain_places[place], name))
 			return false;
 		break;
 	}

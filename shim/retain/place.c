@@ -400,8 +400,19 @@ sf_retain_place_detach(int place)
 	p->bytes = 0;
 	p->copied = 0;
 	p->extra = 0;
+	p->aliased = 0;
 	p->map = NULL;
 	p->state = SF_RETAIN_GONE;
+}
+
+bool
+sf_retain_place_is_called(const struct sf_retain_place *p, const char *name)
+{
+	struct sf_elf e;
+
+	return sf_bytes_same(p->opened, name) || sf_bytes_same(p->name, name) ||
+	       (sf_elf_open(&e, p->map->l_addr, p->map->l_ld) && e.soname != NULL &&
+		sf_bytes_same(e.soname, name));
 }
 
 /* ---- its functions ---- */

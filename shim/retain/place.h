@@ -56,6 +56,7 @@ struct sf_retain_place {
 	uint8_t copied;  /* the copies below are of this load */
 	uint8_t told;    /* why it is not retained was said */
 	uint8_t patched; /* the stubs are in place */
+	uint8_t aliased; /* libc found it by another name than it was opened by, and would do so again */
 	uint8_t opening; /* its dlopen may not have returned yet: in use, though the host has no reference */
 	uint8_t loading; /* its constructors have not all returned */
 	uint8_t owed;    /* it was revived: libc's reference that we held is to be given back */
@@ -126,6 +127,12 @@ extern int (*sf_retain_place_find_object)(void *address, struct dl_find_object *
 int sf_retain_place_attach(struct link_map *map);
 /* Of an object that libc has unmapped. */
 void sf_retain_place_detach(int place);
+
+/*
+ * Is this a name by which libc finds the object in each lifetime: its file, its soname, what opened it? Any other one
+ * libc remembers for as long as the object is mapped, and in the next lifetime it may lead elsewhere.
+ */
+bool sf_retain_place_is_called(const struct sf_retain_place *p, const char *name);
 
 /* Calls the object's own constructors, as libc would; and its destructors. */
 void sf_retain_place_run_init(int place, int argc, char **argv, char **envp);

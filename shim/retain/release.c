@@ -16,6 +16,8 @@ sf_retain_release_extra(void)
 	for (int i = 0; i < SF_RETAIN_PLACES; i++) {
 		struct sf_retain_place *p = &sf_retain_places[i];
 
+		if (p->extra > 0)
+			sf_object_end(p->map);
 		for (; p->extra > 0; p->extra--)
 			sf_next.own.dlclose(p->map);
 	}

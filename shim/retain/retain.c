@@ -4,6 +4,7 @@
 
 #include "../libc/next.h"
 #include "../map/learn.h"
+#include "../map/object.h"
 #include "../map/thread.h"
 #include "../observe/segment.h"
 #include "hide.h"
@@ -74,8 +75,10 @@ sf_retain_unload(void *handle)
 {
 	struct retain_close c = {.handle = handle};
 
-	if (sf_retain_state_of.frozen || !sf_retain_lock_run(retain_close_job, &c))
+	if (sf_retain_state_of.frozen || !sf_retain_lock_run(retain_close_job, &c)) {
+		sf_object_end(handle);
 		return sf_next.own.dlclose(handle);
+	}
 	return c.result;
 }
 
@@ -143,6 +146,7 @@ sf_retain_init(const struct sf_retain_limits *limits)
 	sf_learn_on_raw = retain_end;
 	sf_next.load = sf_retain_load;
 	sf_next.unload = sf_retain_unload;
+	sf_object_ends_late = true;
 	sf_retain_on = true;
 	return NULL;
 }

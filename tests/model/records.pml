@@ -10,6 +10,8 @@
 //  - nothing is unloaded while the host holds it, also if it closes behind our back (UNSEEN);
 //  - no dlclose is lost: when the host holds nothing, libc has nothing, and the record is closed;
 //  - a name is used for the lifetime it is of (NAMES).
+// With RETAIN the last close leaves the generation; who is about to unload ends it, or libc's reference is kept and
+// the next open goes on in it (sf_object_end, shim/retain).
 // Not in it: WHOLE and the marks that say when a reference is kept (here: whenever it may be), the fences of
 // weaker machines.
 //
@@ -24,6 +26,8 @@
 //  ELIDE_MORE  more references than libc has (fails with UNSEEN)
 //  LATE_NAME  the name is marked before it is written (NAMES)
 //  NO_NOTICE  an unload that was not seen ends no lifetime (fails with UNSEEN)
+//  NO_END  a retained object is let go, and its generation goes on (fails with RETAIN)
+//  END_AFTER  it is ended when libc has unloaded it (fails with RETAIN)
 
 #ifndef USERS
 #define USERS 2
@@ -46,10 +50,15 @@ byte ended;
 /* ---- the record: one word, and the handle beside it ---- */
 byte gen, real, held;
 bool adopted, named;
+bool waits; /* closed, in a generation that goes on */
 byte handle = NONE;
 byte copied; /* PLAIN_GEN: the copy that readers look at */
 bool evicting, naming;
 byte file;
+
+/* ---- RETAIN: libc's lock, and its references that are ours while the host holds none ---- */
+bool locked;
+bool kept[2];
 
 /* ---- a cell: what was learnt last ---- */
 byte cell_gen, cell_lifetime, cell_handle = NONE;
@@ -87,7 +96,8 @@ inline libc_close(h)
 #ifndef NO_NOTICE
 			if
 			:: handle == h && IS_OPEN(real, adopted) ->
-				gen++; real = 0; held = 0; adopted = false; named = false; SHOW(gen)
+				gen++; real = 0; held = 0; adopted = false; named = false; waits = false;
+				SHOW(gen)
 			:: else -> skip
 			fi
 #endif
@@ -99,19 +109,21 @@ inline libc_close(h)
 inline read_state()
 {
 	d_step {
-		s_gen = gen; s_real = real; s_held = held; s_adopted = adopted; s_named = named
+		s_gen = gen; s_real = real; s_held = held; s_adopted = adopted; s_named = named;
+		s_waits = waits
 	}
 }
 
 /* The state is still what was read: then it becomes n_*. */
-#define SAME (gen == s_gen && real == s_real && held == s_held && adopted == s_adopted && named == s_named)
+#define SAME (gen == s_gen && real == s_real && held == s_held && adopted == s_adopted && named == s_named && \
+	      waits == s_waits)
 inline swap()
 {
 	d_step {
 		if
 		:: SAME ->
 			gen = n_gen; real = n_real; held = n_held; adopted = n_adopted; named = n_named;
-			done = true
+			waits = n_waits; done = true
 		:: else -> done = false
 		fi
 	}
@@ -148,7 +160,7 @@ inline evict(h)
 		:: n_gen != h && !IS_OPEN(s_real, s_adopted) ->
 			d_step {
 				if
-				:: SAME -> gen++; named = false; done = true
+				:: SAME -> gen++; named = false; waits = false; done = true
 				:: else -> done = false
 				fi
 			}
@@ -166,6 +178,7 @@ inline evict(h)
 			:: n_gen != h && !IS_OPEN(s_real, s_adopted) && SAME && handle == n_gen ->
 				handle = h;
 				named = false;
+				waits = false;
 #ifndef SAME_GEN
 				gen++;
 #endif
@@ -226,8 +239,10 @@ inline count(h, ours)
 		:: else -> skip
 		fi;
 		n_gen = s_gen; n_real = s_real; n_held = s_held; n_adopted = s_adopted; n_named = s_named;
+		n_waits = false;
 		if
-		:: !IS_OPEN(s_real, s_adopted) -> n_gen = s_gen + 1; n_named = false
+		:: !IS_OPEN(s_real, s_adopted) && s_waits && !ours -> skip
+		:: !IS_OPEN(s_real, s_adopted) && !(s_waits && !ours) -> n_gen = s_gen + 1; n_named = false
 		:: else -> skip
 		fi;
 		if
@@ -246,9 +261,75 @@ inline count(h, ours)
 	fi
 }
 
+/* What waits ends, before libc unloads it. */
+inline end(h)
+{
+#ifndef NO_END
+	do
+	:: look_at(h);
+		if
+		:: !mine || IS_OPEN(s_real, s_adopted) || !s_waits -> break
+		:: else -> skip
+		fi;
+		n_gen = s_gen + 1; n_real = 0; n_held = 0; n_adopted = false; n_named = false; n_waits = false;
+		swap();
+		if
+		:: done -> SHOW(n_gen); break
+		:: else -> skip
+		fi
+	od
+#else
+	skip
+#endif
+}
+
+inline end_and_close(h)
+{
+#ifdef END_AFTER
+	libc_close(h);
+	end(h)
+#else
+	end(h);
+	libc_close(h)
+#endif
+}
+
+/* libc's dlclose, or the reference stays with us. */
+inline unload(h)
+{
+	atomic { !locked; locked = true };
+	look_at(h);
+	if
+	:: mine && IS_OPEN(s_real, s_adopted) -> libc_close(h)
+	:: !(mine && IS_OPEN(s_real, s_adopted)) -> end_and_close(h)
+	:: !(mine && IS_OPEN(s_real, s_adopted)) && !kept[h] -> kept[h] = true
+	fi;
+	locked = false
+}
+
+inline release(h)
+{
+	atomic { !locked; locked = true };
+	if
+	:: kept[h] -> kept[h] = false; end_and_close(h)
+	:: else -> skip
+	fi;
+	locked = false
+}
+
 inline open(h)
 {
+#ifdef RETAIN
+	atomic {
+		!locked;
+		if
+		:: kept[h] -> kept[h] = false
+		:: else -> libc_open(h)
+		fi
+	};
+#else
 	libc_open(h);
+#endif
 	host[h]++;
 	count(h, false)
 }
@@ -282,6 +363,7 @@ inline close(h)
 		:: else -> skip
 		fi;
 		n_gen = s_gen; n_real = s_real; n_held = s_held; n_adopted = s_adopted; n_named = s_named;
+		n_waits = s_waits;
 		if
 #ifdef KEEP_LAST
 		:: s_held > 0 -> n_held--; calls = 0
@@ -290,7 +372,12 @@ inline close(h)
 #endif
 		:: s_held > 1 && s_real > 1 -> n_held--; n_real--; calls = 1
 		:: s_held <= 1 ->
-			n_gen++; n_real = 0; n_held = 0; n_adopted = false; n_named = false;
+			n_real = 0; n_held = 0; n_adopted = false;
+#ifdef RETAIN
+			n_waits = true;
+#else
+			n_gen++; n_named = false;
+#endif
 #ifdef DROP_ONE
 			calls = 1
 #else
@@ -307,8 +394,13 @@ inline close(h)
 	libc[h]++;
 #endif
 	do
+#ifdef RETAIN
+	:: calls > 1 -> libc_close(h); calls--
+	:: calls == 1 -> unload(h); calls--
+#else
 	:: calls > 0 -> libc_close(h); calls--
-	:: else -> break
+#endif
+	:: calls == 0 -> break
 	od
 }
 
@@ -400,7 +492,7 @@ proctype user()
 {
 	byte rounds = ROUNDS, acts, h, mine_held, calls;
 	byte s_gen, s_real, s_held, n_gen, n_real, n_held, n_lifetime;
-	bool s_adopted, s_named, n_adopted, n_named, mine, done, counted;
+	bool s_adopted, s_named, s_waits, n_adopted, n_named, n_waits, mine, done, counted;
 
 	do
 	:: rounds > 0 ->
@@ -431,6 +523,9 @@ proctype user()
 				fi
 			:: mine_held < 2 -> open(h); mine_held++
 #endif
+#ifdef RETAIN
+			:: release(h)
+#endif
 			fi
 		:: acts == 0 -> break
 		od;
@@ -454,7 +549,7 @@ proctype user()
 		ended++;
 		if
 		:: ended == USERS && !unseen ->
-			assert(libc[0] == 0 && libc[1] == 0 && !IS_OPEN(real, adopted) && held == 0)
+			assert(libc[0] == kept[0] && libc[1] == kept[1] && !IS_OPEN(real, adopted) && held == 0)
 		:: else -> skip
 		fi
 	}

@@ -42,6 +42,7 @@ open_lifetime(void *handle)
 	ck_assert(sf_object_lifetime(o, &gen));
 	ck_assert_uint_eq(opened, gen);
 	ck_assert(sf_object_is_gen(o, gen));
+	sf_object_complete(handle, gen);
 	return gen;
 }
 
@@ -103,6 +104,51 @@ START_TEST(real_first)
 	ck_assert_int_eq(sf_object_close(&later[1], true), 1);
 	ck_assert_uint_ne(gen_of(sf_object_find(&later[1])), gen);
 	ck_assert_int_eq(sf_object_close(&later[1], true), SF_CLOSE_UNKNOWN);
+}
+END_TEST
+
+/* R12: closed, and not unloaded. */
+START_TEST(a_record_that_waits)
+{
+	uint32_t gen, again;
+	struct sf_object *o;
+
+	start();
+	sf_object_ends_late = true;
+	gen = open_again(&later[1]);
+	o = sf_object_find(&later[1]);
+	ck_assert_int_eq(sf_object_close(&later[1], true), 1);
+	ck_assert_int_eq(sf_object_close(&later[1], true), 1);
+	ck_assert(sf_object_is_gen(o, gen));
+	/* Closed to everybody else, its name included. */
+	ck_assert(!sf_object_lifetime(o, &again));
+	ck_assert(!sf_object_whole_lifetime(o, &later[1], &again));
+	ck_assert(!sf_object_elide(o, gen));
+	ck_assert(!sf_object_give_back(&later[1]));
+	ck_assert_int_eq(sf_object_close(&later[1], false), SF_CLOSE_UNKNOWN);
+	/* Opened again it goes on, but no name is known to lead to it. */
+	ck_assert_uint_eq(sf_object_opened(&later[1]), gen);
+	ck_assert(sf_object_lifetime(o, &again) && again == gen);
+	sf_object_opened(&later[1]);
+	ck_assert_int_eq(sf_object_close(&later[1], false), 1);
+	sf_object_opened(&later[1]);
+	ck_assert_int_eq(sf_object_close(&later[1], false), 0);
+	ck_assert(!sf_object_elide(o, gen));
+	/* An open one does not end so; one that waits does, once. */
+	sf_object_end(&later[1]);
+	ck_assert(sf_object_is_gen(o, gen));
+	ck_assert_int_eq(sf_object_close(&later[1], false), 2);
+	sf_object_end(&later[1]);
+	ck_assert(sf_object_is_gen(o, gen + 1));
+	sf_object_end(&later[1]);
+	ck_assert(sf_object_is_gen(o, gen + 1));
+	ck_assert_uint_eq(sf_object_opened(&later[1]), gen + 2);
+	ck_assert_int_eq(sf_object_close(&later[1], false), 1);
+	/* A reference of our own is no opening of that object. */
+	ck_assert_ptr_eq(sf_object_adopted(&later[1], &again), o);
+	ck_assert_uint_eq(again, gen + 3);
+	sf_object_end(&initial[1]);
+	ck_assert(sf_object_is_gen(sf_object_find(&initial[1]), 1));
 }
 END_TEST
 
@@ -511,6 +557,7 @@ END_TEST
 void
 unit_tests(TCase *tests)
 {
+	tcase_add_test(tests, a_record_that_waits);
 	tcase_add_test(tests, the_initial_set_is_permanent);
 	tcase_add_test(tests, real_first);
 	tcase_add_test(tests, one_open_one_close);
