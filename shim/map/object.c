@@ -10,14 +10,10 @@
 #include "../observe/churn.h"
 #include "thread.h"
 
-#define GEN_LAST     0xfffffff0u /* a record that old is never opened again */
-#define GLOBAL_FIRST 1u
+#define GEN_LAST 0xfffffff0u /* a record that old is never opened again */
 
 struct sf_object sf_object_permanent = {
 	.state = SF_STATE_OF_GEN(1), .permanent = 1, .handle = SF_OBJECT_DEFAULT};
-/* The low half of its state counts the RTLD_GLOBAL loads that are under way. */
-struct sf_object sf_object_global = {.state = SF_STATE_OF_GEN(GLOBAL_FIRST),
-				     .handle = SF_OBJECT_DEFAULT};
 
 SF_GROWING struct sf_object sf_object_records[SF_OBJECT_MOST + 1];
 uint16_t sf_object_places[SF_OBJECT_MOST];
@@ -499,60 +495,6 @@ sf_object_moved(bool settled)
 		object_end_if_gone(&sf_object_records[i], look);
 	if (sf_thread.dropping != NULL && !object_is_listed(sf_thread.dropping))
 		sf_thread.dropping = NULL;
-}
-
-/* ---- the global scope ---- */
-
-/* One word again: its generation, and below it how many loads are under way. */
-static void
-object_move_global(int32_t loads)
-{
-	uint64_t s, next;
-
-	do {
-		s = sf_load_64(&sf_object_global.state);
-		next = SF_STATE_OF_GEN(SF_STATE_GEN(s) + 1) | ((uint32_t)s + (uint32_t)loads);
-	} while (!sf_cas_64(&sf_object_global.state, s, next));
-	sf_fence_full();
-}
-
-void
-sf_object_global_begin(void)
-{
-	object_move_global(1);
-}
-
-void
-sf_object_global_end(void)
-{
-	object_move_global(-1);
-	sf_count(SF_SCOPE_CHANGE);
-}
-
-bool
-sf_object_global_lifetime(uint32_t *gen)
-{
-	uint64_t s = sf_load_64(&sf_object_global.state);
-
-	*gen = SF_STATE_GEN(s);
-	sf_fence_load(); /* the look-up in libc must not move before this load */
-	return (uint32_t)s == 0;
-}
-
-bool
-sf_object_global_untouched(void)
-{
-	return sf_object_is_gen(&sf_object_global, GLOBAL_FIRST);
-}
-
-void
-sf_object_global_settle(void)
-{
-	uint64_t s;
-
-	do {
-		s = sf_load_64(&sf_object_global.state);
-	} while (!sf_cas_64(&sf_object_global.state, s, SF_STATE_OF_GEN(SF_STATE_GEN(s) + 1)));
 }
 
 /* ---- retirement ---- */
