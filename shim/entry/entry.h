@@ -11,6 +11,7 @@
 
 #include "../map/learn.h"
 #include "../map/cell.h"
+#include "../map/hint.h"
 #include "../rollout/breaker.h"
 #include "../rollout/killfile.h"
 

@@ -64,6 +64,7 @@ init_forked_child(void)
 	sf_killfile_forked();
 	sf_churn_forked();
 	sf_sites_forked();
+	sf_cell_forked();
 	sf_table_forked();
 	sf_object_reset_locks();
 	sf_thread_forked();

@@ -76,8 +76,8 @@ prepare_map(const struct sf_decision *m)
 	sf_control.ab_share = m->ab_share;
 	sf_bytes_careful = sf_memcheck_runs();
 	if (sf_sys_charges_at_once())
-		sf_table_grow();
-	if (!sf_table_reserve(sf_settings.map_kib))
+		sf_layout_grow();
+	if (!sf_layout_reserve(sf_settings.map_kib))
 		return false;
 	sf_object_init(sf_next.main, sf_next.tail);
 	sf_thread_init(sf_settings.thread_kib);

@@ -3,7 +3,7 @@
 #include "cell.h"
 
 #include "../base/lock.h"
-#include "thread.h"
+#include "self.h"
 
 const struct sf_object sf_cell_no_value = {.handle = 1};
 

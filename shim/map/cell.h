@@ -5,7 +5,7 @@
 // of the host's as they stand: no length, no loop, no second line of ours but the lifetime's generation.
 // The tag holds the low half of the name's address, and with it its place in its page: names that
 // end a page have no cell, so whoever finds a tag of his may read 32 bytes, whatever the cell says.
-// Longer names, and everything that is not dlsym or dlvsym, have slots instead (table.h).
+// Longer names, and everything that is not dlsym or dlvsym, have slots instead (hint.h).
 //
 // Tables: one shared by all threads, and one for each thread that proves hot (thread.h), which is
 // filled from the shared one. The same reader serves both: a signal handler may rewrite a cell of

@@ -8,7 +8,7 @@
 #include "../libc/changes.h"
 #include "../libc/facts.h"
 #include "../observe/churn.h"
-#include "thread.h"
+#include "self.h"
 
 #define GEN_LAST 0xfffffff0u /* a record that old is never opened again */
 

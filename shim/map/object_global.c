@@ -2,7 +2,7 @@
 // object_global.c: the generation of negative answers of the global scope; see object.h.
 #include "object.h"
 
-#include "thread.h"
+#include "self.h"
 
 #define GLOBAL_FIRST 1u
 

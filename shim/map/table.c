@@ -4,112 +4,20 @@
 
 #include "../base/lock.h"
 #include "../base/sys.h"
-#include "cell.h"
-#include "thread.h"
+#include "self.h"
 
-#define SLAB          16384u
-#define PAGE          4096u
 #define SLABS_AT_ONCE 16
-#define PAD_SLABS     5 /* a torn length reads up to 64 KiB past an entry */
 #define UNIT          64u
 #define CLASSES       7 /* 64, 128, ... 4096 bytes */
 #define CLOCK_STEPS   64
 
-struct sf_table sf_table;
 uint8_t sf_table_damaged;
 
 static void table_repair_locked(void);
 SF_LOCK(lock, table_repair_locked);
-static struct sf_entry *writing; /* the entry the lock's holder has made odd */
-static uint8_t *slab_class;      /* class + 1 of each slab, 0: not carved yet */
-static uint32_t slabs, slabs_used, cell_sets;
-static uint32_t slabs_open;         /* may be written */
-static uint8_t growing;             /* not all of them yet */
+static struct sf_entry *writing;    /* the entry the lock's holder has made odd */
 static uint32_t free_head[CLASSES]; /* entry numbers; linked through `gen` */
 static uint64_t hand[CLASSES];      /* CLOCK: running number of the next candidate */
-
-SF_START static size_t
-table_power_below(size_t n)
-{
-	size_t p = 1;
-
-	while (p * 2 <= n)
-		p *= 2;
-	return p;
-}
-
-SF_START void
-sf_table_grow(void)
-{
-	growing = 1;
-}
-
-SF_START bool
-sf_table_reserve(unsigned int kib)
-{
-	size_t total = (size_t)kib * 1024;
-	size_t index = table_power_below(total / 16), doorkeeper = table_power_below(total / 256);
-	size_t hints = table_power_below(total / 128),
-	       sets = index / (SF_TABLE_WAYS * sizeof(uint64_t));
-	size_t entries, map;
-	size_t cells = table_power_below(total / 64) / (SF_CELL_WAYS * sizeof(struct sf_cell));
-	size_t shared = (SF_CELL_BYTES(cells) + 63) & ~63u;
-	size_t cell_bytes = (2 * shared + SF_CELL_BYTES(cells / 4) + 4095) & ~4095u;
-	char *p;
-
-	entries = total - index - doorkeeper - hints - PAGE - cell_bytes;
-	map = (entries / SLAB + 4095) & ~4095u;
-	slabs = (uint32_t)((entries - map) / SLAB) - PAD_SLABS;
-	p = sf_sys_map_uncounted(total);
-	if (p == NULL)
-		return false;
-	sf_table.index = (uint64_t *)(void *)p;
-	sf_table.index_mask = sets - 1;
-	p += index;
-	sf_table.hint_sets = (uint32_t)(hints / (SF_HINT_WAYS * sizeof(uint64_t)));
-	sf_table.hints = (uint64_t *)(void *)p + SF_HINT_HEADER;
-	p += hints + PAGE;
-	cell_sets = (uint32_t)cells;
-	sf_table.cells = (struct sf_cell *)(void *)(p + SF_CELL_HEADER);
-	sf_table.contents = (struct sf_cell *)(void *)(p + shared + SF_CELL_HEADER);
-	sf_table.pairs = (struct sf_cell *)(void *)(p + 2 * shared + SF_CELL_HEADER);
-	p += cell_bytes;
-	sf_table.doorkeeper = (uint64_t *)(void *)p;
-	sf_table.doorkeeper_mask = doorkeeper / sizeof(uint64_t) - 1;
-	p += doorkeeper;
-	slab_class = (uint8_t *)p;
-	p += map;
-	sf_table.entries = p;
-	slabs_open = slabs;
-	if (growing && (uintptr_t)p % PAGE == 0 &&
-	    sf_sys_close(p, (size_t)(slabs + PAD_SLABS) * SLAB))
-		slabs_open = 0;
-	sf_table.seed = sf_sys_random();
-	/* Entry 0 means "none" in every slot. */
-	slabs_used = 1;
-	return true;
-}
-
-/* A reader finds the old size or the new one: with either a set is a set. */
-void
-sf_table_open(void)
-{
-	if (sf_cell_mask(sf_table.cells) != 0)
-		return;
-	sf_hint_table(sf_table.hints - SF_HINT_HEADER, sf_table.hint_sets);
-	sf_cell_table((char *)sf_table.pairs - SF_CELL_HEADER, cell_sets / 4);
-	sf_cell_table((char *)sf_table.contents - SF_CELL_HEADER, cell_sets);
-	sf_cell_table((char *)sf_table.cells - SF_CELL_HEADER, cell_sets);
-}
-
-bool
-sf_table_init(unsigned int kib)
-{
-	if (!sf_table_reserve(kib))
-		return false;
-	sf_table_open();
-	return true;
-}
 
 static void
 table_repair_locked(void)
@@ -125,7 +33,6 @@ table_repair_locked(void)
 void
 sf_table_forked(void)
 {
-	sf_cell_forked();
 	sf_lock_reset(&lock);
 	table_repair_locked();
 }
@@ -263,23 +170,26 @@ table_unlink_locked(const struct sf_entry *e)
 static bool
 table_open_slabs_locked(void)
 {
-	uint32_t more = slabs - slabs_open < SLABS_AT_ONCE ? slabs - slabs_open : SLABS_AT_ONCE;
+	uint32_t more = sf_table.slabs - sf_table.slabs_open < SLABS_AT_ONCE
+				? sf_table.slabs - sf_table.slabs_open
+				: SLABS_AT_ONCE;
 
-	if (!sf_sys_open(sf_table.entries + (size_t)slabs_open * SLAB, (size_t)more * SLAB))
+	if (!sf_sys_open(sf_table.entries + (size_t)sf_table.slabs_open * SF_SLAB,
+			 (size_t)more * SF_SLAB))
 		return false;
-	slabs_open += more;
+	sf_table.slabs_open += more;
 	return true;
 }
 
 static void
 table_carve_locked(unsigned int size_class)
 {
-	uint32_t units = 1u << size_class, first = slabs_used * (SLAB / UNIT);
+	uint32_t units = 1u << size_class, first = sf_table.slabs_used * (SF_SLAB / UNIT);
 
-	if (slabs_used >= slabs_open && !table_open_slabs_locked())
+	if (sf_table.slabs_used >= sf_table.slabs_open && !table_open_slabs_locked())
 		return;
-	slab_class[slabs_used++] = (uint8_t)(size_class + 1);
-	for (uint32_t n = SLAB / UNIT; n > 0; n -= units) {
+	sf_table.slab_class[sf_table.slabs_used++] = (uint8_t)(size_class + 1);
+	for (uint32_t n = SF_SLAB / UNIT; n > 0; n -= units) {
 		struct sf_entry *e = sf_table_entry(first + n - units);
 
 		e->size_class = (uint8_t)size_class;
@@ -291,21 +201,22 @@ table_carve_locked(unsigned int size_class)
 static struct sf_entry *
 table_victim_locked(unsigned int size_class)
 {
-	uint32_t per_slab = SLAB / UNIT >> size_class;
-	uint64_t total = (uint64_t)slabs_used * per_slab;
+	uint32_t per_slab = SF_SLAB / UNIT >> size_class;
+	uint64_t total = (uint64_t)sf_table.slabs_used * per_slab;
 	struct sf_entry *e = NULL;
 
 	for (uint64_t looked = 0, steps = 0; looked < total && steps < CLOCK_STEPS; looked++) {
 		uint64_t at = hand[size_class]++ % total;
 		uint32_t slab = (uint32_t)(at / per_slab);
 
-		if (slab_class[slab] != size_class + 1) {
+		if (sf_table.slab_class[slab] != size_class + 1) {
 			/* Skip the rest of a slab of another class. */
 			hand[size_class] += per_slab - 1 - at % per_slab;
 			looked += per_slab - 1 - at % per_slab;
 			continue;
 		}
-		e = sf_table_entry(slab * (SLAB / UNIT) + (uint32_t)(at % per_slab << size_class));
+		e = sf_table_entry(slab * (SF_SLAB / UNIT) +
+				   (uint32_t)(at % per_slab << size_class));
 		steps++;
 		if (!e->ref || table_is_stale(e))
 			break;
@@ -326,7 +237,7 @@ table_evict_locked(struct sf_entry *e)
 static bool
 table_is_free(const struct sf_entry *e, unsigned int size_class)
 {
-	return table_number_of(e) < slabs_used * (SLAB / UNIT) && (e->seq & 1) &&
+	return table_number_of(e) < sf_table.slabs_used * (SF_SLAB / UNIT) && (e->seq & 1) &&
 	       e->size_class == size_class && SF_WHAT_KIND(e->what) == SF_KIND_NONE;
 }
 
@@ -338,7 +249,7 @@ table_allocate_locked(size_t size)
 
 	while (((size_t)UNIT << size_class) < size)
 		size_class++;
-	if (free_head[size_class] == 0 && slabs_used < slabs)
+	if (free_head[size_class] == 0 && sf_table.slabs_used < sf_table.slabs)
 		table_carve_locked(size_class);
 	if (free_head[size_class] == 0) {
 		e = table_victim_locked(size_class);
@@ -442,34 +353,4 @@ sf_table_keep(const struct sf_question *q, struct sf_reply *r)
 	sf_lock_release(&lock);
 	sf_count(SF_MAP_INSERT);
 	return true;
-}
-
-void
-sf_hint_keep(uint64_t *hints, uint64_t key, uint32_t n)
-{
-	uint64_t *set = sf_hint_set(hints, key);
-	int way = -1;
-
-	for (int i = 0; i < SF_HINT_WAYS; i++) {
-		uint64_t slot = sf_load_64(&set[i]);
-		uint32_t strikes = SF_SLOT_STRIKES(slot);
-
-		if (slot == 0) {
-			way = way < 0 ? i : way;
-			continue;
-		}
-		if (SF_SLOT_TAG(slot) != (uint32_t)key)
-			continue;
-		if (SF_SLOT_ENTRY(slot) == 0 || SF_SLOT_ENTRY(slot) == n)
-			return;
-		if (strikes < SF_SLOT_STRIKES_MAX)
-			sf_store_64(&set[i], SF_SLOT(key, n, strikes + 1));
-		else
-			sf_store_64(&set[i], SF_SLOT(key, 0, 0));
-		return;
-	}
-	/* A full set: replace the way that the key itself picks, so that no history is needed. */
-	if (way < 0)
-		way = (int)(key >> 63);
-	sf_store_64(&set[way], SF_SLOT(key, n, 0));
 }

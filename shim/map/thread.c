@@ -9,7 +9,6 @@
 #include "cell.h"
 
 #define OWN_MISSES_MAX   (SF_TICK_HITS / 8)
-#define KEEP_CREDIT      1024
 #define KEEP_PROOF       64
 #define STACK_SPAN       (8u << 20)
 #define BLOCKS_PER_CHUNK 16
@@ -18,23 +17,6 @@
 #define WAITING_LOOKS      64
 #define WAITING_LEAST      8
 #define COMPILER_BARRIER() __asm__ volatile("" ::: "memory")
-
-/* One empty set, of mask zero. */
-SF_LARGE static char empty[SF_CELL_BYTES(1)] __attribute__((aligned(64)));
-#define EMPTY ((struct sf_cell *)(void *)(empty + SF_CELL_HEADER))
-
-/* Where a thread without a block would count; the ones say "not the time for a sample". */
-static uint64_t nowhere[SF_COUNTER_COUNT] = {[0 ... SF_COUNTER_COUNT - 1] = 1};
-
-__thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec"))) = {
-	.cells = EMPTY,
-	.pairs = EMPTY,
-	.n = nowhere,
-	.hit_mask = SF_TICK_HITS - 1,
-	.caller = &sf_object_permanent, /* of no size: nobody's caller */
-	.keep_credit = KEEP_CREDIT,
-	.content_credit = SF_CONTENT_CREDIT_MAX,
-};
 
 #define NEVER 0xffffffffu
 static uint32_t time_mask = NEVER, check_mask = NEVER, hit_mask = SF_TICK_HITS - 1;
@@ -184,9 +166,9 @@ thread_leave(struct sf_thread *t)
 
 	t->dead = 1;
 	t->due = SF_DUE_NOTHING;
-	t->cells = EMPTY;
-	t->pairs = EMPTY;
-	t->n = nowhere;
+	t->cells = SF_NO_CELLS;
+	t->pairs = SF_NO_CELLS;
+	t->n = sf_self_nowhere;
 	t->not_plain = (sf_pair){0, 0};
 	t->block = NULL;
 	COMPILER_BARRIER(); /* a signal from here on finds no block */
@@ -216,7 +198,7 @@ sf_thread_init(unsigned int limit_kib)
 
 	have_key = sf_key_make(thread_ends);
 	if (!have_key)
-		sf_table_open(); /* nobody will attach */
+		sf_layout_open(); /* nobody will attach */
 	while (sets < OWN_SETS_MOST &&
 	       SF_CELL_BYTES(sets * 2) + sizeof(struct sf_block) <= limit_kib * 1024u)
 		sets *= 2;
@@ -259,7 +241,7 @@ sf_thread_attach(struct sf_thread *t)
 	if (!have_key || t->dead || thread_is_starting(t, here) || !sf_lock_try(&lock))
 		return false;
 	t->starting = here;
-	sf_table_open();
+	sf_layout_open();
 	ordinal = t->main ? 0 : attached + 1;
 	if (thread_has_key_locked())
 		b = thread_take_locked(t);
@@ -303,7 +285,7 @@ sf_thread_wants_hint_slow(struct sf_thread *t)
 	}
 	hits = n[SF_DLSYM_HIT] + n[SF_DEFAULT_HIT] + n[SF_DLVSYM_HIT];
 	if (hits - t->keep_hits >= KEEP_PROOF)
-		t->keep_credit = KEEP_CREDIT;
+		t->keep_credit = SF_KEEP_CREDIT;
 	t->keep_hits = hits;
 	return true;
 }
@@ -334,11 +316,11 @@ sf_thread_sampling(unsigned int time_every, unsigned int check_every)
 static void
 thread_make_due(struct sf_thread *t, unsigned int due)
 {
-	if (due == SF_DUE_NOTHING || t->cells == EMPTY)
+	if (due == SF_DUE_NOTHING || t->cells == SF_NO_CELLS)
 		return;
 	t->cells_due = t->cells;
 	COMPILER_BARRIER();
-	t->cells = EMPTY;
+	t->cells = SF_NO_CELLS;
 	COMPILER_BARRIER();
 	t->due = (uint8_t)due;
 }

@@ -23,7 +23,7 @@ static void
 start_thread_tables(void)
 {
 	ck_assert(sf_next_boot());
-	sf_table_init(256);
+	sf_layout_init(256);
 	sf_thread_init(64);
 	sf_thread_sampling(EVERY, 0);
 	ck_assert(sf_thread_attach(&sf_thread));
@@ -108,7 +108,7 @@ static void
 start_segment(void)
 {
 	ck_assert(sf_next_boot());
-	sf_table_init(256);
+	sf_layout_init(256);
 	sf_segment_init(false, "");
 	sf_counters_init();
 	sf_thread_init(64);

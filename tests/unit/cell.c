@@ -72,7 +72,7 @@ name_at(size_t at, size_t len)
 
 START_TEST(every_alignment_and_length)
 {
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	for (size_t at = 0; at < 16; at++) {
 		for (size_t len = 0; len < 40; len++) {
 			char *name = name_at(at, len);
@@ -106,7 +106,7 @@ START_TEST(a_name_at_a_page_end_is_not_read_past)
 {
 	char *edge = unit_edge(1);
 
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	for (size_t len = 1; len < 40; len++) {
 		char *name = edge - len - 1;
 		bool fits = len + 1 == SF_CELL_ROOM;
@@ -147,7 +147,7 @@ START_TEST(memcheck_sees_no_cells)
 {
 	char *name = name_at(0, 6);
 
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	sf_bytes_careful = 1;
 	ck_assert(!sf_cell_fits(name, 7) && !keep(&lifetimes[0], name, 7, SF_VALUE));
 	sf_bytes_careful = 0;
@@ -170,7 +170,7 @@ START_TEST(a_cell_of_another_handle_does_not_answer)
 	char *name = name_at(3, 5);
 	struct sf_cell *mine, *theirs;
 
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	ck_assert(keep(&lifetimes[0], name, 7, SF_VALUE));
 	mine = sf_cell_set(sf_table.cells, 8, name);
 	theirs = sf_cell_set(sf_table.cells, 16, name);
@@ -194,7 +194,7 @@ START_TEST(answers_that_are_no_value)
 	const char *kept;
 	size_t len;
 
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	ck_assert(keep(&lifetimes[0], name, 0, SF_NEGATIVE));
 	ck_assert_uint_eq(find(8, name), 0);
 	ck_assert(find_other(8, name, &o));
@@ -212,7 +212,7 @@ END_TEST
 
 START_TEST(the_kept_name_has_its_length)
 {
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	for (size_t at = 0; at < 16; at++) {
 		for (size_t size = 1; size <= SF_CELL_ROOM; size++) {
 			char *name = name_at(at, size - 1);
@@ -233,7 +233,7 @@ START_TEST(a_cell_that_is_being_written_does_not_answer)
 	char *name = name_at(0, 20);
 	struct sf_cell *c;
 
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	ck_assert(keep(&lifetimes[0], name, 7, SF_VALUE));
 	c = sf_cell_set(sf_table.cells, 8, name);
 	c->seq++;
@@ -254,7 +254,7 @@ START_TEST(a_child_whose_writer_is_gone)
 	struct sf_cell *c;
 	int status;
 
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	ck_assert(keep(&lifetimes[0], name, 7, SF_VALUE));
 	c = sf_cell_set(sf_table.cells, 8, name);
 	sf_store_64(&lock.word, UNIT_LOCKED);
@@ -277,7 +277,7 @@ START_TEST(copies_to_a_smaller_table_answer_the_same)
 	struct sf_cell *own = sf_cell_table(area, 4);
 	unsigned int found = 0;
 
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	for (size_t at = 0; at < 16; at++) {
 		char *name = name_at(at, 6);
 		const struct sf_cell *c = sf_cell_set(sf_table.cells, 8, name);
@@ -306,7 +306,7 @@ START_TEST(the_empty_table_stays_empty)
 	const struct sf_cell *c;
 	uint32_t seq;
 
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	ck_assert(keep(&lifetimes[0], name, 7, SF_VALUE));
 	c = sf_cell_tagged(sf_cell_set(sf_table.cells, 8, name), sf_cell_tag(name), &seq);
 	sf_cell_copy(none, 8, name, c, seq);
@@ -323,7 +323,7 @@ START_TEST(a_cell_that_changes_hands)
 	uint32_t seq;
 	void *value;
 
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	memcpy(first, "cos\0sin", 8);
 	ck_assert(keep(&lifetimes[0], first, 7, SF_VALUE));
 	c = sf_cell_tagged(sf_cell_set(sf_table.cells, 8, first), sf_cell_tag(first), &seq);
@@ -374,7 +374,7 @@ find_pair(uintptr_t handle, const char *name, const char *version)
 
 START_TEST(pairs_of_name_and_version)
 {
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	for (size_t at = 0; at < 16; at++) {
 		for (size_t len = 0; len < 20; len++) {
 			char *name = name_at(at, 7), *version = versions + 64 + (at * 5 + len) % 16;
@@ -407,7 +407,7 @@ START_TEST(a_pair_is_of_one_question)
 	char *name = name_at(2, 7), *version = versions + 64;
 	struct sf_cell *pair, before[2];
 
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	strcpy(version, "VER_1");
 	ck_assert(keep_pair(name, version, 1));
 	pair = sf_cell_pair(sf_table.pairs, 8, name, version);
@@ -431,7 +431,7 @@ START_TEST(pairs_of_strings_at_a_page_end)
 	char *edge = unit_edge(1) - 6, *name;
 	uintptr_t moved;
 
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	memcpy(edge, "VER_1", 6);
 	ck_assert(!keep_pair("name", edge, 1) && !keep_pair(edge, "VER_1", 1));
 	ck_assert_uint_eq(find_pair(8, "name", edge), 0);
@@ -454,7 +454,7 @@ START_TEST(answers_of_the_initial_set)
 	char *name = name_at(2, 6);
 	struct sf_reply r = {.value = &r, .object = &sf_object_permanent, .gen = 1};
 
-	ck_assert(sf_table_init(1024) && sf_next_boot());
+	ck_assert(sf_layout_init(1024) && sf_next_boot());
 	sf_object_init(&map, &map);
 	ck_assert(sf_cell_keep(sf_table.cells, name, entry_of((uintptr_t)&map, name, &r)));
 	ck_assert_uint_eq(find((uintptr_t)&map, name), (uintptr_t)&r);
@@ -498,7 +498,7 @@ keep_content(struct sf_object *lifetime, uintptr_t handle, const char *name, uin
 /* Wherever the name stands, and whatever stands around it. */
 START_TEST(cells_of_contents)
 {
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	for (size_t len = 1; len < SF_CELL_ROOM; len++) {
 		char *name = name_at(len % 16, len);
 
@@ -529,7 +529,7 @@ START_TEST(a_cell_of_another_content)
 	void *value;
 	uint64_t key;
 
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	keep_content(&lifetimes[0], 8, "first", 7, SF_VALUE);
 	ck_assert(sf_bytes_load_short("first", &s));
 	key = sf_cell_content_key(&s, 8);
@@ -563,7 +563,7 @@ END_TEST
 
 START_TEST(contents_of_the_default_scope)
 {
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	keep_content(&sf_object_permanent, 0, "first", 7, SF_VALUE);
 	ck_assert_uint_eq(find_content(0, "first"), 7);
 	ck_assert_uint_eq(find_content(8, "first"), 0);

@@ -20,7 +20,7 @@ static void
 start(void)
 {
 	ck_assert(sf_next_boot() && sf_facts_error_init());
-	ck_assert(sf_table_init(256));
+	ck_assert(sf_layout_init(256));
 	sf_object_init(sf_next.main, sf_next.tail);
 	sf_thread_init(64);
 	ck_assert(sf_thread_attach(&sf_thread));

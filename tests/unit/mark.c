@@ -61,7 +61,7 @@ START_TEST(marks_answer_nothing)
 	static const char name[] = "a name";
 	uint32_t seq;
 
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	ck_assert(keep(name, NULL, 7, SF_VALUE));
 	ck_assert_ptr_null(mark_of(name));
 	ck_assert(keep(name, NULL, SF_BYPASS_UNPROVEN, SF_PASS));
@@ -84,7 +84,7 @@ START_TEST(a_pair_is_marked)
 	const struct sf_cell *pair;
 	void *value;
 
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	pair = sf_cell_pair(sf_table.pairs, lifetime.handle, name, version);
 	ck_assert(keep(name, version, 7, SF_VALUE));
 	ck_assert(!sf_cell_marked(pair, name));
@@ -103,7 +103,7 @@ START_TEST(an_outdated_mark_gives_way)
 	static char names[4096] __attribute__((aligned(4096))) = "x";
 	struct sf_cell *set;
 
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	set = sf_cell_set(sf_table.cells, lifetime.handle, names);
 	sf_cell_mark(set, names, &lifetime, SF_STATE_GEN(lifetime.state), SF_BYPASS_HANDLE);
 	ck_assert(sf_cell_marked(set, names));

@@ -61,8 +61,8 @@ START_TEST(where_mapped_memory_costs_the_map_grows)
 {
 	unsigned long before;
 
-	sf_table_grow();
-	ck_assert(sf_table_init(4096));
+	sf_layout_grow();
+	ck_assert(sf_layout_init(4096));
 	before = writable();
 	ck_assert_uint_lt(before, 700);
 	for (uintptr_t i = 1; i <= 2000; i++) {
@@ -78,16 +78,17 @@ START_TEST(a_map_that_cannot_grow_evicts)
 {
 	uint32_t open_slabs = 0;
 
-	sf_table_grow();
-	ck_assert(sf_table_init(4096));
+	sf_layout_grow();
+	ck_assert(sf_layout_init(4096));
 	for (uintptr_t i = 1; i <= 20000; i++) {
 		ck_assert(keep(i));
 		if (i > 1)
 			continue;
-		open_slabs = slabs_open;
-		sf_sys_unmap(sf_table.entries + (size_t)(slabs_open + 8) * SLAB, SLAB);
+		open_slabs = sf_table.slabs_open;
+		sf_sys_unmap(sf_table.entries + (size_t)(sf_table.slabs_open + 8) * SF_SLAB,
+			     SF_SLAB);
 	}
-	ck_assert_uint_eq(slabs_open, open_slabs);
+	ck_assert_uint_eq(sf_table.slabs_open, open_slabs);
 }
 END_TEST
 
@@ -98,7 +99,7 @@ START_TEST(the_map_is_not_data)
 	int status;
 
 	ck_assert_int_eq(setrlimit(RLIMIT_DATA, &little), 0);
-	ck_assert(sf_table_init(16384));
+	ck_assert(sf_layout_init(16384));
 	memset(sf_table.entries, 1, 8u << 20);
 	if (fork() == 0) {
 		((volatile char *)sf_table.index)[-1] = 1;

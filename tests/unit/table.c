@@ -5,6 +5,7 @@
 #include "unit.h"
 
 #include "map/table.c"
+#include "map/hint.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +69,7 @@ START_TEST(what_is_kept_is_found)
 	char copy[] = "f";
 	struct sf_question q, same;
 
-	ck_assert(sf_table_init(256));
+	ck_assert(sf_layout_init(256));
 	q = ask(8, "f", NULL);
 	ck_assert(!find(&q));
 	ck_assert(sf_table_keep(&q, &r));
@@ -94,7 +95,7 @@ START_TEST(every_part_of_the_question_counts)
 		    {8, "f", ""},   {0, "f", NULL},   {8, "", "f"},   {UINTPTR_MAX, "f", NULL}};
 	struct sf_question open = {.handle = 8, .name = "f", .kind = SF_KIND_OPEN};
 
-	ck_assert(sf_table_init(256));
+	ck_assert(sf_layout_init(256));
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct sf_question q = ask(rows[i].handle, rows[i].name, rows[i].version);
 
@@ -115,7 +116,7 @@ START_TEST(a_lifetime_that_ended_takes_its_answers_along_and_no_others)
 {
 	struct sf_question a, b;
 
-	ck_assert(sf_table_init(256));
+	ck_assert(sf_layout_init(256));
 	a = ask(8, "f", NULL);
 	b = ask(16, "f", NULL);
 	ck_assert(keep(&a, &lifetimes[0], 1) && keep(&b, &lifetimes[1], 2));
@@ -125,8 +126,8 @@ START_TEST(a_lifetime_that_ended_takes_its_answers_along_and_no_others)
 	/* The next lifetime's answer takes the same entry. */
 	ck_assert(keep(&a, &lifetimes[0], 3));
 	ck_assert_uint_eq(find(&a), 3);
-	ck_assert_uint_eq(slabs_used, 2);
-	ck_assert_uint_eq(sf_table_entry(1 * SLAB / UNIT)->handle, 8);
+	ck_assert_uint_eq(sf_table.slabs_used, 2);
+	ck_assert_uint_eq(sf_table_entry(1 * SF_SLAB / UNIT)->handle, 8);
 }
 END_TEST
 
@@ -134,7 +135,7 @@ START_TEST(names_up_to_the_limit_and_no_longer)
 {
 	static char name[SF_NAME_MAX + 64], version[SF_NAME_MAX + 64];
 
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	for (size_t len = 0; len<SF_NAME_MAX + 40; len += len> 200 && len < 3900 ? 97 : 1) {
 		struct sf_question q = {.handle = 8, .name = name, .kind = SF_KIND_SYM};
 
@@ -168,7 +169,7 @@ END_TEST
 
 START_TEST(the_doorkeeper_wants_a_second_sighting)
 {
-	ck_assert(sf_table_init(256));
+	ck_assert(sf_layout_init(256));
 	for (unsigned int i = 0; i < 500; i++) {
 		char name[32];
 		struct sf_question q;
@@ -187,7 +188,7 @@ START_TEST(a_doorkeepers_bucket_remembers_four)
 {
 	struct sf_question q[5];
 
-	ck_assert(sf_table_init(256));
+	ck_assert(sf_layout_init(256));
 	for (unsigned int i = 0; i < 5; i++)
 		q[i].hash = (uint64_t)(2 * i + 3) << 48;
 	for (unsigned int i = 0; i < 4; i++)
@@ -224,21 +225,21 @@ many(unsigned int names, size_t longest)
 
 START_TEST(a_full_map_makes_room)
 {
-	ck_assert(sf_table_init(256));
+	ck_assert(sf_layout_init(256));
 	many(20000, 0);
 	ck_assert(sf_counters_sum(SF_MAP_EVICT) > 15000);
 	ck_assert_uint_eq(sf_counters_sum(SF_MAP_FULL), 0);
-	ck_assert(slabs_used <= slabs);
+	ck_assert(sf_table.slabs_used <= sf_table.slabs);
 }
 END_TEST
 
 START_TEST(a_full_map_of_many_sizes_makes_room)
 {
-	ck_assert(sf_table_init(256));
+	ck_assert(sf_layout_init(256));
 	many(20000, 3000);
-	ck_assert(slabs_used <= slabs);
-	for (unsigned int i = 1; i < slabs_used; i++)
-		ck_assert(slab_class[i] >= 1 && slab_class[i] <= CLASSES);
+	ck_assert(sf_table.slabs_used <= sf_table.slabs);
+	for (unsigned int i = 1; i < sf_table.slabs_used; i++)
+		ck_assert(sf_table.slab_class[i] >= 1 && sf_table.slab_class[i] <= CLASSES);
 }
 END_TEST
 
@@ -248,7 +249,7 @@ START_TEST(no_memory_of_that_size_left)
 	static char name[SF_NAME_MAX];
 	struct sf_question q;
 
-	ck_assert(sf_table_init(256));
+	ck_assert(sf_layout_init(256));
 	many(20000, 0);
 	memset(name, 'n', 3000);
 	q = ask(8, name, NULL);
@@ -265,7 +266,7 @@ START_TEST(names_in_use_outlast_names_that_are_not)
 	char name[32];
 	unsigned int alive = 0, learnt = 0;
 
-	ck_assert(sf_table_init(256));
+	ck_assert(sf_layout_init(256));
 	for (unsigned int i = 0; i < 40000; i++) {
 		struct sf_question q;
 
@@ -301,7 +302,7 @@ START_TEST(a_random_walk_beside_a_dictionary)
 	} dictionary[MODEL];
 	unsigned int hits = 0;
 
-	ck_assert(sf_table_init(256));
+	ck_assert(sf_layout_init(256));
 	for (unsigned int step = 1; step <= 300000; step++) {
 		unsigned int n = (unsigned int)(unit_random() % MODEL) >> unit_random() % 6;
 		struct sf_object *lifetime = &lifetimes[n % COUNT_OF(lifetimes)];
@@ -337,7 +338,7 @@ START_TEST(a_taken_lock_means_not_kept)
 {
 	struct sf_question q;
 
-	ck_assert(sf_table_init(256));
+	ck_assert(sf_layout_init(256));
 	q = ask(8, "f", NULL);
 	sf_store_64(&lock.word, UNIT_LOCKED);
 	ck_assert(!keep(&q, &lifetimes[0], 1));
@@ -353,7 +354,7 @@ START_TEST(a_child_whose_writer_is_gone)
 	struct sf_reply r;
 	int status;
 
-	ck_assert(sf_table_init(256));
+	ck_assert(sf_layout_init(256));
 	q = ask(8, "f", NULL);
 	ck_assert(keep(&q, &lifetimes[0], 1));
 	ck_assert(sf_table_find(&q, &r));
@@ -389,7 +390,7 @@ START_TEST(a_free_list_that_leads_astray)
 	struct sf_question q;
 	char *next;
 
-	ck_assert(sf_table_init(1024));
+	ck_assert(sf_layout_init(1024));
 	q = ask(7, "before", NULL);
 	ck_assert(keep(&q, &lifetimes[0], 1));
 	next = (char *)sf_table_entry(free_head[0]);
@@ -408,7 +409,7 @@ START_TEST(a_map_with_a_broken_entry_still_turns_over)
 	struct sf_question q;
 	struct sf_reply r;
 
-	ck_assert(sf_table_init(256));
+	ck_assert(sf_layout_init(256));
 	q = ask(8, "f", NULL);
 	ck_assert(keep(&q, &lifetimes[0], 1) && sf_table_find(&q, &r));
 	sf_store_64(&lock.word, UNIT_LOCKED);
@@ -442,7 +443,7 @@ START_TEST(hints_answer_by_address_and_verify_by_content)
 	char name[] = "f";
 	struct sf_reply r;
 
-	ck_assert(sf_table_init(256));
+	ck_assert(sf_layout_init(256));
 	q = ask(8, name, NULL);
 	versioned = ask(8, name, "V1");
 	ck_assert(keep(&q, &lifetimes[0], 1) && keep(&versioned, &lifetimes[0], 2));
@@ -468,7 +469,7 @@ START_TEST(a_buffer_with_changing_names_is_marked)
 	struct sf_question q;
 	struct sf_reply r;
 
-	ck_assert(sf_table_init(256));
+	ck_assert(sf_layout_init(256));
 	for (unsigned int i = 0; i < COUNT_OF(names); i++) {
 		strcpy(buffer, names[i]);
 		q = ask(8, buffer, NULL);
@@ -490,7 +491,7 @@ START_TEST(one_set_of_hints_holds_as_many_as_it_has_ways)
 	struct sf_reply r;
 	unsigned int found = 0;
 
-	ck_assert(sf_table_init(256));
+	ck_assert(sf_layout_init(256));
 	for (unsigned int i = 0; i < COUNT_OF(names); i++) {
 		struct sf_question q = ask(8, names[i], NULL);
 
@@ -511,10 +512,10 @@ END_TEST
 
 START_TEST(limits)
 {
-	ck_assert(sf_table_init(256));
-	ck_assert(sf_table_init(1048576));
+	ck_assert(sf_layout_init(256));
+	ck_assert(sf_layout_init(1048576));
 	/* The largest map still fits the 24 bits of a slot. */
-	ck_assert(((uint64_t)(slabs + PAD_SLABS) * SLAB) / UNIT <= 0xffffff);
+	ck_assert(((uint64_t)(sf_table.slabs + SF_SLABS_PAD) * SF_SLAB) / UNIT <= 0xffffff);
 }
 END_TEST
 

@@ -17,7 +17,7 @@ const char unit_name[] = "thread";
 static void
 start(unsigned int limit_kib)
 {
-	ck_assert(sf_table_init(256));
+	ck_assert(sf_layout_init(256));
 	sf_thread_init(limit_kib);
 }
 
@@ -58,7 +58,7 @@ START_TEST(the_main_thread_needs_no_mmap)
 {
 	const struct rlimit none = {0, 0};
 
-	ck_assert(sf_table_reserve(256));
+	ck_assert(sf_layout_reserve(256));
 	sf_thread_init(64);
 	sf_thread_first();
 	ck_assert_ptr_null(sf_thread.block);

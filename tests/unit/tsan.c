@@ -11,6 +11,7 @@
 // wrong answers without a sanitizer. Without libcheck: forks and TSan do not go together.
 #include "libc/next.h"
 #include "map/cell.h"
+#include "map/hint.h"
 #include "map/thread.h"
 
 #include <pthread.h>
@@ -159,7 +160,7 @@ main(void)
 	for (int i = 0; i < NAMES; i++)
 		snprintf(names[i], sizeof(names[i]), "%.*s_%d", i % 30,
 			 "a_name_of_some_length_or_other_", i);
-	if (!sf_next_boot() || !sf_table_init(256))
+	if (!sf_next_boot() || !sf_layout_init(256))
 		return EXIT_FAILURE;
 	sf_object_init(&initial, &initial);
 	sf_thread_init(64);

@@ -86,7 +86,7 @@ start(void)
 		snprintf(names[i], sizeof(names[i]), "/lib/object-%04zu.so", i);
 		maps[i].l_name = names[i];
 	}
-	ck_assert(sf_next_boot() && sf_table_init(256));
+	ck_assert(sf_next_boot() && sf_layout_init(256));
 	sf_object_init(&first, &first);
 	sf_thread_init(64);
 	lifetime = sf_object_find(&first);

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// layout.c: see layout.h.
+#include "layout.h"
+
+#include "../base/sys.h"
+#include "cell.h"
+#include "hint.h"
+
+#define PAGE 4096u
+
+struct sf_table sf_table;
+
+static uint8_t growing; /* entries are not writable all at once */
+
+SF_START static size_t
+layout_power_below(size_t n)
+{
+	size_t p = 1;
+
+	while (p * 2 <= n)
+		p *= 2;
+	return p;
+}
+
+SF_START void
+sf_layout_grow(void)
+{
+	growing = 1;
+}
+
+SF_START bool
+sf_layout_reserve(unsigned int kib)
+{
+	size_t total = (size_t)kib * 1024;
+	size_t index = layout_power_below(total / 16), doorkeeper = layout_power_below(total / 256);
+	size_t hints = layout_power_below(total / 128),
+	       sets = index / (SF_TABLE_WAYS * sizeof(uint64_t));
+	size_t entries, map;
+	size_t cells = layout_power_below(total / 64) / (SF_CELL_WAYS * sizeof(struct sf_cell));
+	size_t shared = (SF_CELL_BYTES(cells) + 63) & ~63u;
+	size_t cell_bytes = (2 * shared + SF_CELL_BYTES(cells / 4) + 4095) & ~4095u;
+	char *p;
+
+	entries = total - index - doorkeeper - hints - PAGE - cell_bytes;
+	map = (entries / SF_SLAB + 4095) & ~4095u;
+	sf_table.slabs = (uint32_t)((entries - map) / SF_SLAB) - SF_SLABS_PAD;
+	p = sf_sys_map_uncounted(total);
+	if (p == NULL)
+		return false;
+	sf_table.index = (uint64_t *)(void *)p;
+	sf_table.index_mask = sets - 1;
+	p += index;
+	sf_table.hint_sets = (uint32_t)(hints / (SF_HINT_WAYS * sizeof(uint64_t)));
+	sf_table.hints = (uint64_t *)(void *)p + SF_HINT_HEADER;
+	p += hints + PAGE;
+	sf_table.cell_sets = (uint32_t)cells;
+	sf_table.cells = (struct sf_cell *)(void *)(p + SF_CELL_HEADER);
+	sf_table.contents = (struct sf_cell *)(void *)(p + shared + SF_CELL_HEADER);
+	sf_table.pairs = (struct sf_cell *)(void *)(p + 2 * shared + SF_CELL_HEADER);
+	p += cell_bytes;
+	sf_table.doorkeeper = (uint64_t *)(void *)p;
+	sf_table.doorkeeper_mask = doorkeeper / sizeof(uint64_t) - 1;
+	p += doorkeeper;
+	sf_table.slab_class = (uint8_t *)p;
+	p += map;
+	sf_table.entries = p;
+	sf_table.slabs_open = sf_table.slabs;
+	if (growing && (uintptr_t)p % PAGE == 0 &&
+	    sf_sys_close(p, (size_t)(sf_table.slabs + SF_SLABS_PAD) * SF_SLAB))
+		sf_table.slabs_open = 0;
+	sf_table.seed = sf_sys_random();
+	/* Entry 0 means "none" in every slot. */
+	sf_table.slabs_used = 1;
+	return true;
+}
+
+/* A reader finds the old size or the new one: with either a set is a set. */
+void
+sf_layout_open(void)
+{
+	if (sf_cell_mask(sf_table.cells) != 0)
+		return;
+	sf_hint_table(sf_table.hints - SF_HINT_HEADER, sf_table.hint_sets);
+	sf_cell_table((char *)sf_table.pairs - SF_CELL_HEADER, sf_table.cell_sets / 4);
+	sf_cell_table((char *)sf_table.contents - SF_CELL_HEADER, sf_table.cell_sets);
+	sf_cell_table((char *)sf_table.cells - SF_CELL_HEADER, sf_table.cell_sets);
+}
+
+bool
+sf_layout_init(unsigned int kib)
+{
+	if (!sf_layout_reserve(kib))
+		return false;
+	sf_layout_open();
+	return true;
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// layout.h: where the shared map's arrays lie, in one reservation; how they are filled is table.h, cell.h, hint.h.
+#ifndef SF_LAYOUT_H
+#define SF_LAYOUT_H
+
+#include "../base/attr.h"
+
+#define SF_SLAB      16384u
+#define SF_SLABS_PAD 5 /* a torn length reads up to 64 KiB past an entry */
+
+struct sf_cell;
+
+struct sf_table {
+	char *entries; /* entry number n stands at entries + n * 64; 0 is never used */
+	struct sf_cell *cells;
+	struct sf_cell *pairs;
+	struct sf_cell *contents;
+	uint64_t *index;
+	uint64_t index_mask; /* sets - 1 */
+	uint64_t *hints;
+	uint32_t hint_sets;
+	uint64_t *doorkeeper;
+	uint64_t doorkeeper_mask;
+	uint64_t seed;
+	/* Under the lock of table.c. */
+	uint8_t *slab_class; /* class + 1 of each slab, 0: not carved yet */
+	uint32_t slabs, slabs_used;
+	uint32_t slabs_open; /* may be written */
+	uint32_t cell_sets;  /* that sf_layout_open() gives the tables of cells */
+};
+
+extern struct sf_table sf_table;
+
+/*
+ * To be called first where memory costs as soon as it is mapped: entries are made writable piece by
+ * piece then, by a system call for each.
+ */
+void sf_layout_grow(void);
+/* Reserves `kib` KiB and touches none of them. False: no memory. */
+bool sf_layout_reserve(unsigned int kib);
+/*
+ * Gives the tables of cells and slots their sizes, which stand in their memory: done when a thread first
+ * has a use for them. Until then they are tables of one set. Any thread, as often as one likes.
+ */
+void sf_layout_open(void);
+/* Both. */
+bool sf_layout_init(unsigned int kib);
+
+#endif
