@@ -49,7 +49,7 @@ sf_address_answer(struct sf_thread *t, const void *address, struct sf_location *
 
 	if (t->block == NULL)
 		sf_thread_attach(t);
-	if (!sf_ask_map(t, sf_load_32(&sf_mode_word), &reason))
+	if (!sf_verify_may_answer(t, sf_load_32(&sf_mode_word), &reason))
 		return dladdr_decline(t, reason);
 	if (!sf_address_serves())
 		return dladdr_decline(t, SF_BYPASS_ADDR);
@@ -136,7 +136,7 @@ dladdr_compare(const struct sf_location *l, int result, const Dl_info *info, enu
 		sf_breaker_same();
 		return true;
 	}
-	if (sf_entry_hooks()) {
+	if (sf_chores_hooks()) {
 		sf_count_for(t, SF_VERIFY_VOID); /* not libc's answer */
 		return false;
 	}
@@ -150,7 +150,7 @@ static bool
 dladdr_stands(struct sf_thread *t, const void *address, const struct sf_location *l,
 	      enum sf_counter hit)
 {
-	bool due = sf_ask_due(t, hit);
+	bool due = sf_verify_due(t, hit);
 	Dl_info info;
 
 	sf_count_for(t, hit);

@@ -4,7 +4,7 @@
 #define SF_ENTRY_DLADDR_H
 
 #include "../map/address.h"
-#include "ask.h"
+#include "verify.h"
 
 /*
  * The shim's answer for one address, counted and kept. False: libc has to be asked (the mode word says so, or

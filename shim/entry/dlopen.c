@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // dlopen.c: dlopen, dlmopen and dlclose.
-#include "ask.h"
+#include "verify.h"
 
 #include "../base/ticks.h"
 #include "../libc/changes.h"
@@ -62,54 +62,6 @@ dlopen_keep_open(struct sf_thread *t, struct sf_question *q, void *handle)
 	    !sf_table_keep(q, &r))
 		return;
 	sf_note_hint(q, r.entry);
-}
-
-/*
- * ld.so says that the list of objects has changed; its lock is held. New objects stand at its end, so what
- * follows the former last one was mapped since; for the load that this thread has begun, the first of
- * them is the one that was asked for, if it was not there already.
- */
-static const struct link_map *last; /* NULL: not known before the next notice */
-
-static void
-dlopen_moved(bool settled)
-{
-	struct sf_load *l = &sf_thread.load;
-
-	if (sf_changes_is_unload())
-		l->watched = false; /* the last one may go */
-	if (!settled)
-		return;
-	if (l->watched && last != NULL) {
-		l->first = last->l_next;
-		l->watched = l->first == NULL;
-	}
-	last = sf_facts_last_object();
-}
-
-/* With the list's own lock: what it ends with stays mapped until `last` is written, or a notice has been. */
-static int
-dlopen_note_last(struct dl_phdr_info *info, size_t size, void *unused)
-{
-	(void)info;
-	(void)size;
-	(void)unused;
-	sf_cas_ptr(&last, NULL, (struct link_map *)(uintptr_t)sf_facts_last_object());
-	return 1;
-}
-
-/*
- * Another thread may load something at this moment: its notices come to the same. In a child of fork the list's
- * lock may be held for ever; where nothing was opened later the list ends with what stays.
- */
-void
-sf_entry_watch_loads(void)
-{
-	sf_changes_on_move(dlopen_moved);
-	if (sf_load_ptr(&sf_next.tail->l_next) == NULL)
-		sf_cas_ptr(&last, NULL, sf_next.tail);
-	else if (!sf_segment_is_child())
-		sf_next.iterate_phdr(dlopen_note_last, NULL);
 }
 
 /*
@@ -225,15 +177,15 @@ dlopen_real_open(struct sf_thread *t, struct sf_question *q, const char *name, i
 	struct sf_claim claim = {.any = false};
 	void *handle;
 
-	sf_entry_hooks();
+	sf_chores_hooks();
 	if (reason == SF_BYPASS_VERIFY)
-		claim = sf_ask_open_claim(q);
+		claim = sf_verify_open_claim(q);
 	if (mode & RTLD_GLOBAL)
 		sf_object_global_begin();
 	handle = dlopen_load_for(reason, t, name, mode, sp);
 	if (mode & RTLD_GLOBAL)
 		sf_object_global_end();
-	sf_ask_open_compare(t, q, &claim, handle);
+	sf_verify_open_compare(t, q, &claim, handle);
 	sf_count_for(t, SF_DLOPEN_REAL);
 	if (handle != NULL && reason != SF_BYPASS_STOCK && reason != SF_BYPASS_OFF &&
 	    !sf_thread_in_open(t, sp))
@@ -269,8 +221,8 @@ dlopen_elide_by_content(struct sf_thread *t, struct sf_question *q, struct sf_re
 		return false;
 	if (sf_facts_error_pending())
 		sf_facts_error_clear();
-	if (sf_unlikely(sf_ask_due(t, SF_DLOPEN_HIT)) &&
-	    !sf_ask_open_stands(t, q->name, (int)q->handle, r->value) &&
+	if (sf_unlikely(sf_verify_due(t, SF_DLOPEN_HIT)) &&
+	    !sf_verify_open_stands(t, q->name, (int)q->handle, r->value) &&
 	    sf_object_give_back(r->value)) {
 		sf_count_for(t, SF_DLOPEN_HIT); /* it was this one's turn */
 		return false;
@@ -294,7 +246,7 @@ sf_entry_dlopen(const char *name, int mode, long unused, const void *caller, uin
 	SF_ENTRY_CHORES();
 	t->pending = 0;
 	q.name = name != NULL ? name : "";
-	if (sf_ask_map(t, sf_load_32(&sf_mode_word), &why)) {
+	if (sf_verify_may_answer(t, sf_load_32(&sf_mode_word), &why)) {
 		why = SF_COUNTER_COUNT;
 		if (dlopen_elide_by_content(t, &q, &r))
 			return SF_ANSWER(r.value);
@@ -359,7 +311,7 @@ dlopen_close_really(struct sf_thread *t, void *handle, int calls, const char *fi
 	if (sf_unlikely(result != 0 && calls > 0))
 		sf_breaker_doubt("libc refused to close what the reference count says is open");
 	if (sf_sites_every != 0 ||
-	    (!sf_ask_map(t, sf_load_32(&sf_mode_word), &why) && why != SF_BYPASS_OFF))
+	    (!sf_verify_may_answer(t, sf_load_32(&sf_mode_word), &why) && why != SF_BYPASS_OFF))
 		dlopen_note_time(SF_TIMED_DLCLOSE, file, sf_ticks_since(from));
 	return result;
 }

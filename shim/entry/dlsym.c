@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // dlsym.c: dlsym and dlvsym.
-#include "ask.h"
+#include "verify.h"
 
 #include "../base/ticks.h"
 #include "../libc/facts.h"
@@ -10,49 +10,6 @@ static struct sf_answer
 dlsym_decline(struct sf_thread *t, const struct sf_question *q, enum sf_counter reason)
 {
 	return sf_pass(t, sf_outcome(q, SF_OUTCOME_PASS), reason);
-}
-
-/*
- * What lies around a caller that is not plain, up to the next objects whose calls are. These are of the
- * initial set and stay where they are, so nothing else can ever come to lie there.
- */
-static void
-dlsym_note_not_plain(struct sf_thread *t, uintptr_t caller)
-{
-	uintptr_t lo = 0, hi = UINTPTR_MAX;
-
-	for (const struct link_map *l = sf_next.main; l != NULL;
-	     l = l == sf_next.tail ? NULL : l->l_next) {
-		const struct sf_object *o = sf_object_find(l);
-
-		if (o == NULL || o->code_size == 0)
-			continue;
-		if (o->code_start > caller)
-			hi = o->code_start < hi ? o->code_start : hi;
-		else if (caller - o->code_start < o->code_size)
-			return;
-		else
-			lo = o->code_start + o->code_size > lo ? o->code_start + o->code_size : lo;
-	}
-	*(volatile sf_pair *)&t->not_plain = (sf_pair){lo, hi - lo};
-}
-
-const struct sf_object *
-sf_plain_caller(struct sf_thread *t, const void *caller)
-{
-	const struct sf_object *o = t->caller;
-	struct link_map *l;
-	uintptr_t lo, hi;
-
-	if (sf_object_is_caller(o, caller))
-		return o;
-	if (!sf_facts_object(caller, &l, &lo, &hi))
-		return NULL;
-	o = sf_object_find(l);
-	if (o == NULL || !sf_object_is_caller(o, caller))
-		return NULL;
-	t->caller = o;
-	return o;
 }
 
 /* The error of a negative answer, in the words libc would use for this caller and handle. */
@@ -83,8 +40,8 @@ dlsym_negative(struct sf_thread *t, const struct sf_question *q, const struct sf
 		}
 		t->pending = 1;
 	} while (!sf_negative_whole(t, turn));
-	if (sf_unlikely(sf_ask_due(t, sf_outcome(q, SF_OUTCOME_NEGATIVE))) &&
-	    !sf_ask_negative_stands(t, q, r, turn)) {
+	if (sf_unlikely(sf_verify_due(t, sf_outcome(q, SF_OUTCOME_NEGATIVE))) &&
+	    !sf_verify_negative_stands(t, q, r, turn)) {
 		t->pending = 0;
 		sf_count_for(t, sf_outcome(q, SF_OUTCOME_NEGATIVE)); /* it was this one's turn */
 		return SF_DECLINE;
@@ -103,45 +60,12 @@ dlsym_give(struct sf_thread *t, const struct sf_question *q, const struct sf_rep
 		return dlsym_negative(t, q, r);
 	if (r->verdict != SF_VALUE)
 		return dlsym_decline(t, q, (enum sf_counter)(uintptr_t)r->value);
-	if (sf_unlikely(sf_ask_due(t, sf_outcome(q, how))) && !sf_ask_value_stands(t, q, r)) {
+	if (sf_unlikely(sf_verify_due(t, sf_outcome(q, how))) && !sf_verify_value_stands(t, q, r)) {
 		sf_count_for(t, sf_outcome(q, how)); /* it was this one's turn */
 		return SF_DECLINE;
 	}
 	sf_count_for(t, sf_outcome(q, how));
 	return SF_ANSWER(r->value);
-}
-
-#define NAME_SMALL 256 /* bytes that any stack has */
-
-static SF_NOINLINE enum sf_learnt
-dlsym_learn_copy(struct sf_thread *t, struct sf_question *q, struct sf_learn_result *result)
-{
-	char copy[q->name_len + q->version_len];
-	const char *name = q->name, *version = q->version;
-	char *end = sf_bytes_put(copy, name, q->name_len - 1);
-	enum sf_learnt learnt;
-
-	*end++ = '\0';
-	q->name = copy;
-	if (version != NULL) {
-		q->version = end;
-		*sf_bytes_put(end, version, q->version_len - 1) = '\0';
-	}
-	sf_table_hash(q);
-	learnt = sf_learn(t, q, result);
-	q->name = name;
-	q->version = version;
-	return learnt;
-}
-
-enum sf_learnt
-sf_ask_copy(struct sf_thread *t, struct sf_question *q, struct sf_learn_result *result)
-{
-	if (q->name_len + q->version_len <= NAME_SMALL || sf_learn_has_room())
-		return dlsym_learn_copy(t, q, result);
-	result->kept = false;
-	result->why = SF_BYPASS_STACK;
-	return SF_LEARNT_REPLAY;
 }
 
 /* Nobody knows how long this handle is valid, so nothing can be kept but that. */
@@ -163,11 +87,11 @@ dlsym_learn(struct sf_thread *t, struct sf_question *q)
 	uint64_t from = sf_ticks();
 	enum sf_learnt learnt;
 
-	sf_entry_hooks();
-	learnt = sf_ask_copy(t, q, &result);
+	sf_chores_hooks();
+	learnt = sf_learn_copy(t, q, &result);
 
 	if (sf_unlikely(sf_sites_every != 0))
-		sf_histogram_add(sf_ask_function(q), SF_ARM_LIBC, sf_ticks_since(from));
+		sf_histogram_add(sf_verify_function(q), SF_ARM_LIBC, sf_ticks_since(from));
 	if (result.kept)
 		sf_note_hint(q, result.reply.entry);
 	if (learnt == SF_LEARNT_REPLAY && result.why == SF_BYPASS_HANDLE)
@@ -249,17 +173,17 @@ dlsym_look_up(void *handle, const char *name, const char *version, enum sf_kind 
 		return dlsym_decline(t, &q, SF_BYPASS_NULL);
 	if (name[0] == 'd' && sf_learn_is_wrapped(name))
 		return dlsym_wrapped_name(t, &q, caller);
-	if (sf_unlikely(!sf_ask_map(t, sf_load_32(&sf_mode_word), &reason)))
-		return sf_ask_symbol(t, &q, caller, reason);
+	if (sf_unlikely(!sf_verify_may_answer(t, sf_load_32(&sf_mode_word), &reason)))
+		return sf_verify_symbol(t, &q, caller, reason);
 	if (handle == RTLD_NEXT)
 		return dlsym_decline(t, &q, SF_BYPASS_NEXT);
 	if (t->close_depth > 0)
 		return dlsym_decline(t, &q, SF_BYPASS_NESTED);
 	if (handle == RTLD_DEFAULT)
-		q.caller = sf_plain_caller(t, caller);
+		q.caller = sf_caller_plain(t, caller);
 	if (handle == RTLD_DEFAULT && q.caller == NULL) {
 		if (t->block != NULL)
-			dlsym_note_not_plain(t, (uintptr_t)caller);
+			sf_caller_note_not_plain(t, (uintptr_t)caller);
 		return dlsym_decline(t, &q, SF_BYPASS_CALLER);
 	}
 	if (t->block == NULL && !sf_thread_attach(t))

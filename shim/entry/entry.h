@@ -7,13 +7,14 @@
 #ifndef SF_ENTRY_H
 #define SF_ENTRY_H
 
+#include "boot.h"
+#include "chores.h"
 #include "prepare.h"
 
+#include "../map/caller.h"
 #include "../map/learn.h"
 #include "../map/cell.h"
 #include "../map/hint.h"
-#include "../rollout/breaker.h"
-#include "../rollout/killfile.h"
 
 struct sf_answer {
 	void *value;        /* rax / x0 */
@@ -33,11 +34,6 @@ struct sf_answer sf_entry_dlvsym(void *handle, const char *name, const char *ver
 				 const void *caller);
 struct sf_answer sf_entry_dlerror(void);
 struct sf_answer sf_entry_dlinfo(void);
-/* From here on loads are told from further references. Called by the constructor. */
-void sf_entry_watch_loads(void);
-
-/* From here on dl_iterate_phdr walks the snapshots, or is libc's. Called by the constructor. */
-void sf_phdr_start(bool serving);
 /* The five outcomes of one look-up function stand side by side in the counter table. */
 enum sf_outcome {
 	SF_OUTCOME_HIT,
@@ -97,41 +93,11 @@ sf_note_content_hit(struct sf_thread *t, const struct sf_question *q, uint32_t e
 		sf_note_hint(q, entry);
 }
 
-/*
- * CONTRACT 20: may this caller's RTLD_DEFAULT be answered from the global scope? Yes for objects of
- * the initial set that are not symbolic. The thread remembers the last; NULL: no.
- */
-const struct sf_object *sf_plain_caller(struct sf_thread *t, const void *caller);
-
-/*
- * Has somebody hooked libc's functions in place? Then they have to see all calls: switches off, as a doubt
- * does. Called where libc is about to be asked anyway, and once in SF_TICK_HITS hits.
- */
-bool sf_entry_hooks(void);
-
-/* What waits for a slow call: the segment's file, the breaker's second try, the kill file, a doubt. */
-void sf_entry_chores(void);
-#define SF_ENTRY_CHORES()                                                                          \
-	do {                                                                                       \
-		if (sf_unlikely(sf_segment_due | sf_breaker_waiting | sf_killfile_waiting |        \
-				sf_table_damaged))                                                 \
-			sf_entry_chores();                                                         \
-	} while (0)
-
-/* The kill file alone, for one hit in so many. */
-#define SF_ENTRY_LOOK()                                                                            \
-	do {                                                                                       \
-		if (sf_unlikely(sf_killfile_waiting))                                              \
-			sf_killfile_poll();                                                        \
-	} while (0)
-
 /* A test build of the library may lie about names of its own; the product has no such place. */
 #ifndef SF_SEAM_LIE
 #define SF_SEAM_LIE(name) false
 #endif
 
-/* Finds the next definitions, once; before relocation or at any later time. */
-void sf_boot(void);
 /* The phase is not LIVE: boots if need be, and declines. */
 struct sf_answer sf_off_path(void);
 /* The same for look-ups by name and for loads, which may hand out or use libc's own functions. */

@@ -23,7 +23,7 @@ static SF_NOINLINE void *
 fast_tick(void *value, enum sf_counter hit)
 {
 	SF_ENTRY_CHORES();
-	sf_entry_hooks();
+	sf_chores_hooks();
 	sf_thread_tick(&sf_thread, sf_thread.n[hit]);
 	return value;
 }
@@ -93,7 +93,7 @@ fast_negative(struct sf_thread *t, const void *handle, const struct sf_cell_othe
 		return STEP(NULL, ASK_FULL);
 	if (sf_unlikely(sf_thread_next_hit_due(t, SF_DLSYM_NEGATIVE))) {
 		SF_ENTRY_LOOK();
-		if (sf_ask_due(t, SF_DLSYM_NEGATIVE))
+		if (sf_verify_due(t, SF_DLSYM_NEGATIVE))
 			return STEP(NULL, ASK_FULL);
 	}
 	do {
@@ -430,7 +430,7 @@ fast_sampled_content(void *handle, const char *name, unsigned int due, uint64_t 
 		return fast_miss_dlsym(handle, name);
 	a = fast_find_content(t, handle, name);
 	if (a.pass == FOUND)
-		return sf_ask_sampled(handle, name, NULL, a.value, due, sf_ticks_since(from));
+		return sf_verify_sampled(handle, name, NULL, a.value, due, sf_ticks_since(from));
 	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
 }
 
@@ -458,7 +458,7 @@ fast_sampled_dlsym(void *handle, const char *name)
 	from = sf_ticks_since(from);
 	if (sf_thread_hit(t, hit))
 		sf_thread_tick(t, t->n[hit]);
-	return sf_ask_sampled(handle, name, NULL, value, due, from);
+	return sf_verify_sampled(handle, name, NULL, value, due, from);
 }
 
 SF_EXPORT void *

@@ -3,7 +3,7 @@
 #ifndef SF_FAST_H
 #define SF_FAST_H
 
-#include "ask.h"
+#include "verify.h"
 
 /* The full wrappers (stubs.S): C half, then answer or tail jump to the next definition. */
 void *sf_full_dlsym(void *handle, const char *name);

@@ -60,7 +60,7 @@ static SF_NOINLINE int
 fast_dladdr_slow_dladdr(const void *address, Dl_info *info)
 {
 	if (sf_thread_next_hit_due(&sf_thread, SF_DLADDR_HIT))
-		sf_entry_hooks();
+		sf_chores_hooks();
 	if (fast_dladdr_try_slowly(address, info, NULL, 0))
 		return 1;
 	if (fast_dladdr_leave(&sf_thread))

@@ -6,7 +6,7 @@
 
 /* Everything declared from here on is this library's own: no way round by the GOT. */
 #pragma GCC visibility push(hidden)
-#include "ask.h"
+#include "verify.h"
 
 #include "../base/ticks.h"
 #include "../libc/facts.h"
@@ -44,9 +44,9 @@ fast_open_sampled_dlopen(const char *name, int mode)
 	SF_ENTRY_LOOK();
 	t->pending = 0;
 	due = sf_thread_sample(++t->n[SF_DLOPEN_HIT]);
-	sf_ask_sampled_open(SF_TIMED_DLOPEN, due, from);
+	sf_verify_sampled_open(SF_TIMED_DLOPEN, due, from);
 	if (sf_unlikely(due & SF_DUE_CHECK) &&
-	    !sf_ask_open_stands(t, name != NULL ? name : "", mode, handle) &&
+	    !sf_verify_open_stands(t, name != NULL ? name : "", mode, handle) &&
 	    sf_object_give_back(handle))
 		return sf_full_dlopen(name, mode);
 	return handle;
@@ -63,7 +63,7 @@ fast_open_sampled_dlclose(void *handle)
 	from = sf_ticks_since(from);
 	SF_ENTRY_LOOK();
 	t->pending = 0;
-	sf_ask_sampled_open(SF_TIMED_DLCLOSE, sf_thread_sample(++t->n[SF_DLCLOSE_HIT]), from);
+	sf_verify_sampled_open(SF_TIMED_DLCLOSE, sf_thread_sample(++t->n[SF_DLCLOSE_HIT]), from);
 	return 0;
 }
 

@@ -64,8 +64,8 @@ fast_version_sampled_dlvsym(void *handle, const char *name, const char *version)
 	from = sf_ticks_since(from);
 	SF_ENTRY_CHORES();
 	t->pending = 0;
-	return sf_ask_sampled(handle, name, version, value, sf_thread_sample(++t->n[SF_DLVSYM_HIT]),
-			      from);
+	return sf_verify_sampled(handle, name, version, value,
+				 sf_thread_sample(++t->n[SF_DLVSYM_HIT]), from);
 }
 
 SF_INLINE void *

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// init.c: boot, constructor, destructor, fork handlers, and the wrappers' way while not ON.
+// init.c: constructor, destructor, fork handlers, and the wrappers' way while not ON.
+#include "boot.h"
 #include "prepare.h"
 #include "report.h"
 
@@ -10,7 +11,6 @@
 #include "../go/go.h"
 #include "../libc/changes.h"
 #include "../libc/facts.h"
-#include "../libc/patched.h"
 #include "../map/snapshot.h"
 #include "../observe/churn.h"
 #include "../observe/histogram.h"
@@ -22,32 +22,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sys/auxv.h>
-
-static void
-init_begin(void)
-{
-	if (sf_phase == SF_PHASE_COLD && sf_next_begin())
-		sf_phase = SF_PHASE_EARLY;
-}
-
-void
-sf_boot(void)
-{
-	init_begin();
-	sf_next_boot();
-}
-
-/*
- * The dynamic loader calls this while it relocates us: every object of the initial set is mapped,
- * no constructor has run. The end of the link map list is therefore exactly the end of the set.
- */
-static void (*init_boot_resolver(void))(void)
-{
-	init_begin();
-	return init_begin;
-}
-
-void sf_boot_early(void) __attribute__((ifunc("init_boot_resolver"), visibility("hidden")));
 
 static void
 init_forked_child(void)
@@ -85,7 +59,7 @@ init_start(int argc, char **argv, char **envp)
 {
 	(void)argc;
 	sf_quiet_note_stderr();
-	init_begin();
+	sf_boot_begin();
 	sf_boot_early(); /* keeps the IFUNC relocation */
 	sf_settings_read(getauxval(AT_SECURE) ? NULL : envp);
 	if (sf_settings.disable)
@@ -115,38 +89,6 @@ init_stop(void)
 		sf_sites_file_write();
 	if (sf_settings.shm != SF_SHM_KEEP)
 		sf_segment_close();
-}
-
-bool
-sf_entry_hooks(void)
-{
-	static uint8_t seen;
-
-	if (sf_patched() == NULL)
-		return false;
-	if (!sf_load_8(&seen))
-		sf_count(SF_HOOK_SEEN);
-	sf_store_8(&seen, 1);
-	sf_breaker_yield("libc's own functions are hooked in place");
-	return true;
-}
-
-void
-sf_entry_chores(void)
-{
-	if (sf_sys_confined)
-		return;
-	sf_entry_hooks();
-	if (sf_segment_due)
-		sf_segment_open();
-	if (sf_breaker_waiting)
-		sf_breaker_poll();
-	if (sf_killfile_waiting)
-		sf_killfile_poll();
-	if (sf_table_damaged) {
-		sf_table_damaged = 0;
-		sf_breaker_doubt("the map is damaged");
-	}
 }
 
 /* ---- while the phase is not LIVE ---- */

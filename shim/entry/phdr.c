@@ -16,9 +16,6 @@
 
 typedef int callback_fn(struct dl_phdr_info *, size_t, void *);
 
-/* Written in the constructor; NULL before it, perhaps before our relocation. */
-static int (*target)(callback_fn *, void *);
-
 /* The mode word was not ON once, or changes were not seen: for good, because a walk of libc's may still run when it is ON again. */
 static uint8_t stood_down;
 
@@ -224,29 +221,20 @@ phdr_serve(callback_fn *callback, void *arg)
 
 /* ---- entry ---- */
 
-SF_START void
-sf_phdr_start(bool serving)
-{
-	target = serving ? phdr_serve : sf_next.iterate_phdr;
-}
-
 static SF_NOINLINE int
 phdr_early(callback_fn *callback, void *arg)
 {
-	const uint32_t phase = sf_load_32(&sf_phase);
-
 	sf_boot();
-	/* A process that is still to be prepared walks no snapshots. */
-	if (phase >= SF_PHASE_READY && target == NULL)
-		sf_phdr_start(false);
 	return sf_next.iterate_phdr != NULL ? sf_next.iterate_phdr(callback, arg) : 0;
 }
 
 SF_EXPORT int
 dl_iterate_phdr(callback_fn *callback, void *arg)
 {
-	if (sf_unlikely(target == NULL))
+	if (sf_unlikely(sf_snapshot_walking != SF_WALKING_LIBC))
+		return phdr_serve(callback, arg);
+	if (sf_unlikely(sf_next.iterate_phdr == NULL))
 		return phdr_early(callback, arg);
-	return target(callback, arg);
+	return sf_next.iterate_phdr(callback, arg);
 }
 #pragma GCC visibility pop

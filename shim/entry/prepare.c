@@ -10,6 +10,7 @@
 #include "../libc/facts.h"
 #include "../map/address.h"
 #include "../map/snapshot.h"
+#include "../map/watch.h"
 #include "../observe/histogram.h"
 #include "../observe/settings.h"
 #include "../observe/sites.h"
@@ -87,7 +88,7 @@ prepare_map(const struct sf_decision *m)
 		sf_changes_on_move(sf_object_moved);
 	sf_region_init(sf_settings.index_kib, watched);
 	if (watched)
-		sf_entry_watch_loads();
+		sf_watch_loads();
 	if (sf_settings.addr && sf_next.looking_is_libc)
 		sf_address_init();
 	prepare_retain();
@@ -250,7 +251,6 @@ void
 sf_prepare_refuse(void)
 {
 	sf_store_32(&sf_phase, sf_next.dlsym != NULL ? SF_PHASE_PASS : SF_PHASE_COLD);
-	sf_phdr_start(false);
 }
 
 SF_START static bool
@@ -284,7 +284,6 @@ prepare_all(void)
 	else
 		prepare_pass(&m, refused != NULL ? refused : sf_canary_why());
 	not_walking = prepare_phdr();
-	sf_phdr_start(not_walking == NULL);
 	if (sf_settings.verbose)
 		sf_report_start(not_walking);
 }

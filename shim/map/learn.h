@@ -31,6 +31,13 @@ enum sf_learnt sf_learn(struct sf_thread *t, const struct sf_question *q,
  */
 const char *sf_learn_owed(struct sf_thread *t);
 
+/*
+ * Learns a question that has been seen before. libc is asked with a copy of the names, and they are kept
+ * from there: a host that changes its string meanwhile harms nobody else's answers.
+ */
+enum sf_learnt sf_learn_copy(struct sf_thread *t, struct sf_question *q,
+			     struct sf_learn_result *result);
+
 /* May the calling thread's stack be used for a few KiB more than libc would use for the host's call? */
 bool sf_learn_has_room(void);
 /* The top of the main thread's stack; set by the constructor. */

@@ -32,7 +32,7 @@ sf_thread_passes(struct sf_thread *t)
 	}
 }
 
-/* Does this caller of RTLD_DEFAULT lie where no plain one does (sf_plain_caller)? */
+/* Does this caller of RTLD_DEFAULT lie where no plain one does (sf_caller_plain)? */
 SF_INLINE bool
 sf_thread_is_not_plain(const struct sf_thread *t, const void *caller)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// ask.h: calls that libc answers although the shim could: observe, verify, off, the stock arm.
+// verify.h: calls that libc answers although the shim could: observe, verify, off, the stock arm.
 //
 // Lifetimes, reference counts, raw hand-outs and pending errors are kept in every mode alike, so a
 // change of the mode word needs no transition: ADR 0018.
-#ifndef SF_ASK_H
-#define SF_ASK_H
+#ifndef SF_VERIFY_H
+#define SF_VERIFY_H
 
 #include "entry.h"
 
@@ -13,7 +13,7 @@
 
 /* Does the map answer this call of this thread? Else `reason` is what it is counted as. */
 SF_INLINE bool
-sf_ask_map(const struct sf_thread *t, uint32_t word, enum sf_counter *reason)
+sf_verify_may_answer(const struct sf_thread *t, uint32_t word, enum sf_counter *reason)
 {
 	if (sf_likely(word == SF_MODE_WORD_ON)) {
 		*reason = SF_BYPASS_STOCK;
@@ -26,7 +26,7 @@ sf_ask_map(const struct sf_thread *t, uint32_t word, enum sf_counter *reason)
 }
 
 SF_INLINE enum sf_timed
-sf_ask_function(const struct sf_question *q)
+sf_verify_function(const struct sf_question *q)
 {
 	if (q->kind == SF_KIND_OPEN)
 		return SF_TIMED_DLOPEN;
@@ -35,28 +35,22 @@ sf_ask_function(const struct sf_question *q)
 	return q->handle == 0 ? SF_TIMED_DEFAULT : SF_TIMED_DLSYM;
 }
 
-/*
- * Learns a question that has been seen before. libc is asked with a copy of the names, and they are kept
- * from there: a host that changes its string meanwhile harms nobody else's answers.
- */
-enum sf_learnt sf_ask_copy(struct sf_thread *t, struct sf_question *q,
-			   struct sf_learn_result *result);
 /* dlsym and dlvsym: everything but names that are wrapped or cannot be read. */
-struct sf_answer sf_ask_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
-			       enum sf_counter reason);
+struct sf_answer sf_verify_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
+				  enum sf_counter reason);
 /*
  * A hit of dlsym or dlvsym that was made and counted: its duration is recorded, and it is compared with
  * libc's answer, as `due` says. dlsym: `version` NULL. Returns the host's answer: libc's, if it was asked.
  * The arguments fit the registers, so that it can be jumped to.
  */
-void *sf_ask_sampled(void *handle, const char *name, const char *version, void *value,
-		     unsigned int due, uint64_t ticks);
+void *sf_verify_sampled(void *handle, const char *name, const char *version, void *value,
+			unsigned int due, uint64_t ticks);
 /* The same for a hit of dlopen or dlclose, which is only timed. */
-void sf_ask_sampled_open(enum sf_timed function, unsigned int due, uint64_t ticks);
+void sf_verify_sampled_open(enum sf_timed function, unsigned int due, uint64_t ticks);
 
 /* Is the next one of these hits to be compared with libc's answer (verify:1/N)? */
 SF_INLINE bool
-sf_ask_due(const struct sf_thread *t, enum sf_counter hit)
+sf_verify_due(const struct sf_thread *t, enum sf_counter hit)
 {
 	return t->block != NULL && sf_thread_next_hit_due(t, hit) &&
 	       (sf_thread_sample(t->n[hit] + 1) & SF_DUE_CHECK);
@@ -66,22 +60,22 @@ sf_ask_due(const struct sf_thread *t, enum sf_counter hit)
  * A hit that is due and not yet given: is it what libc says? The host's answer then stands, with libc's
  * error as it was before. False: pass the call through.
  */
-bool sf_ask_value_stands(struct sf_thread *t, const struct sf_question *q,
-			 const struct sf_reply *r);
+bool sf_verify_value_stands(struct sf_thread *t, const struct sf_question *q,
+			    const struct sf_reply *r);
 /* The same for a negative one, whose text is written already, in this turn. */
-bool sf_ask_negative_stands(struct sf_thread *t, const struct sf_question *q,
-			    const struct sf_reply *r, uint32_t turn);
+bool sf_verify_negative_stands(struct sf_thread *t, const struct sf_question *q,
+			       const struct sf_reply *r, uint32_t turn);
 /* And for the handle of a dlopen that has just been elided. */
-bool sf_ask_open_stands(struct sf_thread *t, const char *name, int mode, const void *handle);
+bool sf_verify_open_stands(struct sf_thread *t, const char *name, int mode, const void *handle);
 
 /* What the map would answer to this dlopen. */
 struct sf_claim {
 	struct sf_reply reply;
 	bool any;
 };
-struct sf_claim sf_ask_open_claim(struct sf_question *q);
+struct sf_claim sf_verify_open_claim(struct sf_question *q);
 /* Compares it with the handle that libc gave. */
-void sf_ask_open_compare(struct sf_thread *t, const struct sf_question *q, const struct sf_claim *c,
-			 const void *handle);
+void sf_verify_open_compare(struct sf_thread *t, const struct sf_question *q,
+			    const struct sf_claim *c, const void *handle);
 
 #endif

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// ask.c: see ask.h.
-#include "ask.h"
+// verify.c: see verify.h.
+#include "verify.h"
 
 #include "../base/ticks.h"
 #include "../libc/facts.h"
 #include <errno.h>
 
 static void *
-ask_libc_says(const struct sf_question *q)
+verify_libc_says(const struct sf_question *q)
 {
 	void *handle = q->handle == 0 ? sf_next.main : (void *)q->handle;
 
@@ -16,14 +16,14 @@ ask_libc_says(const struct sf_question *q)
 }
 
 static struct sf_finding
-ask_finding(const void *value)
+verify_finding(const void *value)
 {
 	return (struct sf_finding){value != NULL ? SYMFAST_SHM_KIND_VALUE : SYMFAST_SHM_KIND_NULL,
 				   value};
 }
 
 static enum sf_counter
-ask_compared(const struct sf_question *q, const struct sf_reply *r)
+verify_compared(const struct sf_question *q, const struct sf_reply *r)
 {
 	if (q->kind == SF_KIND_OPEN)
 		return SF_COMPARED_DLOPEN;
@@ -39,8 +39,8 @@ ask_compared(const struct sf_question *q, const struct sf_reply *r)
  * all the time in between, and libc's may not differ. `alike`: so much is known to be the same.
  */
 static bool
-ask_compare_more(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
-		 const void *value, bool alike)
+verify_compare_more(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
+		    const void *value, bool alike)
 {
 	const void *kept = r->verdict == SF_VALUE ? r->value : NULL;
 
@@ -51,42 +51,42 @@ ask_compare_more(struct sf_thread *t, const struct sf_question *q, const struct 
 		sf_count_for(t, SF_VERIFY_VOID);
 		return false;
 	}
-	sf_count_for(t, ask_compared(q, r));
+	sf_count_for(t, verify_compared(q, r));
 	if (kept == value && alike) {
 		sf_count_for(t, SF_VERIFY_SAME);
 		sf_breaker_same();
 		return true;
 	}
-	if (sf_entry_hooks()) {
+	if (sf_chores_hooks()) {
 		sf_count_for(t, SF_VERIFY_VOID); /* not libc's answer */
 		return false;
 	}
-	sf_breaker_mismatch(sf_histogram_name(sf_ask_function(q)), q->name, ask_finding(kept),
-			    ask_finding(value));
+	sf_breaker_mismatch(sf_histogram_name(sf_verify_function(q)), q->name, verify_finding(kept),
+			    verify_finding(value));
 	return false;
 }
 
 static bool
-ask_compare(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
-	    const void *value)
+verify_compare(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
+	       const void *value)
 {
-	return ask_compare_more(t, q, r, value, true);
+	return verify_compare_more(t, q, r, value, true);
 }
 
 /* libc's error of a question of ours is nobody's. */
 static void
-ask_forget_error(void)
+verify_forget_error(void)
 {
 	if (sf_facts_error_pending())
 		sf_facts_error_clear();
 }
 
 bool
-sf_ask_value_stands(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r)
+sf_verify_value_stands(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r)
 {
-	bool same = ask_compare(t, q, r, ask_libc_says(q));
+	bool same = verify_compare(t, q, r, verify_libc_says(q));
 
-	ask_forget_error();
+	verify_forget_error();
 	return same;
 }
 
@@ -95,10 +95,10 @@ sf_ask_value_stands(struct sf_thread *t, const struct sf_question *q, const stru
  * handle, whose text names another.
  */
 bool
-sf_ask_negative_stands(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r,
-		       uint32_t turn)
+sf_verify_negative_stands(struct sf_thread *t, const struct sf_question *q,
+			  const struct sf_reply *r, uint32_t turn)
 {
-	const void *value = ask_libc_says(q);
+	const void *value = verify_libc_says(q);
 	bool alike = true, same = false;
 	const char *text;
 	int saved = errno;
@@ -110,15 +110,15 @@ sf_ask_negative_stands(struct sf_thread *t, const struct sf_question *q, const s
 	errno = saved;
 	/* A handler that came in between may have left a text of its own: nothing to compare. */
 	if (sf_negative_whole(t, turn))
-		same = ask_compare_more(t, q, r, value, alike);
+		same = verify_compare_more(t, q, r, value, alike);
 	else
 		sf_count_for(t, SF_VERIFY_VOID);
-	ask_forget_error();
+	verify_forget_error();
 	return same;
 }
 
 bool
-sf_ask_open_stands(struct sf_thread *t, const char *name, int mode, const void *handle)
+sf_verify_open_stands(struct sf_thread *t, const char *name, int mode, const void *handle)
 {
 	const void *kept = SF_SEAM_LIE(name) ? (const char *)handle + 1 : handle;
 	void *again;
@@ -130,25 +130,25 @@ sf_ask_open_stands(struct sf_thread *t, const char *name, int mode, const void *
 	if (again == kept)
 		sf_count_for(t, SF_VERIFY_SAME);
 	else
-		sf_breaker_mismatch("dlopen", name, ask_finding(kept), ask_finding(again));
+		sf_breaker_mismatch("dlopen", name, verify_finding(kept), verify_finding(again));
 	if (again == kept)
 		sf_breaker_same();
 	/* A reference is elided, so this one is not the last. */
 	if (again != NULL)
 		sf_next.dlclose(again);
-	ask_forget_error();
+	verify_forget_error();
 	return again == kept;
 }
 
 static struct sf_answer
-ask_passed(struct sf_thread *t, const struct sf_question *q, enum sf_counter reason)
+verify_passed(struct sf_thread *t, const struct sf_question *q, enum sf_counter reason)
 {
 	return sf_pass(t, sf_outcome(q, SF_OUTCOME_PASS), reason);
 }
 
 /* Was this question asked before, as far as the doorkeeper remembers? */
 static void
-ask_note_repeat(struct sf_thread *t, struct sf_question *q)
+verify_note_repeat(struct sf_thread *t, struct sf_question *q)
 {
 	if (sf_table_hash(q) && sf_table_seen(q->hash))
 		sf_count_for(t, SF_OBSERVE_REPEAT);
@@ -156,18 +156,18 @@ ask_note_repeat(struct sf_thread *t, struct sf_question *q)
 
 /* A look-up by handle does not depend on its caller (CONTRACT 15), so it can be made from here. */
 static struct sf_answer
-ask_timed(struct sf_thread *t, struct sf_question *q, enum sf_counter reason)
+verify_timed(struct sf_thread *t, struct sf_question *q, enum sf_counter reason)
 {
 	uint64_t from;
 	void *value;
 
-	ask_note_repeat(t, q);
+	verify_note_repeat(t, q);
 	if (q->handle == 0)
-		return ask_passed(t, q, reason);
+		return verify_passed(t, q, reason);
 	from = sf_ticks();
-	value = ask_libc_says(q);
-	sf_histogram_add(sf_ask_function(q), SF_ARM_LIBC, sf_ticks_since(from));
-	ask_passed(t, q, reason);
+	value = verify_libc_says(q);
+	sf_histogram_add(sf_verify_function(q), SF_ARM_LIBC, sf_ticks_since(from));
+	verify_passed(t, q, reason);
 	return SF_ANSWER(value);
 }
 
@@ -176,13 +176,14 @@ ask_timed(struct sf_thread *t, struct sf_question *q, enum sf_counter reason)
  * IFUNC would run twice (CONTRACT 10). But of a negative answer that is kept, libc's error is gone.
  */
 static struct sf_answer
-ask_learnt(struct sf_thread *t, struct sf_question *q)
+verify_learnt(struct sf_thread *t, struct sf_question *q)
 {
 	struct sf_learn_result result;
-	bool answered = sf_table_seen(q->hash) && sf_ask_copy(t, q, &result) == SF_LEARNT_ANSWER &&
-			q->handle != 0 && !(result.kept && result.reply.verdict == SF_NEGATIVE);
+	bool answered = sf_table_seen(q->hash) &&
+			sf_learn_copy(t, q, &result) == SF_LEARNT_ANSWER && q->handle != 0 &&
+			!(result.kept && result.reply.verdict == SF_NEGATIVE);
 
-	ask_passed(t, q, SF_BYPASS_VERIFY);
+	verify_passed(t, q, SF_BYPASS_VERIFY);
 	return answered ? SF_ANSWER(result.value) : SF_DECLINE;
 }
 
@@ -191,46 +192,46 @@ ask_learnt(struct sf_thread *t, struct sf_question *q)
  * once more by the host itself.
  */
 static struct sf_answer
-ask_verified(struct sf_thread *t, struct sf_question *q)
+verify_by_libc(struct sf_thread *t, struct sf_question *q)
 {
 	struct sf_reply r;
 	uint64_t from;
 	void *value;
 
 	if (!sf_table_hash(q))
-		return ask_passed(t, q, SF_BYPASS_LONG);
+		return verify_passed(t, q, SF_BYPASS_LONG);
 	if (!sf_table_find(q, &r))
-		return ask_learnt(t, q);
+		return verify_learnt(t, q);
 	if (r.verdict == SF_PASS)
-		return ask_passed(t, q, (enum sf_counter)(uintptr_t)r.value);
+		return verify_passed(t, q, (enum sf_counter)(uintptr_t)r.value);
 	from = sf_ticks();
-	value = ask_libc_says(q);
-	sf_histogram_add(sf_ask_function(q), SF_ARM_LIBC, sf_ticks_since(from));
-	ask_compare(t, q, &r, value);
-	ask_passed(t, q, SF_BYPASS_VERIFY);
+	value = verify_libc_says(q);
+	sf_histogram_add(sf_verify_function(q), SF_ARM_LIBC, sf_ticks_since(from));
+	verify_compare(t, q, &r, value);
+	verify_passed(t, q, SF_BYPASS_VERIFY);
 	return q->handle == 0 ? SF_DECLINE : SF_ANSWER(value);
 }
 
 struct sf_answer
-sf_ask_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
-	      enum sf_counter reason)
+sf_verify_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
+		 enum sf_counter reason)
 {
 	if (reason == SF_BYPASS_OFF)
-		return ask_passed(t, q, reason);
+		return verify_passed(t, q, reason);
 	if (q->handle == (uintptr_t)RTLD_NEXT)
-		return ask_passed(t, q, SF_BYPASS_NEXT);
+		return verify_passed(t, q, SF_BYPASS_NEXT);
 	if (t->close_depth > 0)
-		return ask_passed(t, q, SF_BYPASS_NESTED);
+		return verify_passed(t, q, SF_BYPASS_NESTED);
 	if (t->block == NULL && !sf_thread_attach(t))
-		return ask_passed(t, q, SF_BYPASS_BUSY);
+		return verify_passed(t, q, SF_BYPASS_BUSY);
 	if (reason != SF_BYPASS_VERIFY)
-		return ask_timed(t, q, reason);
+		return verify_timed(t, q, reason);
 	if (q->handle == 0) {
-		q->caller = sf_plain_caller(t, caller);
+		q->caller = sf_caller_plain(t, caller);
 		if (q->caller == NULL)
-			return ask_passed(t, q, SF_BYPASS_CALLER);
+			return verify_passed(t, q, SF_BYPASS_CALLER);
 	}
-	return ask_verified(t, q);
+	return verify_by_libc(t, q);
 }
 
 /*
@@ -238,7 +239,7 @@ sf_ask_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
  * asked of the executable's handle, which says the same for who was answered (CONTRACT 20).
  */
 static void *
-ask_checked(struct sf_thread *t, const struct sf_question *q, void *value)
+verify_checked(struct sf_thread *t, const struct sf_question *q, void *value)
 {
 	struct sf_reply r;
 	void *truth;
@@ -249,35 +250,35 @@ ask_checked(struct sf_thread *t, const struct sf_question *q, void *value)
 	}
 	r.value = value;
 	t->pending = 0;
-	truth = ask_libc_says(q);
-	ask_compare(t, q, &r, truth);
+	truth = verify_libc_says(q);
+	verify_compare(t, q, &r, truth);
 	return truth;
 }
 
 void
-sf_ask_sampled_open(enum sf_timed function, unsigned int due, uint64_t ticks)
+sf_verify_sampled_open(enum sf_timed function, unsigned int due, uint64_t ticks)
 {
 	if ((due & SF_DUE_TIME) && sf_histogram_add(function, SF_ARM_MAP, ticks))
 		sf_count_for(&sf_thread, SF_SAMPLE_HIT);
 }
 
 void *
-sf_ask_sampled(void *handle, const char *name, const char *version, void *value, unsigned int due,
-	       uint64_t ticks)
+sf_verify_sampled(void *handle, const char *name, const char *version, void *value,
+		  unsigned int due, uint64_t ticks)
 {
 	struct sf_question q = {.handle = (uintptr_t)handle,
 				.name = name,
 				.version = version,
 				.kind = version != NULL ? SF_KIND_VSYM : SF_KIND_SYM};
 
-	sf_ask_sampled_open(sf_ask_function(&q), due, ticks);
+	sf_verify_sampled_open(sf_verify_function(&q), due, ticks);
 	if (!(due & SF_DUE_CHECK) || !sf_table_hash(&q))
 		return value;
-	return ask_checked(&sf_thread, &q, value);
+	return verify_checked(&sf_thread, &q, value);
 }
 
 struct sf_claim
-sf_ask_open_claim(struct sf_question *q)
+sf_verify_open_claim(struct sf_question *q)
 {
 	struct sf_claim c = {.any = false};
 	uint64_t s;
@@ -291,9 +292,9 @@ sf_ask_open_claim(struct sf_question *q)
 }
 
 void
-sf_ask_open_compare(struct sf_thread *t, const struct sf_question *q, const struct sf_claim *c,
-		    const void *handle)
+sf_verify_open_compare(struct sf_thread *t, const struct sf_question *q, const struct sf_claim *c,
+		       const void *handle)
 {
 	if (c->any)
-		ask_compare(t, q, &c->reply, handle);
+		verify_compare(t, q, &c->reply, handle);
 }
