@@ -193,6 +193,13 @@ dlopen_real_open(struct sf_thread *t, struct sf_question *q, const char *name, i
 	return SF_ANSWER(handle);
 }
 
+/* Is anything ever kept under this mode? */
+SF_INLINE bool
+dlopen_keeps_mode(int mode)
+{
+	return (mode & ~KNOWN_MODES) == 0 && (mode & (RTLD_LAZY | RTLD_NOW)) != 0;
+}
+
 /* Why this call must be made by the host itself; SF_COUNTER_COUNT if the shim may make it. */
 static enum sf_counter
 dlopen_must_pass(struct sf_thread *t, const char *name, int mode, const void *caller)
@@ -201,7 +208,7 @@ dlopen_must_pass(struct sf_thread *t, const char *name, int mode, const void *ca
 		return SF_BYPASS_NULL;
 	if (t->close_depth > 0)
 		return SF_BYPASS_NESTED;
-	if ((mode & ~KNOWN_MODES) != 0 || (mode & (RTLD_LAZY | RTLD_NOW)) == 0)
+	if (!dlopen_keeps_mode(mode))
 		return SF_BYPASS_MODE;
 	if (sf_object_retired())
 		return SF_BYPASS_RAW;
@@ -248,7 +255,7 @@ sf_entry_dlopen(const char *name, int mode, long unused, const void *caller, uin
 	q.name = name != NULL ? name : "";
 	if (sf_verify_may_answer(t, sf_load_32(&sf_mode_word), &why)) {
 		why = SF_COUNTER_COUNT;
-		if (dlopen_elide_by_content(t, &q, &r))
+		if (dlopen_keeps_mode(mode) && dlopen_elide_by_content(t, &q, &r))
 			return SF_ANSWER(r.value);
 	}
 	if (mode & RTLD_DEEPBIND)
