@@ -59,7 +59,7 @@ void *sf_sys_map(size_t size);
 void sf_sys_unmap(void *p, size_t size);
 /*
  * The same, but it takes nothing of what the host may have as data (RLIMIT_DATA): the kernel counts it as stack. It
- * cannot grow as one: below it stands a page that nobody can use. Not for sf_sys_unmap.
+ * cannot grow as one: below it is a page without any rights. Not for sf_sys_unmap.
  */
 void *sf_sys_map_uncounted(size_t size);
 /*

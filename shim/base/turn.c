@@ -18,7 +18,7 @@ sf_turn_wait_slow(struct sf_turn *t, uint32_t me)
 	for (;;) {
 		uint32_t word = sf_load_32(&t->word);
 
-		/* Others may sleep as we did: whoever took the turn from here wakes one more. */
+		/* Others may sleep as well: the thread that took the turn here wakes one more. */
 		if (word == 0) {
 			if (sf_cas_32(&t->word, 0, me | SF_TURN_WAITED))
 				return;

@@ -84,7 +84,7 @@ marks_of(const struct sf_go_arms *a, uint64_t g)
 	return a->marks + SF_GO_MARK_WAYS * ((g * 0x9e3779b97f4a7c15u) >> 53);
 }
 
-// This goroutine's mark, or NULL. Nobody but itself can make or renew one.
+// This goroutine's mark, or NULL. Only the goroutine itself can make or renew one.
 SF_INLINE struct sf_go_mark *
 marked(const struct sf_go_arms *a, uint64_t g)
 {
@@ -97,7 +97,7 @@ marked(const struct sf_go_arms *a, uint64_t g)
 	return NULL;
 }
 
-// Takes the mark out. If nobody else has taken it until then, `what` was this goroutine's own.
+// Takes the mark out. If no other thread has taken it until then, `what` was this goroutine's own.
 SF_INLINE bool
 unmark(const struct sf_go_arms *a, uint64_t g, uint64_t *what)
 {
@@ -107,7 +107,7 @@ unmark(const struct sf_go_arms *a, uint64_t g, uint64_t *what)
 	if (!m)
 		return false;
 	*what = LOAD(&m->what);
-	// Pairs with claim(): whoever takes the mark changes g before he changes `what`.
+	// Pairs with claim(): the thread that takes the mark changes g before `what`.
 	return __atomic_compare_exchange_n(&m->g, &own, 0, false, __ATOMIC_ACQ_REL,
 					   __ATOMIC_RELAXED);
 }

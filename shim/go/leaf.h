@@ -95,7 +95,7 @@ struct sf_go_entry {
 	uint32_t len;
 	uint32_t era;     // not 0: the name is the path that realpath made of it, as last seen then
 	uint64_t expires; // coarse ns; the writer renews it
-	uint64_t elected; // until then nobody renews; readers compete with one CAS
+	uint64_t elected; // until then no reader renews; readers compete with one CAS
 	uint64_t paused;  // until then no proof is tried
 	uint32_t next_variant;
 	struct sf_go_variant variant[SF_GO_VARIANTS];

@@ -17,7 +17,7 @@ sf_go_serve(bool on)
 		return;
 	while (on && !next)
 		next = __atomic_add_fetch(&t->eras, 1, __ATOMIC_RELAXED);
-	// Whoever loses against another caller leaves that one's word in place. Pairs with the
+	// The caller that loses against another one leaves that one's value in place. Pairs with the
 	// loads in the leaf and the fill.
 	__atomic_compare_exchange_n(&t->era, &now, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }

@@ -70,7 +70,7 @@ changes_wait_for_holders(void)
 
 /*
  * Runs in place of _dl_debug_state: an ordinary call, with ld.so's lock held. The count is odd while
- * what was learnt before is put in order, so nobody holds on to an object that is already gone.
+ * what was learnt before is corrected, so no record refers to an object that is already gone.
  */
 static void
 changes_seen(void)
@@ -91,7 +91,7 @@ changes_seen(void)
 	for (unsigned int i = 0; i < HOOKS; i++)
 		if (on_move[i] != NULL)
 			on_move[i](settled);
-	sf_fence_store(); /* what the hooks ended is seen by whoever sees the even count */
+	sf_fence_store(); /* what the hooks ended is seen by each thread that sees the even count */
 	if (settled)
 		sf_store_64(&sf_changes.count, odd + 1);
 }

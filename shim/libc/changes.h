@@ -60,7 +60,7 @@ extern struct sf_changes sf_changes;
 
 /*
  * Is this a child that ran no fork handler (_Fork, a raw clone), so that nobody has put in order what its parent
- * had under way? Whoever does calls sf_changes_child_ordered().
+ * had under way? The thread that does calls sf_changes_child_ordered().
  */
 SF_INLINE bool
 sf_changes_child_is_new(void)

@@ -315,7 +315,7 @@ facts_has_soname(const struct link_map *l, const char **soname)
 	return true;
 }
 
-/* Whoever does it meanwhile writes the same. */
+/* Another thread that does it meanwhile writes the same. */
 static uint32_t
 facts_gather_sonames(void)
 {

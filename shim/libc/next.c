@@ -111,7 +111,7 @@ enum {
 
 struct next_found {
 	void *at;
-	struct link_map *owner; /* NULL: nobody defines it */
+	struct link_map *owner; /* NULL: not defined */
 	bool by_libc;
 };
 
@@ -156,7 +156,7 @@ sf_next_find(const char *name)
 	return NULL;
 }
 
-/* What libc has for itself, whoever stands before it. */
+/* libc's own definition, whatever object defines the name before it. */
 static void *
 next_of_libc(const char *name)
 {

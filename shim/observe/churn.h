@@ -10,7 +10,7 @@
  * not counted. Called where libc has just loaded or unloaded something.
  */
 void sf_churn_add(const char *file, uint64_t loads, uint64_t ticks);
-/* In the child after fork: nobody holds the lock. */
+/* In the child after fork: frees the lock. */
 void sf_churn_forked(void);
 
 #endif

@@ -54,7 +54,7 @@ sf_histogram_start(unsigned int bucket)
 
 /*
  * Adds one call to a row whose pages may be written. `usual`: running mean of such calls, outliers cut
- * off; written by whoever comes, unlocked. Returns what of the duration was waiting.
+ * off; written by any thread, unlocked. Returns the part of the duration that was waiting.
  */
 SF_INLINE uint64_t
 sf_histogram_note(struct symfast_shm_histogram *h, uint64_t *usual, uint64_t ticks)

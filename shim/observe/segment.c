@@ -243,7 +243,7 @@ segment_map_over(void *at, size_t n, int fd, size_t offset)
 	return sf_sys_lay_over(at, n, MAP_SHARED, fd, offset);
 }
 
-/* A word that is set in between would stay behind on the old page: it is set again. */
+/* A mode word that is set in between would stay on the old page: it is set again. */
 static bool
 segment_map_page_locked(int fd)
 {
@@ -484,7 +484,7 @@ sf_segment_set_mode(uint32_t word, enum symfast_shm_reason reason)
 	sf_faa_32(&word_turn, 1);
 	symfast_shm_set(&sf_control, word, reason);
 	sf_faa_32(&word_turn, 1);
-	/* Who is told is told of the mode word that stands, whoever set it. */
+	/* The switch is told of the mode word that is there now, whichever thread set it. */
 	while (sf_segment_on_mode != NULL) {
 		word = sf_load_32(&sf_control.word);
 		sf_segment_on_mode(word);

@@ -65,7 +65,7 @@ bool sf_segment_is_child(void);
 
 /* `may`: whether a file may ever be made, in this directory. Called by the constructor. */
 void sf_segment_init(bool may, const char *dir);
-/* Makes the file and maps it. Any thread, also in a signal handler; whoever is second does without. */
+/* Makes the file and maps it. Any thread, also in a signal handler; on contention it returns without a file. */
 void sf_segment_open(void);
 /* Writes a file of a process that is not served, and maps nothing: header and control only. */
 void sf_segment_leave_note(const char *dir);
@@ -110,7 +110,7 @@ extern void (*sf_segment_on_mode)(uint32_t word);
 
 /*
  * A new block for one thread's counters, zero; NULL: no more. Any thread; never given back. False: not
- * now, ask again: who made do without would count unseen for as long as the thread exists.
+ * now, ask again: otherwise the thread would count unseen for as long as it exists.
  */
 bool sf_segment_block(uint64_t **block);
 /* Number 0, for the counts of threads without one; to be touched before it is written. */

@@ -80,7 +80,7 @@ enum sf_shm { SF_SHM_OFF, SF_SHM_ON, SF_SHM_START, SF_SHM_KEEP };
 	W(go_modules, "SYMFAST_GO_MODULES", 0, "0|1",                                              \
 	  "Go hosts with many plugins: 1: shorten the runtime's walks over its modules")
 
-/* Whoever gets one of these wrong wanted less than everything: off. */
+/* Settings that limit what is served: a bad value means off. */
 #define SF_SETTINGS_SAFE "SYMFAST|SYMFAST_DISABLE|SYMFAST_CANARY|SYMFAST_KILL_FILE"
 /* Variables of the demo, the tests and the program: known, and nothing to the library. */
 #define SF_SETTINGS_OTHERS                                                                         \

@@ -40,7 +40,7 @@ breaker_take_mode(uint32_t *word)
 	}
 }
 
-/* Several threads may find out at once: whoever takes the mode word away opens it, and counts that. */
+/* Several threads may find a mismatch at once: the one that takes the mode word opens the breaker and counts it. */
 static bool
 breaker_open_it(void)
 {
@@ -126,7 +126,7 @@ sf_breaker_mismatch(const char *function, const char *name, struct sf_finding ma
 		breaker_tell(function, name, map, libc);
 }
 
-/* A word that lets the shim live, unless it opens at this very moment. */
+/* Sets a mode in which the shim works, unless the breaker opens at this moment. */
 static void
 breaker_give_mode(uint32_t word)
 {
@@ -189,7 +189,7 @@ sf_breaker_poll(void)
 	    sf_sys_clock(CLOCK_MONOTONIC) < sf_load_64(&retry_at))
 		return;
 	sf_store_8(&sf_breaker_waiting, 0);
-	/* Whoever set the mode word since then knows better. */
+	/* A later writer of the mode word wins. */
 	if (sf_load_32(&c->word) != SF_MODE_WORD_OFF ||
 	    sf_load_32(&c->reason) != SYMFAST_SHM_BY_BREAKER)
 		return;

@@ -106,7 +106,7 @@ sf_canary_decide(char **envp)
 	c->canary_share = sf_settings.canary.n;
 	sf_bytes_cut(c->canary_key, sf_settings.canary_key_text, sizeof(c->canary_key));
 	key = canary_key_of(envp, &names, digits);
-	/* Without a key nobody can say where this process belongs. */
+	/* Without a key this process has no bucket. */
 	if (key != NULL)
 		c->canary_bucket = sf_canary_bucket(key, sf_bytes_length(key, 4096));
 	c->canary_chosen = key != NULL && c->canary_bucket < c->canary_share;

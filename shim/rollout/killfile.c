@@ -18,7 +18,7 @@ uint8_t sf_killfile_waiting;
 static uint64_t next_look;   /* CLOCK_MONOTONIC, ns */
 static uint64_t asked_ticks; /* when the clock was last read */
 SF_LOCK(lock, NULL);         /* one thread looks, the others go on */
-static uint32_t before;      /* the last word that let the shim live, seen before the file */
+static uint32_t before;      /* the last mode that was not off, seen before the file */
 static uint32_t since;       /* the breaker when the file put it out */
 
 static bool

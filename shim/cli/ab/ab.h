@@ -84,7 +84,7 @@ void ab_wait_end(void);
 bool ab_wait_ended(void);
 /* wait4; -1 with EINTR: such a signal came. */
 pid_t ab_wait(pid_t pid, int options, int *status, struct rusage *use);
-/* Sends it on to the command, and after a second SIGKILL; its daemons are nobody's affair. */
+/* Sends it on to the command, and after a second SIGKILL; its daemons are left alone. */
 void ab_wait_stop(pid_t pid);
 /* The command has the signals as symfast ab was started with them. */
 void ab_wait_spawn(posix_spawnattr_t *a);

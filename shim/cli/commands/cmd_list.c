@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// cmd_list.c: `symfast list`: who has the shim, and in which mode; removes what dead processes left.
+// cmd_list.c: `symfast list`: the processes that have the shim, and their modes; removes what dead processes left.
 #include "commands.h"
 
 #include "../base/arguments.h"

@@ -31,7 +31,7 @@ struct kept {
 	struct segment_watched one;
 	struct term *terms[GROUPS];
 	size_t term_count[GROUPS];
-	int pidfd; /* readable when the process has ended; -1: nobody tells */
+	int pidfd; /* readable when the process has ended; -1: unknown */
 };
 
 struct segment_rounds {
