@@ -28,59 +28,69 @@ fast_tick(void *value, enum sf_counter hit)
 	return value;
 }
 
-/* What to do after one of the steps below; the value travels in the other register. */
-enum { FOUND, ASK_FULL, ASK_LIBC, GO_ON };
+/* What a step of the way has found, and what is next; both travel in registers. */
+struct fast_step {
+	void *value;
+	enum { FOUND, ASK_FULL, ASK_LIBC, GO_ON } next;
+};
 
-#define STEP(value, next) ((struct sf_answer){(value), (next)})
+#define STEP(value, next) ((struct fast_step){(value), (next)})
 
-/* Declined here and now: counted, and libc is to be asked. */
-SF_INLINE struct sf_answer
-fast_passed(struct sf_thread *t, const void *handle, enum sf_counter reason)
+/* The end of each way: the value, or a jump. A step that says GO_ON is not the last. */
+SF_INLINE void *
+fast_finish(void *handle, const char *name, struct fast_step step)
 {
-	t->n[handle == RTLD_DEFAULT ? SF_DEFAULT_PASS : SF_DLSYM_PASS]++;
-	t->n[reason]++;
+	if (sf_likely(step.next == FOUND))
+		return step.value;
+	return step.next == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
+}
+
+SF_INLINE enum sf_counter
+fast_outcome(const void *handle, enum sf_outcome o)
+{
+	return (handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT) + o;
+}
+
+/* Declined here and now: counted, and libc is to be asked. In few instructions: it must cost the host nothing. */
+SF_INLINE struct fast_step
+fast_passed(struct sf_thread *t, uint64_t *n, const void *handle, enum sf_counter reason)
+{
+	n[fast_outcome(handle, SF_OUTCOME_PASS)]++;
+	n[reason]++;
 	t->pending = 0;
 	return STEP(NULL, ASK_LIBC);
 }
 
-SF_INLINE struct sf_answer
-fast_found_hit(struct sf_thread *t, const void *handle, void *value)
+/* By the name's address (a hit), or by its content (shared), which no table of the thread's own would help. */
+SF_INLINE struct fast_step
+fast_found(struct sf_thread *t, const void *handle, void *value, enum sf_outcome how)
 {
-	enum sf_counter hit = handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT;
+	enum sf_counter hit = fast_outcome(handle, how);
 
 	if (sf_thread_hit(t, hit)) {
 		SF_ENTRY_LOOK();
-		sf_thread_tick(t, t->n[hit]);
+		if (how == SF_OUTCOME_HIT)
+			sf_thread_tick(t, t->n[hit]);
+		else
+			sf_thread_sample_next(t, t->n[hit]);
 	}
 	return STEP(value, FOUND);
 }
 
-SF_INLINE struct sf_answer
-fast_found_shared(struct sf_thread *t, const void *handle, void *value)
-{
-	enum sf_counter hit = handle == RTLD_DEFAULT ? SF_DEFAULT_SHARED : SF_DLSYM_SHARED;
-
-	if (sf_thread_hit(t, hit)) {
-		SF_ENTRY_LOOK();
-		sf_thread_sample_next(t, t->n[hit]);
-	}
-	return STEP(value, FOUND);
-}
-
-/* Is it time for a marked look-up to go the whole way? */
+/* One marked look-up in so many goes the whole way. */
 SF_INLINE bool
-fast_mark_due(const struct sf_thread *t, const void *handle)
+fast_mark_due(const uint64_t *n, const void *handle)
 {
-	enum sf_counter outcome = handle == RTLD_DEFAULT ? SF_DEFAULT_PASS : SF_DLSYM_PASS;
+	const void *passes = &n[fast_outcome(handle, SF_OUTCOME_PASS)];
 
-	return (t->n[outcome] & (SF_CELL_MARK_TRUST - 1)) == 0;
+	return sf_clear_32((const uint32_t *)passes, SF_CELL_MARK_TRUST - 1);
 }
 
 /*
  * A negative hit: libc's error text, from our own copies of the names. They are used only if the
  * cell and the lifetime they belong to are still the ones that answered.
  */
-SF_INLINE struct sf_answer
+SF_INLINE struct fast_step
 fast_negative(struct sf_thread *t, const void *handle, const struct sf_cell_other *o)
 {
 	size_t len = sf_load_8(&o->lifetime->file_len), name_len;
@@ -116,7 +126,7 @@ fast_lifetime_handle(const void *handle)
 }
 
 /* What a cell says that holds no value. */
-static SF_NOINLINE struct sf_answer
+static SF_NOINLINE struct fast_step
 fast_read_other(void *handle, const char *name, const struct sf_cell *c)
 {
 	struct sf_thread *t = &sf_thread;
@@ -131,18 +141,18 @@ fast_read_other(void *handle, const char *name, const struct sf_cell *c)
 }
 
 /* The name's address is marked in this set: libc is asked. */
-static struct sf_answer
+static struct fast_step
 fast_find_mark(struct sf_thread *t, const void *handle, const char *name, const struct sf_cell *set)
 {
 	if (!sf_cell_marked(set, name) && !sf_cell_marked(++set, name))
 		return STEP(NULL, GO_ON);
-	if (sf_fast_perhaps_wrapped(name) || fast_mark_due(t, handle))
+	if (sf_fast_perhaps_wrapped(name) || fast_mark_due(t->n, handle))
 		return STEP(NULL, ASK_FULL);
-	return fast_passed(t, handle, (enum sf_counter)sf_cell_mark_why(set));
+	return fast_passed(t, t->n, handle, (enum sf_counter)sf_cell_mark_why(set));
 }
 
 /* What the shared table has and the thread's own has not; from now on its own has it, too. */
-static SF_NOINLINE struct sf_answer
+static SF_NOINLINE struct fast_step
 fast_find_shared(struct sf_thread *t, void *handle, const char *name)
 {
 	struct sf_cell *set = sf_cell_set(sf_table.cells, (uintptr_t)handle, name);
@@ -158,21 +168,21 @@ fast_find_shared(struct sf_thread *t, void *handle, const char *name)
 		return fast_read_other(handle, name, c);
 	sf_cell_copy(t->cells, (uintptr_t)handle, name, c, seq);
 	sf_thread_own_miss(t);
-	return fast_found_hit(t, handle, value);
+	return fast_found(t, handle, value, SF_OUTCOME_HIT);
 }
 
 /* Not found: a first sighting goes on to libc at once. */
-SF_INLINE struct sf_answer
+SF_INLINE struct fast_step
 fast_missed(struct sf_thread *t, const void *handle, uint64_t hash)
 {
 	if (sf_table_seen(hash))
 		return STEP(NULL, ASK_FULL);
 	t->firsts++;
-	return fast_passed(t, handle, SF_BYPASS_FIRST);
+	return fast_passed(t, t->n, handle, SF_BYPASS_FIRST);
 }
 
 /* A long name: its slot, then its content. */
-static SF_NOINLINE struct sf_answer
+static SF_NOINLINE struct fast_step
 fast_find_long(struct sf_thread *t, void *handle, const char *name)
 {
 	struct sf_question q = {.handle = (uintptr_t)handle, .name = name, .kind = SF_KIND_SYM};
@@ -181,7 +191,7 @@ fast_find_long(struct sf_thread *t, void *handle, const char *name)
 
 	if (sf_hint_find(sf_table.hints, key, q.handle, name, NULL, SF_KIND_SYM, &r))
 		return r.verdict == SF_VALUE && !sf_facts_error_pending()
-			       ? fast_found_hit(t, handle, r.value)
+			       ? fast_found(t, handle, r.value, SF_OUTCOME_HIT)
 			       : STEP(NULL, ASK_FULL);
 	if (!sf_table_hash(&q))
 		return STEP(NULL, ASK_FULL);
@@ -190,7 +200,7 @@ fast_find_long(struct sf_thread *t, void *handle, const char *name)
 	if (r.verdict != SF_VALUE || sf_facts_error_pending())
 		return STEP(NULL, ASK_FULL);
 	sf_note_content_hit(t, &q, r.entry);
-	return fast_found_shared(t, handle, r.value);
+	return fast_found(t, handle, r.value, SF_OUTCOME_SHARED);
 }
 
 static SF_NOINLINE void
@@ -203,7 +213,7 @@ fast_note_short(void *handle, const char *name, uint32_t entry)
 }
 
 /* In the index of the whole map; now and then a hit there leaves a cell and a hint. */
-static SF_NOINLINE struct sf_answer
+static SF_NOINLINE struct fast_step
 fast_find_indexed(struct sf_thread *t, void *handle, const char *name, const struct sf_short *s)
 {
 	uint64_t hash = sf_table_hash_short(s, (uintptr_t)handle, SF_KIND_SYM);
@@ -221,7 +231,7 @@ fast_find_indexed(struct sf_thread *t, void *handle, const char *name, const str
 	t->content_credit = t->content_credit > 3 ? t->content_credit - 3 : 0;
 	if (t->keep_credit != 0 || sf_thread_seldom(t, SF_KEEP_SAMPLE))
 		fast_note_short(handle, name, entry);
-	return fast_found_shared(t, handle, value);
+	return fast_found(t, handle, value, SF_OUTCOME_SHARED);
 }
 
 /* In the cells of contents, if that is worth a look. */
@@ -247,7 +257,7 @@ fast_find_cell_of_content(struct sf_thread *t, const void *handle, const struct 
  * By content: the name is in a fresh buffer, or one of more names than there are cells. One call in so
  * many goes by the index, which may find that the address is worth a cell.
  */
-SF_INLINE struct sf_answer
+SF_INLINE struct fast_step
 fast_find_content(struct sf_thread *t, void *handle, const char *name)
 {
 	struct sf_short s;
@@ -259,104 +269,77 @@ fast_find_content(struct sf_thread *t, void *handle, const char *name)
 			sf_facts_error_pending()))
 		return fast_find_indexed(t, handle, name, &s);
 	t->firsts = 0;
-	return fast_found_shared(t, handle, value);
+	return fast_found(t, handle, value, SF_OUTCOME_SHARED);
 }
 
-/* No cell of the thread's table answers this question. */
+/* All that the map can say without the name's address. */
+SF_INLINE struct fast_step
+fast_find(struct sf_thread *t, void *handle, const char *name)
+{
+	if (sf_flood_sample(t))
+		return fast_passed(t, t->n, handle, SF_BYPASS_FLOOD);
+	return fast_find_content(t, handle, name);
+}
+
+/* The thread's cells are not the shared ones: it has a table of its own, or none. */
 static SF_NOINLINE void *
 fast_miss_dlsym(void *handle, const char *name)
 {
 	struct sf_thread *t = &sf_thread;
-	struct sf_answer a = STEP(NULL, GO_ON);
+	struct fast_step step;
 
-	if (t->block == NULL || sf_unreadable(name) || t->close_depth > 0)
+	if (sf_unlikely(t->stock) || !sf_fast_may_answer(t, name))
 		return sf_full_dlsym(handle, name);
-	if (t->cells != sf_table.cells)
-		a = fast_find_shared(t, handle, name);
-	if (a.pass == GO_ON && sf_fast_perhaps_wrapped(name))
-		return sf_full_dlsym(handle, name);
-	if (a.pass == GO_ON && sf_flood_sample(t))
-		a = fast_passed(t, handle, SF_BYPASS_FLOOD);
-	if (a.pass == GO_ON)
-		a = fast_find_content(t, handle, name);
-	if (sf_likely(a.pass == FOUND))
-		return a.value;
-	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
+	step = fast_find_shared(t, handle, name);
+	if (step.next == GO_ON)
+		step = fast_find(t, handle, name);
+	return fast_finish(handle, name, step);
 }
 
-/*
- * A marked address. As `passed` counts, but in so few instructions as can be: what is passed through must
- * not cost the host anything. A due one goes the whole way, and is counted there.
- */
-SF_INLINE void *
-fast_marked_dlsym(struct sf_thread *t, void *handle, const char *name, const struct sf_cell *c)
-{
-	uint64_t *n = t->n;
-	enum sf_counter outcome = handle == RTLD_DEFAULT ? SF_DEFAULT_PASS : SF_DLSYM_PASS;
+static void *fast_sample_due(void *handle, const char *name);
 
-	if (sf_fast_perhaps_wrapped(name) ||
-	    sf_unlikely(sf_clear_32((const uint32_t *)(const void *)&n[outcome],
-				    SF_CELL_MARK_TRUST - 1)))
+/* Nothing under this address in the thread's table. With a sample due that is an empty one. */
+static SF_NOINLINE void *
+fast_no_cell(void *handle, const char *name)
+{
+	struct sf_thread *t = &sf_thread;
+
+	if (sf_unlikely(t->cells != sf_table.cells))
+		return t->due != SF_DUE_NOTHING ? fast_sample_due(handle, name)
+						: fast_miss_dlsym(handle, name);
+	if (sf_unlikely(!sf_fast_may_answer(t, name)))
 		return sf_full_dlsym(handle, name);
-	n[outcome]++;
-	n[sf_cell_mark_why(c)]++;
-	t->pending = 0;
-	return sf_next.dlsym(handle, name);
+	return fast_finish(handle, name, fast_find(t, handle, name));
 }
 
 /* The name's cell, but not a value for this question. */
 static SF_NOINLINE void *
-fast_other_dlsym(void *handle, const char *name, const struct sf_cell *c)
+fast_cell_without_value(void *handle, const char *name, const struct sf_cell *c)
 {
-	struct sf_answer a = fast_read_other(handle, name, c);
+	struct fast_step step = fast_read_other(handle, name, c);
 
-	if (sf_likely(a.pass == FOUND))
-		return a.value;
-	if (a.pass == ASK_LIBC)
-		return sf_next.dlsym(handle, name);
-	return a.pass == ASK_FULL ? sf_full_dlsym(handle, name) : fast_miss_dlsym(handle, name);
+	if (sf_unlikely(step.next == GO_ON))
+		return fast_no_cell(handle, name);
+	return fast_finish(handle, name, step);
 }
 
-static void *fast_sampled_dlsym(void *handle, const char *name);
-
-static SF_NOINLINE void *
-fast_odd_dlsym(void *handle, const char *name)
+/* A marked address. */
+SF_INLINE void *
+fast_marked(struct sf_thread *t, void *handle, const char *name, const struct sf_cell *c)
 {
-	struct sf_thread *t = &sf_thread;
+	uint64_t *n = t->n; /* read once */
 
-	if (sf_unlikely(t->due != SF_DUE_NOTHING))
-		return fast_sampled_dlsym(handle, name);
-	if (sf_unlikely(t->stock))
+	if (sf_fast_perhaps_wrapped(name) || sf_unlikely(fast_mark_due(n, handle)))
 		return sf_full_dlsym(handle, name);
-	return fast_miss_dlsym(handle, name);
-}
-
-/* Nothing under this address in the thread's table: its content, if nothing is unusual. */
-static SF_NOINLINE void *
-fast_strange_dlsym(void *handle, const char *name)
-{
-	struct sf_thread *t = &sf_thread;
-	struct sf_answer a;
-
-	/* A thread without a block, of the stock arm, or with a sample due does not have these cells. */
-	if (sf_unlikely(t->cells != sf_table.cells || sf_unreadable(name) ||
-			sf_fast_perhaps_wrapped(name) || t->close_depth > 0))
-		return fast_odd_dlsym(handle, name);
-	if (sf_flood_sample(t)) {
-		fast_passed(t, handle, SF_BYPASS_FLOOD);
-		return sf_next.dlsym(handle, name);
-	}
-	a = fast_find_content(t, handle, name);
-	if (sf_likely(a.pass == FOUND))
-		return a.value;
-	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
+	return fast_finish(handle, name,
+			   fast_passed(t, n, handle, (enum sf_counter)sf_cell_mark_why(c)));
 }
 
 /* A value in the thread's table, for RTLD_DEFAULT of a plain caller, or for a handle. */
 SF_INLINE void *
-fast_look(struct sf_thread *t, void *handle, const char *name)
+fast_answer(struct sf_thread *t, void *handle, const char *name)
 {
-	enum sf_counter hit = handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT;
+	enum sf_counter hit = fast_outcome(handle, SF_OUTCOME_HIT);
 	const struct sf_cell *c = sf_cell_set(t->cells, (uintptr_t)handle, name);
 	struct sf_cell_reading r;
 	uint32_t seq = sf_load_32(&c->seq);
@@ -364,18 +347,18 @@ fast_look(struct sf_thread *t, void *handle, const char *name)
 	sf_fence_load(); /* as in sf_cell_seq */
 	if (sf_unlikely(!sf_holds_32(&c->tag, sf_cell_tag(name)))) {
 		if (sf_unlikely(sf_cell_marked(c, name)))
-			return fast_marked_dlsym(t, handle, name, c);
+			return fast_marked(t, handle, name, c);
 		seq = sf_load_32(&(++c)->seq);
 		sf_fence_load();
 		if (sf_unlikely(!sf_holds_32(&c->tag, sf_cell_tag(name))))
 			return sf_unlikely(sf_cell_marked(c, name))
-				       ? fast_marked_dlsym(t, handle, name, c)
-				       : fast_strange_dlsym(handle, name);
+				       ? fast_marked(t, handle, name, c)
+				       : fast_no_cell(handle, name);
 	}
 	if (sf_unlikely(!sf_cell_read(c, name, &r)) ||
 	    sf_unlikely(!sf_cell_of_handle(&r, fast_lifetime_handle(handle))) ||
 	    sf_unlikely(!sf_cell_still(c, seq | 1u, &r) || sf_facts_error_pending()))
-		return fast_other_dlsym(handle, name, c);
+		return fast_cell_without_value(handle, name, c);
 	if (sf_unlikely(sf_thread_hit(t, hit)))
 		return fast_tick(r.value, hit);
 	return r.value;
@@ -383,17 +366,11 @@ fast_look(struct sf_thread *t, void *handle, const char *name)
 
 /* The wrapped names are looked at more closely. */
 SF_INLINE void *
-fast_pass_dlsym(struct sf_thread *t, void *handle, const char *name, enum sf_counter outcome,
-		enum sf_counter reason)
+fast_pass_dlsym(struct sf_thread *t, void *handle, const char *name, enum sf_counter reason)
 {
-	uint64_t *n = t->n;
-
 	if (sf_unlikely(sf_unreadable(name)) || sf_fast_perhaps_wrapped(name))
 		return sf_full_dlsym(handle, name);
-	n[outcome]++;
-	n[reason]++;
-	t->pending = 0;
-	return sf_next.dlsym(handle, name);
+	return fast_finish(handle, name, fast_passed(t, t->n, handle, reason));
 }
 
 /*
@@ -409,40 +386,39 @@ fast_special_dlsym(void *handle, const char *name)
 	if (handle == RTLD_NEXT) {
 		if (sf_unlikely(t->block == NULL || t->stock))
 			return sf_full_dlsym(handle, name);
-		return fast_pass_dlsym(t, RTLD_NEXT, name, SF_DLSYM_PASS, SF_BYPASS_NEXT);
+		return fast_pass_dlsym(t, RTLD_NEXT, name, SF_BYPASS_NEXT);
 	}
 	if (sf_likely(sf_object_is_caller(t->caller, caller)))
-		return fast_look(t, RTLD_DEFAULT, name);
+		return fast_answer(t, RTLD_DEFAULT, name);
 	if (!sf_thread_is_not_plain(t, caller))
 		return sf_full_dlsym(RTLD_DEFAULT, name);
-	return fast_pass_dlsym(t, RTLD_DEFAULT, name, SF_DEFAULT_PASS, SF_BYPASS_CALLER);
+	return fast_pass_dlsym(t, RTLD_DEFAULT, name, SF_BYPASS_CALLER);
 }
 
-/* The same of a name that is in no cell, or in one whose buffer holds another by now. */
+/* The sample of a name that is in no cell, or in one whose buffer holds another by now. */
 static SF_NOINLINE void *
-fast_sampled_content(void *handle, const char *name, unsigned int due, uint64_t from)
+fast_sample_content(void *handle, const char *name, unsigned int due, uint64_t from)
 {
 	struct sf_thread *t = &sf_thread;
-	struct sf_answer a;
+	struct fast_step step;
 
-	if (t->block == NULL || sf_unreadable(name) || name[0] == 'd' || t->close_depth > 0 ||
-	    sf_flood_sample(t))
-		return fast_miss_dlsym(handle, name);
-	a = fast_find_content(t, handle, name);
-	if (a.pass == FOUND)
-		return sf_verify_sampled(handle, name, NULL, a.value, due, sf_ticks_since(from));
-	return a.pass == ASK_LIBC ? sf_next.dlsym(handle, name) : sf_full_dlsym(handle, name);
+	if (!sf_fast_may_answer(t, name))
+		return sf_full_dlsym(handle, name);
+	step = fast_find(t, handle, name);
+	if (step.next != FOUND)
+		return fast_finish(handle, name, step);
+	return sf_verify_sampled(handle, name, NULL, step.value, due, sf_ticks_since(from));
 }
 
 /*
  * This look-up is the one in so many: timed, if it is a hit, and perhaps compared. What is timed is the
- * hit's own work, with the caches as the host has left them.
+ * hit's own work, with the caches as the host has left them. From here on the thread has its cells again.
  */
 static SF_NOINLINE void *
-fast_sampled_dlsym(void *handle, const char *name)
+fast_sample_due(void *handle, const char *name)
 {
 	struct sf_thread *t = &sf_thread;
-	enum sf_counter hit = handle == RTLD_DEFAULT ? SF_DEFAULT_HIT : SF_DLSYM_HIT;
+	enum sf_counter hit = fast_outcome(handle, SF_OUTCOME_HIT);
 	unsigned int due = sf_thread_due(t);
 	uint64_t from = sf_ticks();
 	uint32_t seq;
@@ -450,11 +426,10 @@ fast_sampled_dlsym(void *handle, const char *name)
 						 sf_cell_tag(name), &seq);
 	void *value;
 
-	if (c == NULL || !sf_cell_value(c, seq, fast_lifetime_handle(handle), name, &value))
-		return t->cells == sf_table.cells ? fast_sampled_content(handle, name, due, from)
-						  : fast_look(t, handle, name);
-	if (sf_facts_error_pending())
-		return fast_look(t, handle, name);
+	if (c == NULL || !sf_cell_value(c, seq, fast_lifetime_handle(handle), name, &value) ||
+	    sf_facts_error_pending())
+		return t->cells == sf_table.cells ? fast_sample_content(handle, name, due, from)
+						  : fast_miss_dlsym(handle, name);
 	from = sf_ticks_since(from);
 	if (sf_thread_hit(t, hit))
 		sf_thread_tick(t, t->n[hit]);
@@ -468,6 +443,6 @@ dlsym(void *restrict handle, const char *restrict name)
 		return sf_full_dlsym(handle, name);
 	if (sf_unlikely(sf_fast_is_special(handle)))
 		return fast_special_dlsym(handle, name);
-	return fast_look(&sf_thread, handle, name);
+	return fast_answer(&sf_thread, handle, name);
 }
 #pragma GCC visibility pop

@@ -23,4 +23,12 @@ sf_fast_perhaps_wrapped(const char *name)
 	return name[0] == 'd' && name[1] == 'l';
 }
 
+/* May the map be asked for this name at all, by a thread of whatever cells? The host may be in dlclose. */
+SF_INLINE bool
+sf_fast_may_answer(const struct sf_thread *t, const char *name)
+{
+	return sf_likely(t->block != NULL) && !sf_unreadable(name) &&
+	       !sf_fast_perhaps_wrapped(name) && sf_likely(t->close_depth == 0);
+}
+
 #endif

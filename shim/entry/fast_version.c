@@ -13,7 +13,7 @@
 
 /* Names or versions that do not fit a pair. */
 SF_INLINE bool
-fast_version_long_version(void *handle, const char *name, const char *version, void **value)
+fast_version_by_content(void *handle, const char *name, const char *version, void **value)
 {
 	uint64_t key = sf_hint_key((uintptr_t)handle, name, version, SF_KIND_VSYM);
 	struct sf_reply r;
@@ -28,12 +28,12 @@ fast_version_long_version(void *handle, const char *name, const char *version, v
 }
 
 static SF_NOINLINE void *
-fast_version_long_dlvsym(void *handle, const char *name, const char *version)
+fast_version_no_pair(void *handle, const char *name, const char *version)
 {
 	struct sf_thread *t = &sf_thread;
 	void *value;
 
-	if (!fast_version_long_version(handle, name, version, &value))
+	if (!fast_version_by_content(handle, name, version, &value))
 		return sf_full_dlvsym(handle, name, version);
 	t->n[SF_DLVSYM_HIT]++;
 	t->pending = 0;
@@ -41,8 +41,8 @@ fast_version_long_dlvsym(void *handle, const char *name, const char *version)
 }
 
 SF_INLINE bool
-fast_version_pair_version(const struct sf_thread *t, void *handle, const char *name,
-			  const char *version, void **value)
+fast_version_by_pair(const struct sf_thread *t, void *handle, const char *name, const char *version,
+		     void **value)
 {
 	const struct sf_cell *pair = sf_cell_pair(t->pairs, (uintptr_t)handle, name, version);
 
@@ -52,14 +52,14 @@ fast_version_pair_version(const struct sf_thread *t, void *handle, const char *n
 
 /* One hit in so many, as it is for dlsym; but nothing is in the way of doing it at once. */
 static SF_NOINLINE void *
-fast_version_sampled_dlvsym(void *handle, const char *name, const char *version)
+fast_version_sample_due(void *handle, const char *name, const char *version)
 {
 	struct sf_thread *t = &sf_thread;
 	uint64_t from = sf_ticks();
 	void *value;
 
-	if (!fast_version_pair_version(t, handle, name, version, &value) &&
-	    !fast_version_long_version(handle, name, version, &value))
+	if (!fast_version_by_pair(t, handle, name, version, &value) &&
+	    !fast_version_by_content(handle, name, version, &value))
 		return sf_full_dlvsym(handle, name, version);
 	from = sf_ticks_since(from);
 	SF_ENTRY_CHORES();
@@ -68,38 +68,42 @@ fast_version_sampled_dlvsym(void *handle, const char *name, const char *version)
 				 sf_thread_sample(++t->n[SF_DLVSYM_HIT]), from);
 }
 
+/* Counted, and libc is asked. */
 SF_INLINE void *
-fast_version_marked_dlvsym(struct sf_thread *t, void *handle, const char *name, const char *version,
-			   const struct sf_cell *pair)
+fast_version_passed(struct sf_thread *t, void *handle, const char *name, const char *version,
+		    enum sf_counter reason)
 {
 	uint64_t *n = t->n;
 
-	if (sf_fast_perhaps_wrapped(name) ||
-	    sf_unlikely(sf_clear_32((const uint32_t *)(const void *)&n[SF_DLVSYM_PASS],
-				    SF_CELL_MARK_TRUST - 1)))
-		return sf_full_dlvsym(handle, name, version);
-	n[SF_DLVSYM_PASS]++;
-	n[sf_cell_mark_why(pair)]++;
-	t->pending = 0;
-	return sf_next.dlvsym(handle, name, version);
-}
-
-SF_INLINE void *
-fast_version_pass_dlvsym(struct sf_thread *t, void *handle, const char *name, const char *version,
-			 enum sf_counter reason)
-{
-	uint64_t *n = t->n;
-
-	if (sf_unlikely(sf_unreadable(name) || sf_unreadable(version)) ||
-	    sf_fast_perhaps_wrapped(name))
-		return sf_full_dlvsym(handle, name, version);
 	n[SF_DLVSYM_PASS]++;
 	n[reason]++;
 	t->pending = 0;
 	return sf_next.dlvsym(handle, name, version);
 }
 
-/* As special_dlsym; what RTLD_DEFAULT finds with a version has no pairs. */
+SF_INLINE void *
+fast_version_marked(struct sf_thread *t, void *handle, const char *name, const char *version,
+		    const struct sf_cell *pair)
+{
+	if (sf_fast_perhaps_wrapped(name) ||
+	    sf_unlikely(sf_clear_32((const uint32_t *)(const void *)&t->n[SF_DLVSYM_PASS],
+				    SF_CELL_MARK_TRUST - 1)))
+		return sf_full_dlvsym(handle, name, version);
+	return fast_version_passed(t, handle, name, version,
+				   (enum sf_counter)sf_cell_mark_why(pair));
+}
+
+SF_INLINE void *
+fast_version_pass(struct sf_thread *t, void *handle, const char *name, const char *version,
+		  enum sf_counter reason)
+{
+	if (sf_unlikely(sf_unreadable(name) || sf_unreadable(version)) ||
+	    sf_fast_perhaps_wrapped(name))
+		return sf_full_dlvsym(handle, name, version);
+	return fast_version_passed(t, handle, name, version, reason);
+}
+
+/* As fast_special_dlsym; what RTLD_DEFAULT finds with a version has no pairs. */
 static SF_NOINLINE void *
 fast_version_special_dlvsym(void *handle, const char *name, const char *version)
 {
@@ -109,11 +113,11 @@ fast_version_special_dlvsym(void *handle, const char *name, const char *version)
 	if (handle == RTLD_NEXT) {
 		if (sf_unlikely(t->block == NULL || t->stock))
 			return sf_full_dlvsym(handle, name, version);
-		return fast_version_pass_dlvsym(t, RTLD_NEXT, name, version, SF_BYPASS_NEXT);
+		return fast_version_pass(t, RTLD_NEXT, name, version, SF_BYPASS_NEXT);
 	}
 	if (!sf_thread_is_not_plain(t, caller))
 		return sf_full_dlvsym(RTLD_DEFAULT, name, version);
-	return fast_version_pass_dlvsym(t, RTLD_DEFAULT, name, version, SF_BYPASS_CALLER);
+	return fast_version_pass(t, RTLD_DEFAULT, name, version, SF_BYPASS_CALLER);
 }
 
 SF_EXPORT void *
@@ -129,12 +133,12 @@ dlvsym(void *restrict handle, const char *restrict name, const char *restrict ve
 		return fast_version_special_dlvsym(handle, name, version);
 	pair = sf_cell_pair(t->pairs, (uintptr_t)handle, name, version);
 	if (sf_unlikely(sf_cell_marked(pair, name)))
-		return fast_version_marked_dlvsym(t, handle, name, version, pair);
+		return fast_version_marked(t, handle, name, version, pair);
 	if (sf_unlikely(sf_thread_next_hit_due(t, SF_DLVSYM_HIT)))
-		return fast_version_sampled_dlvsym(handle, name, version);
+		return fast_version_sample_due(handle, name, version);
 	if (sf_unlikely(!sf_cell_pair_value(pair, (uintptr_t)handle, name, version, &value) ||
 			sf_facts_error_pending()))
-		return fast_version_long_dlvsym(handle, name, version);
+		return fast_version_no_pair(handle, name, version);
 	t->n[SF_DLVSYM_HIT]++;
 	t->pending = 0;
 	return value;
