@@ -5,6 +5,7 @@
 #include "../base/log.h"
 #include "../base/sys.h"
 #include "../base/ticks.h"
+#include "../observe/churn.h"
 #include "../observe/histogram.h"
 #include <time.h>
 
@@ -54,6 +55,7 @@ sf_estimate(struct sf_estimate *e)
 	rate = estimate_ticks_per_ms();
 	if (rate == 0)
 		return;
+	e->ticks_per_ms = rate;
 	e->ns = ticks / 1000 * 1000000 / (rate / 1000 + 1);
 	e->waited_ns = waited / 1000 * 1000000 / (rate / 1000 + 1);
 	e->load_ns = load_ticks / 1000 * 1000000 / (rate / 1000 + 1);
@@ -109,4 +111,7 @@ sf_estimate_print(void)
 		sf_line_str(&l, " ms CPU time");
 	}
 	sf_line_write(&l);
+	/* What is retained already is loaded no more. */
+	if (e.ticks_per_ms != 0)
+		sf_churn_print(e.ticks_per_ms, e.cpu_ns);
 }

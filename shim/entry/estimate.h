@@ -13,11 +13,12 @@ struct sf_estimate {
 	uint64_t waited_ns; /* of that: probably waiting for the loader's lock */
 	uint64_t load_ns;   /* in dlopen and dlclose */
 	uint64_t saved_ns;
-	uint64_t cpu_ns; /* of the process so far */
+	uint64_t cpu_ns;       /* of the process so far */
+	uint64_t ticks_per_ms; /* 0: nothing was timed */
 };
 
 void sf_estimate(struct sf_estimate *e);
-/* Two lines, if anything was observed. */
+/* Two lines, if anything was observed; a third of what was loaded again and again. */
 void sf_estimate_print(void);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "../base/bytes.h"
 #include "../base/lock.h"
+#include "../base/log.h"
 #include "segment.h"
 
 #define PROBES    8
@@ -66,6 +67,85 @@ sf_churn_add(const char *file, uint64_t loads, uint64_t ticks)
 		sf_store_64(&row->ticks, row->ticks + ticks);
 	}
 	sf_lock_release(&lock);
+}
+
+/* ---- the line at exit ---- */
+
+#define CHURN_NAMED 6 /* objects in the line */
+#define CHURN_OFTEN 8 /* loads of each */
+
+static const char *
+churn_base(const char *path)
+{
+	const char *base = path;
+
+	for (; *path != '\0'; path++)
+		if (*path == '/')
+			base = path + 1;
+	return base;
+}
+
+/* The row with the most ticks below `most`, or at it but behind `after`; NULL: none is left. */
+static const struct symfast_shm_object *
+churn_next(const struct symfast_shm_object *after)
+{
+	const struct symfast_shm_object *rows = sf_segment_at(SF_SEGMENT_OBJECTS), *best = NULL;
+
+	for (uint32_t i = 0; i < SF_SEGMENT_OBJECT_ROWS; i++) {
+		const struct symfast_shm_object *r = &rows[i];
+
+		if (!sf_segment_touch(r) || r->file[0] == '\0' || r->loads < CHURN_OFTEN)
+			continue;
+		if (after != NULL &&
+		    (r->ticks > after->ticks || (r->ticks == after->ticks && r <= after)))
+			continue;
+		if (best == NULL || r->ticks > best->ticks)
+			best = r;
+	}
+	return best;
+}
+
+static uint64_t
+churn_ns(const struct symfast_shm_object *r, uint64_t ticks_per_ms)
+{
+	return r->ticks / 1000 * 1000000 / (ticks_per_ms / 1000 + 1);
+}
+
+static void
+churn_say_names(struct sf_line *l)
+{
+	const struct symfast_shm_object *r = NULL;
+
+	for (int i = 0; i < CHURN_NAMED && (r = churn_next(r)) != NULL; i++) {
+		char file[FILE_ROOM];
+
+		sf_bytes_cut(file, r->file, sizeof(file));
+		sf_line_str(l, i > 0 ? ":" : "");
+		sf_line_clean(l, churn_base(file), sizeof(file));
+	}
+}
+
+void
+sf_churn_print(uint64_t ticks_per_ms, uint64_t cpu_ns)
+{
+	const struct symfast_shm_object *r = NULL;
+	uint64_t loads = 0, ns = 0;
+	struct sf_line l;
+
+	for (int i = 0; i < CHURN_NAMED && (r = churn_next(r)) != NULL; i++) {
+		loads += r->loads;
+		ns += churn_ns(r, ticks_per_ms);
+	}
+	if (loads == 0 || ns < cpu_ns / 100)
+		return;
+	sf_line_start(&l);
+	sf_line_str(&l, "loaded again and again: ");
+	sf_line_u64(&l, loads);
+	sf_line_str(&l, " loads took ");
+	sf_line_u64(&l, ns / 1000);
+	sf_line_str(&l, " us; most of that could go with SYMFAST_RETAIN=");
+	churn_say_names(&l);
+	sf_line_write(&l);
 }
 
 void

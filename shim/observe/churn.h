@@ -10,6 +10,11 @@
  * not counted. Called where libc has just loaded or unloaded something.
  */
 void sf_churn_add(const char *file, uint64_t loads, uint64_t ticks);
+/*
+ * One line: which objects were loaded again and again, what that took, and the SYMFAST_RETAIN that would keep them,
+ * dearest first. Nothing if there are none, or they took less than one part in a hundred of `cpu_ns`. Not while others count.
+ */
+void sf_churn_print(uint64_t ticks_per_ms, uint64_t cpu_ns);
 /* In the child after fork: frees the lock. */
 void sf_churn_forked(void);
 

@@ -5,11 +5,13 @@
 #include "../base/bytes.h"
 #include "../base/sys.h"
 #include "../libc/next.h"
+#include "image.h"
 #include "sets.h"
 #include <sys/mman.h>
 
 const char *sf_retain_libc_version;
 SF_LARGE struct sf_retain_place sf_retain_places[SF_RETAIN_PLACES];
+static uint64_t place_turn; /* number of the last unload */
 
 struct sf_retain_stubs sf_retain_place_stubs;
 int (*sf_retain_place_find_object)(void *address, struct dl_find_object *found);
@@ -46,7 +48,8 @@ place_take(const char *name)
 			continue;
 		if (sf_bytes_same(p->name, name))
 			return i;
-		if (best < 0 || p->turn < sf_retain_places[best].turn)
+		/* One that was never used has turn 0. */
+		if (best < 0 || p->gone < sf_retain_places[best].gone)
 			best = i;
 	}
 	return best;
@@ -394,8 +397,11 @@ sf_retain_place_detach(int place)
 {
 	struct sf_retain_place *p = &sf_retain_places[place];
 
-	if (p->memory != NULL)
+	if (p->memory != NULL) {
 		sf_sys_unmap(p->memory, p->bytes);
+		sf_retain_image_bytes -= p->bytes;
+	}
+	p->gone = ++place_turn;
 	p->memory = NULL;
 	p->bytes = 0;
 	p->copied = 0;

@@ -64,6 +64,7 @@ struct sf_retain_place {
 	uint16_t extra;     /* references of libc that are not the host's, nor held */
 	uint32_t load;      /* number of the load that brought it */
 	int root_mode;      /* mode it was opened with, if it was opened by name */
+	uint64_t gone;      /* number of its last unload, for the place that is free for longest */
 	uint64_t turn;      /* of the last close, for the least recent one */
 	uint64_t closed_at; /* then, by the monotonic clock; only if there is a limit of time */
 	uint64_t scope;     /* the global scope's number at its load */
