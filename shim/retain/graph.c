@@ -102,6 +102,56 @@ graph_spread(void)
 	}
 }
 
+/* The names that a place's object needs, for the time when it is unmapped. */
+static void
+graph_note_names(struct sf_retain_place *p, const struct graph_node *n)
+{
+	const ElfW(Dyn) *d = n->map->l_ld;
+	const char *name;
+	struct sf_elf e;
+
+	p->own[0] = (uint32_t)n->soname;
+	p->own[1] = (uint32_t)n->path;
+	p->own[2] = (uint32_t)n->base;
+	p->nnames = 0;
+	if (!sf_elf_open(&e, n->map->l_addr, d))
+		return;
+	while (p->nnames <= SF_RETAIN_NAMES && (name = sf_elf_needed(&e, &d)) != NULL) {
+		if (p->nnames < SF_RETAIN_NAMES)
+			p->names[p->nnames] = (uint32_t)graph_hash(name);
+		p->nnames++;
+	}
+}
+
+/* Is the second one found by a name that the first one needs, or has itself? An unknown name is 0. */
+static bool
+graph_meets(const struct sf_retain_place *p, const struct sf_retain_place *q)
+{
+	for (int i = 0; i < 3; i++) {
+		for (int k = 0; k < p->nnames && k < SF_RETAIN_NAMES; k++)
+			if (q->own[i] != 0 && p->names[k] == q->own[i])
+				return true;
+		for (int k = 0; k < 3; k++)
+			if (q->own[i] != 0 && p->own[k] == q->own[i])
+				return true;
+	}
+	return p->nnames > SF_RETAIN_NAMES;
+}
+
+bool
+sf_retain_graph_could_meet(sf_retain_set gone, sf_retain_set closed)
+{
+	for (; gone != 0; gone &= gone - 1)
+		for (sf_retain_set left = closed; left != 0; left &= left - 1) {
+			const struct sf_retain_place *p = &sf_retain_places[__builtin_ctzll(gone)];
+			const struct sf_retain_place *q = &sf_retain_places[__builtin_ctzll(left)];
+
+			if (graph_meets(p, q) || graph_meets(q, p))
+				return true;
+		}
+	return false;
+}
+
 /* What an object names, as places; `stranger`: one of them has none, and nothing else holds it for certain. */
 static sf_retain_set
 graph_read_needs(const struct link_map *l, bool *other, bool *stranger)
@@ -151,6 +201,7 @@ sf_retain_graph_update(void)
 			continue;
 		}
 		sf_retain_places[place].needs = needs;
+		graph_note_names(&sf_retain_places[place], &graph_nodes[i]);
 		if (other)
 			graph_others |= SF_RETAIN_BIT(place);
 		if (stranger)

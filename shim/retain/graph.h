@@ -18,6 +18,12 @@ void sf_retain_graph_update(void);
 /* `set` and all that it needs, as far as it is under management. */
 sf_retain_set sf_retain_graph_reach(sf_retain_set set);
 
+/*
+ * Has an object of one set a name that one of the other set has, or needs? As sf_retain_graph_update() has noted it while
+ * they were mapped.
+ */
+bool sf_retain_graph_could_meet(sf_retain_set gone, sf_retain_set closed);
+
 /* What mapped objects without a place need, and what that needs. */
 sf_retain_set sf_retain_graph_outside(void);
 

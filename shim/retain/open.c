@@ -146,6 +146,36 @@ open_is_there(const char *name, int place)
 	       sf_retain_identity_read(name, &now) && sf_retain_identity_same(&now, &p->identity);
 }
 
+/*
+ * The host loads a file that was loaded under this name before, and nothing closed can have to do with it: what it
+ * needed then is unloaded as well or still in use, all of it from files that have not changed; and no closed object is
+ * in the global scope, where symbols could be bound to it. Else two plugins that take turns would let each other go for ever.
+ */
+static bool
+open_is_apart(const char *name)
+{
+	sf_retain_set closed = sf_retain_graph_in_state(SF_RETAIN_CLOSED), needed, gone = 0;
+	int root = -1;
+
+	for (int i = 0; i < SF_RETAIN_PLACES; i++) {
+		const struct sf_retain_place *p = &sf_retain_places[i];
+
+		if (p->map == NULL && sf_bytes_same(p->opened, name))
+			root = i;
+		if (p->map != NULL && p->state == SF_RETAIN_CLOSED && p->global)
+			return false;
+	}
+	if (root < 0 || name[0] == '\0')
+		return false;
+	sf_retain_graph_update();
+	needed = sf_retain_graph_reach(SF_RETAIN_BIT(root));
+	for (sf_retain_set left = needed; left != 0; left &= left - 1)
+		if (sf_retain_places[__builtin_ctzll(left)].map == NULL)
+			gone |= SF_RETAIN_BIT(__builtin_ctzll(left));
+	return (needed & closed) == 0 && !sf_retain_graph_could_meet(gone, closed) &&
+	       sf_retain_sets_find(SF_RETAIN_LOADED, gone) != NULL && open_files_same(gone);
+}
+
 /* Before libc may load: false if it need not, because the answer is NULL, with its error if there is one. */
 static bool
 open_prepare(const char *name, int mode)
@@ -160,6 +190,8 @@ open_prepare(const char *name, int mode)
 	case OPEN_ABSENT:
 		if (mode & RTLD_NOLOAD)
 			return false;
+		if (open_is_apart(name))
+			return true;
 		break;
 	case OPEN_CLOSED:
 		/* By another name it is known to libc from now on, so it goes. */

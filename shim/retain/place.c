@@ -363,6 +363,16 @@ place_judge(const struct sf_retain_place *p, const struct place_scan *s,
 	return SF_RETAIN_FIT;
 }
 
+/* The place is another file's from now on: what was known of who needs it is worth nothing. */
+static void
+place_forget(int place)
+{
+	sf_retain_sets_forget(place);
+	for (int i = 0; i < SF_RETAIN_PLACES; i++)
+		if (sf_retain_places[i].map == NULL && (sf_retain_places[i].needs >> place & 1))
+			sf_retain_places[i].opened[0] = '\0';
+}
+
 int
 sf_retain_place_attach(struct link_map *map)
 {
@@ -376,7 +386,7 @@ sf_retain_place_attach(struct link_map *map)
 		return -1;
 	p = &sf_retain_places[place];
 	if (!sf_bytes_same(p->name, map->l_name))
-		sf_retain_sets_forget(place);
+		place_forget(place);
 	*p = (struct sf_retain_place){.map = map, .state = SF_RETAIN_LIVE, .loading = 1};
 	*sf_bytes_put(p->name, map->l_name, n) = '\0';
 	scan = (struct place_scan){.p = p};

@@ -21,6 +21,7 @@
 #define SF_RETAIN_RANGES   6
 #define SF_RETAIN_SPANS    6
 #define SF_RETAIN_NAME_MAX 256
+#define SF_RETAIN_NAMES    24
 
 enum sf_retain_state {
 	SF_RETAIN_GONE,    /* not mapped */
@@ -69,9 +70,13 @@ struct sf_retain_place {
 	uint64_t closed_at; /* then, by the monotonic clock; only if there is a limit of time */
 	uint64_t scope;     /* the global scope's number at its load */
 	uint64_t others;    /* places that were in the global scope then */
-	uint64_t needs;     /* places that it names in DT_NEEDED */
-	size_t bytes;       /* of all copies */
-	char *memory;       /* where they are */
+	/* Hashes of the names that it is found by (soname, path, file), and of those in its DT_NEEDED. */
+	uint32_t own[3];
+	uint32_t names[SF_RETAIN_NAMES];
+	uint8_t nnames; /* SF_RETAIN_NAMES + 1: more than that */
+	uint64_t needs; /* places that it names in DT_NEEDED */
+	size_t bytes;   /* of all copies */
+	char *memory;   /* where they are */
 	struct sf_retain_identity identity;
 	sf_retain_folders folders; /* that it, or what it needs, was searched for in */
 	/* What its dynamic section said. */

@@ -55,6 +55,8 @@ def main():
     parser.add_argument('--reps', default='')
     parser.add_argument('--also', action='append', default=[], metavar='NAME=VALUE',
                         help='run everything once more in mode on with this setting')
+    parser.add_argument('--also-not', default='^$', metavar='REGEX',
+                        help='rows that --also does not hold for')
     args = parser.parse_args()
     arms = [({'SYMFAST': mode}, mode_reps) for mode, mode_reps in MODES]
     arms += [({'SYMFAST': 'on', **dict([also.split('=', 1)])}, REPS) for also in args.also]
@@ -74,6 +76,8 @@ def main():
         bare = {}
         report = []
         for settings, arm_reps in arms:
+            if len(settings) > 1 and re.search(args.also_not, name):
+                continue
             for reps in arm_reps:
                 if wanted and reps not in wanted:
                     continue
