@@ -77,7 +77,7 @@ sites_file_symbol_at(const char *path, uint32_t offset)
 	Dl_info info;
 
 	if (l != NULL)
-		sf_next.dlclose(l);
+		sf_next.own.dlclose(l);
 	else if (sites_file_is_main(path))
 		l = sf_next.main;
 	if (l == NULL || sf_next.dladdr == NULL)

@@ -28,7 +28,7 @@ sf_learn_is_wrapped(const char *name)
 static bool
 learn_replay_reference(void *handle, const char *name)
 {
-	void *again = sf_next.own.dlopen(name[0] != '\0' ? name : NULL, RTLD_LAZY | RTLD_NOLOAD);
+	void *again = sf_next.load(name[0] != '\0' ? name : NULL, RTLD_LAZY | RTLD_NOLOAD);
 
 	if (again != NULL && again != handle)
 		sf_next.dlclose(again);
@@ -145,7 +145,7 @@ learn_adopt(struct sf_thread *t, void *handle, uint32_t *gen)
 	    sf_learn_has_namespaces() || !sf_facts_live(handle) || !learn_was_passed(l, false) ||
 	    !sf_bytes_has(l->l_name, '/') || sf_bytes_has(l->l_name, '$'))
 		return NULL;
-	again = sf_next.own.dlopen(l->l_name, RTLD_LAZY | RTLD_NOLOAD);
+	again = sf_next.load(l->l_name, RTLD_LAZY | RTLD_NOLOAD);
 	if (again == handle)
 		o = sf_object_adopted(handle, gen);
 	if (o != NULL)

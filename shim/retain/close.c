@@ -158,6 +158,7 @@ close_set(int root, sf_retain_set set, const struct sf_retain_order *order)
 		close_spoilt(root, set);
 }
 
+/* An object without a place: the shim's count has to do, which is taken outside of ld.so's lock. */
 static bool
 close_is_open(const void *handle)
 {
@@ -202,30 +203,49 @@ close_by_libc(int place, sf_retain_set set)
 	return sf_retain_load_close(p->map, set);
 }
 
+/* Is it the host's last reference? If not, it is given back, or refused: `result`. */
+static bool
+close_is_last(struct sf_retain_place *p, int *result)
+{
+	if (p->state == SF_RETAIN_CLOSING && p->extra > 0) {
+		p->extra--;
+		*result = sf_next.own.dlclose(p->map);
+		return false;
+	}
+	if (p->state != SF_RETAIN_LIVE || (p->refs == 0 && p->extra > 0)) {
+		*result = close_surplus(p);
+		return false;
+	}
+	if (p->fit == SF_RETAIN_UNFIT_UNKNOWN) {
+		p->refs -= p->refs > 0;
+		*result = close_by_libc((int)(p - sf_retain_places), 0);
+		return false;
+	}
+	/* A constructor closes what it has opened: the dlopen that it runs in holds one more. */
+	if (p->refs != 1 || p->loading) {
+		p->refs -= p->refs > 0;
+		*result = sf_next.own.dlclose(p->map);
+		return false;
+	}
+	p->refs = 0;
+	return true;
+}
+
 int
 sf_retain_close(void *handle)
 {
 	const struct sf_retain_order *order;
 	int place = sf_retain_place_find(handle);
 	sf_retain_set set = 0;
+	int result;
 	bool known;
 
-	/* One reference of several; or of an object that never goes. */
-	if (close_is_open(handle) || sf_object_initial(handle))
-		return sf_next.own.dlclose(handle);
 	if (place < 0)
-		return close_foreign(handle);
-	/* A constructor closes what it has opened: the dlopen that it runs in holds one more. */
-	if (sf_retain_places[place].loading && sf_retain_places[place].state == SF_RETAIN_LIVE)
-		return sf_next.own.dlclose(handle);
-	if (sf_retain_places[place].state == SF_RETAIN_CLOSING &&
-	    sf_retain_places[place].extra > 0) {
-		sf_retain_places[place].extra--;
-		return sf_next.own.dlclose(handle);
-	}
-	if (sf_retain_places[place].state != SF_RETAIN_LIVE)
-		return close_surplus(&sf_retain_places[place]);
-	sf_retain_places[place].opening = 0;
+		return close_is_open(handle) || sf_object_initial(handle)
+			       ? sf_next.own.dlclose(handle)
+			       : close_foreign(handle);
+	if (!close_is_last(&sf_retain_places[place], &result))
+		return result;
 	sf_retain_graph_update();
 	known = sf_retain_graph_unneeded(place, &set);
 	order = known ? sf_retain_sets_find(SF_RETAIN_UNLOADED, set) : NULL;

@@ -56,6 +56,8 @@ drain_look_up_job(void *arg)
 	const struct drain_look *look = arg;
 	sf_retain_set closed = 0;
 
+	if (sf_retain_graph_global() & sf_retain_graph_in_state(SF_RETAIN_CLOSED))
+		sf_retain_release_changed();
 	for (int i = 0; i < SF_RETAIN_PLACES; i++) {
 		struct sf_retain_place *p = &sf_retain_places[i];
 

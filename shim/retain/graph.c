@@ -262,8 +262,7 @@ sf_retain_graph_unneeded(int lost, sf_retain_set *out)
 	{
 		const struct sf_retain_place *p = &sf_retain_places[i];
 
-		if (p->pinned || p->opening || p->fit == SF_RETAIN_UNFIT_UNKNOWN ||
-		    graph_opened_by_host(p->map))
+		if (p->pinned || p->refs > 0 || p->loading || p->fit == SF_RETAIN_UNFIT_UNKNOWN)
 			roots |= SF_RETAIN_BIT(i);
 	}
 	*out = live & ~sf_retain_graph_reach(roots);

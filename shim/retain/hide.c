@@ -84,17 +84,8 @@ hide_is_path(const char *name)
 static void *
 hide_dlopen(const char *name, int mode)
 {
-	void *handle;
-	int place;
-
-	if (hide_is_path(name)) {
-		handle = sf_next.load(name, mode);
-		place = handle != NULL ? sf_retain_place_find(handle) : -1;
-		/* The shim does not count this reference. */
-		if (place >= 0 && sf_retain_places[place].state == SF_RETAIN_LIVE)
-			sf_retain_places[place].fit = SF_RETAIN_UNFIT_UNKNOWN;
-		return handle;
-	}
+	if (hide_is_path(name))
+		return sf_next.load(name, mode);
 	sf_retain_unsure();
 	return sf_next.own.dlopen(name, mode);
 }

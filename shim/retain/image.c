@@ -199,3 +199,33 @@ sf_retain_image_restore(const struct sf_retain_place *p)
 	image_restore_relro(&p->relro);
 	image_restore_tls(p);
 }
+
+/* A page in memory of our own, as it stands, put in its place in one step. */
+static bool
+image_own_page(const struct sf_retain_place *p, char *page)
+{
+	bool relro = (size_t)(page - p->relro.at) < p->relro.size;
+	char *own = sf_sys_map(IMAGE_PAGE);
+
+	if (own == NULL)
+		return false;
+	sf_bytes_put(own, page, IMAGE_PAGE);
+	if ((!relro || sf_syscall6(SYS_mprotect, (long)own, IMAGE_PAGE, PROT_READ, 0, 0, 0) == 0) &&
+	    sf_syscall6(SYS_mremap, (long)own, IMAGE_PAGE, IMAGE_PAGE,
+			MREMAP_MAYMOVE | MREMAP_FIXED, (long)page, 0) == (long)page)
+		return true;
+	sf_sys_unmap(own, IMAGE_PAGE);
+	return false;
+}
+
+bool
+sf_retain_image_own(const struct sf_retain_place *p)
+{
+	char *page = (char *)((uintptr_t)p->map->l_ld & ~(uintptr_t)(IMAGE_PAGE - 1));
+	const char *end = (const char *)p->map->l_ld + p->dynamic_size;
+
+	for (; page < end; page += IMAGE_PAGE)
+		if (!image_own_page(p, page))
+			return false;
+	return true;
+}

@@ -25,4 +25,10 @@ bool sf_retain_image_ready(const struct sf_retain_place *p);
 /* Puts it back. Cost: a comparison of each byte, a copy of each changed page. */
 void sf_retain_image_restore(const struct sf_retain_place *p);
 
+/*
+ * Puts its dynamic section, as it stands, into memory of our own: truncating the file would take it away even from
+ * private pages, and libc reads it at each unload and at the process's end. False: no memory.
+ */
+bool sf_retain_image_own(const struct sf_retain_place *p);
+
 #endif

@@ -49,6 +49,8 @@ load_copy(sf_retain_set set)
 			continue;
 		if (!sf_retain_image_take(p, sf_retain_load_limit))
 			p->fit = SF_RETAIN_UNFIT_MEMORY;
+		else if (!sf_retain_image_own(p))
+			p->fit = SF_RETAIN_UNFIT_MEMORY;
 		else if (!sf_retain_pages_take(p))
 			p->fit = SF_RETAIN_UNFIT_PAGES;
 	}

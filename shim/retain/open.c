@@ -78,7 +78,8 @@ open_reopen(int root, const struct sf_retain_order *order)
 	struct sf_retain_place *p = &sf_retain_places[root];
 
 	sf_retain_set_state(now.set, SF_RETAIN_LIVE);
-	p->opening = p->loading = 1;
+	p->loading = 1;
+	p->refs = 1;
 	p->held = 0; /* the host's now */
 	open_keep_held(now.set);
 	for (unsigned int i = 0; i < now.count; i++)
@@ -182,6 +183,8 @@ open_prepare(const char *name, int mode)
 {
 	int place = -1;
 
+	/* libc compares names that stand in the objects. */
+	sf_retain_release_changed();
 	switch (open_look(name, mode, &place)) {
 	case OPEN_LIVE:
 		return true;
@@ -204,14 +207,21 @@ open_prepare(const char *name, int mode)
 	return true;
 }
 
-/* A destructor opens an object of the set that is being closed: a handle, and a reference of libc, that nobody has later. */
+/*
+ * A reference more. If a destructor opens an object of the set that is being closed: a handle, and a reference of libc,
+ * that nobody has later.
+ */
 static void
-open_note_dying(const void *handle)
+open_count(const void *handle)
 {
 	int place = handle != NULL ? sf_retain_place_find(handle) : -1;
 
-	if (place >= 0 && sf_retain_places[place].state == SF_RETAIN_CLOSING)
+	if (place < 0)
+		return;
+	if (sf_retain_places[place].state == SF_RETAIN_CLOSING)
 		sf_retain_places[place].extra++;
+	else
+		sf_retain_places[place].refs++;
 }
 
 void *
@@ -233,6 +243,6 @@ sf_retain_open(const char *name, int mode)
 		mode |= RTLD_NODELETE;
 	handle = sf_retain_load_open(
 		name, mode, how == SF_RETAIN_FRESH && !(mode & (RTLD_NOLOAD | RTLD_NODELETE)));
-	open_note_dying(handle);
+	open_count(handle);
 	return handle;
 }

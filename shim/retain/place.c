@@ -266,6 +266,8 @@ place_scan(struct dl_phdr_info *info, size_t size, void *arg)
 					  (from + h->p_filesz + 4095) & ~(uintptr_t)4095);
 		if (h->p_type == PT_LOAD && !(h->p_flags & PF_W) && h->p_memsz > 0)
 			place_add_span(s, from, from + h->p_memsz);
+		if (h->p_type == PT_DYNAMIC)
+			p->dynamic_size = h->p_memsz;
 		if (h->p_type == PT_TLS) {
 			s->tls = true;
 			s->module = info->dlpi_tls_modid;

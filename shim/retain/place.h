@@ -58,10 +58,10 @@ struct sf_retain_place {
 	uint8_t told;    /* why it is not retained was said */
 	uint8_t patched; /* the stubs are in place */
 	uint8_t aliased; /* libc found it by another name than it was opened by, and would do so again */
-	uint8_t opening; /* its dlopen may not have returned yet: in use, though the host has no reference */
 	uint8_t loading; /* its constructors have not all returned */
 	uint8_t owed;    /* it was revived: libc's reference that we held is to be given back */
 	uint8_t held; /* closed, and the reference of libc that its last dlclose would have given back is ours */
+	uint32_t refs;      /* of the host, counted under ld.so's lock; of those that libc has */
 	uint16_t extra;     /* references of libc that are not the host's, nor held */
 	uint32_t load;      /* number of the load that brought it */
 	int root_mode;      /* mode it was opened with, if it was opened by name */
@@ -88,6 +88,7 @@ struct sf_retain_place {
 	uintptr_t init_one, fini_one;
 	struct sf_retain_range ranges[SF_RETAIN_RANGES];
 	struct sf_retain_range relro; /* read-only after relocation */
+	size_t dynamic_size;          /* of its dynamic section */
 	size_t tls_module; /* with TLS descriptors: dlinfo does not tell of a block among the static ones; else 0 */
 	struct sf_retain_span spans[SF_RETAIN_SPANS];
 	unsigned int

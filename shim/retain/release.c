@@ -23,6 +23,16 @@ sf_retain_release_extra(void)
 	}
 }
 
+/* By name only: what it costs is paid by loads and unloads that libc makes. */
+static bool
+release_is_changed(const struct sf_retain_place *p)
+{
+	struct sf_retain_identity now;
+
+	return !sf_retain_identity_stat(p->name, &now) ||
+	       !sf_retain_identity_same(&now, &p->identity);
+}
+
 void
 sf_retain_release_one(int place)
 {
@@ -61,6 +71,21 @@ sf_retain_release_all(void)
 	/* libc keeps it for a reason that we do not see: it would be found, and its constructors would be missing. */
 	if (sf_retain_graph_in_state(SF_RETAIN_CLOSED) != 0)
 		sf_retain_state_of.frozen = 1;
+}
+
+void
+sf_retain_release_changed(void)
+{
+	bool any = false;
+
+	for (int i = 0; i < SF_RETAIN_PLACES; i++) {
+		const struct sf_retain_place *p = &sf_retain_places[i];
+
+		any = any ||
+		      (p->map != NULL && p->state == SF_RETAIN_CLOSED && release_is_changed(p));
+	}
+	if (any)
+		sf_retain_release_all();
 }
 
 void

@@ -145,7 +145,7 @@ sf_retain_init(const struct sf_retain_limits *limits)
 	sf_retain_hide_init();
 	sf_learn_on_raw = retain_end;
 	sf_next.load = sf_retain_load;
-	sf_next.unload = sf_retain_unload;
+	sf_next.unload = sf_next.dlclose = sf_retain_unload;
 	sf_object_ends_late = true;
 	sf_retain_on = true;
 	return NULL;

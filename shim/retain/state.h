@@ -23,9 +23,13 @@ extern struct sf_retain_state_of sf_retain_state_of;
 /* Sets the state of each place of a set. */
 void sf_retain_set_state(sf_retain_set set, enum sf_retain_state state);
 
-/* Lets go of this one; of all that is closed; of the oldest, until so many are left; of those that are closed for too long. */
+/*
+ * Lets go of this one; of all that is closed; of all, if any one's file has changed (then neither we nor libc may read
+ * its memory); of the oldest, until so many are left; of those that are closed for too long.
+ */
 void sf_retain_release_one(int place);
 void sf_retain_release_all(void);
+void sf_retain_release_changed(void);
 void sf_retain_release_beyond(unsigned int most);
 void sf_retain_release_idle(void);
 /* Gives libc's extra references back, before something is to go: whoever else needs an object holds it. */

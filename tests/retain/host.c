@@ -199,7 +199,6 @@ host_start(void)
 	const char *path = getenv("SF_RETAIN_COUNTS");
 
 	snprintf(host_counts, sizeof(host_counts), "%s", path != NULL ? path : "");
-	unsetenv("SF_RETAIN_COUNTS");
 }
 
 void
