@@ -69,6 +69,9 @@ sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) * d)
 		case DT_VERSYM:
 			e->versym = elf_table(e, d, d->d_un.d_ptr);
 			break;
+		case DT_VERNEED:
+			e->verneed = elf_table(e, d, d->d_un.d_ptr);
+			break;
 		case DT_SONAME:
 			soname = d->d_un.d_val;
 			named = true;
@@ -218,6 +221,50 @@ sf_elf_defines_special(const struct sf_elf *e, const char *name, bool *unsure)
 	while ((s = sf_elf_next(e, name, &cursor)) != NULL)
 		if (s->st_shndx != SHN_UNDEF && !elf_is_plain(s))
 			return true;
+	return false;
+}
+
+bool
+sf_elf_special_is_ifunc(const struct sf_elf *e, const char *name)
+{
+	const ElfW(Sym) * s;
+	uint32_t cursor = 0;
+
+	while ((s = sf_elf_next(e, name, &cursor)) != NULL) {
+		unsigned int bind = ELF64_ST_BIND(s->st_info);
+
+		if (s->st_shndx == SHN_UNDEF || elf_is_plain(s))
+			continue;
+		if (ELF64_ST_TYPE(s->st_info) != STT_GNU_IFUNC || s->st_shndx == SHN_ABS ||
+		    (bind != STB_GLOBAL && bind != STB_WEAK))
+			return false;
+	}
+	return true;
+}
+
+static bool
+elf_needs_of(const struct sf_elf *e, const ElfW(Verneed) * v, const char *version)
+{
+	const ElfW(Vernaux) *aux = (const void *)((const char *)v + v->vn_aux);
+
+	for (unsigned int i = 0; i < v->vn_cnt; i++) {
+		if (sf_bytes_same(e->strtab + aux->vna_name, version))
+			return true;
+		aux = (const void *)((const char *)aux + aux->vna_next);
+	}
+	return false;
+}
+
+bool
+sf_elf_needs_version(const struct sf_elf *e, const char *file, const char *version)
+{
+	const ElfW(Verneed) *v = e->verneed;
+
+	while (v != NULL) {
+		if (sf_bytes_same(e->strtab + v->vn_file, file) && elf_needs_of(e, v, version))
+			return true;
+		v = v->vn_next != 0 ? (const void *)((const char *)v + v->vn_next) : NULL;
+	}
 	return false;
 }
 

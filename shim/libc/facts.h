@@ -17,9 +17,16 @@ struct sf_facts_initial {
 	bool special; /* libc computes it anew at each look-up (IFUNC, TLS), or no object's range covers it:
 			 no address proves where an answer came from */
 	bool plain;  /* a look-up in the global scope ends within the set */
+	bool fixed;  /* an IFUNC of glibc's own defines it */
 	bool unsure; /* an object of it cannot be searched */
 };
 struct sf_facts_initial sf_facts_initial(const char *name);
+
+/*
+ * Are the object's special definitions of the name IFUNCs of glibc's own? Their resolvers read what is known of the
+ * CPU and of the vdso, set before main, and nothing else: every look-up gives what the first one gave.
+ */
+bool sf_facts_is_fixed(const struct link_map *l, const struct sf_elf *e, const char *name);
 
 /*
  * Does an object that was opened later define the name? Looked for without the loader's lock: true, too,

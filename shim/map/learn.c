@@ -171,6 +171,7 @@ struct lifetimes {
 	bool global; /* asked of the global scope */
 	void *ask;   /* the handle to ask */
 	enum expected expected;
+	bool fixed; /* whatever defines the name, no look-up will say anything else */
 };
 
 static SF_NOINLINE bool
@@ -212,6 +213,8 @@ learn_prove(void *value, const struct sf_question *q, const struct lifetimes *l,
 	struct sf_elf e;
 
 	*why = SF_BYPASS_UNPROVEN;
+	if (l->fixed)
+		return true;
 	if (!sf_facts_object(value, &definer, &lo, &hi))
 		return false;
 	if (l->global && !sf_object_initial(definer)) {
@@ -242,29 +245,54 @@ learn_expect_of_default(const char *name, const struct sf_facts_initial *of)
 	return EXPECT_NONE;
 }
 
+/* The handle's own object, the first in its search order, has an IFUNC of this name. */
+static enum expected
+learn_expect_of_own(const struct sf_question *q, struct lifetimes *l, const struct sf_elf *e)
+{
+	l->fixed = q->kind == SF_KIND_SYM && !e->filter && sf_elf_defines(e, q->name) &&
+		   sf_facts_is_fixed(l->ask, e, q->name);
+	return l->fixed ? EXPECT_ANY : EXPECT_NONE;
+}
+
+/*
+ * The initial set has definitions of the name that do not change, IFUNCs of glibc among them. Is the answer one of
+ * them? Then it does not matter which.
+ */
+static bool
+learn_ends_in_initial(const struct sf_question *q, const struct lifetimes *l,
+		      const struct sf_facts_initial *of)
+{
+	if (q->kind != SF_KIND_SYM || of->unsure || !of->plain)
+		return false;
+	return l->global || sf_facts_searches_initial_only(l->ask, l->object->permanent);
+}
+
 /*
  * Could an answer be proved at all? Looked at before libc is asked, so that the resolver of an IFUNC
  * runs as often as without us.
  */
 static SF_NOINLINE enum expected
-learn_expect(const struct sf_question *q, const struct lifetimes *l)
+learn_expect(const struct sf_question *q, struct lifetimes *l)
 {
 	const struct link_map *own = l->ask;
 	struct sf_facts_initial of;
 	bool unsure = false, filter = false;
 	struct sf_elf e;
 
+	l->fixed = false;
 	if (!l->global) {
-		if (!sf_elf_open(&e, own->l_addr, own->l_ld) ||
-		    sf_elf_defines_special(&e, q->name, &unsure))
+		if (!sf_elf_open(&e, own->l_addr, own->l_ld))
 			return EXPECT_NONE;
+		if (sf_elf_defines_special(&e, q->name, &unsure))
+			return learn_expect_of_own(q, l, &e);
 		filter = e.filter;
 		if (!unsure && !filter && q->kind == SF_KIND_SYM && sf_elf_defines(&e, q->name))
 			return EXPECT_ANY; /* first in its own search order, and plain */
 	}
 	of = sf_facts_initial(q->name);
-	if (of.special)
+	if (of.special || (of.fixed && !learn_ends_in_initial(q, l, &of)))
 		return EXPECT_NONE;
+	l->fixed = of.fixed;
 	if (q->handle == 0)
 		return learn_expect_of_default(q->name, &of);
 	return unsure || of.unsure || filter ? EXPECT_NEGATIVE : EXPECT_ANY;

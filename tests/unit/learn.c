@@ -60,10 +60,10 @@ END_TEST
 
 START_TEST(what_cannot_be_proved_is_passed_from_then_on)
 {
-	/* An IFUNC, and a thread-local one: CONTRACT 9 and 10. */
+	/* An IFUNC by its version, and a thread-local one: CONTRACT 9 and 10. */
 	static const struct {
 		const char *name, *version;
-	} rows[] = {{"memcpy", NULL}, {"errno", "GLIBC_PRIVATE"}};
+	} rows[] = {{"strstr", "GLIBC_2.2.5"}, {"errno", "GLIBC_PRIVATE"}};
 	struct sf_learn_result out;
 
 	start();
@@ -81,6 +81,33 @@ START_TEST(what_cannot_be_proved_is_passed_from_then_on)
 		ck_assert_uint_eq(out.reply.verdict, SF_PASS);
 		ck_assert_uint_eq((uintptr_t)out.reply.value, SF_BYPASS_UNPROVEN);
 	}
+}
+END_TEST
+
+/* C10a: what a resolver of glibc's own has chosen is chosen for the process. */
+START_TEST(glibcs_own_ifuncs_are_kept)
+{
+	static const char *const names[] = {"memcpy", "strlen", "time", "gettimeofday"};
+	struct sf_learn_result out;
+	void *libm;
+
+	start();
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		void *handles[] = {libc, RTLD_DEFAULT, sf_next.main};
+
+		for (size_t k = 0; k < COUNT_OF(handles); k++) {
+			ck_assert_int_eq(learn(handles[k], names[i], NULL, &out), SF_LEARNT_ANSWER);
+			ck_assert(out.kept && out.reply.verdict == SF_VALUE);
+			ck_assert_ptr_eq(out.value, dlsym(handles[k], names[i]));
+		}
+	}
+	/* Opened later: as long as it is open. */
+	libm = dlopen("libm.so.6", RTLD_NOW);
+	ck_assert_ptr_nonnull(libm);
+	sf_object_opened(libm);
+	ck_assert_int_eq(learn(libm, "cos", NULL, &out), SF_LEARNT_ANSWER);
+	ck_assert(out.kept && out.reply.verdict == SF_VALUE);
+	ck_assert_ptr_eq(out.value, dlsym(libm, "cos"));
 }
 END_TEST
 
@@ -311,6 +338,7 @@ END_TEST
 void
 unit_tests(TCase *tests)
 {
+	tcase_add_test(tests, glibcs_own_ifuncs_are_kept);
 	tcase_add_test(tests, a_plain_function_is_kept);
 	tcase_add_test(tests, what_cannot_be_proved_is_passed_from_then_on);
 	tcase_add_test(tests, where_there_is_no_room_the_error_is_libcs);

@@ -57,6 +57,9 @@ so org/asker.so "$src/obj.c" -DNAME=asker -DV=322
 so org/near.so "$src/obj.c" -DNAME=near -DV=323
 # kinds of symbols and versions
 so kinds.so "$src/kinds.c" -fcommon -ftls-model=global-dynamic
+# one that says it is glibc's
+printf 'GLIBC_PRIVATE { *; };\n' >private.map
+so private.so "$src/kinds.c" -fcommon -ftls-model=global-dynamic -Wl,-soname,libm.so.6 -Wl,--version-script=private.map
 so versions.so "$src/versions.c" -Wl,--version-script="$src/versions.map"
 so bare.so "$src/bare.c" -nostdlib
 # linked far up, at a negative load bias and above it; a first page without rights, unrelocated tables
