@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// chores.h: what a wrapper does now and then for the whole process, where libc is about to be asked anyway.
+// chores.h: periodic work for the whole process, done by wrappers when libc is about to be called anyway.
 #ifndef SF_CHORES_H
 #define SF_CHORES_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// caller.h: who asks by RTLD_DEFAULT: callers that are answered from the global scope (CONTRACT 20), and others.
+// caller.h: callers of RTLD_DEFAULT: those that are answered from the global scope (CONTRACT 20), and others.
 #ifndef SF_CALLER_H
 #define SF_CALLER_H
 

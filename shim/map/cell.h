@@ -4,15 +4,15 @@
 // A cell holds the answer and the name, up to 32 bytes with its NUL, so that a hit compares 32 bytes
 // of the host's as they stand: no length, no loop, no second line of ours but the lifetime's generation.
 // The tag holds the low half of the name's address, and with it its place in its page: names that
-// end a page have no cell, so whoever finds a tag of his may read 32 bytes, whatever the cell says.
-// Longer names, and everything that is not dlsym or dlvsym, have slots instead (hint.h).
+// end a page have no cell, so a reader that finds its tag may read 32 bytes, whatever the cell says.
+// Longer names, and everything that is not dlsym or dlvsym, have hints instead (hint.h).
 //
 // Tables: one shared by all threads, and one for each thread that proves hot (thread.h), which is
 // filled from the shared one. The same reader serves both: a signal handler may rewrite a cell of
 // its own thread's table in the middle of a look-up.
 //
 // Concurrency: a cell is a seqlock (ck_sequence's protocol; readers never spin). Writers hold one
-// lock that is only ever tried; who does not get it leaves the cell as it is. Readers are wait-free.
+// try-lock; on contention the cell stays as it is. Readers are wait-free.
 #ifndef SF_CELL_H
 #define SF_CELL_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// layout.h: where the shared map's arrays lie, in one reservation; how they are filled is table.h, cell.h, hint.h.
+// layout.h: the shared map's arrays in one reservation; they are filled by table.h, cell.h, hint.h.
 #ifndef SF_LAYOUT_H
 #define SF_LAYOUT_H
 

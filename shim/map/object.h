@@ -22,7 +22,7 @@
 //  - Records of the initial set (permanent) never change gen: those objects are never unloaded, and their dlopens
 //    need no reference of libc's.
 // Progress: readers are wait-free, state changes and claiming a record lock-free; taking one from a
-// closed handle tries a lock and does without if it is taken. The protocol has a model: tests/model/records.pml.
+// closed handle needs a try-lock, and is left out on contention. The protocol has a model: tests/model/records.pml.
 // Source of the idea: sequence numbers of glibc's elf/dl-find_object.c.
 #ifndef SF_OBJECT_H
 #define SF_OBJECT_H

@@ -7,8 +7,8 @@
 //    of a region holds if its lifetime is the same, and odd, afterwards. Type-stable, never freed.
 //  - A region is made, and its index built, only while the object cannot be unmapped: it is of the
 //    initial set, or within sf_changes_hold(). A hit reads no memory of the object.
-//  - `ready` is set after the index is written. The index lies in the arena: see there.
-// Writers: one lock that is only tried. Readers are wait-free. After fork the child drops the build
+//  - `ready` is set after the index is written. The index is in the arena: see there.
+// Writers: one try-lock. Readers are wait-free. After fork the child drops the build
 // that another thread may have been at.
 #ifndef SF_REGION_H
 #define SF_REGION_H

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// snapshot.h: the list of objects as dl_iterate_phdr would tell it, to be walked without its lock.
+// snapshot.h: the list of objects as dl_iterate_phdr reports it, to be walked without libc's lock.
 //
 // A snapshot is made by the thread that has just changed the list, in ld.so's own notice of the change
 // (libc/changes.h) and with the loader's lock held, by one walk of libc's. It never changes while it is
 // read. libc's write lock did two more things, which are rebuilt here:
 //  - Callbacks run one at a time (mode serial): the turn. Mode free does without.
-//  - Nothing is unmapped under a callback's eyes. The notice before an unload ("window opens") waits
+//  - Nothing is unmapped while a callback may read it. The notice before an unload ("window opens") waits
 //    until no walk is under way in another thread. Until the notice after it, walks see only the
 //    objects of the initial set, which never go; one that wants more waits for the window to close.
-//    Loads wait for nobody.
+//    Loads do not wait.
 // Progress: a walk takes no lock of libc's. In serial it waits for other callbacks, and for an unload
 // only if it goes beyond the initial set. Lock order: loader's lock, then turn, then libc's write lock.
 #ifndef SF_SNAPSHOT_H

@@ -14,7 +14,7 @@
 // set and within the size class.
 //
 // Concurrency: an entry is a seqlock (ck_sequence's protocol; readers never spin: odd or changed
-// means miss). Writers hold one lock that is only ever tried. A slot is one atomic word. A stale or
+// means miss). Writers hold one try-lock. A slot is one atomic word. A stale or
 // torn slot leads to an entry that does not match, never to a wrong answer.
 #ifndef SF_TABLE_H
 #define SF_TABLE_H

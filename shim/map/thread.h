@@ -78,7 +78,7 @@ sf_thread_wants_hint(struct sf_thread *t)
 }
 
 /*
- * Every so many hits a thread is here: it is hot, and may get a table of its own. `n` is the
+ * The sampling tick, every SF_TICK_HITS hits: the thread is hot, and may get a table of its own. `n` is the
  * counter that stands at a multiple of the mask; what it says is due (a sample, a check) is done with
  * the next look-up: until then the thread has the empty table, and so goes a way that nobody else
  * pays for.
