@@ -229,6 +229,50 @@ names_add_file(const char *at, size_t n)
 	return good;
 }
 
+/* Why no file can have such a name, or the pattern is most likely a slip; NULL: it is good. */
+static const char *
+names_fault(const char *at, const char *end)
+{
+	const char *close;
+
+	names_how(at, &end);
+	if (*at == '@')
+		return NULL; /* in a file: nothing is called so, and no file is read from within a file */
+	for (; at < end; at++) {
+		if (*at == '/')
+			return ": a pattern is for a file's own name, without its folder";
+		if (*at == '=')
+			return ": only =keep may follow a pattern";
+		if (*at != '[')
+			continue;
+		for (close = at + 1; close < end && *close != ']'; close++)
+			;
+		if (close == end)
+			return ": [ without ]";
+		at = close;
+	}
+	return NULL;
+}
+
+static bool
+names_are_good(void)
+{
+	char pattern[64];
+	const char *next;
+
+	for (const char *at = names_list; *at != '\0'; at = *next == ':' ? next + 1 : next) {
+		const char *why = names_fault(at, next = names_end(at));
+
+		if (why == NULL)
+			continue;
+		sf_bytes_cut(pattern, at,
+			     (size_t)(next - at) < sizeof(pattern) ? (size_t)(next - at) + 1
+								   : sizeof(pattern));
+		return names_refuse(pattern, why);
+	}
+	return true;
+}
+
 bool
 sf_retain_names_read(const char *list)
 {
@@ -247,5 +291,7 @@ sf_retain_names_read(const char *list)
 			return names_refuse(list, " is too long");
 		}
 	}
+	if (!names_are_good())
+		return false;
 	return names_used == 0 || names_add(names_denied, sizeof(names_denied) - 1);
 }
