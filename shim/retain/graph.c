@@ -43,6 +43,17 @@ graph_opened_by_host(const struct link_map *l)
 	return o != NULL && SF_STATE_OPEN(sf_load_64(&o->state));
 }
 
+/* The place of an object whose memory may be gone with its file: what was noted while it was open is asked. */
+static const struct sf_retain_place *
+graph_closed(const struct link_map *l)
+{
+	int place = sf_retain_place_find(l);
+
+	return place >= 0 && sf_retain_places[place].state == SF_RETAIN_CLOSED
+		       ? &sf_retain_places[place]
+		       : NULL;
+}
+
 static void
 graph_list(void)
 {
@@ -51,12 +62,18 @@ graph_list(void)
 
 	for (graph_size = 0; l != NULL && graph_size < GRAPH_MOST; l = l->l_next) {
 		struct graph_node *n = &graph_nodes[graph_size++];
+		const struct sf_retain_place *closed = graph_closed(l);
 		struct sf_elf e;
 
 		*n = (struct graph_node){.map = l, .path = graph_hash(l->l_name)};
 		n->holds = initial || (sf_retain_place_find(l) < 0 && graph_opened_by_host(l));
 		initial = initial && l != sf_next.tail;
-		if (sf_elf_open(&e, l->l_addr, l->l_ld) && e.soname != NULL)
+		if (closed != NULL)
+			*n = (struct graph_node){.map = l,
+						 .soname = closed->own[0],
+						 .path = closed->own[1],
+						 .base = closed->own[2]};
+		else if (sf_elf_open(&e, l->l_addr, l->l_ld) && e.soname != NULL)
 			n->soname = graph_hash(e.soname);
 		else
 			n->base = graph_hash(sf_retain_names_base(l->l_name));
@@ -110,9 +127,9 @@ graph_note_names(struct sf_retain_place *p, const struct graph_node *n)
 	const char *name;
 	struct sf_elf e;
 
-	p->own[0] = (uint32_t)n->soname;
-	p->own[1] = (uint32_t)n->path;
-	p->own[2] = (uint32_t)n->base;
+	p->own[0] = n->soname;
+	p->own[1] = n->path;
+	p->own[2] = n->base;
 	p->nnames = 0;
 	if (!sf_elf_open(&e, n->map->l_addr, d))
 		return;
@@ -129,7 +146,7 @@ graph_meets(const struct sf_retain_place *p, const struct sf_retain_place *q)
 {
 	for (int i = 0; i < 3; i++) {
 		for (int k = 0; k < p->nnames && k < SF_RETAIN_NAMES; k++)
-			if (q->own[i] != 0 && p->names[k] == q->own[i])
+			if (q->own[i] != 0 && p->names[k] == (uint32_t)q->own[i])
 				return true;
 		for (int k = 0; k < 3; k++)
 			if (q->own[i] != 0 && p->own[k] == q->own[i])
@@ -184,7 +201,9 @@ sf_retain_graph_update(void)
 
 	if (now == graph_count)
 		return;
-	graph_outside = graph_others = graph_strangers = 0;
+	graph_outside = 0;
+	graph_others &= sf_retain_graph_in_state(SF_RETAIN_CLOSED);
+	graph_strangers &= sf_retain_graph_in_state(SF_RETAIN_CLOSED);
 	graph_list();
 	graph_spread();
 	for (unsigned int i = 0; i < graph_size; i++) {
@@ -193,7 +212,7 @@ sf_retain_graph_update(void)
 		bool other = graph_full, stranger = graph_full;
 		sf_retain_set needs;
 
-		if (sf_object_initial(l))
+		if (sf_object_initial(l) || graph_closed(l) != NULL)
 			continue;
 		needs = graph_read_needs(l, &other, &stranger);
 		if (place < 0) {

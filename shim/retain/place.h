@@ -71,7 +71,7 @@ struct sf_retain_place {
 	uint64_t scope;     /* the global scope's number at its load */
 	uint64_t others;    /* places that were in the global scope then */
 	/* Hashes of the names that it is found by (soname, path, file), and of those in its DT_NEEDED. */
-	uint32_t own[3];
+	uint64_t own[3];
 	uint32_t names[SF_RETAIN_NAMES];
 	uint8_t nnames; /* SF_RETAIN_NAMES + 1: more than that */
 	uint64_t needs; /* places that it names in DT_NEEDED */

@@ -77,6 +77,44 @@ truncated(void)
 	cycle_either("./p.so", 4);
 }
 
+/* Truncated while it is closed, and others come and go. */
+static void
+truncated_beside(void)
+{
+	host_copy("left.so", "./left.so");
+	host_copy("base.so", "./base.so");
+	for (int i = 0; i < 12; i++) {
+		void *h;
+
+		if (i % 4 != 3) {
+			h = host_open("./left.so", RTLD_NOW);
+			host_touch(h, "left");
+			host_close(h);
+		} else {
+			run(i % 8 == 3 ? "cp left.so keep; truncate -s 0 left.so"
+				       : "cp base.so keep; truncate -s 0 base.so");
+		}
+		host_cycle("alpha", 1);
+		host_cycle("beta", 1);
+		if (i % 4 == 3)
+			run(i % 8 == 3 ? "cat keep > left.so" : "cat keep > base.so");
+	}
+	/* A load of a known file keeps what is closed, and changes the list of objects. */
+	host_cycle("gamma", 1);
+	for (int i = 0; i < 4; i++) {
+		void *h = host_open("./left.so", RTLD_NOW), *g;
+
+		host_close(h);
+		host_cycle("alpha", 1);
+		g = i == 3 ? host_open("gamma.so", RTLD_NOW) : NULL;
+		if (i == 3)
+			run("truncate -s 0 left.so base.so");
+		host_cycle("alpha", 1);
+		if (g)
+			host_close(g);
+	}
+}
+
 static void
 deleted(void)
 {
@@ -290,6 +328,7 @@ const struct row rows[] = {
 	{"R3 files: another one by rename", renamed, 0},
 	{"R3 files: written over, time kept", in_place, 0},
 	{"R3 files: truncated", truncated, 0},
+	{"R3 files: truncated, and others come and go", truncated_beside, 0},
 	{"R3 files: gone and back, a folder, no library", deleted, 0},
 	{"R3 files: a switched link", linked, 0},
 	{"R3 files: a switched folder", folder, 0},
