@@ -7,6 +7,7 @@
 #include "../base/quiet.h"
 #include "../base/sys.h"
 #include "segment_file.h"
+#include "segment_header.h"
 #include "settings.h"
 #include <sys/mman.h>
 
@@ -20,44 +21,51 @@ uint8_t sf_segment_due;
 void (*sf_segment_on_mode)(uint32_t word);
 
 SF_LARGE __attribute__((aligned(SF_PAGE))) static char memory[SYMFAST_SHM_SIZE];
-static char *area;              /* the memory, once it may be used */
-static uint8_t allowed;         /* a file may be made by this process and its children */
-static uint8_t mine;            /* the file, and therefore the header, is this process's own */
-static uint32_t maker;          /* pid of the process that made it */
-SF_FIRST static uint32_t first; /* pid of whom the constructor ran in */
-SF_FIRST static uint32_t
-	process;        /* pid of whose memory this is: a child of vfork has another one */
-static uint8_t settled; /* of the file's pages those that may be needed have been touched */
-static uint8_t tries, pause_left; /* after a want of descriptors: calls to let go by */
-static uint32_t forked_from;
-static uint32_t blocks; /* given out */
-static uint64_t touched[(PAGES + 63) / 64];
-static struct sf_wordlist texts[4];
-static uint32_t word_turn,
-	last; /* words set by this process, by any thread: word, and reason << 16 */
-static struct overlay {
-	void *page;
-	size_t offset;
-} overlays[SF_SEGMENT_OVERLAYS];
-static uint32_t overlay_count;
+
+/* Of whom: on the page that each start writes. */
+SF_FIRST static struct {
+	uint32_t first;   /* pid of whom the constructor ran in */
+	uint32_t process; /* pid of whose memory this is: a child of vfork has another one */
+} segment_of;
+
+static struct {
+	char *area;      /* the memory, once it may be used */
+	uint8_t allowed; /* a file may be made by this process and its children */
+	uint8_t mine;    /* the file, and therefore the header, is this process's own */
+	uint8_t settled; /* of the file's pages those that may be needed have been touched */
+	uint8_t tries;   /* after a want of descriptors */
+	uint8_t pause;   /* and calls to let go by until the next */
+	uint32_t maker;  /* pid of the process that made the file */
+	uint32_t parent; /* and of the one that this was forked from, if it had one */
+	uint32_t blocks; /* given out */
+	uint32_t turn;   /* changes of the word, twice each */
+	uint32_t last;   /* word that this process has set, by any thread, and reason << 16 */
+	uint32_t overlays;
+	struct overlay {
+		void *page;
+		size_t offset;
+	} overlay[SF_SEGMENT_OVERLAYS];
+	uint64_t touched[(PAGES + 63) / 64];
+} segment;
+
 SF_LOCK(lock, NULL); /* the file, touching, giving out blocks */
 
 void *
 sf_segment_at(size_t offset)
 {
-	return area + offset;
+	return segment.area + offset;
 }
 
 static bool
 segment_is_touched(size_t page)
 {
-	return sf_load_64(&touched[page / 64]) >> page % 64 & 1;
+	return sf_load_64(&segment.touched[page / 64]) >> page % 64 & 1;
 }
 
 static void
 segment_note_touched_locked(size_t page)
 {
-	sf_store_64(&touched[page / 64], touched[page / 64] | 1ull << page % 64);
+	sf_store_64(&segment.touched[page / 64], segment.touched[page / 64] | 1ull << page % 64);
 }
 
 /*
@@ -67,15 +75,15 @@ segment_note_touched_locked(size_t page)
 static bool
 segment_touch_locked(size_t page)
 {
-	char *start = area + page * SF_PAGE;
+	char *start = segment.area + page * SF_PAGE;
 
 	if (segment_is_touched(page))
 		return true;
-	if (mine && (settled || sf_sys_confined))
+	if (segment.mine && (segment.settled || sf_sys_confined))
 		return false;
 	/* SF_PAGE may be several of the kernel's. Memory of our own is simply there. */
-	for (char *at = start; mine && at < start + SF_PAGE; at += SMALLEST_PAGE) {
-		if (at < area + SF_SEGMENT_OBJECTS)
+	for (char *at = start; segment.mine && at < start + SF_PAGE; at += SMALLEST_PAGE) {
+		if (at < segment.area + SF_SEGMENT_OBJECTS)
 			continue; /* names, written with the file */
 		if (sf_syscall6(SYS_rt_sigprocmask, 0, 0, (long)at, sizeof(uint64_t), 0, 0) != 0)
 			return false;
@@ -95,7 +103,7 @@ segment_page_of(const void *p)
 bool
 sf_segment_touched(const void *p)
 {
-	return area != NULL && segment_is_touched(segment_page_of(p));
+	return segment.area != NULL && segment_is_touched(segment_page_of(p));
 }
 
 bool
@@ -104,7 +112,7 @@ sf_segment_touch(const void *p)
 	size_t page = segment_page_of(p);
 	bool ok;
 
-	if (area == NULL)
+	if (segment.area == NULL)
 		return false;
 	if (sf_likely(segment_is_touched(page)))
 		return true;
@@ -120,21 +128,22 @@ sf_segment_touch(const void *p)
 uint64_t *
 sf_segment_block_at(uint32_t n)
 {
-	return (uint64_t *)(void *)(area + SF_SEGMENT_BLOCKS + (size_t)n * SF_SEGMENT_BLOCK);
+	return (uint64_t *)(void *)(segment.area + SF_SEGMENT_BLOCKS +
+				    (size_t)n * SF_SEGMENT_BLOCK);
 }
 
 uint32_t
 sf_segment_blocks(void)
 {
-	return sf_load_32(&blocks);
+	return sf_load_32(&segment.blocks);
 }
 
 SF_START uint64_t *
 sf_segment_block_shared(void)
 {
-	if (area == NULL)
+	if (segment.area == NULL)
 		return NULL;
-	blocks = 1;
+	segment.blocks = 1;
 	return sf_segment_block_at(0);
 }
 
@@ -142,17 +151,18 @@ bool
 sf_segment_block(uint64_t **b)
 {
 	*b = NULL;
-	if (area == NULL)
+	if (segment.area == NULL)
 		return true;
 	if (!sf_lock_try(&lock))
 		return false;
-	if (blocks < SF_SEGMENT_BLOCK_ROWS &&
-	    segment_touch_locked((SF_SEGMENT_BLOCKS + blocks * SF_SEGMENT_BLOCK) / SF_PAGE)) {
-		*b = sf_segment_block_at(blocks);
-		sf_store_32(&blocks, blocks + 1);
-		if (mine)
-			sf_store_32(&sf_page.header.counters.blocks_used, blocks);
-	} else if (mine) {
+	if (segment.blocks < SF_SEGMENT_BLOCK_ROWS &&
+	    segment_touch_locked((SF_SEGMENT_BLOCKS + segment.blocks * SF_SEGMENT_BLOCK) /
+				 SF_PAGE)) {
+		*b = sf_segment_block_at(segment.blocks);
+		sf_store_32(&segment.blocks, segment.blocks + 1);
+		if (segment.mine)
+			sf_store_32(&sf_page.header.counters.blocks_used, segment.blocks);
+	} else if (segment.mine) {
 		sf_page.header.threads_private++;
 	}
 	sf_lock_release(&lock);
@@ -160,74 +170,6 @@ sf_segment_block(uint64_t **b)
 }
 
 /* ---- the file ---- */
-
-SF_START void
-sf_segment_names(enum sf_segment_text which, struct sf_wordlist names)
-{
-	texts[which] = names;
-}
-
-static bool
-segment_write_names(int fd, enum sf_segment_text which, uint32_t *at, struct symfast_shm_group *g)
-{
-	const struct sf_wordlist *names = &texts[which];
-
-	g->names_offset = *at;
-	g->names_bytes = names->bytes;
-	g->names_count = names->count;
-	*at += names->bytes;
-	return sf_file_write(fd, names->text, names->bytes, g->names_offset);
-}
-
-static void
-segment_describe(struct symfast_shm_header *h)
-{
-	h->version = SYMFAST_SHM_VERSION;
-	h->header_size = SYMFAST_SHM_CONTROL + sizeof(struct symfast_shm_control);
-	h->size = SYMFAST_SHM_SIZE;
-	h->parent_pid = forked_from;
-	h->counters.blocks_offset = SF_SEGMENT_BLOCKS;
-	h->counters.block_stride = SF_SEGMENT_BLOCK;
-	h->counters.block_capacity = SF_SEGMENT_BLOCK_ROWS;
-	h->counters.blocks_used = blocks;
-	h->go.blocks_offset = SF_SEGMENT_GO;
-	h->go.block_stride = SF_SEGMENT_GO_BLOCK;
-	h->go.block_capacity = h->go.blocks_used = SF_SEGMENT_GO_ROWS;
-	h->go_fill.blocks_offset = SF_SEGMENT_GO_FILL;
-	h->go_fill.block_stride = SF_PAGE;
-	h->go_fill.block_capacity = h->go_fill.blocks_used = 1;
-	h->histograms.offset = SF_SEGMENT_HISTOGRAMS;
-	h->histograms.stride = sizeof(struct symfast_shm_histogram);
-	h->histograms.capacity = h->histograms.used = texts[SF_TEXT_FUNCTIONS].count * 2;
-	h->objects.offset = SF_SEGMENT_OBJECTS;
-	h->objects.stride = sizeof(struct symfast_shm_object);
-	h->objects.capacity = h->objects.used = SF_SEGMENT_OBJECT_ROWS;
-	h->sites.offset = SF_SEGMENT_SITES;
-	h->sites.stride = sizeof(struct symfast_shm_site);
-	h->sites.capacity = h->sites.used = SF_SEGMENT_SITE_ROWS;
-}
-
-/* Header without magic, and names. */
-static bool
-segment_write_header(int fd)
-{
-	SF_LARGE static struct symfast_shm_header h; /* not on the host's stack; under the lock */
-	struct symfast_shm_group functions;
-	uint32_t at = SF_SEGMENT_TEXTS;
-
-	__builtin_memset(&h, 0, sizeof(h));
-	segment_describe(&h);
-	sf_file_identity(&h, maker);
-	if (!segment_write_names(fd, SF_TEXT_COUNTERS, &at, &h.counters) ||
-	    !segment_write_names(fd, SF_TEXT_FUNCTIONS, &at, &functions) ||
-	    !segment_write_names(fd, SF_TEXT_GO, &at, &h.go) ||
-	    !segment_write_names(fd, SF_TEXT_GO_FILL, &at, &h.go_fill))
-		return false;
-	h.functions_offset = functions.names_offset;
-	h.functions_bytes = functions.names_bytes;
-	h.functions_count = functions.names_count;
-	return sf_file_write(fd, &h, sizeof(h), 0);
-}
 
 /* The control as it is now, then the magic: from here on the file can be read. */
 static bool
@@ -247,14 +189,15 @@ segment_map_over(void *at, size_t n, int fd, size_t offset)
 static bool
 segment_map_page_locked(int fd)
 {
-	uint32_t turn = sf_load_32(&word_turn);
+	uint32_t turn = sf_load_32(&segment.turn);
 
 	sf_fence_full();
 	if (!segment_write_control(fd) || !segment_map_over(&sf_page, SF_PAGE, fd, 0))
 		return false;
 	sf_fence_full();
-	if (sf_load_32(&word_turn) != turn)
-		symfast_shm_set(&sf_control, sf_load_32(&last) & 0xffff, sf_load_32(&last) >> 16);
+	if (sf_load_32(&segment.turn) != turn)
+		symfast_shm_set(&sf_control, sf_load_32(&segment.last) & 0xffff,
+				sf_load_32(&segment.last) >> 16);
 	return true;
 }
 
@@ -264,17 +207,17 @@ segment_map_area_locked(int fd)
 {
 	for (size_t p = 1; p < PAGES; p++)
 		if (segment_is_touched(p) &&
-		    !sf_file_write(fd, area + p * SF_PAGE, SF_PAGE, p * SF_PAGE))
+		    !sf_file_write(fd, segment.area + p * SF_PAGE, SF_PAGE, p * SF_PAGE))
 			return false;
-	return segment_map_over(area + SF_PAGE, SYMFAST_SHM_SIZE - SF_PAGE, fd, SF_PAGE);
+	return segment_map_over(segment.area + SF_PAGE, SYMFAST_SHM_SIZE - SF_PAGE, fd, SF_PAGE);
 }
 
 /* The first page has been written: what of it lies elsewhere is the same by then. */
 static bool
 segment_map_overlays_locked(int fd)
 {
-	for (uint32_t i = 0; i < overlay_count; i++) {
-		const struct overlay *o = &overlays[i];
+	for (uint32_t i = 0; i < segment.overlays; i++) {
+		const struct overlay *o = &segment.overlay[i];
 
 		if (o->offset != 0 && !sf_file_write(fd, o->page, SF_PAGE, o->offset))
 			return false;
@@ -287,8 +230,8 @@ segment_map_overlays_locked(int fd)
 SF_START void
 sf_segment_overlay(void *page, size_t offset)
 {
-	if (overlay_count < SF_SEGMENT_OVERLAYS)
-		overlays[overlay_count++] = (struct overlay){page, offset};
+	if (segment.overlays < SF_SEGMENT_OVERLAYS)
+		segment.overlay[segment.overlays++] = (struct overlay){page, offset};
 }
 
 /* What a thread, a sample or a churning object may want later. */
@@ -303,13 +246,14 @@ segment_settle_locked(void)
 		if (sf_settings.sites.n != 0 || p < SF_SEGMENT_SITES / SF_PAGE ||
 		    p >= SF_SEGMENT_BLOCKS / SF_PAGE)
 			segment_touch_locked(p);
-	settled = 1;
+	segment.settled = 1;
 }
 
 static bool
 segment_fill_file_locked(int fd, bool map)
 {
-	bool done = segment_write_header(fd);
+	const struct sf_segment_from from = {segment.maker, segment.parent, segment.blocks};
+	bool done = sf_segment_header_write(fd, &from);
 
 	if (done && map)
 		done = segment_map_area_locked(fd) && segment_map_page_locked(fd) &&
@@ -323,9 +267,9 @@ segment_fill_file_locked(int fd, bool map)
 static void
 segment_try_again(void)
 {
-	if (tries >= 6)
+	if (segment.tries >= 6)
 		return;
-	pause_left = (uint8_t)(1u << tries++);
+	segment.pause = (uint8_t)(1u << segment.tries++);
 	sf_segment_due = 1;
 }
 
@@ -336,20 +280,20 @@ segment_make_locked(bool map)
 	int fd;
 
 	sf_segment_due = 0;
-	maker = sf_file_pid();
+	segment.maker = sf_file_pid();
 	if (!sf_quiet_begin(&quiet)) {
 		segment_try_again();
 		return;
 	}
-	fd = sf_file_create(maker);
+	fd = sf_file_create(segment.maker);
 	if (fd >= 0) {
-		mine = segment_fill_file_locked(fd, map);
+		segment.mine = segment_fill_file_locked(fd, map);
 		sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
-		if (!mine)
+		if (!segment.mine)
 			sf_file_unlink();
 		else if (sf_settings.shm != SF_SHM_KEEP) /* who keeps files counts on the dead's */
 			sf_file_tidy();
-		if (mine && map && sf_settings.shm >= SF_SHM_START)
+		if (segment.mine && map && sf_settings.shm >= SF_SHM_START)
 			segment_settle_locked();
 	} else if (sf_file_may_pass(fd)) {
 		segment_try_again();
@@ -360,12 +304,12 @@ segment_make_locked(bool map)
 void
 sf_segment_open(void)
 {
-	if (area == NULL || sf_sys_confined || !sf_lock_try(&lock))
+	if (segment.area == NULL || sf_sys_confined || !sf_lock_try(&lock))
 		return;
 	/* A child of vfork would make it for its parent under its own number. */
-	if (pause_left != 0)
-		pause_left--;
-	else if (sf_segment_due && sf_file_pid() == process)
+	if (segment.pause != 0)
+		segment.pause--;
+	else if (sf_segment_due && sf_file_pid() == segment_of.process)
 		segment_make_locked(true);
 	sf_lock_release(&lock);
 }
@@ -379,15 +323,15 @@ sf_segment_confine(void)
 {
 	bool own = false;
 
-	if (sf_sys_confined || sf_file_pid() != process)
+	if (sf_sys_confined || sf_file_pid() != segment_of.process)
 		return; /* a child of vfork: the memory is its parent's, who filters nothing */
 	if (sf_segment_due && sf_settings.shm >= SF_SHM_START)
 		sf_segment_open();
-	for (int i = 0; area != NULL && !own && i < 1000; i++)
+	for (int i = 0; segment.area != NULL && !own && i < 1000; i++)
 		if (!(own = sf_lock_try(&lock)))
 			sf_sys_pause(20);
 	sf_segment_due = 0;
-	if (own && mine && !settled)
+	if (own && segment.mine && !segment.settled)
 		segment_settle_locked();
 	sf_quiet_confine();
 	sf_sys_confined = 1;
@@ -405,35 +349,35 @@ sf_segment_leave_note(const char *dir)
 SF_START void
 sf_segment_close(void)
 {
-	if (mine && !sf_sys_confined && maker == sf_file_pid())
+	if (segment.mine && !sf_sys_confined && segment.maker == sf_file_pid())
 		sf_file_unlink();
 }
 
 SF_START void
 sf_segment_begin(void)
 {
-	first = process = sf_file_pid();
+	segment_of.first = segment_of.process = sf_file_pid();
 }
 
 bool
 sf_segment_is_own(void)
 {
-	return sf_sys_confined || sf_file_pid() == process;
+	return sf_sys_confined || sf_file_pid() == segment_of.process;
 }
 
 bool
 sf_segment_is_child(void)
 {
-	return process != first;
+	return segment_of.process != segment_of.first;
 }
 
 SF_START void
 sf_segment_init(bool may, const char *dir)
 {
-	area = memory;
-	allowed = may;
-	sf_segment_due = allowed;
-	if (allowed)
+	segment.area = memory;
+	segment.allowed = may;
+	sf_segment_due = segment.allowed;
+	if (segment.allowed)
 		sf_file_directory(dir);
 }
 
@@ -453,25 +397,25 @@ void
 sf_segment_forked(void)
 {
 	sf_lock_reset(&lock);
-	forked_from = mine ? maker : forked_from;
+	segment.parent = segment.mine ? segment.maker : segment.parent;
 	if (sf_sys_confined)
 		return;
-	process = sf_file_pid();
-	sf_segment_due = allowed;
-	settled = tries = pause_left = 0;
-	if (area != NULL && !segment_map_private(area, SYMFAST_SHM_SIZE)) {
+	segment_of.process = sf_file_pid();
+	sf_segment_due = segment.allowed;
+	segment.settled = segment.tries = segment.pause = 0;
+	if (segment.area != NULL && !segment_map_private(segment.area, SYMFAST_SHM_SIZE)) {
 		sf_segment_due = 0;
 		return;
 	}
-	for (uint32_t i = 0; mine && i < overlay_count; i++)
-		segment_map_private(overlays[i].page, SF_PAGE);
-	mine = 0;
+	for (uint32_t i = 0; segment.mine && i < segment.overlays; i++)
+		segment_map_private(segment.overlay[i].page, SF_PAGE);
+	segment.mine = 0;
 }
 
 bool
 sf_segment_is_file(int fd)
 {
-	return mine && sf_file_is(fd);
+	return segment.mine && sf_file_is(fd);
 }
 
 /* ---- the mode word ---- */
@@ -479,11 +423,11 @@ sf_segment_is_file(int fd)
 SF_START void
 sf_segment_set_mode(uint32_t word, enum symfast_shm_reason reason)
 {
-	sf_store_32(&last, word | (uint32_t)reason << 16);
+	sf_store_32(&segment.last, word | (uint32_t)reason << 16);
 	/* Before and after: one of them lies within map_page_locked's two looks. */
-	sf_faa_32(&word_turn, 1);
+	sf_faa_32(&segment.turn, 1);
 	symfast_shm_set(&sf_control, word, reason);
-	sf_faa_32(&word_turn, 1);
+	sf_faa_32(&segment.turn, 1);
 	/* The switch is told of the mode word that is there now, whichever thread set it. */
 	while (sf_segment_on_mode != NULL) {
 		word = sf_load_32(&sf_control.word);
