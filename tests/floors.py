@@ -18,7 +18,7 @@ import sys
 import tempfile
 
 FLOORS = {'base': 0, 'image': 1, 'libc': 2, 'observe': 3, 'map': 4, 'retain': 5, 'rollout': 6,
-          'go': 7, 'entry': 8, 'cli': 9}
+          'go': 7, 'report': 8, 'entry': 9, 'cli': 10}
 # The program has the formats and readers, not the map of a process it is not in.
 CLI_MAY = {'cli', 'base', 'observe', 'image', 'include'}
 PUBLIC_MAY = {'entry', 'cli', 'include', 'observe'}

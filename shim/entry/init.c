@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // init.c: constructor, destructor, fork handlers, and the wrappers' way while not ON.
-#include "boot.h"
-#include "prepare.h"
-#include "report.h"
+#include "entry.h"
 
 #include "../base/log.h"
 #include "../base/memcheck.h"
@@ -11,12 +9,13 @@
 #include "../go/go.h"
 #include "../libc/changes.h"
 #include "../libc/facts.h"
+#include "../map/address.h"
 #include "../map/snapshot.h"
 #include "../observe/churn.h"
 #include "../observe/histogram.h"
-#include "../map/address.h"
 #include "../observe/settings.h"
 #include "../observe/sites.h"
+#include "../report/report.h"
 #include "../retain/retain.h"
 #include "../rollout/canary.h"
 #include <errno.h>

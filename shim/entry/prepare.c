@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // prepare.c: see prepare.h.
-#include "prepare.h"
+#include "entry.h"
 
 #include "../base/log.h"
 #include "../base/memcheck.h"
@@ -14,9 +14,9 @@
 #include "../observe/histogram.h"
 #include "../observe/settings.h"
 #include "../observe/sites.h"
+#include "../report/report.h"
 #include "../retain/retain.h"
 #include "../rollout/canary.h"
-#include "report.h"
 #include <errno.h>
 #include <signal.h>
 #include <sys/auxv.h>

@@ -6,6 +6,7 @@
 #include "../base/log.h"
 #include "../go/go.h"
 #include "../libc/changes.h"
+#include "../observe/counters.h"
 #include "../observe/settings.h"
 #include "../rollout/canary.h"
 #include "estimate.h"

@@ -3,7 +3,7 @@
 #ifndef SF_REPORT_H
 #define SF_REPORT_H
 
-#include "entry.h"
+#include "../base/attr.h"
 
 /* The effective settings, and the state that came of them; why dl_iterate_phdr is libc's, or NULL. */
 void sf_report_start(const char *not_walking);

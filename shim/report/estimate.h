@@ -3,7 +3,7 @@
 #ifndef SF_ESTIMATE_H
 #define SF_ESTIMATE_H
 
-#include "entry.h"
+#include "../base/attr.h"
 
 struct sf_estimate {
 	uint64_t calls;     /* look-ups that were timed in libc */

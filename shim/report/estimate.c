@@ -6,7 +6,9 @@
 #include "../base/sys.h"
 #include "../base/ticks.h"
 #include "../observe/churn.h"
+#include "../observe/counters.h"
 #include "../observe/histogram.h"
+#include "../observe/segment.h"
 #include <time.h>
 
 #define HIT_NS    10 /* of a hit, generously */

@@ -11,6 +11,7 @@
 #include "../base/sys.h"
 #include "../libc/next.h"
 #include "../observe/histogram.h"
+#include "../observe/segment.h"
 #include "../observe/settings.h"
 #include "../observe/sites.h"
 #include <errno.h>
