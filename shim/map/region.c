@@ -49,12 +49,9 @@ sf_region_find(const struct link_map *map)
 }
 
 /*
- * ---- memory of a region ----
- *
- * Forgotten before it is given back: a fork of another thread may fall between the two, and the child
- * would give back once more what may be somebody else's by then.
+ * Memory of a region is forgotten before it is given back: a fork of another thread may fall between the two,
+ * and the child would give back once more what may be somebody else's by then.
  */
-
 static void
 region_drop_building_locked(struct sf_region *r)
 {

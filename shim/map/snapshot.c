@@ -21,9 +21,7 @@ struct snapshot {
 		SF_CACHE uint32_t n;
 	} readers[STRIPES];
 	SF_CACHE uint32_t retired; /* serial: perhaps still used. Under the loader's lock */
-	uint32_t count, room;
-	struct sf_listed *objects;
-	uint64_t adds, loaded;
+	struct sf_listing list;
 };
 
 #define SNAPSHOTS 64
@@ -35,9 +33,8 @@ struct sf_turn sf_snapshot_turn SF_CACHE;
 
 SF_LARGE static struct snapshot snapshots[SNAPSHOTS + 1]; /* the last one stands for none */
 static SF_CACHE uint32_t current = NONE;                  /* written under the loader's lock */
-static uint32_t unloader;               /* id of the thread that is unmapping, 0: nobody is */
-static uint32_t initial_count;          /* the first so many of every list never go */
-static const struct sf_listed *initial; /* they, in a place of their own */
+static uint32_t unloader;         /* id of the thread that is unmapping, 0: nobody is */
+static struct sf_listing initial; /* the first so many of every list never go */
 
 /* A child of _Fork or of a raw clone ran no handler. */
 static void
@@ -74,78 +71,6 @@ snapshot_readers_of(const struct snapshot *s)
 
 /* ---- making one ---- */
 
-struct filling {
-	struct snapshot *s;
-	struct link_map *next; /* the list goes in the same order */
-	bool wrong;
-};
-
-static intptr_t
-snapshot_block_rule(const struct dl_phdr_info *info, uint32_t place)
-{
-	if (info->dlpi_tls_modid == 0)
-		return 0;
-	if (initial != NULL && place < initial_count)
-		return initial[place].block;
-	return SF_TLS_ASK;
-}
-
-static int
-snapshot_fill_one(struct dl_phdr_info *info, size_t size, void *arg)
-{
-	struct filling *f = arg;
-	struct snapshot *s = f->s;
-	struct link_map *l = f->next;
-
-	if (size != sizeof(*info) || l == NULL || s->count == s->room ||
-	    l->l_addr != info->dlpi_addr || l->l_name != info->dlpi_name) {
-		f->wrong = true;
-		return 1;
-	}
-	s->objects[s->count] = (struct sf_listed){.addr = info->dlpi_addr,
-						  .name = info->dlpi_name,
-						  .phdr = info->dlpi_phdr,
-						  .map = l,
-						  .module = info->dlpi_tls_modid,
-						  .block = snapshot_block_rule(info, s->count),
-						  .count = info->dlpi_phnum};
-	s->count++;
-	s->adds = info->dlpi_adds;
-	s->loaded = info->dlpi_adds - info->dlpi_subs;
-	f->next = l->l_next;
-	return 0;
-}
-
-static bool
-snapshot_make_room(struct snapshot *s)
-{
-	uint32_t n = 16, room;
-
-	for (const struct link_map *l = sf_next.main; l != NULL; l = l->l_next)
-		n++;
-	if (n <= s->room)
-		return true;
-	room = n + n / 2;
-	if (s->objects != NULL)
-		sf_sys_unmap(s->objects, s->room * sizeof(*s->objects));
-	s->objects = sf_sys_map(room * sizeof(*s->objects));
-	s->room = s->objects != NULL ? room : 0;
-	return s->objects != NULL;
-}
-
-static bool
-snapshot_fill(struct snapshot *s)
-{
-	struct filling f = {.s = s, .next = sf_next.main};
-
-	s->count = 0;
-	if (!snapshot_make_room(s))
-		return false;
-	sf_next.iterate_phdr(snapshot_fill_one, &f);
-	/* With another namespace the numbers count more than this list has: libc's own affair. */
-	return !f.wrong && f.next == NULL && s->loaded == s->count;
-}
-
 static struct snapshot *
 snapshot_unused(void)
 {
@@ -166,7 +91,8 @@ static void
 snapshot_publish(void)
 {
 	struct snapshot *s = snapshot_unused();
-	uint32_t place = s != NULL && snapshot_fill(s) ? (uint32_t)(s - snapshots) : NONE;
+	uint32_t place =
+		s != NULL && sf_listing_fill(&s->list, &initial) ? (uint32_t)(s - snapshots) : NONE;
 
 	if (current != NONE)
 		snapshots[current].retired = sf_snapshot_walking == SF_WALKING_SERIAL;
@@ -350,8 +276,10 @@ sf_walk_view(struct sf_thread *t, unsigned int walk, struct sf_view *v)
 		who = sf_load_32(&unloader);
 		sf_fence_load(); /* pairs with the store fence in snapshot_close_window(): closed means replaced */
 	} while (sf_unlikely(s != &snapshots[sf_load_32(&current)]));
-	*v = (struct sf_view){
-		.objects = s->objects, .count = s->count, .adds = s->adds, .loaded = s->loaded};
+	*v = (struct sf_view){.objects = s->list.objects,
+			      .count = s->list.count,
+			      .adds = s->list.adds,
+			      .loaded = s->list.loaded};
 	if (sf_likely(who == 0)) {
 		w->counted = w->snapshot != 0; /* no window was open: the next one waits for us */
 		return SF_VIEW_DONE;
@@ -363,8 +291,8 @@ sf_walk_view(struct sf_thread *t, unsigned int walk, struct sf_view *v)
 		snapshot_stop_reading(t, w);
 		return SF_VIEW_INSIDE;
 	}
-	v->objects = initial;
-	v->count = initial_count;
+	v->objects = initial.objects;
+	v->count = initial.count;
 	v->partial = true;
 	snapshot_stop_reading(t, w);
 	return SF_VIEW_DONE;
@@ -394,37 +322,6 @@ sf_listed_block_slow(const struct sf_listed *o)
 
 /* ---- start and fork ---- */
 
-static bool
-snapshot_list_initial(struct snapshot *s)
-{
-	char *self = __builtin_thread_pointer();
-	struct sf_listed *copy;
-	uint32_t n = 0;
-
-	while (n < s->count && s->objects[n].map != sf_next.tail)
-		n++;
-	if (n == s->count)
-		return false;
-	n++;
-	copy = sf_sys_map(n * sizeof(*copy));
-	if (copy == NULL)
-		return false;
-	for (uint32_t i = 0; i < n; i++) {
-		if (s->objects[i].block == SF_TLS_ASK) {
-			/* Blocks of the initial set lie at one distance in every thread, always. */
-			char *block = sf_facts_thread_block(s->objects[i].map);
-
-			if (block == NULL)
-				return false;
-			s->objects[i].block = block - self;
-		}
-		copy[i] = s->objects[i];
-	}
-	initial = copy;
-	initial_count = n;
-	return true;
-}
-
 bool
 sf_snapshot_init(enum sf_walking how)
 {
@@ -432,7 +329,8 @@ sf_snapshot_init(enum sf_walking how)
 	uint64_t count = sf_changes_count();
 
 	s->readers[0].n = 1; /* not to be chosen until it is in use */
-	if (!sf_changes_settled(count) || !snapshot_fill(s) || !snapshot_list_initial(s))
+	if (!sf_changes_settled(count) || !sf_listing_fill(&s->list, &initial) ||
+	    !sf_listing_initial(&s->list, &initial))
 		return false;
 	sf_snapshot_walking = how;
 	sf_changes_child_ordered();
@@ -467,11 +365,11 @@ snapshot_keep_what_is_left(void)
 	struct snapshot *s = &snapshots[current];
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < s->count; i++)
-		if (i < initial_count || snapshot_is_left(&s->objects[i]))
-			s->objects[n++] = s->objects[i];
-	s->count = n;
-	s->loaded = n;
+	for (uint32_t i = 0; i < s->list.count; i++)
+		if (i < initial.count || snapshot_is_left(&s->list.objects[i]))
+			s->list.objects[n++] = s->list.objects[i];
+	s->list.count = n;
+	s->list.loaded = n;
 }
 
 void

@@ -39,6 +39,18 @@ _Static_assert(offsetof(struct dl_phdr_info, dlpi_adds) == SF_LISTED_HEAD &&
 		       __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	       "the head of dl_phdr_info");
 
+/* The whole list as libc told it in one walk; `loaded` is libc's own number of its objects. */
+struct sf_listing {
+	uint32_t count, room;
+	struct sf_listed *objects;
+	uint64_t adds, loaded;
+};
+
+/* By a walk of libc's. The blocks of the initial set are known once there is one. False: no memory, or no list. */
+bool sf_listing_fill(struct sf_listing *s, const struct sf_listing *initial);
+/* The beginning of a full list that never goes, with its blocks, in a place of its own. */
+bool sf_listing_initial(struct sf_listing *s, struct sf_listing *initial);
+
 /* What one walk goes through: a snapshot, or the initial part of it while something is unmapped. */
 struct sf_view {
 	const struct sf_listed *objects;

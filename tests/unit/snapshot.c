@@ -97,7 +97,7 @@ START_TEST(what_a_walk_reads_is_not_written)
 	seen = view_of(walk).objects;
 	for (int i = 0; i < 3 * SNAPSHOTS; i++) {
 		snapshot_publish();
-		ck_assert(current == NONE || snapshots[current].objects != seen);
+		ck_assert(current == NONE || snapshots[current].list.objects != seen);
 	}
 	/* In serial nobody can say who reads which one: then there is none, and walks are libc's. */
 	ck_assert((current == NONE) == (_i == 0));
@@ -133,13 +133,13 @@ START_TEST(a_window_shows_the_initial_set)
 	handle = dlopen(OBJECT, RTLD_NOW);
 	unloader = OTHER;
 	v = view_of(sf_walk_begin(self));
-	ck_assert(v.partial && v.count == initial_count && v.objects == initial);
+	ck_assert(v.partial && v.count == initial.count && v.objects == initial.objects);
 	ck_assert_uint_eq(snapshot_readers_of(&snapshots[current]),
 			  0); /* the unload does not wait for it */
 	sf_walk_end(self);
 	snapshot_close_window();
 	v = view_of(sf_walk_begin(self));
-	ck_assert(!v.partial && v.count == initial_count + 1);
+	ck_assert(!v.partial && v.count == initial.count + 1);
 	sf_walk_end(self);
 	/* In a window of its own libc, whose lock this thread has, is asked. */
 	unloader = self->id;
@@ -160,7 +160,7 @@ START_TEST(a_walk_within_a_counted_one_sees_all)
 	unloader = OTHER; /* its unload waits for the outer walk */
 	inner = sf_walk_begin(self);
 	v = view_of(inner);
-	ck_assert(!v.partial && v.objects != initial);
+	ck_assert(!v.partial && v.objects != initial.objects);
 	sf_walk_end(self);
 	self->walk[0].counted = 0; /* a signal came before it knew */
 	inner = sf_walk_begin(self);
@@ -237,7 +237,7 @@ in_child(void)
 		return 4;
 	if (sf_walk_view(self, sf_walk_begin(self), &v) != SF_VIEW_DONE || v.partial)
 		return 5;
-	return v.count == initial_count && v.loaded == v.count ? 0 : 6;
+	return v.count == initial.count && v.loaded == v.count ? 0 : 6;
 }
 
 /* Of another thread's half unload a child keeps what is still mapped. */
@@ -251,10 +251,10 @@ START_TEST(a_child_walks_what_is_left)
 	begin(_i ? SF_WALKING_FREE : SF_WALKING_SERIAL);
 	s = &snapshots[current];
 	view_of(sf_walk_begin(self));
-	s->objects[s->count] = s->objects[0];
-	s->objects[s->count].map = &gone;
-	s->objects[s->count++].phdr = (const ElfW(Phdr) *)16;
-	s->loaded = s->count;
+	s->list.objects[s->list.count] = s->list.objects[0];
+	s->list.objects[s->list.count].map = &gone;
+	s->list.objects[s->list.count++].phdr = (const ElfW(Phdr) *)16;
+	s->list.loaded = s->list.count;
 	unloader = OTHER;
 	/* Without a handler, too: the first walk, or unload, puts things in order. */
 	child = (pid_t)syscall(SYS_fork);
