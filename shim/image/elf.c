@@ -69,9 +69,6 @@ sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) * d)
 		case DT_VERSYM:
 			e->versym = elf_table(e, d, d->d_un.d_ptr);
 			break;
-		case DT_VERNEED:
-			e->verneed = elf_table(e, d, d->d_un.d_ptr);
-			break;
 		case DT_SONAME:
 			soname = d->d_un.d_val;
 			named = true;
@@ -256,10 +253,14 @@ elf_needs_of(const struct sf_elf *e, const ElfW(Verneed) * v, const char *versio
 }
 
 bool
-sf_elf_needs_version(const struct sf_elf *e, const char *file, const char *version)
+sf_elf_needs_version(const struct sf_elf *e, const ElfW(Dyn) * d, const char *file,
+		     const char *version)
 {
-	const ElfW(Verneed) *v = e->verneed;
+	const ElfW(Verneed) * v;
 
+	while (d->d_tag != DT_NULL && d->d_tag != DT_VERNEED)
+		d++;
+	v = d->d_tag == DT_VERNEED ? elf_table(e, d, d->d_un.d_ptr) : NULL;
 	while (v != NULL) {
 		if (sf_bytes_same(e->strtab + v->vn_file, file) && elf_needs_of(e, v, version))
 			return true;

@@ -18,7 +18,6 @@ struct sf_elf {
 	const uint32_t *hash; /* DT_HASH */
 	ElfW(Xword) strsz;    /* bytes in strtab */
 	const ElfW(Half) * versym;
-	const ElfW(Verneed) * verneed;
 	const char *soname;
 	bool symbolic; /* DT_SYMBOLIC or DF_SYMBOLIC */
 	bool rpath;    /* DT_RPATH: searched for whole subtrees of dependants */
@@ -46,8 +45,9 @@ bool sf_elf_defines_special(const struct sf_elf *e, const char *name, bool *unsu
 /* Are all those other definitions IFUNCs of the object's own sections? */
 bool sf_elf_special_is_ifunc(const struct sf_elf *e, const char *name);
 
-/* Does the object need this version of `file`? */
-bool sf_elf_needs_version(const struct sf_elf *e, const char *file, const char *version);
+/* Does the object with this dynamic section need this version of `file`? Few ask: sf_elf_open() does not look for it. */
+bool sf_elf_needs_version(const struct sf_elf *e, const ElfW(Dyn) * dynamic, const char *file,
+			  const char *version);
 
 /* Does the object define `name` so that a look-up without a version, in this object, ends here? */
 bool sf_elf_defines(const struct sf_elf *e, const char *name);

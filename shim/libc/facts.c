@@ -269,7 +269,7 @@ facts_is_glibc(const struct link_map *l, const struct sf_elf *e)
 	if (l == sf_next.libc)
 		return true;
 	if (e->soname == NULL || !sf_bytes_same(e->soname, "libm.so.6") ||
-	    !sf_elf_needs_version(e, "libc.so.6", "GLIBC_PRIVATE") ||
+	    !sf_elf_needs_version(e, l->l_ld, "libc.so.6", "GLIBC_PRIVATE") ||
 	    (size_t)(facts_last_part(l->l_name) - l->l_name) != folder)
 		return false;
 	for (size_t i = 0; i < folder; i++)
