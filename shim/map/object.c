@@ -17,10 +17,11 @@ struct sf_object sf_object_permanent = {
 
 SF_GROWING struct sf_object sf_object_records[SF_OBJECT_MOST + 1];
 uint16_t sf_object_places[SF_OBJECT_MOST];
-static uint32_t taken, spare; /* records so far; one of them that nobody needed after all, or 0 */
+uint32_t sf_object_taken;
+static uint32_t spare; /* a record that nobody needed after all, or 0 */
 SF_LOCK(evict_lock, NULL);
 SF_LOCK(name_lock, NULL);
-static uint8_t retired;
+uint8_t sf_object_kept_no_more;
 bool sf_object_ends_late;
 
 SF_START static void
@@ -85,8 +86,8 @@ object_take_record(void)
 {
 	uint32_t n = sf_swap_32(&spare, 0);
 
-	if (n == 0 && sf_load_32(&taken) < SF_OBJECT_MOST)
-		n = sf_faa_32(&taken, 1) + 1;
+	if (n == 0 && sf_load_32(&sf_object_taken) < SF_OBJECT_MOST)
+		n = sf_faa_32(&sf_object_taken, 1) + 1;
 	return n <= SF_OBJECT_MOST ? n : 0;
 }
 
@@ -242,7 +243,7 @@ sf_object_lifetime(const struct sf_object *o, uint32_t *gen)
 
 	*gen = SF_STATE_GEN(s);
 	sf_fence_load(); /* the look-up in libc must not move before this load */
-	return o->permanent || (SF_STATE_OPEN(s) && !sf_load_8(&retired));
+	return o->permanent || (SF_STATE_OPEN(s) && !sf_load_8(&sf_object_kept_no_more));
 }
 
 bool
@@ -252,7 +253,7 @@ sf_object_whole_lifetime(const struct sf_object *o, const void *handle, uint32_t
 
 	*gen = SF_STATE_GEN(s);
 	return (s & SF_STATE_WHOLE) && SF_STATE_OPEN(s) && sf_object_has(o, handle) &&
-	       !sf_load_8(&retired);
+	       !sf_load_8(&sf_object_kept_no_more);
 }
 
 #define OPENED (SF_STATE_REAL_ONE + 1)
@@ -299,7 +300,7 @@ object_add_reference(void *handle, uint64_t what, uint32_t *gen)
 	struct sf_object *o;
 
 	do {
-		if (sf_load_8(&retired))
+		if (sf_load_8(&sf_object_kept_no_more))
 			return NULL;
 		o = object_find_or_create(handle);
 		if (o == NULL)
@@ -349,20 +350,12 @@ sf_object_adopted(void *handle, uint32_t *gen)
 	return object_add_reference(handle, SF_STATE_ADOPTED, gen);
 }
 
-static uint64_t
-object_end_of(uint64_t s, bool permanent)
-{
-	if (permanent)
-		return SF_STATE_OF_GEN(SF_STATE_GEN(s)) | (s & SF_STATE_MARKS);
-	return SF_STATE_OF_GEN(SF_STATE_GEN(s) + 1);
-}
-
 /* After the last close. The name stays: it is that of the link map, which stays if the generation does. */
 static uint64_t
 object_last_close(uint64_t s, bool permanent)
 {
 	if (permanent || !sf_object_ends_late)
-		return object_end_of(s, permanent);
+		return sf_object_end_of(s, permanent);
 	return SF_STATE_OF_GEN(SF_STATE_GEN(s)) | (s & SF_STATE_NAMED) | SF_STATE_WAITS;
 }
 
@@ -421,129 +414,6 @@ sf_object_end(const void *handle)
 		s = sf_load_64(&o->state);
 		if (!sf_object_has(o, handle) || SF_STATE_OPEN(s) || !SF_STATE_RUNS(s))
 			return;
-	} while (!sf_cas_64(&o->state, s, object_end_of(s, false)));
+	} while (!sf_cas_64(&o->state, s, sf_object_end_of(s, false)));
 	sf_fence_full(); /* every thread sees the end before libc unloads */
-}
-
-/* ---- unloads that nobody told us of ---- */
-
-void
-sf_object_ended(const void *handle)
-{
-	struct sf_object *o = sf_object_find(handle);
-	uint64_t s;
-
-	do {
-		s = o != NULL ? sf_load_64(&o->state) : 0;
-		if (!SF_STATE_OPEN(s) || o->permanent || !sf_object_has(o, handle))
-			return;
-	} while (!sf_cas_64(&o->state, s, object_end_of(s, false)));
-	sf_fence_full();
-	sf_count(SF_OBJECT_CLOSE);
-}
-
-static bool
-object_is_listed(const void *handle)
-{
-	for (const struct link_map *l = sf_next.main; l != NULL; l = l->l_next)
-		if (l == handle)
-			return true;
-	return false;
-}
-
-static void
-object_end_if_gone(struct sf_object *o, uint32_t look)
-{
-	uint64_t s = sf_load_64(&o->state);
-	const void *handle;
-
-	sf_fence_load();
-	handle = (const void *)o->handle;
-	/* Not marked by this look: it is gone, or was not counted yet. */
-	while (!o->permanent && SF_STATE_RUNS(s) && o->listed != look &&
-	       !object_is_listed(handle)) {
-		if (sf_cas_64(&o->state, s, object_end_of(s, false))) {
-			if (SF_STATE_OPEN(s))
-				sf_count(SF_OBJECT_CLOSE);
-			return;
-		}
-		s = sf_load_64(&o->state);
-		if (!sf_object_has(o, handle))
-			return;
-	}
-}
-
-void
-sf_object_moved(bool settled)
-{
-	static bool unloading;
-	static uint32_t look;
-	struct sf_object *o;
-
-	if (!settled)
-		unloading |= sf_changes_is_unload();
-	if (!settled || !unloading)
-		return;
-	unloading = false;
-	look++;
-	for (const struct link_map *l = sf_next.tail->l_next; l != NULL; l = l->l_next) {
-		o = sf_object_find(l);
-		if (o != NULL)
-			o->listed = look;
-	}
-	for (uint32_t i = 1; i <= SF_OBJECT_MOST && i <= sf_load_32(&taken); i++)
-		object_end_if_gone(&sf_object_records[i], look);
-	if (sf_thread.dropping != NULL && !object_is_listed(sf_thread.dropping))
-		sf_thread.dropping = NULL;
-}
-
-/* ---- retirement ---- */
-
-/*
- * References that libc has not got are made real one at a time, while the record is still open: a close that
- * comes in between finds either ours or libc's. What is more than the host holds goes back at the end.
- */
-static void
-object_retire(struct sf_object *o, bool (*replay)(void *, const char *), void (*drop)(void *))
-{
-	void *handle;
-	uint64_t s;
-
-	do {
-		s = sf_load_64(&o->state);
-		sf_fence_load();
-		handle = (void *)sf_load_64((uint64_t *)&o->handle);
-		while (SF_STATE_HELD(s) > SF_STATE_REAL(s)) {
-			/* The record's copy of the name: the object itself may be gone by now. */
-			bool got = replay(handle, handle == sf_next.main ? "" : o->file);
-
-			if (!sf_cas_64(&o->state, s, s - 1) && got)
-				drop(handle);
-			s = sf_load_64(&o->state);
-			if (!sf_object_has(o, handle))
-				return; /* closed, and another one's by now */
-		}
-		if (!SF_STATE_RUNS(s))
-			return;
-	} while (!sf_cas_64(&o->state, s, object_end_of(s, o->permanent)));
-	for (uint32_t i = SF_STATE_HELD(s); i < SF_STATE_REAL(s); i++)
-		drop(handle);
-	if (s & SF_STATE_ADOPTED)
-		drop(handle);
-}
-
-void
-sf_object_retire_all(bool (*replay)(void *, const char *), void (*drop)(void *))
-{
-	sf_store_8(&retired, 1);
-	sf_fence_full();
-	/* Everyone who gets one of libc's functions sweeps: nobody leaves before all is replayed. */
-	for (uint32_t i = 1; i <= SF_OBJECT_MOST && i <= sf_load_32(&taken); i++)
-		object_retire(&sf_object_records[i], replay, drop);
-}
-
-bool
-sf_object_retired(void)
-{
-	return sf_load_8(&retired);
 }

@@ -290,4 +290,18 @@ void sf_object_global_settle(void);
 void sf_object_retire_all(bool (*replay)(void *, const char *), void (*drop)(void *));
 bool sf_object_retired(void);
 
+/* ---- for object.c and object_end.c ---- */
+
+extern uint32_t sf_object_taken;       /* records so far */
+extern uint8_t sf_object_kept_no_more; /* set by sf_object_retire_all() */
+
+/* The state that ends a lifetime. */
+SF_INLINE uint64_t
+sf_object_end_of(uint64_t s, bool permanent)
+{
+	if (permanent)
+		return SF_STATE_OF_GEN(SF_STATE_GEN(s)) | (s & SF_STATE_MARKS);
+	return SF_STATE_OF_GEN(SF_STATE_GEN(s) + 1);
+}
+
 #endif

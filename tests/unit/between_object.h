@@ -317,10 +317,10 @@ start_objects(void)
 static void
 forget_all(void)
 {
-	memset(sf_object_records, 0, (taken + 1) * sizeof(sf_object_records[0]));
+	memset(sf_object_records, 0, (sf_object_taken + 1) * sizeof(sf_object_records[0]));
 	memset(sf_object_places, 0, sizeof(sf_object_places));
-	taken = spare = 0;
-	retired = 0;
+	sf_object_taken = spare = 0;
+	sf_object_kept_no_more = 0;
 	sf_object_ends_late = false;
 	keeps = wrongs = 0;
 	truth_of(one)->host = truth_of(one)->libc = 0;
