@@ -223,3 +223,29 @@ sf_form_mask(unsigned int n)
 		mask = mask * 2 + 1;
 	return mask;
 }
+
+size_t
+sf_form_name_length(const char *entry)
+{
+	size_t n = 0;
+
+	while (entry[n] != '\0' && entry[n] != '=')
+		n++;
+	return n;
+}
+
+bool
+sf_form_is_in(const char *list, const char *name, size_t n)
+{
+	for (; *list != '\0'; list += *list == '|') {
+		size_t i = 0;
+
+		while (i < n && list[i] == name[i])
+			i++;
+		if (i == n && (list[i] == '|' || list[i] == '\0'))
+			return true;
+		while (*list != '\0' && *list != '|')
+			list++;
+	}
+	return false;
+}

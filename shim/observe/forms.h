@@ -46,4 +46,9 @@ unsigned int sf_form_distance(const char *name, size_t n, const char *known);
 /* The least power of two that is not less than n, minus one. */
 unsigned int sf_form_mask(unsigned int n);
 
+/* The length of the name in NAME=VALUE. */
+size_t sf_form_name_length(const char *entry);
+/* Is the name of n bytes one of those in `list`, which are separated by '|'? */
+bool sf_form_is_in(const char *list, const char *name, size_t n);
+
 #endif

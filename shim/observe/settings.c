@@ -186,33 +186,6 @@ settings_value_of(const char *entry, const char *variable)
 	return *entry == '=' ? entry + 1 : NULL;
 }
 
-static size_t
-settings_name_length(const char *entry)
-{
-	size_t n = 0;
-
-	while (entry[n] != '\0' && entry[n] != '=')
-		n++;
-	return n;
-}
-
-/* Is the name of n bytes one of those in `list`, which are separated by '|'? */
-static bool
-settings_is_in(const char *list, const char *name, size_t n)
-{
-	for (; *list != '\0'; list += *list == '|') {
-		size_t i = 0;
-
-		while (i < n && list[i] == name[i])
-			i++;
-		if (i == n && (list[i] == '|' || list[i] == '\0'))
-			return true;
-		while (*list != '\0' && *list != '|')
-			list++;
-	}
-	return false;
-}
-
 static bool
 settings_parse_number(const struct setting *s, const char *value, unsigned int *out)
 {
@@ -258,8 +231,8 @@ settings_append_value(struct sf_line *l, const struct setting *s, unsigned int v
 static bool
 settings_limits(const struct setting *s)
 {
-	return settings_is_in(SF_SETTINGS_SAFE, settings_text_at(s->variable),
-			      sf_bytes_length(settings_text_at(s->variable), NAME_MOST));
+	return sf_form_is_in(SF_SETTINGS_SAFE, settings_text_at(s->variable),
+			     sf_bytes_length(settings_text_at(s->variable), NAME_MOST));
 }
 
 static void
@@ -392,11 +365,11 @@ settings_nearest(const char *name, size_t n)
 static void
 settings_unknown(const char *entry)
 {
-	size_t n = settings_name_length(entry);
+	size_t n = sf_form_name_length(entry);
 	const struct setting *s;
 	struct sf_line l;
 
-	if (entry[n] != '=' || settings_is_in(SF_SETTINGS_OTHERS, entry, n))
+	if (entry[n] != '=' || sf_form_is_in(SF_SETTINGS_OTHERS, entry, n))
 		return;
 	s = settings_nearest(entry, n);
 	sf_settings.wrong |= settings_limits(s);
