@@ -233,7 +233,7 @@ static bool
 backtrace_compares(int size)
 {
 	return sf_phase == SF_PHASE_LIVE && sf_load_32(&sf_mode_word) == SF_MODE_WORD_VERIFY &&
-	       size > 0 && sf_address_serves() && sf_learn_has_room();
+	       size > 0 && sf_address_serves() && sf_stack_has_room();
 }
 
 /* Counted as left to libc, if that has been found. */

@@ -68,7 +68,7 @@ init_start(int argc, char **argv, char **envp)
 		return;
 	}
 	sf_negative_argv = argv;
-	sf_learn_stack = (uintptr_t)argv;
+	sf_stack_top = (uintptr_t)argv;
 	sf_segment_begin();
 	sf_thread_first();
 	pthread_atfork(NULL, NULL, init_forked_child);

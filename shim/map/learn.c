@@ -7,8 +7,7 @@
 
 uint8_t sf_learn_raw_errors;
 void (*sf_learn_on_raw)(void);
-SF_FIRST uintptr_t sf_learn_stack;
-static uint8_t namespaces;
+SF_FIRST static uint8_t namespaces;
 
 /* ---- what ends or limits learning ---- */
 
@@ -322,23 +321,6 @@ learn_keep_value(const struct sf_question *q, const struct lifetimes *l,
 }
 
 /*
- * libc's dlerror takes 2 KiB of stack for its text. A host that does not call it may have less: coroutines
- * and signal handlers run on stacks whose ends nobody knows. There is room on the main thread's own stack,
- * as the constructor found its top, and where a thread has used little of its own, below its thread pointer.
- */
-#define MAIN_STACK   ((uintptr_t)256 << 10)
-#define THREAD_STACK ((uintptr_t)10 << 10)
-
-bool
-sf_learn_has_room(void)
-{
-	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
-
-	return sf_learn_stack - sp < MAIN_STACK ||
-	       (uintptr_t)__builtin_thread_pointer() - sp < THREAD_STACK;
-}
-
-/*
  * libc said no. The error becomes ours only if our text is libc's, byte for byte; libc's copy is
  * then taken out, as two dlerror calls do.
  */
@@ -442,7 +424,7 @@ sf_learn(struct sf_thread *t, const struct sf_question *q, struct sf_learn_resul
 	out->why = SF_BYPASS_NEGATIVE;
 	if (l.negative == NULL || sf_learn_errors_raw() || t->block == NULL)
 		return q->handle == 0 ? SF_LEARNT_REPLAY : SF_LEARNT_ANSWER;
-	if (!sf_learn_has_room()) {
+	if (!sf_stack_has_room()) {
 		learn_owe(t, q, &l);
 		out->why = SF_BYPASS_STACK;
 		return q->handle == 0 ? SF_LEARNT_REPLAY : SF_LEARNT_ANSWER;

@@ -4,6 +4,7 @@
 #define SF_LEARN_H
 
 #include "negative.h"
+#include "stack.h"
 
 enum sf_learnt {
 	SF_LEARNT_ANSWER, /* `value` is the host's answer; error state is as libc leaves it */
@@ -37,11 +38,6 @@ const char *sf_learn_owed(struct sf_thread *t);
  */
 enum sf_learnt sf_learn_copy(struct sf_thread *t, struct sf_question *q,
 			     struct sf_learn_result *result);
-
-/* May the calling thread's stack be used for a few KiB more than libc would use for the host's call? */
-bool sf_learn_has_room(void);
-/* The top of the main thread's stack; set by the constructor. */
-extern uintptr_t sf_learn_stack;
 
 /* The host holds, or asks for, one of libc's own functions under this name. */
 void sf_learn_raw(const char *name);

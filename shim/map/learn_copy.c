@@ -28,7 +28,7 @@ learn_copy_ask(struct sf_thread *t, struct sf_question *q, struct sf_learn_resul
 enum sf_learnt
 sf_learn_copy(struct sf_thread *t, struct sf_question *q, struct sf_learn_result *result)
 {
-	if (q->name_len + q->version_len <= NAME_SMALL || sf_learn_has_room())
+	if (q->name_len + q->version_len <= NAME_SMALL || sf_stack_has_room())
 		return learn_copy_ask(t, q, result);
 	result->kept = false;
 	result->why = SF_BYPASS_STACK;

@@ -25,7 +25,7 @@ start(void)
 	sf_thread_init(64);
 	ck_assert(sf_thread_attach(&sf_thread));
 	sf_negative_argv = arguments;
-	sf_learn_stack = (uintptr_t)__builtin_frame_address(0);
+	sf_stack_top = (uintptr_t)__builtin_frame_address(0);
 	libc = dlopen("libc.so.6", RTLD_NOW);
 	ck_assert_ptr_eq(libc, sf_next.libc);
 }
@@ -156,7 +156,7 @@ START_TEST(where_there_is_no_room_the_hosts_dlerror_teaches)
 	static char longest[300];
 
 	start();
-	sf_learn_stack = 0;
+	sf_stack_top = 0;
 	ck_assert(owed(libc, "nobody_has_it", NULL));
 	/* The text is not ours: this program has another argv[0] than ours says. */
 	ck_assert(!owed(sf_next.main, "nor_this", NULL));
@@ -187,8 +187,8 @@ START_TEST(where_there_is_no_room_the_error_is_libcs)
 
 	start();
 	c = sf_next.libc;
-	sf_learn_stack = 0;
-	ck_assert(!sf_learn_has_room());
+	sf_stack_top = 0;
+	ck_assert(!sf_stack_has_room());
 	ck_assert_int_eq(learn(c, "no_such_symbol", NULL, &out), SF_LEARNT_ANSWER);
 	ck_assert(!out.kept && out.value == NULL && sf_facts_error_pending());
 	ck_assert_ptr_nonnull(dlerror());
