@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // host.c: N Lua states; each encodes a table with cjson and ends.
+#include "cpu.h"
+
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 static const char script[] = "local json = require 'cjson'\n"
 			     "return #json.encode({1, 2, {a = 3}, 'four'})\n";
@@ -24,15 +25,6 @@ request(void)
 		printf("%s\n", lua_tostring(state, -1));
 	lua_close(state);
 	return length;
-}
-
-static double
-cpu_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
 int

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // host.c: N times an ODBC environment, a connection, a query, and the end of all three.
+#include "cpu.h"
+
 #include <sql.h>
 #include <sqlext.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 static SQLINTEGER
 ask(SQLHDBC connection, int i)
@@ -41,15 +42,6 @@ once(int i)
 	SQLFreeHandle(SQL_HANDLE_DBC, connection);
 	SQLFreeHandle(SQL_HANDLE_ENV, environment);
 	return answer;
-}
-
-static double
-cpu_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
 int

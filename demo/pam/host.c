@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // host.c: N PAM transactions in a mount namespace with its own passwd and shadow. Prints how many were let in.
+#include "cpu.h"
+
 #include <sched.h>
 #include <security/pam_appl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <time.h>
 
 static const char *password;
 
@@ -48,15 +49,6 @@ cover(const char *folder, const char *file)
 	snprintf(from, sizeof(from), "%s/%s", folder, file);
 	snprintf(to, sizeof(to), "/etc/%s", file);
 	return mount(from, to, NULL, MS_BIND, NULL);
-}
-
-static double
-cpu_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
 int
