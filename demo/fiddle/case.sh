@@ -3,7 +3,7 @@
 # Ruby's Fiddle, whose handle['name'] is one dlsym each time.
 case_order=30
 case_title="ruby Fiddle: handle['cbrt'] and others in a loop"
-case_note='an IFUNC: nothing is expected, glibc chooses at each look-up, so symfast always asks it.'
+case_note='an IFUNC of libm is cached like any other name; other objects'"'"' IFUNCs are not.'
 
 case_prepare() { :; }
 
