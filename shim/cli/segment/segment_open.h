@@ -52,7 +52,7 @@ int segment_to_set(struct segment *s, unsigned long pid);
 const char *segment_open_to_set(struct segment *s, const char *path);
 /* Why an order to its process would be in vain; NULL if it would not. */
 const char *segment_refusal(const struct segment *s);
-/* Stores a word and why (not 0), as the format demands of `ctl`; 0, or an errno. */
+/* Stores a word and why, as the format demands of `ctl`; 0, or an errno. */
 int segment_set(const struct segment *s, uint32_t word, uint32_t reason);
 /* Asks the process to really close what it retains. These two are the only writes. */
 int segment_drain(const struct segment *s);

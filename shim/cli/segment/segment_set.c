@@ -30,9 +30,9 @@ segment_set_on_bus_error(int signal)
 	siglongjmp(cut, 1);
 }
 
-/* A write into the control: `word` and `reason`, or, without a reason, one more wish to drain. */
+/* A write into the control: one more wish to drain, or else `word` and `reason`. */
 static int
-segment_set_control(const struct segment *s, uint32_t word, uint32_t reason)
+segment_set_control(const struct segment *s, bool drain, uint32_t word, uint32_t reason)
 {
 	const size_t size = SYMFAST_SHM_CONTROL + sizeof(struct symfast_shm_control);
 	volatile struct symfast_shm_control *c;
@@ -48,10 +48,10 @@ segment_set_control(const struct segment *s, uint32_t word, uint32_t reason)
 	}
 	c = (void *)(map + SYMFAST_SHM_CONTROL);
 	c->ctl_pid = (uint32_t)getpid();
-	if (reason != 0)
-		symfast_shm_set(c, word, reason);
-	else
+	if (drain)
 		c->drain = c->drain + 1;
+	else
+		symfast_shm_set(c, word, reason);
 	c->ctl_count = c->ctl_count + 1;
 	munmap(map, size);
 	signal(SIGBUS, SIG_DFL);
@@ -61,11 +61,11 @@ segment_set_control(const struct segment *s, uint32_t word, uint32_t reason)
 int
 segment_set(const struct segment *s, uint32_t word, uint32_t reason)
 {
-	return segment_set_control(s, word, reason);
+	return segment_set_control(s, false, word, reason);
 }
 
 int
 segment_drain(const struct segment *s)
 {
-	return segment_set_control(s, 0, 0);
+	return segment_set_control(s, true, 0, 0);
 }
