@@ -61,6 +61,18 @@ sf_bytes_has(const char *s, char c)
 	return false;
 }
 
+/* The part of a path after its last '/'. */
+SF_INLINE const char *
+sf_bytes_base(const char *path)
+{
+	const char *base = path;
+
+	for (; *path != '\0'; path++)
+		if (*path == '/')
+			base = path + 1;
+	return base;
+}
+
 /*
  * The n-th of several words that stand one after the other, each with its NUL: unlike an array of
  * pointers such a list needs no relocation at start. For cold paths.

@@ -74,17 +74,6 @@ sf_churn_add(const char *file, uint64_t loads, uint64_t ticks)
 #define CHURN_NAMED 6 /* objects in the line */
 #define CHURN_OFTEN 8 /* loads of each */
 
-static const char *
-churn_base(const char *path)
-{
-	const char *base = path;
-
-	for (; *path != '\0'; path++)
-		if (*path == '/')
-			base = path + 1;
-	return base;
-}
-
 /* The row with the most ticks below `most`, or at it but behind `after`; NULL: none is left. */
 static const struct symfast_shm_object *
 churn_next(const struct symfast_shm_object *after)
@@ -121,7 +110,7 @@ churn_say_names(struct sf_line *l)
 
 		sf_bytes_cut(file, r->file, sizeof(file));
 		sf_line_str(l, i > 0 ? ":" : "");
-		sf_line_clean(l, churn_base(file), sizeof(file));
+		sf_line_clean(l, sf_bytes_base(file), sizeof(file));
 	}
 }
 

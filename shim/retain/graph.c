@@ -6,7 +6,6 @@
 #include "../libc/changes.h"
 #include "../libc/next.h"
 #include "../map/object.h"
-#include "names.h"
 
 static uint64_t graph_count;        /* sf_changes_count() at the last update; 0: never */
 static sf_retain_set graph_outside; /* what mapped objects without a place need */
@@ -76,7 +75,7 @@ graph_list(void)
 		else if (sf_elf_open(&e, l->l_addr, l->l_ld) && e.soname != NULL)
 			n->soname = graph_hash(e.soname);
 		else
-			n->base = graph_hash(sf_retain_names_base(l->l_name));
+			n->base = graph_hash(sf_bytes_base(l->l_name));
 	}
 	graph_full = l != NULL;
 }

@@ -17,17 +17,6 @@ static const char names_denied[] =
 SF_LARGE static char names_list[SF_RETAIN_LIST_MAX + sizeof(names_denied) + 1];
 static size_t names_used;
 
-const char *
-sf_retain_names_base(const char *path)
-{
-	const char *base = path;
-
-	for (; *path != '\0'; path++)
-		if (*path == '/')
-			base = path + 1;
-	return base;
-}
-
 /* A bracket expression at `p`, behind its '['; moves `p` behind its ']'. Without one, '[' is itself. */
 static bool
 names_bracket(const char **p, const char *end, char c)
@@ -115,7 +104,7 @@ names_how(const char *at, const char **end)
 enum sf_retain_how
 sf_retain_names_find(const char *path)
 {
-	const char *base = sf_retain_names_base(path), *next;
+	const char *base = sf_bytes_base(path), *next;
 	enum sf_retain_how found = SF_RETAIN_NOT;
 
 	for (const char *at = names_list; *at != '\0'; at = *next == ':' ? next + 1 : next) {

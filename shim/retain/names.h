@@ -26,9 +26,6 @@ bool sf_retain_names_read(const char *list);
 /* How is a file of this path (or bare name) retained? Any thread, any time after the list was read. */
 enum sf_retain_how sf_retain_names_find(const char *path);
 
-/* The part of a path after its last '/'. */
-const char *sf_retain_names_base(const char *path);
-
 /* Does `name` match the glob `pattern` that ends at `end`? */
 bool sf_retain_names_match(const char *pattern, const char *end, const char *name);
 
