@@ -4,7 +4,9 @@
 // File: /dev/shm/symfast.UID.PID (decimal; SYMFAST_SHM_DIR names another directory), mode 0600,
 // a regular file of SYMFAST_SHM_SIZE bytes, sparse: what was never written reads as zero.
 // Made lazily, at the first call that the process's map cannot answer by itself, and unlinked at its
-// normal exit; after a crash it stays and can be read. A child of fork has a file of its own or none.
+// normal exit, unless it found a mismatch or its breaker opened; after a crash it stays and can be read, too.
+// symfast.UID.PID.1 is such a file of an earlier program of the same number. A child of fork has a file of
+// its own or none.
 //
 // Reader: open O_RDONLY|O_NOFOLLOW|O_CLOEXEC, fstat (regular, owned by the effective user, at least
 // header_size and `size` bytes), map MAP_SHARED, check magic and version, check that every section
@@ -27,6 +29,7 @@
 #define SYMFAST_SHM_SIZE    (1u << 20)
 #define SYMFAST_SHM_PREFIX  "symfast."
 #define SYMFAST_SHM_DIR     "/dev/shm"
+#define SYMFAST_SHM_PAST    1 /* behind UID.PID: of an earlier program; else a pid namespace */
 
 /* control.word: what every call reads. Any other value means OFF. */
 enum symfast_shm_word {
@@ -169,6 +172,8 @@ struct symfast_shm_control {
 		drain; /* `symfast ctl PID drain` adds 1: closed plugins that are retained shall really go */
 	uint32_t
 		drained; /* the last of them that was carried out, at the host's next dlopen or dlclose */
+	/* Not in every file of version 1: header_size says. */
+	uint64_t breaker_ns; /* CLOCK_REALTIME when the breaker opened last, 0: never */
 };
 
 /*
@@ -264,12 +269,13 @@ SYMFAST_SHM_AT(control, why, 216);
 SYMFAST_SHM_AT(control, kill_file, 312);
 SYMFAST_SHM_AT(control, go_state, 568);
 SYMFAST_SHM_AT(control, drain, 624);
+SYMFAST_SHM_AT(control, breaker_ns, 632);
 SYMFAST_SHM_AT(histogram, bucket, 32);
 SYMFAST_SHM_AT(object, file, 16);
 SYMFAST_SHM_AT(site, function, 32);
 SYMFAST_SHM_AT(site, object, 40);
 _Static_assert(sizeof(struct symfast_shm_header) == 528, "header");
-_Static_assert(sizeof(struct symfast_shm_control) == 632, "control");
+_Static_assert(sizeof(struct symfast_shm_control) == 640, "control");
 _Static_assert(sizeof(struct symfast_shm_histogram) == 4000, "histogram");
 _Static_assert(sizeof(struct symfast_shm_object) == 128, "object");
 _Static_assert(sizeof(struct symfast_shm_site) == 232, "site");

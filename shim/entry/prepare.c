@@ -215,8 +215,12 @@ prepare_live(const struct sf_decision *m)
 static void
 prepare_pass(const struct sf_decision *m, const char *why)
 {
+	bool told = sf_settings.mode.n == SF_MODE_OFF && !sf_settings.wrong;
+
 	sf_mode_start(m, why);
-	if (sf_settings.shm != SF_SHM_OFF && m->reason == SYMFAST_SHM_BY_CANARY)
+	/* Who was told to be off needs no reason; with raised rights nothing is written anywhere. */
+	if (sf_settings.shm != SF_SHM_OFF && !told && m->reason != SYMFAST_SHM_BY_SETTING &&
+	    !getauxval(AT_SECURE))
 		sf_segment_leave_note(sf_settings.shm_dir_text);
 }
 

@@ -40,6 +40,7 @@ static struct {
 	uint32_t blocks; /* given out */
 	uint32_t turn;   /* changes of the word, twice each */
 	uint32_t last;   /* word that this process has set, by any thread, and reason << 16 */
+	uint64_t marks;  /* of the process that this was forked from */
 	uint32_t overlays;
 	struct overlay {
 		void *page;
@@ -346,10 +347,23 @@ sf_segment_leave_note(const char *dir)
 	segment_make_locked(false);
 }
 
+/* Mismatches, and how often the breaker opened. */
+SF_START static uint64_t
+segment_marks(void)
+{
+	return sf_load_64(&sf_control.mismatches) + sf_load_32(&sf_control.breaker_trips);
+}
+
 SF_START void
 sf_segment_close(void)
 {
-	if (segment.mine && !sf_sys_confined && segment.maker == sf_file_pid())
+	bool marked = segment_marks() != segment.marks;
+
+	if (marked && sf_segment_due)
+		sf_segment_open();
+	/* What another process has scribbled over would be swept by nobody. */
+	marked = marked && sf_page.header.pid == segment.maker;
+	if (!marked && segment.mine && !sf_sys_confined && segment.maker == sf_file_pid())
 		sf_file_unlink();
 }
 
@@ -398,6 +412,7 @@ sf_segment_forked(void)
 {
 	sf_lock_reset(&lock);
 	segment.parent = segment.mine ? segment.maker : segment.parent;
+	segment.marks = segment_marks();
 	if (sf_sys_confined)
 		return;
 	segment_of.process = sf_file_pid();

@@ -76,7 +76,7 @@ void sf_segment_leave_note(const char *dir);
 void sf_segment_confine(void);
 /* Is this descriptor the file? */
 bool sf_segment_is_file(int fd);
-/* Unlinks the file, if it is this process's. */
+/* Unlinks the file, if it is this process's and tells of no mismatch and no open breaker. */
 void sf_segment_close(void);
 /* In the child after fork. */
 void sf_segment_forked(void);

@@ -149,19 +149,26 @@ sf_file_create(uint32_t pid)
 	return (int)error;
 }
 
-/* Does the name belong to a process of another pid namespace? */
-static bool
-segment_file_is_elsewhere(void)
+/*
+ * The name may be taken. By a process of another pid namespace: then ours gets that number, too. By an earlier
+ * program of this number, which found a mismatch: it becomes the one that is kept of those.
+ */
+static void
+segment_file_make_room(uint32_t pid)
 {
-	struct symfast_shm_header h = {.pid_space = 0};
-	long fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)path,
-			      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0, 0, 0);
+	SF_LARGE static struct sf_file_peek p; /* not on the host's stack; under the lock */
+	char old[PATH_ROOM];
 
-	if (fd < 0)
-		return false;
-	sf_syscall6(SYS_pread64, fd, (long)&h, sizeof(h), 0, 0, 0);
-	sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
-	return h.pid_space != 0 && space != 0 && h.pid_space != space;
+	if (!sf_file_peek(AT_FDCWD, path, &p))
+		return;
+	if (p.header.pid_space != 0 && space != 0 && p.header.pid_space != space) {
+		segment_file_make_path(pid, space);
+	} else if (sf_file_is_marked(&p)) {
+		*segment_file_put_text(old, path) = '\0';
+		segment_file_make_path(pid, SYMFAST_SHM_PAST);
+		sf_syscall6(SYS_renameat2, AT_FDCWD, (long)old, AT_FDCWD, (long)path, 0, 0);
+		segment_file_make_path(pid, 0);
+	}
 }
 
 static long
@@ -182,8 +189,7 @@ segment_file_publish_named(uint32_t pid)
 
 	*segment_file_put_text(old, path) = '\0';
 	segment_file_make_path(pid, 0);
-	if (segment_file_is_elsewhere())
-		segment_file_make_path(pid, space);
+	segment_file_make_room(pid);
 	if (sf_syscall6(SYS_renameat2, AT_FDCWD, (long)old, AT_FDCWD, (long)path, 0, 0) == 0)
 		return true;
 	*segment_file_put_text(path, old) = '\0';
@@ -200,8 +206,7 @@ sf_file_publish(int fd)
 		return segment_file_publish_named(pid);
 	error = segment_file_give_name(fd);
 	if (error == -EEXIST) {
-		if (segment_file_is_elsewhere())
-			segment_file_make_path(pid, space);
+		segment_file_make_room(pid);
 		sf_syscall6(SYS_unlinkat, AT_FDCWD, (long)path, 0, 0, 0, 0);
 		error = segment_file_give_name(fd);
 	}

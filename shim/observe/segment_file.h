@@ -28,7 +28,18 @@ bool sf_file_write(int fd, const void *p, size_t n, size_t offset);
 void sf_file_unlink(void);
 /* Removes files of dead processes that were not removed by themselves. */
 void sf_file_tidy(void);
-/* segment_sweep.c: does it, for names that begin with `prefix`. */
+
+/* ---- segment_sweep.c ---- */
+
+/* What a file says of itself, zero where it is shorter. False: it cannot be opened. */
+struct sf_file_peek {
+	struct symfast_shm_header header;
+	struct symfast_shm_control control;
+};
+bool sf_file_peek(long dir, const char *name, struct sf_file_peek *p);
+/* Must it be seen after the end of its process? */
+bool sf_file_is_marked(const struct sf_file_peek *p);
+/* Removes them, for names that begin with `prefix`. */
 void sf_file_sweep(const char *directory, const char *prefix, uint64_t pid_space);
 
 #endif

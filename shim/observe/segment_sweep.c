@@ -3,19 +3,44 @@
 //
 // A process that is killed, calls _exit, filters its system calls or is written in Go leaves its file: that
 // is wanted, for one look afterwards. Each new file's maker looks through the directory, keeps eight files of
-// dead processes, the youngest, and removes the others. Only this user's, only of this pid namespace.
+// dead processes, the youngest, and removes the others. Those that tell of a mismatch or an open breaker are
+// eight more, for a week. Only this user's, only of this pid namespace.
 #include "segment_file.h"
 
 #include "../base/bytes.h"
 #include "../base/sys.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <time.h>
 
 #define KEPT      8
-#define ENTRIES   1024 /* looked at, at most */
+#define KEPT_NS   (7 * 86400 * 1000000000ull) /* SEGMENT_RECORD_S of the program */
+#define ENTRIES   1024                        /* looked at, at most */
 #define BUFFER    2048
 #define NAME_AT   19 /* in a struct linux_dirent64: after inode, offset, length and type */
 #define LENGTH_AT 16
+
+bool
+sf_file_peek(long dir, const char *name, struct sf_file_peek *p)
+{
+	long fd = sf_syscall6(SYS_openat, dir, (long)name,
+			      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0, 0, 0);
+
+	__builtin_memset(p, 0, sizeof(*p));
+	if (fd < 0)
+		return false;
+	sf_syscall6(SYS_pread64, fd, (long)&p->header, sizeof(p->header), 0, 0, 0);
+	sf_syscall6(SYS_pread64, fd, (long)&p->control, sizeof(p->control), SYMFAST_SHM_CONTROL, 0,
+		    0);
+	sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
+	return true;
+}
+
+bool
+sf_file_is_marked(const struct sf_file_peek *p)
+{
+	return p->control.mismatches != 0 || p->control.breaker_trips != 0;
+}
 
 /* The pid of "symfast.UID.PID"; 0: another name. */
 static uint32_t
@@ -42,17 +67,20 @@ segment_sweep_is_dead(uint32_t pid)
 }
 
 struct dead {
-	uint64_t made; /* CLOCK_REALTIME, ns */
+	uint64_t made; /* or the last that happened; CLOCK_REALTIME, ns */
 	bool fresh;    /* ".new" */
+	bool marked;
 	char name[56];
 };
 
 struct sweep {
 	long dir;
 	const char *prefix;
-	uint64_t space;
-	unsigned int count;
-	struct dead kept[KEPT];
+	uint64_t space, now;
+	struct sweep_pool {
+		unsigned int count;
+		struct dead kept[KEPT];
+	} plain, marked;
 };
 
 static void
@@ -65,35 +93,37 @@ segment_sweep_remove_one(const struct sweep *w, const struct dead *d)
 static bool
 segment_sweep_is_of_space(const struct sweep *w, const char *name, struct dead *d)
 {
-	struct symfast_shm_header h = {.pid_space = 0};
-	long fd = sf_syscall6(SYS_openat, w->dir, (long)name,
-			      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0, 0, 0);
+	SF_LARGE static struct sf_file_peek p;
 
-	if (fd < 0)
+	if (!sf_file_peek(w->dir, name, &p))
 		return false;
-	sf_syscall6(SYS_pread64, fd, (long)&h, sizeof(h), 0, 0, 0);
-	sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
-	d->made = h.made_ns;
-	return h.pid_space == w->space || (d->fresh && h.pid_space == 0);
+	d->made = p.header.made_ns;
+	if (p.control.mismatch_ns > d->made)
+		d->made = p.control.mismatch_ns;
+	if (p.control.breaker_ns > d->made)
+		d->made = p.control.breaker_ns;
+	d->marked = sf_file_is_marked(&p) && d->made + KEPT_NS > w->now;
+	return p.header.pid_space == w->space || (d->fresh && p.header.pid_space == 0);
 }
 
 /* The oldest one goes: it, or one of those that were kept so far. */
 static void
 segment_sweep_keep_or_remove(struct sweep *w, struct dead d)
 {
+	struct sweep_pool *pool = d.marked ? &w->marked : &w->plain;
 	unsigned int oldest = 0;
 
-	if (w->count < KEPT && !d.fresh) {
-		w->kept[w->count++] = d;
+	if (pool->count < KEPT && !d.fresh) {
+		pool->kept[pool->count++] = d;
 		return;
 	}
-	for (unsigned int i = 1; i < w->count; i++)
-		if (w->kept[i].made < w->kept[oldest].made)
+	for (unsigned int i = 1; i < pool->count; i++)
+		if (pool->kept[i].made < pool->kept[oldest].made)
 			oldest = i;
-	if (!d.fresh && w->kept[oldest].made < d.made) {
-		struct dead old = w->kept[oldest];
+	if (!d.fresh && pool->kept[oldest].made < d.made) {
+		struct dead old = pool->kept[oldest];
 
-		w->kept[oldest] = d;
+		pool->kept[oldest] = d;
 		d = old;
 	}
 	segment_sweep_remove_one(w, &d);
@@ -125,7 +155,8 @@ sf_file_sweep(const char *directory, const char *prefix, uint64_t space)
 
 	w.prefix = prefix;
 	w.space = space;
-	w.count = 0;
+	w.now = sf_sys_clock(CLOCK_REALTIME);
+	w.plain.count = w.marked.count = 0;
 	w.dir = sf_syscall6(SYS_openat, AT_FDCWD, (long)directory,
 			    O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, 0, 0);
 	if (w.dir < 0)

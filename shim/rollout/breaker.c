@@ -57,6 +57,7 @@ breaker_open_it(void)
 	if (sf_settings.breaker_retry_s != 0)
 		sf_store_64(&retry_at, sf_sys_clock(CLOCK_MONOTONIC) +
 					       sf_settings.breaker_retry_s * 1000000000ull);
+	sf_store_64(&c->breaker_ns, sf_sys_clock(CLOCK_REALTIME));
 	sf_store_32(&c->breaker, SYMFAST_SHM_BREAKER_OPEN);
 	sf_fence_full();
 	sf_faa_32(&c->breaker_trips, 1);

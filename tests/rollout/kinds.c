@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // kinds.c: one kind of question again and again; every answer is looked at.
 //
-// kinds KIND lie|truth PLUGIN ROUNDS      prints how many answers were wrong
+// kinds KIND lie|truth PLUGIN ROUNDS [PROGRAM [WORD...]]
+//	prints how many answers were wrong; then the process runs PROGRAM instead
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <link.h>
@@ -165,5 +166,8 @@ main(int argc, char **argv)
 			wrong++;
 	}
 	printf("%lu wrong\n", wrong);
+	fflush(stdout);
+	if (argc > 5)
+		execv(argv[5], argv + 5);
 	return wrong != 0;
 }

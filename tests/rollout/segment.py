@@ -13,6 +13,7 @@ FIELDS = {'word': 0, 'phase': 4, 'reason': 8, 'ctl_count': 12, 'ctl_pid': 16, 's
           'mismatches': 48, 'mismatch_map': 80, 'mismatch_libc': 84, 'canary_share': 152,
           'canary_bucket': 156, 'canary_chosen': 160, 'kill_file_seen': 164, 'go_era': 616,
           'go_eras': 620}
+LONG = {'mismatch_ns': 56, 'breaker_ns': 632}
 TEXTS = {'mismatch_function': (64, 16), 'doubt': (88, 64), 'canary_key': (168, 48), 'why': (216, 96)}
 GROUPS = {'counters': 368, 'go': 400, 'go_fill': 432}
 HISTOGRAMS = 464
@@ -40,6 +41,8 @@ class Segment:
         if name in TEXTS:
             at, size = TEXTS[name]
             return self.map[CONTROL + at:CONTROL + at + size].split(b'\0')[0].decode()
+        if name in LONG:
+            return struct.unpack_from('<Q', self.map, CONTROL + LONG[name])[0]
         return self.u32(CONTROL + FIELDS[name])
 
     def __setitem__(self, name, value):

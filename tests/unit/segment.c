@@ -2,6 +2,7 @@
 // segment.c: the file and what is in it: layout, names, modes, forks, refusals of every kind.
 #include "unit.h"
 
+#include "base/sys.h"
 #include "map/thread.h"
 #include "observe/counters.h"
 #include "observe/histogram.h"
@@ -21,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 const char unit_name[] = "segment";
@@ -484,6 +486,78 @@ START_TEST(files_of_the_dead_are_swept)
 }
 END_TEST
 
+static void
+leave_record(int pid, uint64_t made, uint64_t opened)
+{
+	struct symfast_shm_header h = sf_page.header;
+	struct symfast_shm_control c = {.breaker_trips = 1, .breaker_ns = opened};
+	int fd = open(path_of(pid), O_CREAT | O_WRONLY, 0600);
+
+	h.made_ns = made;
+	ck_assert_int_gt(write(fd, &h, sizeof(h)), 0);
+	ck_assert_int_eq(pwrite(fd, &c, sizeof(c), SYMFAST_SHM_CONTROL), sizeof(c));
+	close(fd);
+}
+
+/* Those that tell of an open breaker are not pushed out by others: eight, and none for ever. */
+START_TEST(records_of_the_dead_are_swept_by_themselves)
+{
+	const uint64_t now = sf_sys_clock(CLOCK_REALTIME), week = 7 * 86400 * 1000000000ull;
+	char prefix[32];
+	unsigned int left = 0, plain = 0;
+
+	begin(true);
+	sf_segment_open();
+	for (int i = 0; i < 50; i++) {
+		leave_record(4200000 + i, now - 1000000, 0);
+		if (i >= 20) /* of a process that had none */
+			ck_assert_int_eq(
+				truncate(path_of(4200000 + i), sizeof(struct symfast_shm_header)),
+				0);
+	}
+	leave_record(4100001, now - 2 * week, 0);
+	leave_record(4100002, now - 2 * week, now); /* made long ago, and opened just now */
+	snprintf(prefix, sizeof(prefix), "symfast.%u.", geteuid());
+	sf_file_sweep(dir, prefix, sf_page.header.pid_space);
+	ck_assert_int_eq(access(path_of(4100002), F_OK), 0);
+	for (int i = 0; i < 50; i++) {
+		*(i < 20 ? &left : &plain) += access(path_of(4200000 + i), F_OK) == 0;
+		unlink(path_of(4200000 + i));
+	}
+	ck_assert_uint_eq(left, 7);
+	ck_assert_uint_eq(plain, 8);
+	ck_assert_int_ne(access(path_of(4100001), F_OK), 0);
+	unlink(path_of(4100002));
+	end();
+}
+END_TEST
+
+/* A mismatch is seen after the end. */
+START_TEST(a_marked_file_stays)
+{
+	struct symfast_shm_control *c;
+
+	begin(true);
+	sf_segment_open();
+	c = control_of(map_of(getpid()));
+	c->mismatches = 1;
+	sf_segment_close();
+	ck_assert_int_eq(access(path_of(getpid()), F_OK), 0);
+	c->mismatches = 0;
+	end();
+}
+END_TEST
+
+START_TEST(an_inherited_mark_is_the_parents)
+{
+	begin(true);
+	sf_control.breaker_trips = 3;
+	sf_segment_forked();
+	sf_segment_open();
+	end();
+}
+END_TEST
+
 /* No file descriptor is left behind. */
 START_TEST(no_descriptor_stays_open)
 {
@@ -517,5 +591,8 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, it_survives_a_crash);
 	tcase_add_test(tests, a_note_of_a_process_that_is_not_served);
 	tcase_add_test(tests, files_of_the_dead_are_swept);
+	tcase_add_test(tests, records_of_the_dead_are_swept_by_themselves);
+	tcase_add_test(tests, a_marked_file_stays);
+	tcase_add_test(tests, an_inherited_mark_is_the_parents);
 	tcase_add_test(tests, no_descriptor_stays_open);
 }

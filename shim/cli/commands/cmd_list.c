@@ -25,18 +25,25 @@ static const struct arguments cmd_list_arguments = {
 	.list = cmd_list_options,
 };
 
+/* Of a process that has ended, or of an earlier program of one that runs. */
+static bool
+cmd_list_is_left(const struct segment *s)
+{
+	return s->liveness == SEGMENT_ENDED || s->past;
+}
+
 static void
 cmd_list_add(const struct segment *s, const char *path, void *data)
 {
 	struct list *l = data;
 	json_t *row = stat_document_head(s);
 
-	if (l->clean && s->liveness == SEGMENT_ENDED) {
+	if (l->clean && cmd_list_is_left(s)) {
 		struct segment again;
 
 		/* A new process of the same id may have made its own in the meantime. */
 		if (segment_open(&again, path) == NULL) {
-			if (again.liveness == SEGMENT_ENDED && unlink(path) == 0) {
+			if (cmd_list_is_left(&again) && unlink(path) == 0) {
 				l->removed++;
 				json_object_set_new(row, "removed", json_true());
 			}

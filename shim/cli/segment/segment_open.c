@@ -66,7 +66,8 @@ segment_open_check(struct segment *s, uint64_t file_size, uid_t owner)
 	if (h->size > SIZE_MAX_FILE)
 		return "is damaged: it is larger than any segment";
 	s->size = h->size;
-	if (h->header_size < SYMFAST_SHM_CONTROL + sizeof(struct symfast_shm_control) ||
+	if (h->header_size <
+		    SYMFAST_SHM_CONTROL + offsetof(struct symfast_shm_control, breaker_ns) ||
 	    h->header_size > h->size)
 		return "is damaged: its header has an impossible size";
 	if (h->uid != owner)
@@ -111,7 +112,7 @@ segment_open_clean_texts(struct segment *s)
 }
 
 static enum segment_liveness
-segment_open_liveness_of(const struct segment *s)
+segment_open_liveness_of_head(const struct segment *s)
 {
 	uint64_t own = proc_pid_space(), start;
 	char exe[PATH_MAX], clean[PATH_MAX];
@@ -127,6 +128,30 @@ segment_open_liveness_of(const struct segment *s)
 	cli_clean(clean, sizeof(clean), exe);
 	return strncmp(clean, s->head.exe, strlen(s->head.exe)) == 0 ? SEGMENT_LIVE
 								     : SEGMENT_REPLACED;
+}
+
+static enum segment_liveness
+segment_open_liveness_of(const struct segment *s)
+{
+	enum segment_liveness liveness = segment_open_liveness_of_head(s);
+
+	return liveness == SEGMENT_LIVE && s->past ? SEGMENT_REPLACED : liveness;
+}
+
+/* symfast.UID.PID.1 */
+static bool
+segment_open_is_past(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+	unsigned long uid, pid;
+	int dots = 0;
+
+	if (!segment_name(name, &uid, &pid))
+		return false;
+	for (; *name != '\0'; name++)
+		if (*name == '.' && ++dots == 3)
+			return atoi(name + 1) == SYMFAST_SHM_PAST;
+	return false;
 }
 
 static const char *
@@ -186,6 +211,9 @@ segment_open_for(struct segment *s, const char *path, int access)
 		segment_close(s);
 		return why;
 	}
+	if (s->head.header_size < SYMFAST_SHM_CONTROL + sizeof(s->control))
+		s->control.breaker_ns = 0; /* of an older library */
+	s->past = segment_open_is_past(path);
 	segment_open_clean_texts(s);
 	proc_strip_deleted(s->head.exe);
 	s->liveness = segment_open_liveness_of(s);

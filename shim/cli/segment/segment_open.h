@@ -23,6 +23,7 @@ struct segment {
 	int fd;
 	uint64_t size;
 	enum segment_liveness liveness;
+	bool past; /* kept of an earlier program of that number: symfast.UID.PID.1 */
 	struct symfast_shm_header head; /* its texts end within their fields */
 	struct symfast_shm_control control;
 };
@@ -70,6 +71,12 @@ struct counter *segment_names(const struct segment *s, const struct symfast_shm_
 char *segment_blocks(const struct segment *s, const struct symfast_shm_group *g);
 /* All counters, go.* too; to be freed. NULL after one line if the file does not hold them. */
 struct counter *segment_counters(const struct segment *s, size_t *count);
+/*
+ * Does it tell of a mismatch or an open breaker, and not longer ago than the library keeps such a file
+ * (observe/segment_sweep.c)? Then it is looked at when its process has ended, too.
+ */
+#define SEGMENT_RECORD_S (7 * 86400)
+bool segment_is_record(const struct segment *s);
 /* Names of the functions of histograms and sites; to be freed. Their number. */
 struct segment_function {
 	char name[24];

@@ -108,6 +108,22 @@ segment_counters(const struct segment *s, size_t *count)
 	return out;
 }
 
+bool
+segment_is_record(const struct segment *s)
+{
+	uint64_t last = s->head.made_ns;
+	struct timespec now;
+
+	if (s->control.mismatches == 0 && s->control.breaker_trips == 0)
+		return false;
+	if (s->control.mismatch_ns > last)
+		last = s->control.mismatch_ns;
+	if (s->control.breaker_ns > last)
+		last = s->control.breaker_ns;
+	return clock_gettime(CLOCK_REALTIME, &now) == 0 &&
+	       last / 1000000000u + SEGMENT_RECORD_S > (uint64_t)now.tv_sec;
+}
+
 struct segment_function *
 segment_functions(const struct segment *s, size_t *count)
 {
