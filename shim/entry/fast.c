@@ -103,8 +103,9 @@ fast_negative(struct sf_thread *t, const void *handle, const struct sf_cell_othe
 		return STEP(NULL, ASK_FULL);
 	if (sf_unlikely(sf_thread_next_hit_due(t, SF_DLSYM_NEGATIVE))) {
 		SF_ENTRY_LOOK();
-		if (sf_verify_due(t, SF_DLSYM_NEGATIVE))
+		if (sf_thread_sample(t, t->n[SF_DLSYM_NEGATIVE] + 1) & SF_DUE_CHECK)
 			return STEP(NULL, ASK_FULL);
+		sf_thread_take_sample(t, t->n[SF_DLSYM_NEGATIVE] + 1);
 	}
 	do {
 		turn = sf_negative_write_stored(t, o->lifetime->file, len, kept, name_len);

@@ -43,7 +43,7 @@ fast_open_sampled_dlopen(const char *name, int mode)
 	from = sf_ticks_since(from);
 	SF_ENTRY_LOOK();
 	t->pending = 0;
-	due = sf_thread_sample(++t->n[SF_DLOPEN_HIT]);
+	due = sf_thread_take_sample(t, ++t->n[SF_DLOPEN_HIT]);
 	sf_verify_sampled_open(SF_TIMED_DLOPEN, due, from);
 	if (sf_unlikely(due & SF_DUE_CHECK) &&
 	    !sf_verify_open_stands(t, name != NULL ? name : "", mode, handle) &&
@@ -63,7 +63,8 @@ fast_open_sampled_dlclose(void *handle)
 	from = sf_ticks_since(from);
 	SF_ENTRY_LOOK();
 	t->pending = 0;
-	sf_verify_sampled_open(SF_TIMED_DLCLOSE, sf_thread_sample(++t->n[SF_DLCLOSE_HIT]), from);
+	sf_verify_sampled_open(SF_TIMED_DLCLOSE, sf_thread_take_sample(t, ++t->n[SF_DLCLOSE_HIT]),
+			       from);
 	return 0;
 }
 

@@ -65,7 +65,7 @@ fast_version_sample_due(void *handle, const char *name, const char *version)
 	SF_ENTRY_CHORES();
 	t->pending = 0;
 	return sf_verify_sampled(handle, name, version, value,
-				 sf_thread_sample(++t->n[SF_DLVSYM_HIT]), from);
+				 sf_thread_take_sample(t, ++t->n[SF_DLVSYM_HIT]), from);
 }
 
 /* Counted, and libc is asked. */

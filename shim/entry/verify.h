@@ -48,12 +48,12 @@ void *sf_verify_sampled(void *handle, const char *name, const char *version, voi
 /* The same for a hit of dlopen or dlclose, which is only timed. */
 void sf_verify_sampled_open(enum sf_timed function, unsigned int due, uint64_t ticks);
 
-/* Is the next one of these hits to be compared with libc's answer (verify:1/N)? */
+/* Is the next one of these hits to be compared with libc's answer (verify:1/N)? Asked once for each. */
 SF_INLINE bool
-sf_verify_due(const struct sf_thread *t, enum sf_counter hit)
+sf_verify_due(struct sf_thread *t, enum sf_counter hit)
 {
 	return t->block != NULL && sf_thread_next_hit_due(t, hit) &&
-	       (sf_thread_sample(t->n[hit] + 1) & SF_DUE_CHECK);
+	       (sf_thread_take_sample(t, t->n[hit] + 1) & SF_DUE_CHECK);
 }
 
 /*

@@ -94,17 +94,20 @@ struct sf_thread {
 	uint32_t keep_skips;       /* sf_thread_seldom's */
 	uint32_t
 		content_credit; /* of cells of contents, up to SF_CONTENT_CREDIT_MAX; 0: too many names for them */
-	uint64_t keep_hits;   /* hint hits when credit was last given */
-	uint32_t close_depth; /* libc dlclose calls on this stack */
-	uint32_t open_depth;  /* libc dlopen calls made from C on this stack */
-	struct sf_load load;  /* of the innermost of them */
-	uintptr_t open_mark;  /* stack pointer of the outermost tail-jumped dlopen, or 0 */
-	uint32_t id;          /* the kernel's, 0 until asked for */
-	uint32_t changes;     /* loads and unloads that this thread itself has made */
-	void *dropping;       /* handle of which a reference of ours goes back; NULL: it is gone */
-	uint8_t passes;       /* calls that were passed through while it had no block */
-	uint8_t walks;        /* open walks of dl_iterate_phdr */
-	uint8_t rounds;       /* calls of the TSD destructor */
+	uint64_t keep_hits;    /* hint hits when credit was last given */
+	uint32_t close_depth;  /* libc dlclose calls on this stack */
+	uint32_t open_depth;   /* libc dlopen calls made from C on this stack */
+	struct sf_load load;   /* of the innermost of them */
+	uintptr_t open_mark;   /* stack pointer of the outermost tail-jumped dlopen, or 0 */
+	uint32_t id;           /* the kernel's, 0 until asked for */
+	uint32_t changes;      /* loads and unloads that this thread itself has made */
+	void *dropping;        /* handle of which a reference of ours goes back; NULL: it is gone */
+	uint8_t passes;        /* calls that were passed through while it had no block */
+	uint8_t walks;         /* open walks of dl_iterate_phdr */
+	uint8_t rounds;        /* calls of the TSD destructor */
+	uint8_t sample_due;    /* enum sf_due: what is due when the delay is over */
+	uint32_t sample_delay; /* hits until then, see sf_thread_take_sample */
+	uint32_t sample_owed;  /* what became due during the delay, two bits each */
 	struct sf_walk walk[SF_WALKS_MAX];
 };
 

@@ -2,6 +2,7 @@
 // thread.c: see thread.h.
 #include "thread.h"
 
+#include "../base/hash.h"
 #include "../base/lock.h"
 #include "../base/sys.h"
 #include "../libc/key.h"
@@ -358,8 +359,9 @@ thread_tick(struct sf_thread *t)
 	t->starting = 0;
 }
 
-unsigned int
-sf_thread_sample(uint64_t n)
+/* Due with the hit of this number, but for the delay: its number is a multiple of N. */
+static unsigned int
+thread_due_by_number(uint64_t n)
 {
 	unsigned int due = SF_DUE_NOTHING;
 
@@ -370,10 +372,86 @@ sf_thread_sample(uint64_t n)
 	return due;
 }
 
+/*
+ * A program whose calls repeat with a period that has a factor in common with N would have the same calls
+ * sampled for ever, and others never. So the sample is one of the N hits from that number on, by a hash of it.
+ * Multiples of the golden ratio would spread more evenly, but not beside periods that are Fibonacci numbers.
+ */
+static uint32_t
+thread_delay(uint64_t n, unsigned int due)
+{
+	uint32_t mask = due & SF_DUE_CHECK ? check_mask : time_mask;
+
+	return sf_hash_number((uint32_t)(n / ((uint64_t)mask + 1))) & mask;
+}
+
+/*
+ * The hits that are left of a delay are gone in steps of powers of two, the largest first: only multiples of
+ * the next step are of interest, and a mask finds them. So a hit itself has nothing to count down.
+ */
+static uint32_t
+thread_step(uint32_t delay)
+{
+	return 1u << (31 - __builtin_clz(delay));
+}
+
+unsigned int
+sf_thread_sample(const struct sf_thread *t, uint64_t n)
+{
+	uint32_t delay = t->sample_delay;
+	unsigned int due;
+
+	if (delay == 0) {
+		due = thread_due_by_number(n);
+		return due != SF_DUE_NOTHING && thread_delay(n, due) == 0 ? due : SF_DUE_NOTHING;
+	}
+	if ((delay & (delay - 1)) != 0 || (n & (delay - 1)) != 0)
+		return SF_DUE_NOTHING;
+	return t->sample_due;
+}
+
+/*
+ * Hits of several functions are counted apart, but their samples are taken one after the other: what becomes
+ * due during a delay waits in `sample_owed`, two bits each.
+ */
+static uint32_t
+thread_delay_next(struct sf_thread *t, uint64_t n, unsigned int due)
+{
+	uint32_t delay = t->sample_delay;
+
+	if (delay == 0) {
+		t->sample_due = (uint8_t)due;
+		return due != SF_DUE_NOTHING ? thread_delay(n, due) : 0;
+	}
+	if (due != SF_DUE_NOTHING && t->sample_owed <= UINT32_MAX >> 2)
+		t->sample_owed = t->sample_owed << 2 | due;
+	if ((n & (thread_step(delay) - 1)) == 0)
+		delay -= thread_step(delay);
+	if (delay == 0 && t->sample_owed != 0) {
+		t->sample_due = t->sample_owed & 3;
+		t->sample_owed >>= 2;
+		delay = thread_delay(n + t->sample_owed, t->sample_due) | 1;
+	}
+	return delay;
+}
+
+/* A signal handler's hits in between cost a sample at most: the mask follows the delay at every call. */
+unsigned int
+sf_thread_take_sample(struct sf_thread *t, uint64_t n)
+{
+	unsigned int due = sf_thread_sample(t, n);
+	uint32_t delay = thread_delay_next(t, n, thread_due_by_number(n));
+
+	t->sample_delay = delay;
+	t->hit_mask =
+		delay != 0 && thread_step(delay) - 1 < hit_mask ? thread_step(delay) - 1 : hit_mask;
+	return due;
+}
+
 void
 sf_thread_sample_next(struct sf_thread *t, uint64_t n)
 {
-	thread_make_due(t, sf_thread_sample(n));
+	thread_make_due(t, sf_thread_take_sample(t, n));
 }
 
 void

@@ -92,8 +92,13 @@ sf_thread_wants_hint(struct sf_thread *t)
 void sf_thread_tick(struct sf_thread *t, uint64_t n);
 /* The same without a tick, for hits that no table of a thread's own would help. */
 void sf_thread_sample_next(struct sf_thread *t, uint64_t n);
-/* What is due with the hit of this number, for calls that need not wait for the next one. */
-unsigned int sf_thread_sample(uint64_t n);
+/*
+ * What is due with the hit of this number, for calls that need not wait for the next one. Once for each hit
+ * that sf_thread_hit or sf_thread_next_hit_due point out: it moves on to the next sample.
+ */
+unsigned int sf_thread_take_sample(struct sf_thread *t, uint64_t n);
+/* The same, only looked at. */
+unsigned int sf_thread_sample(const struct sf_thread *t, uint64_t n);
 /* What is due for this look-up; gives the thread its table back. */
 enum sf_due { SF_DUE_NOTHING, SF_DUE_TIME = 1, SF_DUE_CHECK = 2 };
 unsigned int sf_thread_due(struct sf_thread *t);

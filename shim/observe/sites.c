@@ -3,6 +3,7 @@
 #include "sites.h"
 
 #include "../base/bytes.h"
+#include "../base/hash.h"
 #include "../base/lock.h"
 #include "../base/sys.h"
 #include "../image/unwind.h"
@@ -225,6 +226,13 @@ sites_record_locked(const struct symfast_shm_site *site, uint64_t ticks, uint64_
 	}
 }
 
+/* One of each so many, but at no fixed place: a period of the program must not hide a site (map/thread.c). */
+static bool
+sites_is_turn(uint32_t n)
+{
+	return sf_hash_number(n / sf_sites_every) % sf_sites_every == n % sf_sites_every;
+}
+
 void
 sf_sites_add(enum sf_timed function, enum sf_arm arm, uint64_t ticks, uint64_t waited)
 {
@@ -232,7 +240,7 @@ sf_sites_add(enum sf_timed function, enum sf_arm arm, uint64_t ticks, uint64_t w
 	uintptr_t pc[DEEPEST];
 	uint32_t n;
 
-	if (arm == SF_ARM_LIBC && sf_faa_32(&turn, 1) % sf_sites_every != 0)
+	if (arm == SF_ARM_LIBC && !sites_is_turn(sf_faa_32(&turn, 1)))
 		return;
 	n = sf_sites_walk(pc, DEEPEST);
 	if (!sf_lock_try(&lock))

@@ -193,7 +193,7 @@ def sites_file():
     nothing; one line for a path where nothing can be written."""
     with tempfile.TemporaryDirectory() as folder:
         def run(path, sites='1/4', **extra):
-            env = dict(os.environ, LD_PRELOAD=LIBRARY, SYMFAST_SITES=sites, SYMFAST_SAMPLE='1/64',
+            env = dict(os.environ, LD_PRELOAD=LIBRARY, SYMFAST_SITES=sites, SYMFAST_SAMPLE='1/8',
                        SYMFAST_SITES_FILE=path, **extra)
             done = subprocess.Popen([SERVICE, PLUGIN, '2'], env=env, text=True, stdin=subprocess.PIPE,
                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -354,6 +354,78 @@ START_TEST(after_fork_only_our_block_is_in_use)
 }
 END_TEST
 
+/* Which of a program's calls are sampled, if they repeat with this period: the hits that are due, by place. */
+static unsigned int
+sampled_places(unsigned int period, unsigned int hits, unsigned int *places)
+{
+	unsigned int due = 0;
+
+	for (unsigned int i = 0; i < hits; i++) {
+		if (sf_thread_due(&sf_thread) != SF_DUE_NOTHING) {
+			places[i % period]++;
+			due++;
+		}
+		if (sf_thread_hit(&sf_thread, SF_DLSYM_HIT))
+			sf_thread_sample_next(&sf_thread, sf_thread.n[SF_DLSYM_HIT]);
+	}
+	return due;
+}
+
+START_TEST(samples_fall_on_every_call_of_any_period)
+{
+	static const unsigned int every[] = {1, 2, 16, 64, 1024};
+
+	for (size_t i = 0; i < COUNT_OF(every); i++) {
+		pid_t child = fork();
+		int status;
+
+		if (child == 0) {
+			start(64);
+			sf_thread_sampling(0, every[i]);
+			ck_assert(sf_thread_attach(&sf_thread));
+			for (unsigned int period = 1; period <= 96; period++) {
+				unsigned int places[96] = {0},
+					     hits = 200 * every[i] * period / 16 + 64 * every[i];
+				unsigned int due = sampled_places(period, hits, places);
+
+				/* One hit in N, and no place of the period is left out. */
+				ck_assert_uint_le(due, hits / every[i] + 2);
+				ck_assert_uint_ge(due + 2, hits / every[i]);
+				for (unsigned int p = 0; p < period; p++)
+					ck_assert_msg(places[p] > 0, "1/%u, period %u, place %u",
+						      every[i], period, p);
+			}
+			_exit(0);
+		}
+		waitpid(child, &status, 0);
+		ck_assert_msg(status == 0, "every %u", every[i]);
+	}
+}
+END_TEST
+
+/* Two functions that are called in turn: the samples of one do not end those of the other. */
+START_TEST(samples_of_several_functions_wait_for_each_other)
+{
+	static const enum sf_counter of[] = {SF_DLOPEN_HIT, SF_DLSYM_HIT, SF_DLCLOSE_HIT};
+	unsigned int due[COUNT_OF(of)] = {0};
+
+	start(64);
+	sf_thread_sampling(0, 64);
+	ck_assert(sf_thread_attach(&sf_thread));
+	for (unsigned int i = 0; i < 64000 * COUNT_OF(of); i++) {
+		unsigned int f = i % COUNT_OF(of);
+		bool next = sf_thread_next_hit_due(&sf_thread, of[f]);
+
+		sf_thread.n[of[f]]++;
+		if (next && sf_thread_take_sample(&sf_thread, sf_thread.n[of[f]]) != SF_DUE_NOTHING)
+			due[f]++;
+	}
+	for (size_t f = 0; f < COUNT_OF(of); f++)
+		ck_assert_msg(due[f] > 700 && due[f] < 1300, "%u of %s", due[f],
+			      sf_counters_name(of[f]));
+}
+END_TEST
+
 START_TEST(hints_need_proof_of_use)
 {
 	unsigned int without = 0, sampled = 0;
@@ -413,6 +485,8 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, the_key_is_far_up_and_leaves_zero_alone);
 	tcase_add_test(tests, nothing_but_zero_is_free_then_there_is_no_key);
 	tcase_add_test(tests, after_fork_only_our_block_is_in_use);
+	tcase_add_test(tests, samples_fall_on_every_call_of_any_period);
+	tcase_add_test(tests, samples_of_several_functions_wait_for_each_other);
 	tcase_add_test(tests, hints_need_proof_of_use);
 	tcase_add_test(tests, inside_a_dlopen_until_the_stack_proves_otherwise);
 }
