@@ -115,8 +115,8 @@ def errors(folder):
         ('no such file', ['-c', '/no/a', '/no/b'], case.TARGET, '/no/a'),
         ('one file', ['-c', '/no/a'], 2, 'two files'),
         ('no such input', ['-i', '/no/input', 'cat'], case.TARGET, '/no/input'),
-        ('-h is no question', ['-h', '--', 'true'], 2, '--html'),
-        ('a page where none can be', ['-n', 1, '-h', '/no/such/page', 'true'], case.FAILED,
+        ('a page named like an option', ['-H', '--', 'true'], 2, '--html'),
+        ('a page where none can be', ['-n', 1, '-H', '/no/such/page', 'true'], case.FAILED,
          '/no/such/page'),
         ('a folder in place of a file', ['-c', '/', '/'], case.TARGET, '/ is not'),
     ]

@@ -112,7 +112,7 @@ def texts(made, good, at):
     names = struct.unpack_from('<I', good, offset)[0]
     data[names:names + 5] = b'\x1b[1m\n'
     put(made.path, bytes(data))
-    for command in (['stat'], ['metrics'], ['list'], ['stat', '-j'], ['report', '-h',
+    for command in (['stat'], ['metrics'], ['list'], ['stat', '-j'], ['report', '-H',
                                                                       f'{made.folder}/page']):
         done = made.run(*command, *([] if command == ['list'] else [made.pid]))
         out = done.stdout + done.stderr
@@ -137,7 +137,7 @@ def documents(made):
                  '{"symfast":"0","kind":"stat","format":1,"functions":{}}'):
         with open(path, 'w') as f:
             f.write(text)
-        for command in (['stat'], ['report', '-h', f'{made.folder}/page'], ['sites']):
+        for command in (['stat'], ['report', '-H', f'{made.folder}/page'], ['sites']):
             case.one_error(f'{command[0]} of {text[:40]}', made.run(*command, path), case.TARGET)
 
 
@@ -203,7 +203,7 @@ import resource, subprocess, sys
 done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 """
-READERS = [['stat'], ['stat', '-j'], ['sites'], ['sites', '-f'], ['report', '-j'], ['report', '-h', '/dev/null']]
+READERS = [['stat'], ['stat', '-j'], ['sites'], ['sites', '-f'], ['report', '-j'], ['report', '-H', '/dev/null']]
 
 
 def heavy(made, good, at, folder):

@@ -31,8 +31,8 @@ def kind(path):
 def ways(made, path):
     """Everything that writes to a file that is named."""
     return [('ab --json', ['ab', '-n', 1, '-j', path, '--', 'true']),
-            ('ab --html', ['ab', '-n', 1, '-h', path, '--', 'true']),
-            ('report --html', ['report', '-h', path, made.pid]),
+            ('ab --html', ['ab', '-n', 1, '-H', path, '--', 'true']),
+            ('report --html', ['report', '-H', path, made.pid]),
             ('sites --pprof', ['sites', '-p', path, made.pid])]
 
 
@@ -105,7 +105,7 @@ def standard(folder, made):
         done = made.run('ab', '-n', 1, '-j', name, '--', 'true')
         case.status(f'ab --json {name} to a pipe', done, 0)
         case.document(done, 'ab')
-        done = made.run('report', '-h', name, made.pid)
+        done = made.run('report', '-H', name, made.pid)
         case.check(f'report --html {name}', done.returncode == 0 and done.stdout.startswith('<!doctype html') and
                    done.stdout.endswith('</html>\n') and not os.path.lexists('-'), done.stderr)
         path = f'{folder}/out'

@@ -110,13 +110,13 @@ with case.workshop() as place:
     os.makedirs(shots, exist_ok=True)
     os.mkdir(f'{place}/shm')
     with case.Made(f'{place}/shm') as made:
-        done = made.run('report', '-h', f'{place}/stat.html', made.pid)
+        done = made.run('report', '-H', f'{place}/stat.html', made.pid)
         case.check('a page of a live process', (done.returncode, done.stdout, done.stderr) ==
                    (0, '', ''), done)
-    done = case.run('ab', '-n', 6, '-h', f'{place}/ab.html', '-j', f'{place}/ab.json', '--',
+    done = case.run('ab', '-n', 6, '-H', f'{place}/ab.html', '-j', f'{place}/ab.json', '--',
                     'sh', '-c', 'echo "<&>"')
     case.status('a page of ab', done, 0)
-    done = case.run('report', '-h', f'{place}/again.html', f'{place}/ab.json')
+    done = case.run('report', '-H', f'{place}/again.html', f'{place}/ab.json')
     with open(f'{place}/ab.html') as f, open(f'{place}/again.html') as g:
         ab = f.read()
         case.check('the page of the saved document is the same', ab == g.read(), done)
@@ -128,5 +128,5 @@ with case.workshop() as place:
     for name in ('stat', 'ab'):
         browser(name, f'{place}/{name}.html', shots)
     case.one_error('a page of a comparison', case.run(
-        'report', '-h', f'{place}/x', f'{place}/stat.html'), case.TARGET)
+        'report', '-H', f'{place}/x', f'{place}/stat.html'), case.TARGET)
 case.end()

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """symfast run: the shim goes into LD_PRELOAD before what is there, and the command is what runs."""
 import os
+import re
 
 import case
 
@@ -73,7 +74,9 @@ def errors(folder):
         ('two processes', ['sites', '1', '2'], 2, 'one process or file at a time'),
         ('two files', ['report', 'a', 'b'], 2, 'one process or file at a time'),
         ('two programs', ['doctor', 'a', 'b'], 2, 'one program or process at a time'),
-        ('-h without its file', ['report', '-h', '--json'], 2, '-h is --html'),
+        ('-H without its file', ['report', '-H', '--json'], 2, '--html needs a file'),
+        ('help of none', ['help', 'fly'], 2, 'fly'),
+        ('help of two', ['help', 'run', 'ab'], 2, 'one subcommand'),
         ('no mode', ['ctl', '1'], 2, 'a process id and'),
         ('two modes', ['ctl', '1', 'on', 'off'], 2, 'too many arguments: off'),
         ('a word for list', ['list', 'more'], 2, 'too many arguments: more'),
@@ -87,8 +90,24 @@ def errors(folder):
         case.one_error(what, case.run(*words), wanted, text)
 
 
+def help_everywhere():
+    """-h, --help and help CMD say the same, run nothing and write nothing."""
+    whole = case.run('--help')
+    case.check('symfast --help', whole.returncode == 0 and 'Subcommands:' in whole.stdout, whole)
+    for words in (['-h'], ['help'], ['help', '-h']):
+        done = case.run(*words)
+        case.check(f'symfast {" ".join(words)} is --help', (done.returncode, done.stdout) == (0, whole.stdout), done)
+    for name in re.findall(r'^  (\w+) ', whole.stdout.split('Subcommands:')[1].split('Each has')[0], re.M):
+        own = case.run(name, '--help')
+        case.check(f'{name} --help', own.returncode == 0 and f'symfast {name}' in own.stdout, own)
+        for words in ([name, '-h'], ['help', name], [name, '-h', '--', '/bin/false']):
+            done = case.run(*words)
+            case.check(f'{" ".join(words)} is its --help', (done.returncode, done.stdout) == (0, own.stdout), done)
+
+
 preloads()
 command()
+help_everywhere()
 with case.workshop() as place:
     errors(place)
 case.end()

@@ -236,7 +236,7 @@ def switch(way):
         text = s.run('metrics', s.pid).stdout
         case.check('metrics tell of it', re.search(rf'symfast_hits_total{{.*fn="{kind}"}} [1-9]',
                                                    text), text)
-        case.status('a page of it', s.run('report', '-h', f'{s.folder}/page.html', s.pid), 0)
+        case.status('a page of it', s.run('report', '-H', f'{s.folder}/page.html', s.pid), 0)
 
 
 def arms(way):
@@ -265,7 +265,7 @@ def arms(way):
         text = s.run('stat', s.pid).stdout
         case.check('ab: stat shows both', re.search(
             rf'^{function} +libc .*\n({function})? +map .*\n +map/libc at P50 ', text, re.M), text)
-        done = s.run('report', '-h', f'{s.folder}/page.html', s.pid)
+        done = s.run('report', '-H', f'{s.folder}/page.html', s.pid)
         case.status('ab: a page of it', done, 0)
         with open(f'{s.folder}/page.html') as f:
             page = f.read()

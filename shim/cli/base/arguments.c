@@ -3,6 +3,10 @@
 #include "arguments.h"
 
 #include "cli.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define ARGUMENTS_HELP 'h' /* of every subcommand, beside argp's own -? */
 
 struct arguments_state {
 	const struct arguments *arguments;
@@ -15,7 +19,7 @@ arguments_check_page(struct argp_state *state, const char *arg, void *into)
 {
 	(void)into;
 	if (arg[0] == '-' && arg[1] != '\0')
-		cli_usage(state, "-h is --html, and needs a file: %s", arg);
+		cli_usage(state, "--html needs a file: %s", arg);
 }
 
 static void
@@ -81,20 +85,40 @@ arguments_one(int key, char *arg, struct argp_state *state)
 		if (a->end != NULL)
 			a->end(state, s->into);
 		return 0;
+	case ARGUMENTS_HELP:
+		argp_state_help(state, state->out_stream, ARGP_HELP_STD_HELP);
+		return 0;
 	default:
 		return arguments_option(s, key, arg, state);
 	}
 }
 
+/* One line each, for commands/gen_completions: name, letter, what it takes, text; then what may stand beside them. */
+static void
+arguments_print_table(const struct argp *argp, bool rest)
+{
+	for (const struct argp_option *o = argp->options; o->name != NULL; o++)
+		printf("%s\t%c\t%s\t%s\n", o->name, o->key, o->arg != NULL ? o->arg : "", o->doc);
+	printf("\t%s\t%s\n", rest ? "command" : "words",
+	       argp->args_doc != NULL ? argp->args_doc : "");
+	exit(CLI_OK);
+}
+
 void
 arguments_parse(const struct arguments *a, int argc, char **argv, void *into)
 {
-	struct argp_option options[ARGUMENTS_MOST + 1] = {{0}};
+	struct argp_option options[ARGUMENTS_MOST + 2] = {{0}};
 	struct argp argp = {options, arguments_one, a->usage, a->text, NULL, NULL, NULL};
 	struct arguments_state state = {a, into, 0};
+	size_t count = 0;
 
-	for (size_t i = 0; i < ARGUMENTS_MOST && a->list[i].name != NULL; i++)
-		options[i] = (struct argp_option){
-			a->list[i].name, a->list[i].key, a->list[i].of, 0, a->list[i].text, 0};
+	for (; count < ARGUMENTS_MOST && a->list[count].name != NULL; count++)
+		options[count] = (struct argp_option){a->list[count].name, a->list[count].key,
+						      a->list[count].of,   0,
+						      a->list[count].text, 0};
+	if (argc == 2 && strcmp(argv[1], "--print-table") == 0)
+		arguments_print_table(&argp, a->rest != NULL);
+	options[count].key = ARGUMENTS_HELP;
+	options[count].flags = OPTION_HIDDEN;
 	cli_parse(&argp, argc, argv, a->rest != NULL ? ARGP_IN_ORDER : 0, &state);
 }

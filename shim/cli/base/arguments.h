@@ -43,7 +43,7 @@ struct arguments {
 /* A page to write into member html. */
 #define ARGUMENT_HTML(type, text)                                                                  \
 	{                                                                                          \
-		"html", 'h', "FILE", text, offsetof(struct type, html), arguments_check_page       \
+		"html", 'H', "FILE", text, offsetof(struct type, html), arguments_check_page       \
 	}
 arguments_check arguments_check_page;
 

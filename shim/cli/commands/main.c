@@ -43,9 +43,33 @@ main_help(int key, const char *text, void *input)
 	fprintf(f, "%s\n\nSubcommands:\n", text);
 	for (size_t i = 0; i < COUNT; i++)
 		fprintf(f, "  %-9s %s\n", commands[i].name, commands[i].text);
-	fprintf(f, "\nEach has --help and a page of its own: man symfast-run");
+	fprintf(f,
+		"\nEach has --help, or symfast help run, and a page of its own: man symfast-run");
 	fclose(f);
 	return out;
+}
+
+static size_t
+main_find(const struct argp_state *state, const char *name)
+{
+	for (size_t i = 0; i < COUNT; i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return i;
+	cli_usage(state, "no such subcommand: %s", name);
+}
+
+/* "help", or "help CMD", which is "CMD --help". */
+static void
+main_take_help(struct chosen *c, struct argp_state *state)
+{
+	const int words = state->argc - state->next;
+
+	if (words > 1)
+		cli_usage(state, "help is of one subcommand at a time");
+	if (words == 0 || state->argv[state->next][0] == '-')
+		argp_state_help(state, state->out_stream, ARGP_HELP_STD_HELP);
+	c->command = main_find(state, state->argv[state->next]);
+	state->argv[state->next] = cli_format("--help");
 }
 
 static error_t
@@ -53,15 +77,16 @@ main_parse(int key, char *arg, struct argp_state *state)
 {
 	struct chosen *c = state->input;
 
+	if (key == 'h')
+		argp_state_help(state, state->out_stream, ARGP_HELP_STD_HELP);
 	if (key == ARGP_KEY_NO_ARGS)
 		cli_usage(state, "a subcommand is needed");
 	if (key != ARGP_KEY_ARG)
 		return ARGP_ERR_UNKNOWN;
-	for (c->command = 0; c->command < COUNT; c->command++)
-		if (strcmp(arg, commands[c->command].name) == 0)
-			break;
-	if (c->command == COUNT)
-		cli_usage(state, "no such subcommand: %s", arg);
+	if (strcmp(arg, "help") == 0)
+		main_take_help(c, state);
+	else
+		c->command = main_find(state, arg);
 	c->at = (size_t)state->next - 1;
 	state->next = state->argc; /* the rest is the subcommand's */
 	return 0;
@@ -70,7 +95,10 @@ main_parse(int key, char *arg, struct argp_state *state)
 int
 main(int argc, char **argv)
 {
-	static const struct argp argp = {NULL,
+	static const struct argp_option options[] = {
+		{NULL, 'h', NULL, OPTION_HIDDEN, NULL, 0}, /* beside argp's own -? */
+		{0}};
+	static const struct argp argp = {options,
 					 main_parse,
 					 "SUBCOMMAND [OPTION...]",
 					 "Fast symbol look-ups, seen from outside.",
