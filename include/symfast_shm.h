@@ -217,7 +217,13 @@ struct symfast_shm_object {
 	uint64_t
 		ticks; /* spent in the calls that loaded and unloaded it, as far as they were timed */
 	char file[112]; /* cut at the end */
+	/* From here on only if the stride says so (128: there is no more); mode OBSERVE. */
+	uint64_t
+		compared; /* unloads before which its writable memory was held against that after the load */
+	uint64_t unchanged; /* of these: it was the same */
+	char differs[112]; /* else the names of the first data that did, of the first such unload */
 };
+#define SYMFAST_SHM_OBJECT_LEAST 128
 
 /* One sampled call stack, the same stack counted once. Frames: innermost first. */
 #define SYMFAST_SHM_FRAMES 24
@@ -277,7 +283,8 @@ SYMFAST_SHM_AT(site, object, 40);
 _Static_assert(sizeof(struct symfast_shm_header) == 528, "header");
 _Static_assert(sizeof(struct symfast_shm_control) == 640, "control");
 _Static_assert(sizeof(struct symfast_shm_histogram) == 4000, "histogram");
-_Static_assert(sizeof(struct symfast_shm_object) == 128, "object");
+SYMFAST_SHM_AT(object, compared, SYMFAST_SHM_OBJECT_LEAST);
+_Static_assert(sizeof(struct symfast_shm_object) == 256, "object");
 _Static_assert(sizeof(struct symfast_shm_site) == 232, "site");
 #endif
 

@@ -7,6 +7,7 @@
 #include "../libc/facts.h"
 #include "../observe/churn.h"
 #include "../observe/sites.h"
+#include "../retain/evidence.h"
 
 #define KNOWN_MODES (RTLD_LAZY | RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL | RTLD_NODELETE)
 
@@ -84,6 +85,8 @@ dlopen_load(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
 	handle = sf_next.load(name, mode);
 	t->open_depth--;
 	whole = handle != NULL && handle == t->load.first;
+	if (sf_unlikely(sf_evidence_on))
+		t->made = t->load;
 	t->load = outer;
 	if (handle != NULL)
 		gen = sf_object_opened(handle);
@@ -147,6 +150,8 @@ dlopen_load_timed(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
 	void *handle = dlopen_load(t, name, mode, sp);
 
 	dlopen_note_time(SF_TIMED_DLOPEN, dlopen_file_of(handle), sf_ticks_since(from));
+	if (sf_unlikely(sf_evidence_on) && handle != NULL && handle == t->made.first)
+		sf_evidence_loaded(t->made.first, t->made.last);
 	return handle;
 }
 
@@ -306,10 +311,15 @@ dlopen_drop_kept(struct sf_thread *t, void *handle, int calls)
 static int
 dlopen_close_really(struct sf_thread *t, void *handle, int calls, const char *file)
 {
+	bool observed =
+		sf_unlikely(sf_evidence_on) && sf_load_32(&sf_mode_word) == SF_MODE_WORD_OBSERVE;
 	enum sf_counter why;
-	uint64_t from = sf_ticks();
+	uint64_t from;
 	int result = 0;
 
+	if (observed)
+		sf_evidence_closing(handle);
+	from = sf_ticks();
 	/* dlclose does not look at its caller; destructors must find us aware of the unload. */
 	t->close_depth++;
 	if (dlopen_drop_kept(t, handle, calls - 1))
@@ -320,6 +330,8 @@ dlopen_close_really(struct sf_thread *t, void *handle, int calls, const char *fi
 	if (sf_sites_every != 0 ||
 	    (!sf_verify_may_answer(t, sf_load_32(&sf_mode_word), &why) && why != SF_BYPASS_OFF))
 		dlopen_note_time(SF_TIMED_DLCLOSE, file, sf_ticks_since(from));
+	if (observed)
+		sf_evidence_closed(handle, file);
 	return result;
 }
 

@@ -15,6 +15,7 @@
 #include "../observe/settings.h"
 #include "../observe/sites.h"
 #include "../report/report.h"
+#include "../retain/evidence.h"
 #include "../retain/retain.h"
 #include "../rollout/canary.h"
 #include <errno.h>
@@ -92,6 +93,7 @@ prepare_map(const struct sf_decision *m)
 	if (sf_settings.addr && sf_next.looking_is_libc)
 		sf_address_init();
 	prepare_retain();
+	sf_evidence_on = watched && m->word == SF_MODE_WORD_OBSERVE;
 	return true;
 }
 

@@ -26,6 +26,7 @@ struct link_map;
 /* What the dlopen that is under way in a thread has mapped first, as ld.so told it (entry/dlopen.c). */
 struct sf_load {
 	const struct link_map *first; /* NULL: nothing (yet) */
+	const struct link_map *last;  /* behind which nothing stood then */
 	bool watched;                 /* it is still to be written */
 };
 
@@ -98,6 +99,7 @@ struct sf_thread {
 	uint32_t close_depth;  /* libc dlclose calls on this stack */
 	uint32_t open_depth;   /* libc dlopen calls made from C on this stack */
 	struct sf_load load;   /* of the innermost of them */
+	struct sf_load made;   /* in observe: of the last one that has returned */
 	uintptr_t open_mark;   /* stack pointer of the outermost tail-jumped dlopen, or 0 */
 	uint32_t id;           /* the kernel's, 0 until asked for */
 	uint32_t changes;      /* loads and unloads that this thread itself has made */

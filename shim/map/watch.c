@@ -26,6 +26,7 @@ watch_moved(bool settled)
 	if (l->watched && watch_last != NULL) {
 		l->first = watch_last->l_next;
 		l->watched = l->first == NULL;
+		l->last = sf_facts_last_object();
 	}
 	watch_last = sf_facts_last_object();
 }

@@ -69,7 +69,25 @@ sf_churn_add(const char *file, uint64_t loads, uint64_t ticks)
 	sf_lock_release(&lock);
 }
 
-/* ---- the line at exit ---- */
+void
+sf_churn_compared(const char *file, const char *differs)
+{
+	struct symfast_shm_object *row;
+
+	if (file[0] == '\0' || !sf_lock_try(&lock))
+		return;
+	row = churn_row_locked(file);
+	if (row != NULL) {
+		sf_store_64(&row->compared, row->compared + 1);
+		if (differs[0] == '\0')
+			sf_store_64(&row->unchanged, row->unchanged + 1);
+		else if (row->differs[0] == '\0')
+			sf_bytes_cut(row->differs, differs, sizeof(row->differs));
+	}
+	sf_lock_release(&lock);
+}
+
+/* ---- the lines at exit ---- */
 
 #define CHURN_NAMED 6 /* objects in the line */
 #define CHURN_OFTEN 8 /* loads of each */
@@ -114,6 +132,28 @@ churn_say_names(struct sf_line *l)
 	}
 }
 
+static void
+churn_say_compared(const struct symfast_shm_object *r)
+{
+	char text[sizeof(r->differs)];
+	struct sf_line l;
+
+	if (r->compared == 0)
+		return;
+	sf_line_start(&l);
+	sf_bytes_cut(text, r->file, sizeof(text));
+	sf_line_clean(&l, sf_bytes_base(text), sizeof(text));
+	sf_line_str(&l, ": ");
+	sf_line_u64(&l, r->unchanged);
+	sf_line_str(&l, " of ");
+	sf_line_u64(&l, r->compared);
+	sf_line_str(&l, " closes unchanged");
+	sf_bytes_cut(text, r->differs, sizeof(text));
+	sf_line_str(&l, r->unchanged == r->compared ? ": keep is as good as fresh" : ", differs: ");
+	sf_line_clean(&l, r->unchanged == r->compared ? "" : text, sizeof(text));
+	sf_line_write(&l);
+}
+
 void
 sf_churn_print(uint64_t ticks_per_ms, uint64_t cpu_ns)
 {
@@ -125,6 +165,7 @@ sf_churn_print(uint64_t ticks_per_ms, uint64_t cpu_ns)
 		loads += r->loads;
 		ns += churn_ns(r, ticks_per_ms);
 	}
+	r = NULL;
 	if (loads == 0 || ns < cpu_ns / 100)
 		return;
 	sf_line_start(&l);
@@ -135,6 +176,8 @@ sf_churn_print(uint64_t ticks_per_ms, uint64_t cpu_ns)
 	sf_line_str(&l, " us; most of that could go with SYMFAST_RETAIN=");
 	churn_say_names(&l);
 	sf_line_write(&l);
+	for (int i = 0; i < CHURN_NAMED && (r = churn_next(r)) != NULL; i++)
+		churn_say_compared(r);
 }
 
 void

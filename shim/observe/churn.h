@@ -11,8 +11,13 @@
  */
 void sf_churn_add(const char *file, uint64_t loads, uint64_t ticks);
 /*
+ * Its memory at an unload was held against that after its load: `differs` names what was not the same, "" if nothing.
+ * The same lock.
+ */
+void sf_churn_compared(const char *file, const char *differs);
+/*
  * One line: which objects were loaded again and again, what that took, and the SYMFAST_RETAIN that would keep them,
- * dearest first. Nothing if there are none, or they took less than one part in a hundred of `cpu_ns`. Not while others count.
+ * dearest first; then one for each that was compared. Nothing if there are none, or they took less than one part in a hundred of `cpu_ns`. Not while others count.
  */
 void sf_churn_print(uint64_t ticks_per_ms, uint64_t cpu_ns);
 /* In the child after fork: frees the lock. */

@@ -27,7 +27,7 @@
 #define SF_SEGMENT_TEXTS   SF_PAGE
 #define SF_SEGMENT_OBJECTS (SF_PAGE + 0x2000)
 #define SF_SEGMENT_GO                                                                              \
-	((SF_PAGE + 0x4000 + SF_PAGE - 1) & ~(SF_PAGE - 1)) /* laid over: whole pages */
+	((SF_PAGE + 0x6000 + SF_PAGE - 1) & ~(SF_PAGE - 1)) /* laid over: whole pages */
 #define SF_SEGMENT_GO_FILL    (SF_SEGMENT_GO + SF_PAGE)
 #define SF_SEGMENT_HISTOGRAMS (SF_SEGMENT_GO_FILL + SF_PAGE)
 #define SF_SEGMENT_SITES      (SF_SEGMENT_HISTOGRAMS + 0x1a000)

@@ -232,7 +232,7 @@ page_stat_objects(FILE *out, const json_t *d)
 		return;
 	fputs("<h2>Loaded again and again</h2>\n<div "
 	      "class=\"wide\"><table>\n<tr><th>object<th>loads"
-	      "<th>time\n",
+	      "<th>time<th>closes unchanged<th>differs\n",
 	      out);
 	json_array_foreach(list, i, row)
 	{
@@ -242,6 +242,9 @@ page_stat_objects(FILE *out, const json_t *d)
 		page_text(out, value_text(text, sizeof(text),
 					  json_number_value(json_object_get(row, "time")),
 					  document_text(d, "unit")));
+		fprintf(out, "<td>%lld of %lld<td>", document_number(row, "unchanged"),
+			document_number(row, "compared"));
+		page_text(out, document_text(row, "differs"));
 		fputs("\n", out);
 	}
 	fputs("</table></div>\n", out);

@@ -76,8 +76,7 @@ segment_open_check(struct segment *s, uint64_t file_size, uid_t owner)
 	    !segment_open_group_fits(s, &h->go_fill) ||
 	    !segment_open_section_fits(s, &h->histograms, sizeof(struct symfast_shm_histogram),
 				       2 * FUNCTIONS_MAX) ||
-	    !segment_open_section_fits(s, &h->objects, sizeof(struct symfast_shm_object),
-				       OBJECTS_MAX) ||
+	    !segment_open_section_fits(s, &h->objects, SYMFAST_SHM_OBJECT_LEAST, OBJECTS_MAX) ||
 	    !segment_open_section_fits(s, &h->sites, sizeof(struct symfast_shm_site), SITES_MAX) ||
 	    !segment_open_fits(s, h->functions_offset, h->functions_bytes) ||
 	    h->functions_bytes > NAMES_BYTES || h->functions_count > h->functions_bytes ||

@@ -156,12 +156,16 @@ segment_histogram(const struct segment *s, uint32_t i, struct symfast_shm_histog
 bool
 segment_object(const struct segment *s, uint32_t i, struct symfast_shm_object *o)
 {
+	size_t size = s->head.objects.stride < sizeof(*o) ? SYMFAST_SHM_OBJECT_LEAST : sizeof(*o);
 	char clean[sizeof(o->file)];
 
-	if (!segment_rows_read_row(s, &s->head.objects, i, o, sizeof(*o)) || o->loads == 0)
+	*o = (struct symfast_shm_object){0};
+	if (!segment_rows_read_row(s, &s->head.objects, i, o, size) || o->loads == 0)
 		return false;
 	o->file[sizeof(o->file) - 1] = '\0';
 	memcpy(o->file, cli_clean(clean, sizeof(clean), o->file), sizeof(clean));
+	o->differs[sizeof(o->differs) - 1] = '\0';
+	memcpy(o->differs, cli_clean(clean, sizeof(clean), o->differs), sizeof(clean));
 	return true;
 }
 

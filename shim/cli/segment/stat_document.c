@@ -290,10 +290,13 @@ stat_document_add_objects(json_t *list, const struct segment *s, double ns)
 
 	for (uint32_t i = 0; i < s->head.objects.used; i++)
 		if (segment_object(s, i, &o))
-			json_array_append_new(list,
-					      json_pack("{s:s,s:o,s:f}", "file", o.file, "loads",
-							stat_document_count_json(o.loads), "time",
-							(double)o.ticks * ns));
+			json_array_append_new(
+				list, json_pack("{s:s,s:o,s:f,s:o,s:o,s:s}", "file", o.file,
+						"loads", stat_document_count_json(o.loads), "time",
+						(double)o.ticks * ns, "compared",
+						stat_document_count_json(o.compared), "unchanged",
+						stat_document_count_json(o.unchanged), "differs",
+						o.differs));
 }
 
 static json_t *

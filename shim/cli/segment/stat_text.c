@@ -128,6 +128,22 @@ stat_text_print_latencies(const json_t *d)
 	}
 }
 
+/* Was an object's memory at its closes as after its load? */
+static void
+stat_text_print_compared(const json_t *row)
+{
+	long long compared = document_number(row, "compared"),
+		  unchanged = document_number(row, "unchanged");
+
+	if (compared == 0)
+		return;
+	if (compared == unchanged)
+		printf("%21s all %lld closes compared: unchanged\n", "", compared);
+	else
+		printf("%21s %lld of %lld closes compared unchanged, differs: %s\n", "", unchanged,
+		       compared, document_text(row, "differs"));
+}
+
 static void
 stat_text_print_rest(const json_t *d)
 {
@@ -146,11 +162,15 @@ stat_text_print_rest(const json_t *d)
 		printf("  %-20s %14lld\n", key, (long long)json_integer_value(value));
 	if (json_array_size(json_object_get(d, "objects")) != 0)
 		printf("\nloads          time  object\n");
-	json_array_foreach(json_object_get(d, "objects"), i, row) printf(
-		"%8lld %10s  %s\n", document_number(row, "loads"),
-		value_text(text, sizeof(text), json_number_value(json_object_get(row, "time")),
-			   document_text(d, "unit")),
-		document_text(row, "file"));
+	json_array_foreach(json_object_get(d, "objects"), i, row)
+	{
+		printf("%8lld %10s  %s\n", document_number(row, "loads"),
+		       value_text(text, sizeof(text),
+				  json_number_value(json_object_get(row, "time")),
+				  document_text(d, "unit")),
+		       document_text(row, "file"));
+		stat_text_print_compared(row);
+	}
 }
 
 void
