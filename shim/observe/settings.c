@@ -4,6 +4,7 @@
 
 #include "../base/bytes.h"
 #include "../base/log.h"
+#include "conf.h"
 
 /* What the default texts mean: the start reads them and writes nothing. tests/unit/settings holds them to that. */
 #define MEANS_mode                                                                                 \
@@ -37,6 +38,10 @@
 #define MEANS_sites_file                                                                           \
 	{                                                                                          \
 		0, 0                                                                               \
+	}
+#define MEANS_conf                                                                                 \
+	{                                                                                          \
+		1, 0                                                                               \
 	}
 #define MEANS_retain                                                                               \
 	{                                                                                          \
@@ -100,7 +105,8 @@ struct setting {
 #define TEXT(member)  ((uint16_t)offsetof(struct texts, member))
 #define VALUE(member) ((uint16_t)offsetof(struct sf_settings, member))
 
-/* SYMFAST itself comes first. */
+/* SYMFAST itself comes first, then SYMFAST_CONF. */
+#define CONF 1
 static const struct setting table[] = {
 #define W(name, variable, def, words, text)                                                        \
 	{TEXT(name##_variable), TEXT(name##_words), VALUE(name), FORM_NONE, 0, 0, 0, def, 0, 0},
@@ -124,6 +130,9 @@ static const struct setting table[] = {
 };
 
 #define COUNT (sizeof(table) / sizeof(table[0]))
+
+/* The file that is being read; NULL: the environment is. */
+SF_FIRST static const struct sf_conf *settings_file;
 
 static const char *
 settings_text_at(uint16_t place)
@@ -204,6 +213,21 @@ settings_parse_number(const struct setting *s, const char *value, unsigned int *
 	return n >= s->min;
 }
 
+/* A complaint; about the settings file it begins with the place. */
+static void
+settings_line_start(struct sf_line *l)
+{
+	sf_line_start(l);
+	if (settings_file == NULL)
+		return;
+	sf_line_clean(l, sf_settings.conf_text, sizeof(sf_settings.conf_text));
+	if (settings_file->line != 0) {
+		sf_line_str(l, ":");
+		sf_line_u64(l, settings_file->line);
+	}
+	sf_line_str(l, ": ");
+}
+
 static void
 settings_append_word(struct sf_line *l, const char *words, unsigned int place)
 {
@@ -241,7 +265,7 @@ settings_complain(const struct setting *s, const char *value)
 	const char *words = settings_text_at(s->words), *def = settings_text_at(s->def_text);
 	struct sf_line l;
 
-	sf_line_start(&l);
+	settings_line_start(&l);
 	sf_line_str(&l, settings_text_at(s->variable));
 	sf_line_str(&l, "=");
 	sf_line_quote(&l, value, 64);
@@ -304,20 +328,28 @@ settings_apply(const struct setting *s, const char *value)
 	}
 }
 
-/* Looked at before anything else: a process that opts out sees not even a complaint. */
-static bool
-settings_disabled(char **envp)
+/* The value of this variable; of several the last, NULL: none. */
+static const char *
+settings_find(char **envp, const char *variable)
 {
-	unsigned int on;
+	const char *found = NULL;
 
 	for (; envp != NULL && *envp != NULL; envp++) {
-		const char *value =
-			(*envp)[0] == 'S' ? settings_value_of(*envp, "SYMFAST_DISABLE") : NULL;
+		const char *value = (*envp)[0] == 'S' ? settings_value_of(*envp, variable) : NULL;
 
-		if (value != NULL && sf_form_word("0|1", value, &on) && on != 0)
-			return true;
+		if (value != NULL)
+			found = value;
 	}
-	return false;
+	return found;
+}
+
+static bool
+settings_is_on(char **envp, const char *variable)
+{
+	const char *value = settings_find(envp, variable);
+	unsigned int on = 0;
+
+	return value != NULL && sf_form_word("0|1", value, &on) && on != 0;
 }
 
 /* Not a slip but another form of a name: SYMFAST_KILL, SYMFAST_CANARY_PERCENT. */
@@ -373,7 +405,7 @@ settings_unknown(const char *entry)
 		return;
 	s = settings_nearest(entry, n);
 	sf_settings.wrong |= settings_limits(s);
-	sf_line_start(&l);
+	settings_line_start(&l);
 	sf_line_clean(&l, entry, n < 64 ? n : 64);
 	sf_line_str(&l, " is not a setting; the nearest is ");
 	sf_line_str(&l, settings_text_at(s->variable));
@@ -398,23 +430,96 @@ settings_read_entry(const char *entry)
 		settings_unknown(entry);
 }
 
+/* The file, or one of its lines, cannot be used as it is. It limits what is served: nothing is. */
+static void
+settings_file_is_wrong(const struct sf_conf *c)
+{
+	struct sf_line l;
+
+	sf_settings.wrong = 1;
+	settings_line_start(&l);
+	sf_line_str(&l, c->fault);
+	sf_line_str(&l, "; using SYMFAST=off");
+	sf_line_write(&l);
+}
+
+static void
+settings_not_listed(void)
+{
+	struct sf_line l;
+
+	sf_line_start(&l);
+	sf_line_str(&l, "state pass: \"this program is in no section of ");
+	sf_line_clean(&l, sf_settings.conf_text, sizeof(sf_settings.conf_text));
+	sf_line_str(&l, "\"");
+	sf_line_write(&l);
+}
+
+/* False: this program is not to be served. */
+static bool
+settings_read_file(char **envp)
+{
+	const char *named = settings_find(envp, "SYMFAST_CONF"), *entry;
+	struct sf_conf c;
+	bool listed;
+
+	/* What is no path is told with the other variables. */
+	if (named != NULL && !settings_take_text(&table[CONF], named))
+		return true;
+	if (sf_settings.conf.n == 0)
+		return true;
+	settings_file = &c;
+	if (sf_conf_open(&c, sf_settings.conf_text,
+			 !sf_bytes_same(sf_settings.conf_text, SF_CONF_PATH), NULL))
+		while ((entry = sf_conf_next(&c)) != NULL)
+			settings_read_entry(entry);
+	if (c.fault != NULL)
+		settings_file_is_wrong(&c);
+	settings_file = NULL;
+	listed = c.fault != NULL || sf_conf_listed(&c);
+	sf_conf_close(&c);
+	return listed;
+}
+
+static void
+settings_read_environment(char **envp)
+{
+	for (; *envp != NULL; envp++)
+		if ((*envp)[0] == 'S')
+			settings_read_entry(*envp);
+}
+
+static void
+settings_forget(void)
+{
+	for (size_t i = 0; i < COUNT; i++)
+		settings_set_default(&table[i]);
+	sf_settings.wrong = 0;
+}
+
 void
 sf_settings_read(char **envp)
 {
 	SF_FIRST static bool again; /* it may hold what an environment said */
 
-	for (size_t i = 0; again && i < COUNT; i++)
-		settings_set_default(&table[i]);
 	if (again)
-		sf_settings.wrong = sf_settings.disable = 0;
+		settings_forget();
 	again = true;
-	if (settings_disabled(envp)) {
+	if (envp == NULL)
+		return;
+	/* Before anything else: a process that opts out sees not even a complaint. */
+	if (settings_is_on(envp, "SYMFAST_DISABLE")) {
 		sf_settings.disable = 1;
 		return;
 	}
-	for (; envp != NULL && *envp != NULL; envp++)
-		if ((*envp)[0] == 'S')
-			settings_read_entry(*envp);
+	if (!settings_read_file(envp)) {
+		if (settings_is_on(envp, "SYMFAST_VERBOSE"))
+			settings_not_listed();
+		settings_forget(); /* what the file says of all */
+		sf_settings.disable = 1;
+		return;
+	}
+	settings_read_environment(envp);
 	/* Whatever else was said: what limits was wrong. */
 	if (sf_settings.wrong)
 		settings_take_text(&table[0], "off");

@@ -27,6 +27,8 @@ enum sf_shm { SF_SHM_OFF, SF_SHM_ON, SF_SHM_START, SF_SHM_KEEP };
 	  "off: every call goes straight to libc; observe: libc answers, calls are counted and "   \
 	  "timed; verify: libc answers, the map is asked too and compared; verify:1/N: the map "   \
 	  "answers, one hit in N is compared; ab: so many percent of the threads are served")      \
+	T(conf, "SYMFAST_CONF", "/etc/symfast.conf", path, 256, "an absolute path, or nothing",    \
+	  "settings file: which programs are served at all, and with which settings")              \
 	W(disable, "SYMFAST_DISABLE", 0, "0|1",                                                    \
 	  "1: every wrapper is a tail jump, and no other setting is read")                         \
 	W(stats, "SYMFAST_STATS", 0, "0|1", "1: print the counters when the process exits")        \
@@ -81,7 +83,7 @@ enum sf_shm { SF_SHM_OFF, SF_SHM_ON, SF_SHM_START, SF_SHM_KEEP };
 	  "Go hosts with many plugins: 1: shorten the runtime's walks over its modules")
 
 /* Settings that limit what is served: a bad value means off. */
-#define SF_SETTINGS_SAFE "SYMFAST|SYMFAST_DISABLE|SYMFAST_CANARY|SYMFAST_KILL_FILE"
+#define SF_SETTINGS_SAFE "SYMFAST|SYMFAST_DISABLE|SYMFAST_CANARY|SYMFAST_KILL_FILE|SYMFAST_CONF"
 /* Variables of the demo, the tests and the program: known, and nothing to the library. */
 #define SF_SETTINGS_OTHERS                                                                         \
 	"SYMFAST_LIB|SYMFAST_CLI|SYMFAST_MADE|SYMFAST_ROOT|SYMFAST_TEST_SEED|"                     \

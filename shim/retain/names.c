@@ -3,6 +3,7 @@
 #include "names.h"
 
 #include "../base/bytes.h"
+#include "../base/glob.h"
 #include "../base/log.h"
 #include "../base/sys.h"
 #include <fcntl.h>
@@ -16,66 +17,6 @@ static const char names_denied[] =
 
 SF_LARGE static char names_list[SF_RETAIN_LIST_MAX + sizeof(names_denied) + 1];
 static size_t names_used;
-
-/* A bracket expression at `p`, behind its '['; moves `p` behind its ']'. Without one, '[' is itself. */
-static bool
-names_bracket(const char **p, const char *end, char c)
-{
-	const char *at = *p;
-	bool not = at < end && (*at == '!' || *at == '^'), in = false;
-
-	at += not ;
-	for (const char *first = at; at < end && (*at != ']' || at == first); at++) {
-		if (at + 2 < end && at[1] == '-' && at[2] != ']') {
-			in |= c >= at[0] && c <= at[2];
-			at += 2;
-		} else {
-			in |= c == *at;
-		}
-	}
-	if (at >= end)
-		return c == '[';
-	*p = at + 1;
-	return in != not ;
-}
-
-/* One character against what stands at `*p`, which is moved behind it. */
-static bool
-names_one(const char **p, const char *end, char c)
-{
-	char want = *(*p)++;
-
-	if (want == '?')
-		return true;
-	if (want == '[')
-		return names_bracket(p, end, c);
-	return want == c;
-}
-
-/* The usual loop with one point of return: the last '*' takes one more character. */
-bool
-sf_retain_names_match(const char *pattern, const char *end, const char *name)
-{
-	const char *star = NULL, *again = NULL;
-
-	for (;;) {
-		if (pattern < end && *pattern == '*') {
-			star = ++pattern;
-			again = name;
-			continue;
-		}
-		if (*name == '\0' && pattern == end)
-			return true;
-		if (*name != '\0' && pattern < end && names_one(&pattern, end, *name)) {
-			name++;
-			continue;
-		}
-		if (star == NULL || *again == '\0')
-			return false;
-		name = ++again;
-		pattern = star;
-	}
-}
 
 static const char *
 names_end(const char *at)
@@ -112,7 +53,7 @@ sf_retain_names_find(const char *path)
 		bool denied = *at == '!';
 		enum sf_retain_how how = names_how(at, &end);
 
-		if (!sf_retain_names_match(at + denied, end, base))
+		if (!sf_glob_match(at + denied, end, base))
 			continue;
 		if (denied)
 			return SF_RETAIN_NOT;

@@ -26,7 +26,4 @@ bool sf_retain_names_read(const char *list);
 /* How is a file of this path (or bare name) retained? Any thread, any time after the list was read. */
 enum sf_retain_how sf_retain_names_find(const char *path);
 
-/* Does `name` match the glob `pattern` that ends at `end`? */
-bool sf_retain_names_match(const char *pattern, const char *end, const char *name);
-
 #endif

@@ -67,7 +67,7 @@ class Place:
         w = self.written
         return ['SYMFAST=on', 'SYMFAST_NO_SUCH=1', 'SYMFAST_MAP_KIB=wrong', 'SYMFAST_VERBOSE=1', 'SYMFAST_STATS=1',
                 'SYMFAST_SHM=start', f'SYMFAST_SHM_DIR={w}', 'SYMFAST_SITES=1/1', f'SYMFAST_SITES_FILE={w}/sites.%p',
-                f'SYMFAST_KILL_FILE={w}/off', 'SYMFAST_CANARY=1%', 'SYMFAST_CANARY_KEY=env:HOME']
+                f'SYMFAST_KILL_FILE={w}/off', 'SYMFAST_CANARY=1%', 'SYMFAST_CANARY_KEY=env:HOME', 'SYMFAST_CONF=/no/such/file']
 
     def run(self, way, program):
         """(stdout, stderr, status, files made)."""

@@ -279,6 +279,42 @@ def wrong():
     demand('the nearest is SYMFAST_SAMPLE; ignored' in said[0] and said[1] == 'symfast: state on', f'{said[:2]}')
 
 
+def listed():
+    """A settings file serves the programs it names, with their settings, and no other; the environment comes
+    after it, but cannot add a program."""
+    kinds = os.path.join(os.path.dirname(SERVICE), 'rollout_kinds')
+    env = {k: v for k, v in os.environ.items() if not k.startswith('SYMFAST')}
+    with tempfile.TemporaryDirectory() as folder:
+        conf = f'{folder}/symfast.conf'
+        env.update(LD_PRELOAD=LIBRARY, SYMFAST_CONF=conf)
+
+        def run(text, *command, **more):
+            with open(conf, 'w') as f:
+                f.write(text)
+            done = subprocess.run(command, env=dict(env, **more), text=True, input='', capture_output=True,
+                                  check=True)
+            return done.stderr
+
+        service, other = (SERVICE, PLUGIN, '1'), (kinds, 's', 'truth', PLUGIN, '1000')
+        text = f'# who is served\nSYMFAST_STATS=1\n[{SERVICE}]\nSYMFAST_SHM=off\n'
+        demand(re.search(r'^symfast: dlsym.hit \d', run(text, *service), re.M), 'not served')
+        # A child of a program that is served is served only if it is named itself.
+        demand('dlsym.hit' in run(text, 'sh', '-c', ' '.join(service)), 'the child is not served')
+        demand(run(text, *other) == '' and run(text, *other, SYMFAST='on', SYMFAST_STATS='1') == '', 'served')
+        demand(re.fullmatch(r'symfast: state pass: "this program is in no section of \S+symfast.conf"\n',
+                            run(text, *other, SYMFAST_VERBOSE='1')), 'no reason')
+        demand('symfast: state pass\n' == run(text, *service, SYMFAST='off'), 'the environment comes after')
+        text += '[*/rollout_*]\nSYMFAST=observe\n'
+        demand('observe.repeat' in run(text, *other) and 'dlsym.hit' in run(text, *service), 'by glob')
+        for wrong in ('[service]\n', 'STATS=1\n', 'SYMFAST=of\n', '[*]\nSYMFAST_CANNARY=1%\n'):
+            said = run(f'SYMFAST_STATS=1\n{wrong}', *service).splitlines()
+            demand(len(said) == 2 and said[0].startswith(f'symfast: {conf}:') and
+                   said[0].endswith('; using SYMFAST=off') and
+                   said[1] == 'symfast: state pass: "a setting is wrong"', f'{wrong}: {said}')
+        os.chmod(conf, 0o666)
+        demand('can be written by others; using SYMFAST=off' in run('', *service), 'mode')
+
+
 KINDS = (('s', 'dlsym', 'dlsym'), ('v', 'dlvsym', 'dlvsym'), ('d', 'default', 'default'),
          ('n', 'negative', 'dlsym'), ('N', 'negative', 'default'), ('o', 'dlopen', 'dlopen'),
          ('a', 'dladdr', 'dladdr'), ('A', 'dladdr', 'dladdr'), ('b', 'backtrace', 'backtrace_symbols'),
@@ -452,7 +488,7 @@ def nowhere():
         demand(re.search(r'dlsym.hit [1-9]', s.err), s.err)
 
 
-STEPS = (observe, verify, live, sampled, checked, arms, sites, sites_file, canary, wrong, kinds, breaker, retry, scribbled,
+STEPS = (observe, verify, live, sampled, checked, arms, sites, sites_file, canary, wrong, listed, kinds, breaker, retry, scribbled,
          killfile, idle_child, forks, crash, nowhere)
 
 

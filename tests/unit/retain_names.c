@@ -2,6 +2,7 @@
 // retain_names.c: the globs of SYMFAST_RETAIN against libc's fnmatch, the list's words, files and bad input.
 #include "unit.h"
 
+#include "base/glob.h"
 #include "retain/names.h"
 #include <fnmatch.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@ const char unit_name[] = "retain names";
 static bool
 matches(const char *pattern, const char *name)
 {
-	return sf_retain_names_match(pattern, pattern + strlen(pattern), name);
+	return sf_glob_match(pattern, pattern + strlen(pattern), name);
 }
 
 START_TEST(globs_are_those_of_fnmatch)
