@@ -253,7 +253,7 @@ print_fields(void)
 	HEAD(made_ns), HEAD(histograms), HEAD(objects), HEAD(sites), HEAD(functions_offset);
 	HEAD(functions_bytes), HEAD(functions_count);
 	CONTROL(word), CONTROL(phase), CONTROL(reason), CONTROL(ctl_count), CONTROL(ctl_pid);
-	CONTROL(breaker), CONTROL(breaker_trips), CONTROL(mismatches);
+	CONTROL(breaker), CONTROL(breaker_trips), CONTROL(mismatches), CONTROL(breaker_ns);
 	CONTROL(mismatch_function), CONTROL(why), CONTROL(go_state), CONTROL(canary_share);
 	CONTROL(drain);
 }

@@ -38,17 +38,36 @@ segment_each_open(struct segment *s, const char *path, const char *name)
 	return why;
 }
 
+static void
+segment_each_say(const char *path, const char *why, void *data)
+{
+	(void)data;
+	cli_error("%s %s", path, why);
+}
+
 bool
 segment_each(const char *directory,
 	     void (*each)(const struct segment *s, const char *path, void *data), void *data,
 	     int *status)
+{
+	bool read = segment_each_or(directory, each, segment_each_say, data, status);
+
+	if (!read)
+		cli_error_errno(0, "%s", directory);
+	return read;
+}
+
+bool
+segment_each_or(const char *directory,
+		void (*each)(const struct segment *s, const char *path, void *data),
+		void (*bad)(const char *path, const char *why, void *data), void *data, int *status)
 {
 	struct dirent **entries;
 	int count = scandir(directory, &entries, segment_each_is_segment, segment_each_by_pid);
 
 	*status = CLI_OK;
 	if (count < 0) {
-		*status = cli_error_errno(CLI_TARGET, "%s", directory);
+		*status = CLI_TARGET;
 		return false;
 	}
 	for (int i = 0; i < count; i++) {
@@ -60,7 +79,7 @@ segment_each(const char *directory,
 			each(&s, path, data);
 			segment_close(&s);
 		} else if (strcmp(why, "does not exist") != 0) { /* gone in between is no fault */
-			cli_error("%s %s", path, why);
+			bad(path, why, data);
 			*status = CLI_TARGET;
 		}
 		free(path);

@@ -13,5 +13,10 @@
 bool segment_each(const char *directory,
 		  void (*each)(const struct segment *s, const char *path, void *data), void *data,
 		  int *status);
+/* The same; `bad` tells what cannot be used, and errno why the directory cannot be read. */
+bool segment_each_or(const char *directory,
+		     void (*each)(const struct segment *s, const char *path, void *data),
+		     void (*bad)(const char *path, const char *why, void *data), void *data,
+		     int *status);
 
 #endif
