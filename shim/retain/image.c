@@ -13,33 +13,43 @@
 
 size_t sf_retain_image_bytes;
 
+/* 16 bytes at a time, at any address. */
+typedef uint64_t image_pair __attribute__((vector_size(16), aligned(1), may_alias));
+
+SF_INLINE bool
+image_any(image_pair v)
+{
+	return (v[0] | v[1]) != 0;
+}
+
 static bool
 image_is_zero(const char *at, size_t n)
 {
-	uint64_t any = 0, word;
+	image_pair any = {0, 0}, more = {0, 0};
+	unsigned char rest = 0;
 
-	for (; n >= 8; n -= 8, at += 8) {
-		__builtin_memcpy(&word, at, 8);
-		any |= word;
+	for (; n >= 32; n -= 32, at += 32) {
+		any |= *(const image_pair *)at;
+		more |= *(const image_pair *)(at + 16);
 	}
 	while (n-- > 0)
-		any |= (unsigned char)*at++;
-	return any == 0;
+		rest |= (unsigned char)*at++;
+	return !image_any(any | more) && rest == 0;
 }
 
 static bool
 image_differs(const char *at, const char *copy, size_t n)
 {
-	uint64_t any = 0, a, b;
+	image_pair any = {0, 0}, more = {0, 0};
+	unsigned char rest = 0;
 
-	for (; n >= 8; n -= 8, at += 8, copy += 8) {
-		__builtin_memcpy(&a, at, 8);
-		__builtin_memcpy(&b, copy, 8);
-		any |= a ^ b;
+	for (; n >= 32; n -= 32, at += 32, copy += 32) {
+		any |= *(const image_pair *)at ^ *(const image_pair *)copy;
+		more |= *(const image_pair *)(at + 16) ^ *(const image_pair *)(copy + 16);
 	}
 	while (n-- > 0)
-		any |= (unsigned char)(*at++ ^ *copy++);
-	return any != 0;
+		rest |= (unsigned char)(*at++ ^ *copy++);
+	return image_any(any | more) || rest != 0;
 }
 
 /* Bytes up to the last one that is not zero. */
@@ -125,7 +135,7 @@ image_clear_slowly(char *at, const char *end)
 	while (at < end) {
 		size_t n = (size_t)(end - at) < IMAGE_CHUNK ? (size_t)(end - at) : IMAGE_CHUNK;
 
-		if (!image_is_zero(at, n))
+		if (sf_unlikely(!image_is_zero(at, n)))
 			__builtin_memset(at, 0, n);
 		at += n;
 	}

@@ -42,18 +42,22 @@ void sf_retain_run_fini(int place) __attribute__((visibility("hidden")));
 static void
 load_copy(sf_retain_set set)
 {
+	sf_retain_set taken = 0;
+
 	for (; set != 0; set &= set - 1) {
 		struct sf_retain_place *p = &sf_retain_places[__builtin_ctzll(set)];
 
 		if (p->fit != SF_RETAIN_FIT || p->copied)
 			continue;
-		if (!sf_retain_image_take(p, sf_retain_load_limit))
+		if (!sf_retain_image_take(p, sf_retain_load_limit) || !sf_retain_image_own(p))
 			p->fit = SF_RETAIN_UNFIT_MEMORY;
-		else if (!sf_retain_image_own(p))
-			p->fit = SF_RETAIN_UNFIT_MEMORY;
-		else if (!sf_retain_pages_take(p))
-			p->fit = SF_RETAIN_UNFIT_PAGES;
+		else
+			taken |= set & -set;
 	}
+	if (taken == 0 || sf_retain_pages_take(taken))
+		return;
+	for (; taken != 0; taken &= taken - 1)
+		sf_retain_places[__builtin_ctzll(taken)].fit = SF_RETAIN_UNFIT_PAGES;
 }
 
 static void

@@ -4,6 +4,7 @@
 
 #include "../base/sys.h"
 #include <fcntl.h>
+#include <sys/ioctl.h>
 
 #define PAGES_PAGE    4096u
 #define PAGES_AT_ONCE 256
@@ -11,6 +12,22 @@
 #define PAGES_PRESENT (1ull << 63)
 #define PAGES_SWAPPED (1ull << 62)
 #define PAGES_FILE    (1ull << 61)
+
+/* PAGEMAP_SCAN, Linux 6.7: the kernel itself looks for such pages, and passes over what is not in memory. */
+struct pages_region {
+	uint64_t from, to, kinds;
+};
+struct pages_scan {
+	uint64_t size, flags, from, to, reached, regions, room, most;
+	uint64_t inverted, all, any, told;
+};
+#define PAGES_SCAN         _IOWR('f', 16, struct pages_scan)
+#define PAGES_SCAN_FILE    (1ull << 2)
+#define PAGES_SCAN_PRESENT (1ull << 3)
+#define PAGES_SCAN_SWAPPED (1ull << 4)
+#define PAGES_REGIONS      16
+
+static bool pages_scan_fails; /* once: an older kernel */
 
 static long
 pages_open(void)
@@ -36,12 +53,12 @@ pages_private(const uint64_t *entry, size_t n)
 	return count;
 }
 
-/* Adds those between two addresses. */
+/* Adds those between two addresses, page by page. */
 static bool
-pages_add(long fd, const struct sf_retain_span *s, unsigned int *count)
+pages_add_each(long fd, uintptr_t from, uintptr_t to, unsigned int *count)
 {
 	uint64_t entries[PAGES_AT_ONCE];
-	uintptr_t page = s->from / PAGES_PAGE, end = (s->to + PAGES_PAGE - 1) / PAGES_PAGE;
+	uintptr_t page = from / PAGES_PAGE, end = to / PAGES_PAGE;
 
 	while (page < end) {
 		size_t n = end - page < PAGES_AT_ONCE ? end - page : PAGES_AT_ONCE;
@@ -56,22 +73,64 @@ pages_add(long fd, const struct sf_retain_span *s, unsigned int *count)
 	return true;
 }
 
+/* The same by PAGEMAP_SCAN. False: the kernel does not have it. */
+static bool
+pages_add_found(long fd, uintptr_t from, uintptr_t to, unsigned int *count)
+{
+	struct pages_region found[PAGES_REGIONS];
+	struct pages_scan scan = {
+		.size = sizeof(scan),
+		.from = from,
+		.to = to,
+		.regions = (uintptr_t)found,
+		.room = PAGES_REGIONS,
+		.inverted = PAGES_SCAN_FILE,
+		.all = PAGES_SCAN_FILE,
+		.any = PAGES_SCAN_PRESENT | PAGES_SCAN_SWAPPED,
+		.told = PAGES_SCAN_FILE,
+	};
+	unsigned int sum = 0;
+
+	while (scan.from < to) {
+		long n = sf_syscall6(SYS_ioctl, fd, (long)PAGES_SCAN, (long)&scan, 0, 0, 0);
+
+		if (n < 0 || scan.reached <= scan.from)
+			return false;
+		for (long i = 0; i < n; i++)
+			sum += (unsigned int)((found[i].to - found[i].from) / PAGES_PAGE);
+		scan.from = scan.reached;
+	}
+	*count += sum;
+	return true;
+}
+
 static bool
 pages_count(long fd, const struct sf_retain_place *p, unsigned int *count)
 {
 	*count = 0;
-	for (int i = 0; i < p->nspans; i++)
-		if (!pages_add(fd, &p->spans[i], count))
+	for (int i = 0; i < p->nspans; i++) {
+		uintptr_t from = p->spans[i].from, to = p->spans[i].to;
+
+		if (!pages_scan_fails && pages_add_found(fd, from, to, count))
+			continue;
+		pages_scan_fails = true;
+		if (!pages_add_each(fd, from, to, count))
 			return false;
+	}
 	return true;
 }
 
 bool
-sf_retain_pages_take(struct sf_retain_place *p)
+sf_retain_pages_take(sf_retain_set set)
 {
 	long fd = pages_open();
-	bool good = fd >= 0 && pages_count(fd, p, &p->written);
+	bool good = fd >= 0;
 
+	for (; good && set != 0; set &= set - 1) {
+		struct sf_retain_place *p = &sf_retain_places[__builtin_ctzll(set)];
+
+		good = pages_count(fd, p, &p->written);
+	}
 	if (fd >= 0)
 		pages_close(fd);
 	return good;

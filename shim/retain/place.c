@@ -225,8 +225,10 @@ place_add_span(struct place_scan *s, uintptr_t from, uintptr_t to)
 	struct sf_retain_place *p = s->p;
 	struct sf_retain_span *last = p->nspans > 0 ? &p->spans[p->nspans - 1] : NULL;
 
-	/* Mostly one after the other: one read of the kernel's list. */
-	if (last != NULL && ((last->to + 4095) & ~(uintptr_t)4095) == (from & ~(uintptr_t)4095))
+	from &= ~(uintptr_t)4095;
+	to = (to + 4095) & ~(uintptr_t)4095;
+	/* Mostly one after the other. */
+	if (last != NULL && last->to == from)
 		last->to = to;
 	else if (p->nspans == SF_RETAIN_SPANS)
 		s->strange = true;

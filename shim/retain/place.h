@@ -39,7 +39,7 @@ struct sf_retain_range {
 	char *plain;   /* from here on it is anonymous memory, not the file's */
 };
 
-/* Memory that is not writable. */
+/* Memory that is not writable: whole pages. */
 struct sf_retain_span {
 	uintptr_t from, to;
 };

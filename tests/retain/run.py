@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs every row of a program of the retain tests without the library, then with it and SYMFAST_RETAIN=*, and compares.
 
-run.py PROGRAM [--rows REGEX] [--show] [--modes MODE,...]
+run.py PROGRAM [--rows REGEX] [--show] [--modes MODE,...] [--through WRAPPER]
 
 Output, standard error and exit status must be equal in each mode. In mode on the library must have reopened a retained
 object in each row whose name does not say "(libc)": a row in which nothing is retained proves nothing.
@@ -40,11 +40,13 @@ def main():
     parser.add_argument('--rows', default='')
     parser.add_argument('--show', action='store_true')
     parser.add_argument('--modes', default=MODES)
+    parser.add_argument('--through', default='', help='a program that runs its arguments, with the library')
     args = parser.parse_args()
     library = os.path.abspath(os.environ['SYMFAST_LIB'])
     if not os.path.exists(library):
         sys.exit(f'{library}: no such library')
     program = os.path.abspath(args.program)
+    through = [os.path.abspath(args.through)] if args.through else []
     names = subprocess.run([program, '--list'], stdout=subprocess.PIPE, check=True, text=True)
     rows = [line.split('\t', 1) for line in names.stdout.splitlines()]
     top = tempfile.mkdtemp(prefix='sf-retain-')
@@ -64,7 +66,7 @@ def main():
         if (bare[1] != 0) != (fate != 'lives') or bare[1] == conform.HANGS:
             report += [f'-- bare: exit status {bare[1]}']
         for mode in args.modes.split(','):
-            other = conform.run(command, scratch, {
+            other = conform.run(through + command, scratch, {
                 'LD_PRELOAD': library, 'SYMFAST': mode, 'SYMFAST_RETAIN': '*',
                 'SF_RETAIN_COUNTS': counted})
             compared += 1
