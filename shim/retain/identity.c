@@ -31,6 +31,7 @@ identity_take(const struct stat *s, struct sf_retain_identity *id)
 		.mtime_ns = s->st_mtim.tv_nsec,
 		.ctime = s->st_ctim.tv_sec,
 		.ctime_ns = s->st_ctim.tv_nsec,
+		.folder = S_ISDIR(s->st_mode),
 	};
 }
 

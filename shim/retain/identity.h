@@ -9,6 +9,7 @@
 struct sf_retain_identity {
 	uint64_t dev, ino, size;
 	int64_t mtime, mtime_ns, ctime, ctime_ns;
+	bool folder;
 };
 
 /*

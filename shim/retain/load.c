@@ -265,6 +265,16 @@ load_begin(struct load_watch *w, bool manage)
 	load_watch = w;
 }
 
+static bool
+load_find_paths(struct link_map *map, uint64_t before, struct sf_retain_search *search)
+{
+	sf_retain_folders used = 0;
+
+	for (int i = 0; i < SF_RETAIN_PLACES; i++)
+		used |= sf_retain_places[i].search.folders | sf_retain_places[i].search.last;
+	return sf_retain_paths_of(map, before, used, search);
+}
+
 /*
  * The files of what has come: known, and not changed since they were mapped. `searched`: dependencies were looked for
  * in folders; where all were loaded before, libc asks no folder.
@@ -287,7 +297,7 @@ load_identify(int place, const struct load_watch *w, uint64_t before, bool searc
 		 !sf_retain_identity_settled(&p->identity, before) ||
 		 !sf_retain_identity_mapped(p->name, found.dlfo_map_start, &p->identity))
 		p->fit = SF_RETAIN_UNFIT_FILE;
-	else if (searched && !sf_retain_paths_of(p->map, &p->folders))
+	else if (searched && !load_find_paths(p->map, before, &p->search))
 		p->fit = SF_RETAIN_UNFIT_PATHS;
 }
 
@@ -315,7 +325,7 @@ load_finish(struct load_watch *w, uint64_t before, const char *name, int mode, c
 		sf_bytes_cut(sf_retain_places[root].opened, name, SF_RETAIN_NAME_MAX);
 		sf_retain_places[root].root_mode = mode;
 		if (load_is_bare(name) &&
-		    !sf_retain_paths_of(sf_next.main, &sf_retain_places[root].folders))
+		    !load_find_paths(sf_next.main, before, &sf_retain_places[root].search))
 			sf_retain_places[root].fit = SF_RETAIN_UNFIT_PATHS;
 	}
 }

@@ -7,6 +7,7 @@
 #include "../libc/facts.h"
 #include "../map/object.h"
 #include "../map/thread.h"
+#include "cache.h"
 #include "load.h"
 #include "names.h"
 
@@ -16,7 +17,8 @@ open_files_same(sf_retain_set set)
 	sf_retain_folders folders = 0;
 
 	for (sf_retain_set left = set; left != 0; left &= left - 1)
-		folders |= sf_retain_places[__builtin_ctzll(left)].folders;
+		folders |= sf_retain_places[__builtin_ctzll(left)].search.folders |
+			   sf_retain_places[__builtin_ctzll(left)].search.last;
 	if (!sf_retain_paths_same(folders))
 		return false;
 	for (; set != 0; set &= set - 1) {
@@ -90,6 +92,33 @@ open_reopen(int root, const struct sf_retain_order *order)
 	return p->map;
 }
 
+/*
+ * Once for each load, when all is known to be as it was: if ld.so.cache alone led to all that was searched for, the
+ * system's folders, which come after it, need not be looked at again.
+ */
+static void
+open_narrow(int root)
+{
+	struct sf_retain_place *p = &sf_retain_places[root];
+	sf_retain_set group = sf_retain_graph_reach(SF_RETAIN_BIT(root));
+	struct sf_retain_cache cache;
+	bool known = true;
+
+	if (p->searched || (p->search.last == 0 && (group & (group - 1)) == 0))
+		return;
+	p->searched = 1;
+	sf_retain_cache_read(&cache);
+	for (sf_retain_set left = group; left != 0; left &= left - 1) {
+		const struct sf_retain_place *q = &sf_retain_places[__builtin_ctzll(left)];
+
+		if (q != p || !sf_bytes_has(p->opened, '/'))
+			known = known && sf_retain_cache_leads_to(&cache, q->name);
+	}
+	sf_retain_cache_free(&cache);
+	for (; known && group != 0; group &= group - 1)
+		sf_retain_places[__builtin_ctzll(group)].search.last = 0;
+}
+
 /* NULL: it cannot be, and libc has to load. */
 static void *
 open_try_reopen(const char *name, int mode)
@@ -107,6 +136,7 @@ open_try_reopen(const char *name, int mode)
 	if (order == NULL || !open_mode_same(&sf_retain_places[root], mode) ||
 	    !open_scope_same(&sf_retain_places[root], set) || !open_files_same(set))
 		return NULL;
+	open_narrow(root);
 	return open_reopen(root, order);
 }
 

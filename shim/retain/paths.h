@@ -11,10 +11,20 @@
 
 typedef uint32_t sf_retain_folders; /* a bit for each folder that is known */
 
-/* The folders that this object's names are searched for in, now. False: more than can be watched. */
-bool sf_retain_paths_of(struct link_map *map, sf_retain_folders *folders);
+/* Where names are searched for: folders, ld.so.cache, and after it the system's own folders. */
+struct sf_retain_search {
+	sf_retain_folders folders, last;
+};
 
-/* Are all of them as they were when they were first asked about? What has changed is taken anew. */
+/*
+ * Adds where this object's names are searched for, now; the load that searched began at `before` (CLOCK_REALTIME).
+ * Folders in `used` are kept in mind. False: more than can be watched, or one has changed so lately that a later change
+ * might not be told from it.
+ */
+bool sf_retain_paths_of(struct link_map *map, uint64_t before, sf_retain_folders used,
+			struct sf_retain_search *search);
+
+/* Are all of them as they were when they were first asked about? */
 bool sf_retain_paths_same(sf_retain_folders folders);
 
 #endif

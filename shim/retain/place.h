@@ -60,6 +60,7 @@ struct sf_retain_place {
 	uint8_t aliased; /* libc found it by another name than it was opened by, and would do so again */
 	uint8_t loading; /* its constructors have not all returned */
 	uint8_t owed;    /* it was revived: libc's reference that we held is to be given back */
+	uint8_t searched; /* it was asked which folders the search for its group never came to */
 	uint8_t held; /* closed, and the reference of libc that its last dlclose would have given back is ours */
 	uint32_t refs;      /* of the host, counted under ld.so's lock; of those that libc has */
 	uint16_t extra;     /* references of libc that are not the host's, nor held */
@@ -78,7 +79,7 @@ struct sf_retain_place {
 	size_t bytes;   /* of all copies */
 	char *memory;   /* where they are */
 	struct sf_retain_identity identity;
-	sf_retain_folders folders; /* that it, or what it needs, was searched for in */
+	struct sf_retain_search search; /* for it, or what it needs */
 	/* What its dynamic section said. */
 	sf_retain_init_fn init;
 	sf_retain_fini_fn fini;

@@ -13,7 +13,7 @@ static void
 cycle_either(const char *path, int n)
 {
 	for (int i = 0; i < n; i++) {
-		void *h = host_open(path, RTLD_NOW);
+		void *h = host_open_by_name(path, RTLD_NOW);
 
 		if (!h)
 			continue;
@@ -261,10 +261,63 @@ bare(void)
 	host_copy("beta.so", "y/bare.so");
 	in_process("bare", "LD_LIBRARY_PATH", "./x:./y");
 }
+/* A folder for such CPUs, which is searched first: it is there from the start, and then a file comes into it. */
+static void
+capable(void)
+{
+	run("mkdir -p x/glibc-hwcaps/x86-64-v2");
+	host_copy("beta.so", "x/bare.so");
+	in_process("capable", "LD_LIBRARY_PATH", "./x");
+}
+
+/* Two from one folder: the change is seen when one of them is opened, while the other one is open. */
+static void
+both(void)
+{
+	run("mkdir x y");
+	host_copy("beta.so", "y/one.so");
+	host_copy("gamma.so", "y/two.so");
+	in_process("both", "LD_LIBRARY_PATH", "./x:./y");
+}
+
+static void
+inner_both(void)
+{
+	void *h;
+
+	for (int i = 0; i < 4; i++) {
+		host_close(host_open_by_name("two.so", RTLD_NOW));
+		cycle_either("one.so", 1);
+	}
+	h = host_open_by_name("two.so", RTLD_NOW);
+	host_copy("alpha.so", "x/two.so");
+	cycle_either("one.so", 2);
+	host_close(h);
+	for (int i = 0; i < 4; i++) {
+		cycle_either("two.so", 1);
+		cycle_either("one.so", 1);
+	}
+	row_done();
+}
+
+static void
+inner_capable(void)
+{
+	cycle_either("bare.so", 4);
+	host_copy("alpha.so", "x/glibc-hwcaps/x86-64-v2/bare.so");
+	cycle_either("bare.so", 4);
+	run("rm x/glibc-hwcaps/x86-64-v2/bare.so");
+	cycle_either("bare.so", 4);
+	row_done();
+}
+
 void
 inner_main(const char *inner)
 {
-	(void)inner;
+	if (strcmp(inner, "capable") == 0 || strcmp(inner, "both") == 0) {
+		inner[0] == 'b' ? inner_both() : inner_capable();
+		return;
+	}
 	cycle_either("bare.so", 4);
 	host_copy("alpha.so", "x/bare.so");
 	cycle_either("bare.so", 4);
@@ -335,7 +388,9 @@ const struct row rows[] = {
 	{"R3 files: in memory", in_memory, 0},
 	{"R3 files: of a dependency", of_a_dependency, 0},
 	{"R3 files: a dependency beside the alias", origin, 0},
-	{"R3 files: bare names, a folder before (libc)", bare, 0},
+	{"R3 files: bare names, a folder before", bare, 0},
+	{"R3 files: bare names, a folder for the CPU", capable, 0},
+	{"R3 files: bare names, a folder changes beside an open one", both, 0},
 	{"R3 files: under load (libc)", under_load, 0},
 	{NULL, NULL, 0},
 };

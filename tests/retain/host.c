@@ -99,16 +99,22 @@ host_error(const char *when)
 }
 
 void *
-host_open(const char *file, int mode)
+host_open_by_name(const char *name, int mode)
 {
-	void *handle = dlopen(host_path(file), mode);
+	void *handle = dlopen(name, mode);
 
 	if (handle == NULL)
-		say("open %s: %s", host_base(file), host_message(dlerror()));
+		say("open %s: %s", host_base(name), host_message(dlerror()));
 	else
-		say("open %s: its link map's name ends %s", host_base(file),
+		say("open %s: its link map's name ends %s", host_base(name),
 		    host_base(((struct link_map *)handle)->l_name));
 	return handle;
+}
+
+void *
+host_open(const char *file, int mode)
+{
+	return host_open_by_name(host_path(file), mode);
 }
 
 void

@@ -21,6 +21,7 @@ extern bool host_quiet;  /* plugins say nothing */
 
 /* Opens a plugin: of the lab, or at a path with a slash; says how it ended. */
 void *host_open(const char *file, int mode);
+void *host_open_by_name(const char *name, int mode); /* as it is: the linker searches for it */
 void host_close(void *handle);
 /* Calls NAME_touch(), and says that it could not. */
 void host_touch(void *handle, const char *name);
