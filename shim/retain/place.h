@@ -58,8 +58,8 @@ struct sf_retain_place {
 	uint8_t told;    /* why it is not retained was said */
 	uint8_t patched; /* the stubs are in place */
 	uint8_t aliased; /* libc found it by another name than it was opened by, and would do so again */
-	uint8_t loading; /* its constructors have not all returned */
-	uint8_t owed;    /* it was revived: libc's reference that we held is to be given back */
+	uint8_t loading;  /* its constructors have not all returned */
+	uint8_t owed;     /* it was revived: libc's reference that we held is to be given back */
 	uint8_t searched; /* it was asked which folders the search for its group never came to */
 	uint8_t held; /* closed, and the reference of libc that its last dlclose would have given back is ours */
 	uint32_t refs;      /* of the host, counted under ld.so's lock; of those that libc has */
