@@ -89,7 +89,7 @@ SF_INLINE void
 sf_note_content_hit(struct sf_thread *t, const struct sf_question *q, uint32_t entry)
 {
 	t->firsts = 0;
-	if (sf_thread_wants_hint(t))
+	if (sf_thread_keeps(t))
 		sf_note_hint(q, entry);
 }
 

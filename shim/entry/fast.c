@@ -209,77 +209,32 @@ fast_note_short(void *handle, const char *name, uint32_t entry)
 {
 	struct sf_question q = {.handle = (uintptr_t)handle, .name = name, .kind = SF_KIND_SYM};
 
-	if (sf_thread_wants_hint_slow(&sf_thread))
-		sf_note_hint(&q, entry);
+	sf_note_hint(&q, entry);
 }
 
-/* In the index of the whole map; now and then a hit there leaves a cell and a hint. */
+/* By content: the name is in a fresh buffer, or one of more names than there are cells. */
 static SF_NOINLINE struct fast_step
-fast_find_indexed(struct sf_thread *t, void *handle, const char *name, const struct sf_short *s)
+fast_find(struct sf_thread *t, void *handle, const char *name)
 {
-	uint64_t hash = sf_table_hash_short(s, (uintptr_t)handle, SF_KIND_SYM);
+	struct sf_short s;
+	uint64_t hash;
+	uint32_t entry;
 	void *value;
-	uint32_t entry = sf_table_value_short((uintptr_t)handle, s, hash, &value);
 
+	if (sf_flood_sample(t))
+		return fast_passed(t, t->n, handle, SF_BYPASS_FLOOD);
+	if (sf_unlikely(!sf_bytes_load_short(name, &s) || !sf_cell_fits(name, s.size)))
+		return fast_find_long(t, handle, name);
+	hash = sf_table_hash_short(&s, (uintptr_t)handle, SF_KIND_SYM);
+	entry = sf_table_value_short((uintptr_t)handle, &s, hash, &value);
 	if (entry == 0)
 		return fast_missed(t, handle, hash);
 	if (sf_facts_error_pending())
 		return STEP(NULL, ASK_FULL);
 	t->firsts = 0;
-	if (sf_thread_seldom(t, t->content_credit != 0 ? SF_KEEP_CONTENT : SF_CONTENT_RETRY))
-		sf_cell_keep_content(sf_table.contents, sf_cell_content_key(s, (uintptr_t)handle),
-				     entry);
-	t->content_credit = t->content_credit > 3 ? t->content_credit - 3 : 0;
-	if (t->keep_credit != 0 || sf_thread_seldom(t, SF_KEEP_SAMPLE))
+	if (sf_thread_keeps(t))
 		fast_note_short(handle, name, entry);
 	return fast_found(t, handle, value, SF_OUTCOME_SHARED);
-}
-
-/* In the cells of contents, if that is worth a look. */
-SF_INLINE bool
-fast_find_cell_of_content(struct sf_thread *t, const void *handle, const struct sf_short *s,
-			  void **value)
-{
-	uint64_t key;
-
-	if (sf_likely(t->content_credit != 0) ? sf_thread_seldom(t, SF_KEEP_SAMPLE)
-					      : !sf_thread_seldom(t, SF_CONTENT_RETRY))
-		return false;
-	key = sf_cell_content_key(s, (uintptr_t)handle);
-	if (sf_unlikely(!sf_cell_content_value(sf_table.contents, key, fast_lifetime_handle(handle),
-					       s, value)))
-		return false;
-	if (sf_unlikely(t->content_credit < SF_CONTENT_CREDIT_MAX))
-		t->content_credit += t->content_credit != 0 ? 1 : SF_CONTENT_AGAIN;
-	return true;
-}
-
-/*
- * By content: the name is in a fresh buffer, or one of more names than there are cells. One call in so
- * many goes by the index, which may find that the address is worth a cell.
- */
-SF_INLINE struct fast_step
-fast_find_content(struct sf_thread *t, void *handle, const char *name)
-{
-	struct sf_short s;
-	void *value;
-
-	if (sf_unlikely(!sf_bytes_load_short(name, &s) || !sf_cell_fits(name, s.size)))
-		return fast_find_long(t, handle, name);
-	if (sf_unlikely(!fast_find_cell_of_content(t, handle, &s, &value) ||
-			sf_facts_error_pending()))
-		return fast_find_indexed(t, handle, name, &s);
-	t->firsts = 0;
-	return fast_found(t, handle, value, SF_OUTCOME_SHARED);
-}
-
-/* All that the map can say without the name's address. */
-SF_INLINE struct fast_step
-fast_find(struct sf_thread *t, void *handle, const char *name)
-{
-	if (sf_flood_sample(t))
-		return fast_passed(t, t->n, handle, SF_BYPASS_FLOOD);
-	return fast_find_content(t, handle, name);
 }
 
 /* The thread's cells are not the shared ones: it has a table of its own, or none. */

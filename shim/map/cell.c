@@ -210,17 +210,6 @@ sf_cell_keep(struct sf_cell *cells, const char *name, uint32_t entry)
 	return true;
 }
 
-void
-sf_cell_keep_content(struct sf_cell *cells, uint64_t key, uint32_t entry)
-{
-	struct copy c = {.handle = 0};
-
-	if (!cell_copy_entry(&c, sf_table_entry(entry), SF_KIND_SYM) || c.verdict != SF_VALUE)
-		return;
-	c.name.tag = (uint32_t)(key >> 32);
-	cell_store(sf_cell_content_set(cells, key), &c.name);
-}
-
 static const struct content nothing = {.tag = 0,
 				       .care = 1,
 				       .gen = 1,

@@ -242,47 +242,6 @@ sf_cell_pair_value(const struct sf_cell *pair, uintptr_t handle, const char *nam
 	       sf_likely(sf_cell_value(pair, seq, handle, name, value));
 }
 
-/*
- * Cells of names in fresh buffers are found by content: where from, and with its upper half as tag. The hash
- * is multilinear (Dietzfelbinger 1996), so its top bits are the good ones. It need not withstand an
- * enemy: who makes names collide here is answered by the index.
- * Cost: 5 multiplications, none of which waits for another.
- */
-SF_INLINE uint64_t
-sf_cell_content_key(const struct sf_short *s, uintptr_t handle)
-{
-	return s->word[0] * 0x9e3779b97f4a7c15ull + s->word[1] * 0xc2b2ae3d27d4eb4full +
-	       s->word[2] * 0xd6e8feb86659fd93ull + s->word[3] * 0x165667b19e3779f9ull +
-	       handle * 0xff51afd7ed558ccdull;
-}
-
-SF_INLINE struct sf_cell *
-sf_cell_content_set(struct sf_cell *cells, uint64_t key)
-{
-	/* The top 11 bits number the sets of a map of the default size, the lowest ones go on. */
-	return (struct sf_cell *)(void *)((char *)cells +
-					  ((key << 18 | key >> 46) & sf_cell_mask(cells)));
-}
-
-/* As sf_cell_value, for the cell of this content. */
-SF_INLINE bool
-sf_cell_content_value(struct sf_cell *cells, uint64_t key, uintptr_t handle,
-		      const struct sf_short *s, void **value)
-{
-	uint32_t seq;
-	const struct sf_cell *c =
-		sf_cell_tagged(sf_cell_content_set(cells, key), (uint32_t)(key >> 32), &seq);
-	struct sf_cell_reading r;
-
-	if (sf_unlikely(c == NULL) || sf_unlikely(!sf_bytes_short_is(s, c->name)))
-		return false;
-	sf_cell_read_rest(c, &r);
-	if (sf_unlikely(!sf_cell_of_handle(&r, handle) || !sf_cell_still(c, seq, &r)))
-		return false;
-	*value = r.value;
-	return true;
-}
-
 /* The lifetime of cells that hold no value: no handle matches it in any generation. */
 extern const struct sf_object sf_cell_no_value;
 
@@ -387,9 +346,6 @@ sf_cell_name(const struct sf_cell *c, size_t *len)
  * from the entry: the host's string may have changed since. False: it does not fit a cell.
  */
 bool sf_cell_keep(struct sf_cell *cells, const char *name, uint32_t entry);
-
-/* The same under the content's key. Only values are kept. */
-void sf_cell_keep_content(struct sf_cell *cells, uint64_t key, uint32_t entry);
 
 /* The same for an answer of dlvsym, in a pair. Only values are kept. */
 bool sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *version,

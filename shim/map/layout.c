@@ -38,7 +38,7 @@ sf_layout_reserve(unsigned int kib)
 	size_t entries, map;
 	size_t cells = layout_power_below(total / 64) / (SF_CELL_WAYS * sizeof(struct sf_cell));
 	size_t shared = (SF_CELL_BYTES(cells) + 63) & ~63u;
-	size_t cell_bytes = (2 * shared + SF_CELL_BYTES(cells / 4) + 4095) & ~4095u;
+	size_t cell_bytes = (shared + SF_CELL_BYTES(cells / 4) + 4095) & ~4095u;
 	char *p;
 
 	entries = total - index - doorkeeper - hints - PAGE - cell_bytes;
@@ -55,8 +55,7 @@ sf_layout_reserve(unsigned int kib)
 	p += hints + PAGE;
 	sf_table.cell_sets = (uint32_t)cells;
 	sf_table.cells = (struct sf_cell *)(void *)(p + SF_CELL_HEADER);
-	sf_table.contents = (struct sf_cell *)(void *)(p + shared + SF_CELL_HEADER);
-	sf_table.pairs = (struct sf_cell *)(void *)(p + 2 * shared + SF_CELL_HEADER);
+	sf_table.pairs = (struct sf_cell *)(void *)(p + shared + SF_CELL_HEADER);
 	p += cell_bytes;
 	sf_table.doorkeeper = (uint64_t *)(void *)p;
 	sf_table.doorkeeper_mask = doorkeeper / sizeof(uint64_t) - 1;
@@ -82,7 +81,6 @@ sf_layout_open(void)
 		return;
 	sf_hint_table(sf_table.hints - SF_HINT_HEADER, sf_table.hint_sets);
 	sf_cell_table((char *)sf_table.pairs - SF_CELL_HEADER, sf_table.cell_sets / 4);
-	sf_cell_table((char *)sf_table.contents - SF_CELL_HEADER, sf_table.cell_sets);
 	sf_cell_table((char *)sf_table.cells - SF_CELL_HEADER, sf_table.cell_sets);
 }
 

@@ -14,7 +14,6 @@ struct sf_table {
 	char *entries; /* entry number n stands at entries + n * 64; 0 is never used */
 	struct sf_cell *cells;
 	struct sf_cell *pairs;
-	struct sf_cell *contents;
 	uint64_t *index;
 	uint64_t index_mask; /* sets - 1 */
 	uint64_t *hints;

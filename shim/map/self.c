@@ -19,6 +19,4 @@ __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec"))) =
 	.n = sf_self_nowhere,
 	.hit_mask = SF_TICK_HITS - 1,
 	.caller = &self_no_object,
-	.keep_credit = SF_KEEP_CREDIT,
-	.content_credit = SF_CONTENT_CREDIT_MAX,
 };

@@ -91,18 +91,14 @@ struct sf_thread {
 	uint32_t hit_ticks;        /* times SF_TICK_HITS hits were made with the shared table */
 	uint32_t own_misses;       /* of the own table since the last tick */
 	uint32_t firsts;           /* first sightings since the last hit by content */
-	uint32_t keep_credit;      /* hints that may still be written without proof of use */
-	uint32_t keep_skips;       /* sf_thread_seldom's */
-	uint32_t
-		content_credit; /* of cells of contents, up to SF_CONTENT_CREDIT_MAX; 0: too many names for them */
-	uint64_t keep_hits;    /* hint hits when credit was last given */
-	uint32_t close_depth;  /* libc dlclose calls on this stack */
-	uint32_t open_depth;   /* libc dlopen calls made from C on this stack */
-	struct sf_load load;   /* of the innermost of them */
-	struct sf_load made;   /* in observe: of the last one that has returned */
-	uintptr_t open_mark;   /* stack pointer of the outermost tail-jumped dlopen, or 0 */
-	uint32_t id;           /* the kernel's, 0 until asked for */
-	uint32_t changes;      /* loads and unloads that this thread itself has made */
+	uint32_t keep_skips;       /* sf_thread_keeps's */
+	uint32_t close_depth;      /* libc dlclose calls on this stack */
+	uint32_t open_depth;       /* libc dlopen calls made from C on this stack */
+	struct sf_load load;       /* of the innermost of them */
+	struct sf_load made;       /* in observe: of the last one that has returned */
+	uintptr_t open_mark;       /* stack pointer of the outermost tail-jumped dlopen, or 0 */
+	uint32_t id;               /* the kernel's, 0 until asked for */
+	uint32_t changes;          /* loads and unloads that this thread itself has made */
 	void *dropping;        /* handle of which a reference of ours goes back; NULL: it is gone */
 	uint8_t passes;        /* calls that were passed through while it had no block */
 	uint8_t walks;         /* open walks of dl_iterate_phdr */

@@ -2,8 +2,7 @@
 // table.h: the shared map: questions and libc's answers, bounded, read without a lock.
 //
 // Four arrays in one reservation (layout.h):
-//  cells    whole answers of dlsym under short names, found by the *address* of the name, and once more
-//           by its content, for names that stand in a fresh buffer at each call (cell.h).
+//  cells    whole answers of dlsym under short names, found by the *address* of the name (cell.h).
 //  hints    8-byte slots {tag, entry} for all other questions: a guess, found by the address of the
 //           name; every guess is verified in the entry (hint.h).
 //  index    8-byte slots {tag, entry}: sets of 8, found by a keyed hash of the name's *content*.

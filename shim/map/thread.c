@@ -10,7 +10,6 @@
 #include "cell.h"
 
 #define OWN_MISSES_MAX   (SF_TICK_HITS / 8)
-#define KEEP_PROOF       64
 #define STACK_SPAN       (8u << 20)
 #define BLOCKS_PER_CHUNK 16
 #define OWN_SETS_MOST    256
@@ -272,23 +271,6 @@ sf_thread_attach(struct sf_thread *t)
 	}
 	t->starting = 0;
 	return b != NULL;
-}
-
-bool
-sf_thread_wants_hint_slow(struct sf_thread *t)
-{
-	const uint64_t *n = t->n;
-	uint64_t hits;
-
-	if (t->keep_credit > 0) {
-		t->keep_credit--;
-		return true;
-	}
-	hits = n[SF_DLSYM_HIT] + n[SF_DEFAULT_HIT] + n[SF_DLVSYM_HIT];
-	if (hits - t->keep_hits >= KEEP_PROOF)
-		t->keep_credit = SF_KEEP_CREDIT;
-	t->keep_hits = hits;
-	return true;
 }
 
 SF_START void

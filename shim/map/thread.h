@@ -41,40 +41,17 @@ sf_thread_is_not_plain(const struct sf_thread *t, const void *caller)
 	return (uintptr_t)caller - gap[0] < gap[1];
 }
 /*
- * Is it worth writing a hint after a second-level hit? Not for a caller whose names stand in a fresh
- * buffer at each call: its hints are never used again, and it would write at every look-up. Without
- * credit one in so many is written, and looked at whether such are of use.
+ * Is a name that was found by its content to be found by its address as well? One in so many is: a caller whose
+ * names stand in a fresh buffer at each call never finds them again by the address, and would write at every
+ * look-up. Another one of a loop of names at each turn of the loop: the steps are those of the golden ratio.
  */
-#define SF_KEEP_CREDIT  1024
-#define SF_KEEP_SAMPLE  16
-#define SF_KEEP_CONTENT 4 /* one answer in so many by the index leaves a cell of its content */
-/*
- * A thread that asks for more names than there are cells of contents would pay for both. A hit there is
- * worth one, a miss costs three; without credit one look-up in SF_CONTENT_RETRY tries, and a hit is worth more.
- */
-#define SF_CONTENT_CREDIT_MAX 4096
-#define SF_CONTENT_RETRY      128
-#define SF_CONTENT_AGAIN      64
+#define SF_THREAD_KEEP_ONE_IN 16
 
-/*
- * One call in `every`, a power of two; another one of a loop of names at each turn of the loop: the steps
- * are those of the golden ratio.
- */
 SF_INLINE bool
-sf_thread_seldom(struct sf_thread *t, uint32_t every)
+sf_thread_keeps(struct sf_thread *t)
 {
 	t->keep_skips += 0x9e3779b1u;
-	return t->keep_skips < UINT32_MAX / every;
-}
-
-bool sf_thread_wants_hint_slow(struct sf_thread *t);
-
-SF_INLINE bool
-sf_thread_wants_hint(struct sf_thread *t)
-{
-	if (t->keep_credit == 0 && !sf_thread_seldom(t, SF_KEEP_SAMPLE))
-		return false;
-	return sf_thread_wants_hint_slow(t);
+	return t->keep_skips < UINT32_MAX / SF_THREAD_KEEP_ONE_IN;
 }
 
 /*

@@ -466,110 +466,6 @@ START_TEST(answers_of_the_initial_set)
 }
 END_TEST
 
-static uintptr_t
-find_content(uintptr_t handle, const char *name)
-{
-	struct sf_short s;
-	void *value;
-
-	return sf_bytes_load_short(name, &s) &&
-			       sf_cell_content_value(
-				       sf_table.contents, sf_cell_content_key(&s, handle),
-				       handle != 0 ? handle : SF_OBJECT_DEFAULT, &s, &value)
-		       ? (uintptr_t)value
-		       : 0;
-}
-
-static void
-keep_content(struct sf_object *lifetime, uintptr_t handle, const char *name, uintptr_t value,
-	     enum sf_verdict verdict)
-{
-	struct sf_reply r = {.value = (void *)value,
-			     .object = lifetime,
-			     .gen = SF_STATE_GEN(lifetime->state),
-			     .verdict = (uint8_t)verdict};
-	struct sf_short s;
-
-	ck_assert(sf_bytes_load_short(name, &s));
-	sf_cell_keep_content(sf_table.contents, sf_cell_content_key(&s, handle),
-			     entry_of(handle, name, &r));
-}
-
-/* Wherever the name stands, and whatever stands around it. */
-START_TEST(cells_of_contents)
-{
-	ck_assert(sf_layout_init(1024));
-	for (size_t len = 1; len < SF_CELL_ROOM; len++) {
-		char *name = name_at(len % 16, len);
-
-		keep_content(&lifetimes[0], 8, name, 1000 + len, SF_VALUE);
-		ck_assert_uint_eq(find_content(8, name), 1000 + len);
-		ck_assert_uint_eq(find_content(16, name), 0);
-		name = memmove(name + 7, name, len + 1);
-		memset(room, 'z', (size_t)(name - room));
-		memset(name + len + 1, 'z', 32);
-		ck_assert_uint_eq(find_content(8, name), 1000 + len);
-		for (size_t i = 0; i <= len; i++) {
-			name[i] ^= 1;
-			ck_assert_uint_eq(find_content(8, name), 0);
-			name[i] ^= 1;
-		}
-		ck_assert_uint_eq(find_content(8, name), 1000 + len);
-		lifetimes[0].state += SF_STATE_OF_GEN(1);
-		ck_assert_uint_eq(find_content(8, name), 0);
-	}
-}
-END_TEST
-
-/* The key is a guess: what stands in its place counts. */
-START_TEST(a_cell_of_another_content)
-{
-	struct sf_cell *c;
-	struct sf_short s;
-	void *value;
-	uint64_t key;
-
-	ck_assert(sf_layout_init(1024));
-	keep_content(&lifetimes[0], 8, "first", 7, SF_VALUE);
-	ck_assert(sf_bytes_load_short("first", &s));
-	key = sf_cell_content_key(&s, 8);
-	c = sf_cell_content_set(sf_table.contents, key);
-	ck_assert_uint_eq(c->tag, (uint32_t)(key >> 32));
-	ck_assert(sf_cell_content_value(sf_table.contents, key, 8, &s, &value));
-	ck_assert(!sf_cell_content_value(sf_table.contents, key, 16, &s, &value));
-	ck_assert(!sf_cell_content_value(sf_table.contents, key, SF_OBJECT_DEFAULT, &s, &value));
-	c->seq++;
-	ck_assert(!sf_cell_content_value(sf_table.contents, key, 8, &s, &value));
-	c->seq++;
-	ck_assert(sf_bytes_load_short("firsT", &s));
-	ck_assert(!sf_cell_content_value(sf_table.contents, key, 8, &s, &value));
-	ck_assert(sf_bytes_load_short("first and more", &s));
-	ck_assert(!sf_cell_content_value(sf_table.contents, key, 8, &s, &value));
-	ck_assert(sf_bytes_load_short("", &s));
-	ck_assert(!sf_cell_content_value(sf_table.contents, 0, 8, &s, &value));
-	/* Names that differ in their second half only. */
-	keep_content(&lifetimes[0], 8, "sixteen bytes of one name", 9, SF_VALUE);
-	ck_assert(sf_bytes_load_short("sixteen bytes of one name", &s));
-	key = sf_cell_content_key(&s, 8);
-	ck_assert(sf_cell_content_value(sf_table.contents, key, 8, &s, &value));
-	ck_assert(sf_bytes_load_short("sixteen bytes of two name", &s));
-	ck_assert(!sf_cell_content_value(sf_table.contents, key, 8, &s, &value));
-	keep_content(&lifetimes[0], 8, "second", 0, SF_NEGATIVE);
-	ck_assert(sf_bytes_load_short("second", &s));
-	ck_assert(!sf_cell_content_value(sf_table.contents, sf_cell_content_key(&s, 8), 8, &s,
-					 &value));
-}
-END_TEST
-
-START_TEST(contents_of_the_default_scope)
-{
-	ck_assert(sf_layout_init(1024));
-	keep_content(&sf_object_permanent, 0, "first", 7, SF_VALUE);
-	ck_assert_uint_eq(find_content(0, "first"), 7);
-	ck_assert_uint_eq(find_content(8, "first"), 0);
-}
-END_TEST
-
 void
 unit_tests(TCase *tests)
 {
@@ -589,7 +485,4 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, a_pair_is_of_one_question);
 	tcase_add_test(tests, pairs_of_strings_at_a_page_end);
 	tcase_add_test(tests, answers_of_the_initial_set);
-	tcase_add_test(tests, cells_of_contents);
-	tcase_add_test(tests, a_cell_of_another_content);
-	tcase_add_test(tests, contents_of_the_default_scope);
 }
