@@ -157,18 +157,45 @@ elf_file_count_by_gnu_hash(const struct sf_elf_file *f, uint64_t address)
 	return 0;
 }
 
+/* One more than the last symbol that these relocations name. */
+static uint64_t
+elf_file_count_by_relocations(const struct sf_elf_file *f, int64_t table, int64_t bytes)
+{
+	uint64_t address, size, count = 0;
+	const uint8_t *r;
+
+	if (!sf_elf_file_tag(f, table, &address) || !sf_elf_file_tag(f, bytes, &size) ||
+	    (r = sf_elf_file_at(f, address, size)) == NULL)
+		return 0;
+	for (; size >= sizeof(Elf64_Rela); size -= sizeof(Elf64_Rela), r += sizeof(Elf64_Rela)) {
+		Elf64_Rela one;
+
+		__builtin_memcpy(&one, r, sizeof(one));
+		if (ELF64_R_SYM(one.r_info) >= count)
+			count = ELF64_R_SYM(one.r_info) + 1;
+	}
+	return count;
+}
+
+/*
+ * No field says it. The GNU hash of a program that exports nothing is empty and leads to none of its imports:
+ * those stand in its relocations.
+ */
 static uint32_t
 elf_file_count_symbols(const struct sf_elf_file *f)
 {
-	uint64_t address;
+	uint64_t address, count = 0, more;
 	const uint8_t *h;
-	uint32_t count = 0;
 
 	if (sf_elf_file_tag(f, DT_HASH, &address) && (h = sf_elf_file_at(f, address, 8)) != NULL)
 		count = elf_file_word(h + 4);
 	else if (sf_elf_file_tag(f, DT_GNU_HASH, &address))
 		count = elf_file_count_by_gnu_hash(f, address);
-	return count <= SYMBOLS_MAX ? count : 0;
+	more = elf_file_count_by_relocations(f, DT_JMPREL, DT_PLTRELSZ);
+	count = more > count ? more : count;
+	more = elf_file_count_by_relocations(f, DT_RELA, DT_RELASZ);
+	count = more > count ? more : count;
+	return count <= SYMBOLS_MAX ? (uint32_t)count : 0;
 }
 
 static void
@@ -274,32 +301,17 @@ sf_elf_file_defined(const struct sf_elf_file *f, const char *name, Elf64_Sym *s)
 	return false;
 }
 
-uint32_t
-sf_elf_file_plt_slots(const struct sf_elf_file *f)
-{
-	uint64_t address, size, slots = 0;
-	const uint8_t *table;
-
-	if (!sf_elf_file_tag(f, DT_JMPREL, &address) || !sf_elf_file_tag(f, DT_PLTRELSZ, &size) ||
-	    (table = sf_elf_file_at(f, address, size)) == NULL)
-		return 0;
-	for (uint64_t i = 0; i < size / sizeof(Elf64_Rela); i++) {
-		Elf64_Rela r;
-
-		__builtin_memcpy(&r, table + i * sizeof(r), sizeof(r));
-		slots += ELF64_R_SYM(r.r_info) != 0; /* IRELATIVE names none */
-	}
-	return slots < UINT32_MAX ? (uint32_t)slots : UINT32_MAX;
-}
-
 bool
-sf_elf_file_binds_now(const struct sf_elf_file *f)
+sf_elf_file_whole(const struct sf_elf_file *f)
 {
-	uint64_t flags;
+	for (uint32_t i = 0; i < f->phnum; i++) {
+		Elf64_Phdr p = sf_elf_file_segment(f, i);
 
-	return sf_elf_file_tag(f, DT_BIND_NOW, &flags) ||
-	       (sf_elf_file_tag(f, DT_FLAGS, &flags) && (flags & DF_BIND_NOW)) ||
-	       (sf_elf_file_tag(f, DT_FLAGS_1, &flags) && (flags & DF_1_NOW));
+		if ((p.p_type == PT_LOAD || p.p_type == PT_DYNAMIC || p.p_type == PT_INTERP) &&
+		    elf_file_at_offset(f, p.p_offset, p.p_filesz) == NULL)
+			return false;
+	}
+	return true;
 }
 
 /* To the next Vernaux of this Verneed, else to the next Verneed, else to the end. */

@@ -15,7 +15,7 @@
 	X(NOT_ELF, "not an ELF file")                                                              \
 	X(OTHER_CLASS, "a 32-bit file")                                                            \
 	X(OTHER_ORDER, "of the other byte order")                                                  \
-	X(TRUNCATED, "truncated: its headers lie outside the file")                                \
+	X(TRUNCATED, "truncated: parts that its headers name, or they themselves, lie outside the file")                                \
 	X(DAMAGED, "damaged: its headers contradict themselves")
 
 enum sf_elf_file_fault {
@@ -62,10 +62,8 @@ const char *sf_elf_file_symbol_name(const struct sf_elf_file *f, const Elf64_Sym
 /* The first definition of `name`; false if there is none. */
 bool sf_elf_file_defined(const struct sf_elf_file *f, const char *name, Elf64_Sym *s);
 
-/* How many slots of the PLT the loader fills: relocations of DT_JMPREL that name a symbol. */
-uint32_t sf_elf_file_plt_slots(const struct sf_elf_file *f);
-/* Are all of them filled at start (DF_BIND_NOW, DF_1_NOW or DT_BIND_NOW)? */
-bool sf_elf_file_binds_now(const struct sf_elf_file *f);
+/* Are all bytes that the loader would map in the file, and its dynamic section? */
+bool sf_elf_file_whole(const struct sf_elf_file *f);
 
 /*
  * The next name of a needed version; NULL at the end. A walk of {0} starts at the beginning; one that

@@ -32,15 +32,15 @@ int main(void)
 '''
 
 # name, source, flags of cc, exit status, findings that must be there, words of their text
+NOTHING = 5  # could be served, but there is nothing to gain
 KINDS = [
-    ('plain', MAIN, [], 0, ['ok:libc'], 'glibc'),
+    ('plain', MAIN, [], NOTHING, ['ok:libc'], 'glibc'),
     ('looks-up', LOOKS_UP, [], 0, ['ok:libc'], ''),
     ('static', MAIN, ['-static'], 1, ['stop:static'], 'LD_PRELOAD has no effect'),
     ('static-pie', MAIN, ['-static-pie'], 1, ['stop:static'], ''),
-    ('now', MAIN, ['-Wl,-z,now'], 0, ['ok:binding'], 'bound at start'),
-    ('lazy', '#include <stdio.h>\n' + MAIN.replace('return 0', 'return puts("")'),
-     ['-Wl,-z,lazy', '-fno-builtin', '-fcf-protection=none'], 0, ['note:binding'],
-     '1 PLT slots are bound lazily'),
+    ('no-pie', LOOKS_UP, ['-no-pie'], 0, ['ok:libc'], ''),
+    ('no-pie-lazy', LOOKS_UP, ['-no-pie', '-Wl,-z,lazy'], 0, ['ok:libc'], ''),
+    ('sysv', LOOKS_UP, ['-Wl,--hash-style=sysv'], 0, ['ok:libc'], ''),
     ('symbolic', LOOKS_UP, ['-Wl,-Bsymbolic', '-shared', '-fPIC', '-Wl,-soname,x',
                             '-Wl,--dynamic-linker=/lib64/ld-linux-x86-64.so.2'], 0,
      ['note:symbolic'], ''),
@@ -67,7 +67,7 @@ def examine(what, wanted, levels, words, *args, **extra):
     have = findings(made)
     case.check(f'{what}: {" ".join(levels)} {words}', set(levels) <= set(have) and
                words in text(made), f'{have}\n{text(made)}')
-    case.check(f'{what}: can_serve agrees', made.get('can_serve') is (wanted == 0), made)
+    case.check(f'{what}: can_serve agrees', made.get('can_serve') is (wanted in (0, NOTHING)), made)
     return made
 
 
@@ -80,8 +80,8 @@ def kinds(folder):
             continue
         made = examine(name, wanted, levels, words, program)
         expects = ' '.join(made.get('expect', []))
-        if name == 'looks-up':
-            case.check('looks-up: dlsym is named', any('dlsym' in i['names']
+        if source == LOOKS_UP and name != 'symbolic':
+            case.check(f'{name}: dlsym is named', any('dlsym' in i['names']
                        for i in made['imports']) and 'dlsym of a name' in expects, made)
         if name == 'plain':
             case.check('plain: nothing is promised', expects.startswith('Nothing'), expects)
@@ -94,7 +94,7 @@ def rights(folder):
     os.chmod(program, 0o2755)
     examine('setgid', 1, ['stop:secure'], 'setgid', program)
     os.chmod(program, 0o755)
-    examine('neither', 0, [], '', program)
+    examine('neither', NOTHING, [], '', program)
     if os.geteuid() == 0:
         # cap_net_raw+ep, as setcap(8) writes it
         try:
@@ -119,26 +119,61 @@ def libraries(folder):
     case.check('imports of the library are told', {'object': 'libdeep.so', 'names': ['dlopen']}
                in made.get('imports', []), made)
     os.rename(lib, lib + '.gone')
-    examine('a library that is missing', 0, ['note:missing'], '1 needed', program)
+    examine('a library that is missing', NOTHING, ['note:missing'], '1 needed', program)
     with open(f'{folder}/lib.c', 'w') as f:
         f.write('void *dlsym(void *h, const char *n) { return h ? h : (void *)n; }\n'
                 'void *f(void) { return 0; }\n')
     subprocess.run(['cc', '-shared', '-fPIC', '-fno-builtin', '-Wl,-soname,libdeep.so', '-o', lib,
                     f'{folder}/lib.c'],
                    check=True)
-    examine('another wrapper', 0, ['warn:wrapper'], 'defines dlsym itself', program)
+    examine('another wrapper', NOTHING, ['warn:wrapper'], 'defines dlsym itself', program)
 
 
 def surroundings(folder):
     program = f'{folder}/plain'
     examine('LD_AUDIT', 1, ['stop:audit'], 'LD_AUDIT=x', program, LD_AUDIT='x.so')
-    examine('LD_PRELOAD', 0, ['note:preload'], 'libm.so.6', program, LD_PRELOAD='libm.so.6')
-    script = f'{folder}/script'
-    for line in ('#!/bin/sh -e', f'#!/usr/bin/env {folder}/plain'):
-        with open(script, 'w') as f:
-            f.write(line + '\n')
-        examine(f'a script, {line}', 0, ['note:script'], 'script', script)
-    examine('a name in PATH', 0, ['ok:libc'], '', 'plain', PATH=f'/nowhere:{folder}', cwd='/')
+    examine('LD_PRELOAD', NOTHING, ['note:preload'], 'LD_PRELOAD=libm.so.6:libz.so.1: keep', program,
+            LD_PRELOAD='libm.so.6:/x/libsymfast.so.0 libz.so.1')
+    made = examine('only the shim in LD_PRELOAD', NOTHING, [], '', program, LD_PRELOAD='/x/libsymfast.so')
+    case.check('is nothing to keep', 'preload' not in str(findings(made)), made)
+    script, other = f'{folder}/script', f'{folder}/other'
+    for text, wanted, finding in (
+            ('#!/bin/sh -e', None, 'script'), (f'#!/usr/bin/env {folder}/plain', NOTHING, 'script'),
+            (f'#!/usr/bin/env -S LANG=C {folder}/plain -u', NOTHING, 'script'),
+            (f'#!/usr/bin/env -i {folder}/plain', NOTHING, 'script'), (f'#! {folder}/looks-up -x', 0, 'script'),
+            (f'#!{other}', NOTHING, 'script'),
+            (f'#!/bin/sh\nexec /no/such "$@"\n\texec "{folder}/plain" "$@"\n', NOTHING, 'wrapper-script'),
+            (f'#!/bin/bash\nexec {folder}/looks-up', 0, 'wrapper-script'),
+            ('#!/bin/sh\nexec "$HOME/x"\n', None, 'script')):
+        for name, content in ((script, text), (other, f'#!{folder}/plain')):
+            with open(name, 'w') as f:
+                f.write(content + '\n')
+            os.chmod(name, 0o755)
+        # What /bin/sh itself imports is not the same everywhere.
+        wanted = case.run('doctor', '/bin/sh').returncode if wanted is None else wanted
+        made = examine(f'a script, {text!r}', wanted, [f'note:{finding}'], 'script', script)
+        case.check('and what it runs is looked at', made['facts']['program'] != script, made['facts'])
+    with open(other, 'w') as f:
+        f.write(f'#!{other}\n')
+    case.one_error('a script that runs itself', case.run('doctor', other), case.TARGET, 'not an ELF file')
+    examine('a name in PATH', NOTHING, ['ok:libc'], '', 'plain', PATH=f'/nowhere:{folder}', cwd='/')
+    # A program's $ORIGIN is the folder of the file, not of the link.
+    os.makedirs(f'{folder}/bin', exist_ok=True)
+    os.symlink(f'{folder}/deep-user', f'{folder}/bin/link')
+    examine('a link', NOTHING, ['warn:wrapper'], 'libdeep.so defines dlsym', f'{folder}/bin/link')
+    settings_file(folder)
+
+
+def settings_file(folder):
+    program, conf = f'{folder}/plain', f'{folder}/symfast.conf'
+    for text, wanted, level, words in (
+            (f'[{folder}/plain]\nSYMFAST=observe\n', NOTHING, 'ok:conf', 'a section for this program: SYMFAST=observe'),
+            ('[/usr/bin/other]\n', 1, 'stop:conf', 'no section'), ('what\n', 1, 'stop:conf', 'line 1, is neither'),
+            ('SYMFAST_STATS=1\n', NOTHING, 'ok:libc', '')):
+        with open(conf, 'w') as f:
+            f.write(text)
+        os.chmod(conf, 0o644)
+        examine(f'the settings file {text!r}', wanted, [level], words, program, SYMFAST_CONF=conf)
 
 
 class process:
@@ -161,7 +196,7 @@ def processes(folder):
     waits = case.compile_c(folder, 'waits', '#include <stdio.h>\n' + WAITS.replace(
         'puts("ready");', 'puts("ready"); fflush(stdout);'))
     with process(waits) as pid:
-        made = examine('a process', 0, ['note:loaded', 'ok:libc'], 'not loaded', pid)
+        made = examine('a process', NOTHING, ['note:loaded', 'ok:libc'], 'not loaded', pid)
         case.check('its program is told', made['facts']['program'] == waits, made['facts'])
         if os.geteuid() == 0 and shutil.which('setpriv'):
             done = subprocess.run(['setpriv', '--reuid=65534', '--clear-groups', case.CLI,
@@ -176,13 +211,15 @@ def processes(folder):
         case.check('the opened library is looked at', {'object': 'libdeep.so.gone', 'names':
                    ['dlopen']} in made.get('imports', []), made.get('imports'))
     with process(waits, LD_PRELOAD=case.LIB, SYMFAST='observe') as pid:
-        examine('a process under the shim', 0, ['ok:loaded', 'note:preload', 'note:mode'],
-                'SYMFAST=observe', pid)
+        made = examine('a process under the shim', NOTHING, ['ok:loaded', 'note:mode'], 'SYMFAST=observe', pid)
+        case.check('has nothing to keep', 'preload' not in str(findings(made)), made)
+    with process(waits, LD_PRELOAD=case.LIB, SYMFAST='off') as pid:
+        examine('a process under the shim, off', NOTHING, ['ok:loaded', 'note:mode'], 'there are no statistics', pid)
     with process(waits, LD_AUDIT='/no/such.so') as pid:
         examine('a process with an auditor', 1, ['stop:audit'], '', pid)
     filtered = case.compile_c(folder, 'filtered', FILTERED)
     with process(filtered) as pid:
-        examine('a process with a filter', 0, ['note:seccomp'], 'filter', pid)
+        examine('a process with a filter', NOTHING, ['note:seccomp'], 'filter', pid)
     case.one_error('a dead process', case.run('doctor', pid), case.TARGET, f'process {pid}')
 
 
@@ -208,11 +245,15 @@ def liars(folder):
     for what, data in rows:
         case.one_error(f'a file {what}', case.run('doctor', write('d', data)), case.TARGET,
                        f'{folder}/d is')
-    # Cut anywhere: never more than a wrong answer.
-    for size in range(200, len(good), 997):
+    # Cut before the end of what would be mapped.
+    end = max(struct.unpack_from('<Q', good, at + 8)[0] + struct.unpack_from('<Q', good, at + 32)[0]
+              for at in range(64, 64 + 56 * struct.unpack_from('<H', good, 56)[0], 56)
+              if struct.unpack_from('<I', good, at)[0] == 1)
+    for size in [*range(1000, end, 997), end - 1]:
         done = case.run('doctor', write('e', good[:size]))
-        if done.returncode not in (0, 1, case.TARGET):
+        if done.returncode != case.TARGET or 'truncated' not in done.stderr:
             case.check(f'cut at {size}', False, done)
+    examine('cut behind it', NOTHING, ['ok:libc'], '', write('e', good[:end]))
     for what, name, words in (('no file', '/no/such', '/no/such'), ('a folder', folder, 'regular'),
                               ('a device', '/dev/zero', 'regular')):
         case.one_error(what, case.run('doctor', name), case.TARGET, words)
@@ -222,6 +263,7 @@ def liars(folder):
     done = case.run('doctor', odd)
     case.check('a name with control characters is quoted', '\x1b' not in done.stderr and
                done.stderr.count('\n') == 1, repr(done.stderr))
+    case.one_error('an empty name', case.run('doctor', ''), case.TARGET, 'name is empty')
     case.one_error('nothing', case.run('doctor'), 2)
     case.one_error('two programs', case.run('doctor', 'a', 'b'), 2)
 

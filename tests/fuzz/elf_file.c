@@ -100,8 +100,7 @@ ask(const struct sf_elf_file *f, unsigned long round)
 		versions += sf_elf_file_needed_version(f, &walk) != NULL;
 	if (sf_elf_file_interpreter(f) != NULL)
 		FUZZ_DEMAND(strlen(sf_elf_file_interpreter(f)) < size, "interpreter", round);
-	sf_elf_file_plt_slots(f);
-	sf_elf_file_binds_now(f);
+	sf_elf_file_whole(f);
 	sf_elf_file_tag(f, (int64_t)fuzz_next(), &value);
 	sf_elf_file_at(f, fuzz_next(), fuzz_next());
 	sf_elf_file_defined(f, "plugin.open", &s);

@@ -13,6 +13,7 @@
 #define CLI_USAGE  2 /* wrong arguments */
 #define CLI_TARGET 3 /* the process, segment or file that was named cannot be used */
 #define CLI_FAILED 4 /* symfast itself could not go on: no memory, cannot write */
+#define CLI_NOTHING 5 /* done: the shim could serve it, but there is nothing to gain */
 
 /* Parses with `argp`; wrong arguments end the program with one line and CLI_USAGE. */
 void cli_parse(const struct argp *argp, int argc, char **argv, unsigned int flags, void *input);

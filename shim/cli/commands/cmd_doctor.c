@@ -93,5 +93,7 @@ cmd_doctor(int argc, char **argv)
 			cmd_doctor_print(p.document);
 	}
 	json_decref(p.document);
-	return status == CLI_OK && p.stopped ? CLI_NO : status;
+	if (status != CLI_OK)
+		return status;
+	return p.stopped ? CLI_NO : p.gains ? CLI_OK : CLI_NOTHING;
 }

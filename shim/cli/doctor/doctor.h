@@ -39,6 +39,7 @@ struct patient {
 	bool stopped;       /* a finding says that the shim cannot serve it */
 	bool dynamic_calls; /* something looks names up or loads objects */
 	bool go_detour;
+	bool gains; /* from doctor_expect() */
 };
 
 enum level { LEVEL_OK, LEVEL_NOTE, LEVEL_WARN, LEVEL_STOP };
@@ -60,6 +61,10 @@ int doctor_file(struct patient *p, const char *word);
 int doctor_process(struct patient *p, unsigned long pid);
 /* LD_PRELOAD, LD_AUDIT and the like, of NUL-separated or own variables. */
 void doctor_environment(struct patient *p, const char *(*get)(const char *name));
+/* What the settings file says of a program; `named`: SYMFAST_CONF, or NULL. */
+void doctor_conf(struct patient *p, const char *program, const char *named);
+/* Known ways of loading and unloading, by what the program needs. */
+void doctor_known(struct patient *p, const char *name);
 /* From all that: what an operator can expect, in plain words. */
 void doctor_expect(struct patient *p);
 

@@ -3,6 +3,8 @@
 #include "doctor.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
 
 const char *const doctor_levels[] = {"ok", "note", "warn", "stop"};
 
@@ -30,19 +32,44 @@ doctor_fact(struct patient *p, const char *name, const char *value)
 			    json_string(cli_clean(clean, sizeof(clean), value)));
 }
 
+/* LD_PRELOAD without our own library. */
+static char *
+doctor_finding_preload(const char *list)
+{
+	char *others = cli_format("%s", list), *to = others;
+
+	while (*list != '\0') {
+		size_t n = strcspn(list, ": "), more = list[n] != '\0';
+		const char *base = memrchr(list, '/', n);
+
+		base = base != NULL ? base + 1 : list;
+		if (n != 0 && strncmp(base, "libsymfast.so", 13) != 0) {
+			if (to != others)
+				*to++ = ':';
+			to = mempcpy(to, list, n);
+		}
+		list += n + more;
+	}
+	*to = '\0';
+	return others;
+}
+
 void
 doctor_environment(struct patient *p, const char *(*get)(const char *name))
 {
 	const char *preload = get("LD_PRELOAD"), *audit = get("LD_AUDIT"), *mode = get("SYMFAST");
+	char *others = doctor_finding_preload(preload != NULL ? preload : "");
 
 	if (audit != NULL && *audit != '\0')
 		doctor_find(p, LEVEL_STOP, "audit",
 			    "LD_AUDIT=%s: the shim passes everything through", audit);
-	if (preload != NULL && *preload != '\0')
+	if (*others != '\0')
 		doctor_find(p, LEVEL_NOTE, "preload",
-			    "LD_PRELOAD=%s: keep it; symfast run puts the shim before it", preload);
+			    "LD_PRELOAD=%s: keep it; symfast run puts the shim before it", others);
 	if (mode != NULL)
-		doctor_find(p, LEVEL_NOTE, "mode", "SYMFAST=%s", mode);
-	if (get("LD_BIND_NOW") != NULL && *get("LD_BIND_NOW") != '\0')
-		doctor_find(p, LEVEL_NOTE, "binding", "LD_BIND_NOW is set already");
+		doctor_find(p, LEVEL_NOTE, "mode", "SYMFAST=%s%s", mode,
+			    strcasecmp(mode, "off") == 0
+				    ? ": everything is passed through, and there are no statistics"
+				    : "");
+	free(others);
 }

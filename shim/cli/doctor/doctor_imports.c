@@ -30,9 +30,18 @@ doctor_imports_is_part_of_libc(const char *name)
 	return false;
 }
 
+/* Of these the shim only sees what the host forbids itself. */
+static bool
+doctor_imports_is_notice(const char *name)
+{
+	return strcmp(name, "prctl") == 0 || strcmp(name, "syscall") == 0;
+}
+
 static bool
 doctor_imports_is_wrapped(const char *name)
 {
+	if (doctor_imports_is_notice(name))
+		return false;
 	for (size_t i = 0; i < WRAPPED_ALL; i++)
 		if (strcmp(name, wrapped[i]) == 0)
 			return true;
@@ -149,6 +158,7 @@ doctor_imports_visit_needed(struct walk *w, const char *name, const struct docto
 static void
 doctor_imports_visit(struct walk *w, const char *name, const struct doctor_object *o, int depth)
 {
+	doctor_known(w->patient, name);
 	doctor_imports_symbols(w, name, o);
 	for (uint32_t i = 0; i < o->elf.dynamic_count && depth < 16; i++) {
 		Elf64_Dyn d = sf_elf_file_dyn(&o->elf, i);
@@ -192,6 +202,7 @@ doctor_imports_mapped(struct walk *w, const char *path, const char *program)
 	    strncmp(base, "libsymfast.so", 13) == 0 || !doctor_imports_remember(w, path))
 		return;
 	doctor_imports_sanitizer(w->patient, base, true);
+	doctor_known(w->patient, base);
 	whole = cli_format("%s%s", w->patient->root, path);
 	if (!doctor_object_read(&o, whole, DOCTOR_OBJECT_MOST)) {
 		w->missing++;
@@ -212,6 +223,7 @@ doctor_mapped(struct patient *p, const struct doctor_object *program, unsigned l
 	char *maps = proc_read(pid, "maps", &size), *rest = maps;
 
 	w->patient = p;
+	doctor_known(p, base != NULL ? base + 1 : path);
 	doctor_imports_symbols(w, base != NULL ? base + 1 : path, program);
 	for (char *line; rest != NULL && (line = strsep(&rest, "\n")) != NULL;) {
 		char *file = doctor_imports_mapped_path(line);

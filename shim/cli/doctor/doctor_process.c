@@ -3,6 +3,7 @@
 // the shim.
 #include "doctor.h"
 
+#include "../../observe/conf.h"
 #include "../base/proc.h"
 #include <elf.h>
 #include <errno.h>
@@ -25,8 +26,20 @@ doctor_process_get_variable(const char *name)
 	return NULL;
 }
 
+/* The settings file as the process sees it, under its own root. */
 static void
-doctor_process_environment(struct patient *p, unsigned long pid)
+doctor_process_conf(struct patient *p, const char *program)
+{
+	const char *named = doctor_process_get_variable("SYMFAST_CONF");
+	char *path = cli_format("%s%s", p->root, named != NULL ? named : SF_CONF_PATH);
+
+	if ((named != NULL && *named != '\0') || (named == NULL && access(path, F_OK) == 0))
+		doctor_conf(p, program, path);
+	free(path);
+}
+
+static void
+doctor_process_environment(struct patient *p, unsigned long pid, const char *program)
 {
 	variables = proc_read(pid, "environ", &variables_size);
 	if (variables == NULL) {
@@ -35,6 +48,7 @@ doctor_process_environment(struct patient *p, unsigned long pid)
 		return;
 	}
 	doctor_environment(p, doctor_process_get_variable);
+	doctor_process_conf(p, program);
 	free(variables);
 	variables = NULL;
 }
@@ -140,7 +154,7 @@ doctor_process(struct patient *p, unsigned long pid)
 	program.path = cli_format("%s%s", root, target);
 	doctor_process_maps(p, pid);
 	doctor_program(p, &program);
-	doctor_process_environment(p, pid);
+	doctor_process_environment(p, pid, target);
 	doctor_process_status(p, pid);
 	doctor_process_label(p, pid);
 	doctor_process_auxv(p, pid);

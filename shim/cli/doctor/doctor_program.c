@@ -141,27 +141,6 @@ doctor_program_loader(struct patient *p, const struct doctor_object *program)
 }
 
 static void
-doctor_program_binding(struct patient *p, const struct doctor_object *program)
-{
-	uint32_t slots = sf_elf_file_plt_slots(&program->elf);
-
-	if (sf_elf_file_binds_now(&program->elf)) {
-		doctor_find(
-			p, LEVEL_OK, "binding",
-			"bound at start (BIND_NOW), %u PLT slots: LD_BIND_NOW=1 changes nothing",
-			slots);
-	} else if (slots != 0) {
-		doctor_find(
-			p, LEVEL_NOTE, "binding",
-			"%u PLT slots are bound lazily: LD_BIND_NOW=1 would move up to %u symbol "
-			"look-ups of the loader from the first calls to the start. It saves none "
-			"of those that are ever called, and adds those that never are. The shim "
-			"takes no part in them",
-			slots, slots);
-	}
-}
-
-static void
 doctor_program_flags(struct patient *p, const struct doctor_object *program)
 {
 	uint64_t value;
@@ -225,6 +204,4 @@ doctor_program(struct patient *p, const struct doctor_object *program)
 	doctor_program_rights(p, program);
 	doctor_program_flags(p, program);
 	doctor_program_go(p, program);
-	if (!p->stopped)
-		doctor_program_binding(p, program);
 }
