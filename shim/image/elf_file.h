@@ -15,7 +15,8 @@
 	X(NOT_ELF, "not an ELF file")                                                              \
 	X(OTHER_CLASS, "a 32-bit file")                                                            \
 	X(OTHER_ORDER, "of the other byte order")                                                  \
-	X(TRUNCATED, "truncated: parts that its headers name, or they themselves, lie outside the file")                                \
+	X(TRUNCATED,                                                                               \
+	  "truncated: parts that its headers name, or they themselves, lie outside the file")      \
 	X(DAMAGED, "damaged: its headers contradict themselves")
 
 enum sf_elf_file_fault {

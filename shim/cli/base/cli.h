@@ -8,11 +8,11 @@
 #include <stdio.h>
 
 /* Exit codes, the same for all subcommands but `run` (see run.c). Documented in symfast(1). */
-#define CLI_OK     0 /* done, and the answer is yes */
-#define CLI_NO     1 /* done, and the answer is no: outputs differ, the shim cannot serve */
-#define CLI_USAGE  2 /* wrong arguments */
-#define CLI_TARGET 3 /* the process, segment or file that was named cannot be used */
-#define CLI_FAILED 4 /* symfast itself could not go on: no memory, cannot write */
+#define CLI_OK      0 /* done, and the answer is yes */
+#define CLI_NO      1 /* done, and the answer is no: outputs differ, the shim cannot serve */
+#define CLI_USAGE   2 /* wrong arguments */
+#define CLI_TARGET  3 /* the process, segment or file that was named cannot be used */
+#define CLI_FAILED  4 /* symfast itself could not go on: no memory, cannot write */
 #define CLI_NOTHING 5 /* done: the shim could serve it, but there is nothing to gain */
 
 /* Parses with `argp`; wrong arguments end the program with one line and CLI_USAGE. */
