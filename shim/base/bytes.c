@@ -46,12 +46,25 @@ bytes_equal_two(const char *host, const char *stored, size_t n)
 	return ~(unsigned int)_mm_movemask_epi8(same) << ((16 - left) & 31) == 0;
 }
 
+static bool
+bytes_equal_each(const char *host, const char *stored, size_t n)
+{
+	size_t i = 0;
+
+	/* A torn copy must not lead past the host's NUL. */
+	while (i + 1 < n && host[i] == stored[i] && host[i] != '\0')
+		i++;
+	return i + 1 == n && host[i] == stored[i];
+}
+
 bool
 sf_bytes_equal_blocks(const char *host, const char *stored, size_t n)
 {
 	size_t m = (uintptr_t)host & 15;
 	unsigned int skip = (unsigned int)m;
 
+	if (sf_unlikely(sf_bytes_careful))
+		return bytes_equal_each(host, stored, n);
 	/* Whole blocks, then the last two at most. */
 	for (; n + m > 32; n -= 16 - m, host += 16 - m, stored += 16 - m, m = 0, skip = 0) {
 		__m128i s = _mm_loadu_si128((const __m128i *)(const void *)(stored - m));
@@ -65,6 +78,16 @@ sf_bytes_equal_blocks(const char *host, const char *stored, size_t n)
 	return bytes_equal_two(host, stored, n);
 }
 #endif
+
+size_t
+sf_bytes_length_slow(const char *s, size_t max)
+{
+	size_t n = 0;
+
+	while (n < max && s[n] != '\0')
+		n++;
+	return n;
+}
 
 bool
 sf_bytes_load_short_slow(const char *s, struct sf_short *out)

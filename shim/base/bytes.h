@@ -2,8 +2,9 @@
 // bytes.h: strings without libc: length, equality, copy, hash of a NUL-terminated name.
 //
 // The host's names are read 16 or 32 bytes at a time, but never past the page in which they end: where
-// that is not known, and under memcheck, which would report more, in aligned 16-byte blocks. Stored copies are read unaligned; they lie in the
-// shim's own tables, behind a header of at least 16 bytes and before at least 16 bytes of padding.
+// that is not known in aligned 16-byte blocks, and byte by byte under valgrind's checkers, which would
+// report more. Stored copies are read unaligned; they lie in the shim's own tables, behind a header of at
+// least 16 bytes and before at least 16 bytes of padding.
 #ifndef SF_BYTES_H
 #define SF_BYTES_H
 
@@ -16,8 +17,11 @@ struct sf_short {
 	uint32_t size; /* with NUL */
 };
 
-/* Set at start under memcheck, which knows how far the host's string goes and no more. */
+/* Set at start under memcheck, helgrind and drd: what stands behind the NUL is not ours to read. */
 extern uint8_t sf_bytes_careful;
+
+/* sf_bytes_length byte by byte. */
+size_t sf_bytes_length_slow(const char *s, size_t max);
 
 /* sf_bytes_load_short without reading past the block that holds the NUL. */
 bool sf_bytes_load_short_slow(const char *s, struct sf_short *out);

@@ -55,10 +55,12 @@ sf_bytes_length(const char *s, size_t max)
 	size_t m = (uintptr_t)s & 15;
 	const __m128i *a = (const __m128i *)(s - m);
 	const __m128i zero = _mm_setzero_si128();
-	unsigned int hit =
-		(unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_load_si128(a), zero)) >> m;
+	unsigned int hit;
 	size_t n;
 
+	if (sf_unlikely(sf_bytes_careful))
+		return sf_bytes_length_slow(s, max);
+	hit = (unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_load_si128(a), zero)) >> m;
 	if (hit != 0)
 		return (size_t)__builtin_ctz(hit);
 	for (n = 16 - m; n < max; n += 16) {

@@ -10,6 +10,7 @@
 
 #define SF_MEMCHECK_IS_ADDRESSABLE ('M' << 24 | 'C' << 16 | 4)
 #define SF_HELGRIND_MAKE_UNTRACKED ('H' << 24 | 'G' << 16 | 0x127)
+#define SF_DRD_THREAD_ID           ('D' << 24 | 'R' << 16 | 1)
 #define SF_DRD_START_SUPPRESSION   ('D' << 24 | 'R' << 16 | 2)
 
 SF_INLINE uint64_t
@@ -32,13 +33,18 @@ sf_memcheck_ask(uint64_t what, const void *p, size_t size, uint64_t answer)
 	return answer;
 }
 
-/* Does memcheck run this process? It says 0 of what can be read. */
+/*
+ * Does a tool follow each byte that this process reads? memcheck says 0 of what can be read, helgrind of
+ * every request that it knows, and drd gives threads numbers from 1 on.
+ */
 SF_INLINE bool
 sf_memcheck_runs(void)
 {
 	uint64_t readable = 0;
 
-	return sf_memcheck_ask(SF_MEMCHECK_IS_ADDRESSABLE, &readable, sizeof(readable), 1) == 0;
+	return sf_memcheck_ask(SF_MEMCHECK_IS_ADDRESSABLE, &readable, sizeof(readable), 1) == 0 ||
+	       sf_memcheck_ask(SF_HELGRIND_MAKE_UNTRACKED, &readable, 0, 1) == 0 ||
+	       sf_memcheck_ask(SF_DRD_THREAD_ID, NULL, 0, 0) != 0;
 }
 
 /*

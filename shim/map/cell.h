@@ -323,7 +323,7 @@ sf_cell_find_other(const struct sf_cell *c, uint32_t seq, uintptr_t handle, cons
 }
 
 /*
- * May a name of `size` bytes with its NUL, at this address, have a cell? Memcheck would report what a
+ * May a name of `size` bytes with its NUL, at this address, have a cell? Valgrind would report what a
  * hit reads past the NUL.
  */
 SF_INLINE bool
