@@ -20,9 +20,10 @@ static void
 drain_unsure_job(void *arg)
 {
 	drain_job(arg);
-	for (int i = 0; i < SF_RETAIN_PLACES; i++)
-		if (sf_retain_places[i].map != NULL)
-			sf_retain_places[i].fit = SF_RETAIN_UNFIT_UNKNOWN;
+	SF_RETAIN_EACH(i, sf_retain_mapped)
+	{
+		sf_retain_places[i].fit = SF_RETAIN_UNFIT_UNKNOWN;
+	}
 }
 
 static void
@@ -58,11 +59,11 @@ drain_look_up_job(void *arg)
 
 	if (sf_retain_graph_global() & sf_retain_graph_in_state(SF_RETAIN_CLOSED))
 		sf_retain_release_changed();
-	for (int i = 0; i < SF_RETAIN_PLACES; i++) {
+	SF_RETAIN_EACH(i, sf_retain_mapped)
+	{
 		struct sf_retain_place *p = &sf_retain_places[i];
 
-		if (p->map == NULL || !p->global ||
-		    !sf_retain_graph_defines(SF_RETAIN_BIT(i), look->name))
+		if (!p->global || !sf_retain_graph_defines(SF_RETAIN_BIT(i), look->name))
 			continue;
 		if (p->state == SF_RETAIN_CLOSED)
 			closed |= SF_RETAIN_BIT(i);

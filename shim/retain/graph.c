@@ -13,10 +13,6 @@ static sf_retain_set graph_others;  /* places that need an object of the latter 
 static sf_retain_set
 	graph_strangers; /* places that need an object without one, which may have to go with them */
 
-#define GRAPH_EACH(place, set)                                                                     \
-	for (sf_retain_set left_ = (set); left_ != 0; left_ &= left_ - 1)                          \
-		for (int place = __builtin_ctzll(left_), once_ = 1; once_; once_ = 0)
-
 /* All mapped objects, in libc's order, with the names that a dependency finds them by. */
 #define GRAPH_MOST 1024
 struct graph_node {
@@ -253,9 +249,11 @@ sf_retain_graph_in_state(enum sf_retain_state state)
 {
 	sf_retain_set set = 0;
 
-	for (int i = 0; i < SF_RETAIN_PLACES; i++)
-		if (sf_retain_places[i].map != NULL && sf_retain_places[i].state == state)
+	SF_RETAIN_EACH(i, sf_retain_mapped)
+	{
+		if (sf_retain_places[i].state == state)
 			set |= SF_RETAIN_BIT(i);
+	}
 	return set;
 }
 
@@ -264,10 +262,11 @@ sf_retain_graph_global(void)
 {
 	sf_retain_set set = 0;
 
-	for (int i = 0; i < SF_RETAIN_PLACES; i++)
-		if (sf_retain_places[i].map != NULL &&
-		    sf_retain_places[i].state == SF_RETAIN_LIVE && sf_retain_places[i].global)
+	SF_RETAIN_EACH(i, sf_retain_mapped)
+	{
+		if (sf_retain_places[i].state == SF_RETAIN_LIVE && sf_retain_places[i].global)
 			set |= SF_RETAIN_BIT(i);
+	}
 	return set;
 }
 
@@ -276,7 +275,7 @@ sf_retain_graph_unneeded(int lost, sf_retain_set *out)
 {
 	sf_retain_set live = sf_retain_graph_in_state(SF_RETAIN_LIVE), roots = graph_outside;
 
-	GRAPH_EACH(i, live & ~SF_RETAIN_BIT(lost))
+	SF_RETAIN_EACH(i, live & ~SF_RETAIN_BIT(lost))
 	{
 		const struct sf_retain_place *p = &sf_retain_places[i];
 
@@ -297,7 +296,7 @@ sf_retain_graph_needs_others(sf_retain_set set)
 bool
 sf_retain_graph_defines(sf_retain_set set, const char *name)
 {
-	GRAPH_EACH(i, set)
+	SF_RETAIN_EACH(i, set)
 	{
 		const struct link_map *l = sf_retain_places[i].map;
 		struct sf_elf e;

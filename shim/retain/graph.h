@@ -11,6 +11,10 @@
 
 typedef uint64_t sf_retain_set;
 #define SF_RETAIN_BIT(place) (1ull << (place))
+/* for (int place in set) */
+#define SF_RETAIN_EACH(place, set)                                                                 \
+	for (sf_retain_set left_ = (set); left_ != 0; left_ &= left_ - 1)                          \
+		for (int place = __builtin_ctzll(left_), once_ = 1; once_; once_ = 0)
 
 /* Reads all names again if loads or unloads have happened since. */
 void sf_retain_graph_update(void);

@@ -65,10 +65,20 @@ image_used(const struct sf_retain_range *r)
 	return n;
 }
 
+/* Can it be read, so that a copy of it can be compared? */
+static bool
+image_is_legible(const struct sf_retain_span *s)
+{
+	return (s->protection & PROT_READ) != 0;
+}
+
 static size_t
-image_measure(struct sf_retain_place *p)
+image_measure(struct sf_retain_place *p, bool code)
 {
 	size_t all = 0;
+
+	for (int i = 0; code && i < p->nspans; i++)
+		all += image_is_legible(&p->spans[i]) ? p->spans[i].to - p->spans[i].from : 0;
 
 	for (int i = 0; i < p->nranges; i++) {
 		p->ranges[i].copied = image_used(&p->ranges[i]);
@@ -87,10 +97,17 @@ image_put(struct sf_retain_range *r, char *to)
 	return to + ((r->copied + 15) & ~(size_t)15);
 }
 
-bool
-sf_retain_image_take(struct sf_retain_place *p, size_t limit)
+static char *
+image_put_code(struct sf_retain_span *s, char *to)
 {
-	size_t bytes = image_measure(p);
+	s->copy = to;
+	return sf_bytes_put(to, (const char *)s->from, s->to - s->from);
+}
+
+bool
+sf_retain_image_take(struct sf_retain_place *p, size_t limit, bool code)
+{
+	size_t bytes = image_measure(p, code);
 	char *to;
 
 	if (sf_retain_image_bytes + bytes > limit)
@@ -103,6 +120,9 @@ sf_retain_image_take(struct sf_retain_place *p, size_t limit)
 	p->bytes = bytes;
 	sf_retain_image_bytes += bytes;
 	to = p->memory;
+	for (int i = 0; code && i < p->nspans; i++)
+		if (image_is_legible(&p->spans[i]))
+			to = image_put_code(&p->spans[i], to);
 	for (int i = 0; i < p->nranges; i++)
 		to = image_put(&p->ranges[i], to);
 	image_put(&p->relro, to);
@@ -111,18 +131,37 @@ sf_retain_image_take(struct sf_retain_place *p, size_t limit)
 }
 
 static bool
+image_protect_pages(uintptr_t from, uintptr_t to, int protection)
+{
+	return sf_syscall6(SYS_mprotect, (long)from, (long)(to - from), protection, 0, 0, 0) == 0;
+}
+
+static bool
 image_protect(const struct sf_retain_range *r, int protection)
 {
 	uintptr_t from = (uintptr_t)r->at & ~(uintptr_t)(IMAGE_PAGE - 1);
 	uintptr_t to = ((uintptr_t)r->at + r->size + IMAGE_PAGE - 1) & ~(uintptr_t)(IMAGE_PAGE - 1);
 
-	return r->size == 0 ||
-	       sf_syscall6(SYS_mprotect, (long)from, (long)(to - from), protection, 0, 0, 0) == 0;
+	return r->size == 0 || image_protect_pages(from, to, protection);
+}
+
+/* On aarch64 code may have PROT_BTI, which only ld.so knows. */
+static bool
+image_protect_span(const struct sf_retain_span *s)
+{
+#ifdef __aarch64__
+	if (s->protection & PROT_EXEC)
+		return true;
+#endif
+	return image_protect_pages(s->from, s->to, s->protection);
 }
 
 bool
 sf_retain_image_ready(const struct sf_retain_place *p)
 {
+	for (int i = 0; i < p->nspans; i++)
+		if (!image_protect_span(&p->spans[i]))
+			return false;
 	for (int i = 0; i < p->nranges; i++)
 		if (!image_protect(&p->ranges[i], PROT_READ | PROT_WRITE))
 			return false;
@@ -208,6 +247,19 @@ sf_retain_image_restore(const struct sf_retain_place *p)
 		image_restore_range(&p->ranges[i]);
 	image_restore_relro(&p->relro);
 	image_restore_tls(p);
+}
+
+bool
+sf_retain_image_code_same(const struct sf_retain_place *p)
+{
+	for (int i = 0; i < p->nspans; i++) {
+		const struct sf_retain_span *s = &p->spans[i];
+
+		if (s->copy != NULL &&
+		    image_differs((const char *)s->from, s->copy, s->to - s->from))
+			return false;
+	}
+	return true;
 }
 
 /* A page in memory of our own, as it stands, put in its place in one step. */

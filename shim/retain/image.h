@@ -13,11 +13,14 @@
 /* Bytes that the copies of all places take. */
 extern size_t sf_retain_image_bytes;
 
-/* Copies it. False: no memory, or more than `limit` bytes for all places. */
-bool sf_retain_image_take(struct sf_retain_place *p, size_t limit);
+/* Copies it; with `code` that which is not writable, too. False: no memory, or more than `limit` bytes for all places. */
+bool sf_retain_image_take(struct sf_retain_place *p, size_t limit, bool code);
+
+/* Of what is not writable: is it as in the copy? Only after sf_retain_image_ready. */
+bool sf_retain_image_code_same(const struct sf_retain_place *p);
 
 /*
- * Gives the pages back their protection. False: some are no longer mapped, or the kernel refuses: it cannot be put
+ * Gives all pages back their protection. False: some are no longer mapped, or the kernel refuses: it cannot be put
  * back.
  */
 bool sf_retain_image_ready(const struct sf_retain_place *p);

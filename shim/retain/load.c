@@ -11,6 +11,9 @@
 #include "pages.h"
 #include <time.h>
 
+/* So much code is copied and compared at each close; beyond that the kernel's word on its pages is cheaper. */
+#define LOAD_CODE_MOST 131072
+
 /* One call of libc that is being watched; they nest, for constructors and destructors may load and close. */
 struct load_watch {
 	struct load_watch *outer;
@@ -39,9 +42,24 @@ void sf_retain_run_init(int argc, char **argv, char **envp, int place)
 	__attribute__((visibility("hidden")));
 void sf_retain_run_fini(int place) __attribute__((visibility("hidden")));
 
+static size_t
+load_code_bytes(sf_retain_set set)
+{
+	size_t bytes = 0;
+
+	for (; set != 0; set &= set - 1) {
+		const struct sf_retain_place *p = &sf_retain_places[__builtin_ctzll(set)];
+
+		for (int i = 0; i < p->nspans; i++)
+			bytes += p->spans[i].to - p->spans[i].from;
+	}
+	return bytes;
+}
+
 static void
 load_copy(sf_retain_set set)
 {
+	bool code = load_code_bytes(set) <= LOAD_CODE_MOST;
 	sf_retain_set taken = 0;
 
 	for (; set != 0; set &= set - 1) {
@@ -49,7 +67,7 @@ load_copy(sf_retain_set set)
 
 		if (p->fit != SF_RETAIN_FIT || p->copied)
 			continue;
-		if (!sf_retain_image_take(p, sf_retain_load_limit) || !sf_retain_image_own(p))
+		if (!sf_retain_image_take(p, sf_retain_load_limit, code) || !sf_retain_image_own(p))
 			p->fit = SF_RETAIN_UNFIT_MEMORY;
 		else
 			taken |= set & -set;
@@ -181,11 +199,13 @@ load_sweep(void)
 {
 	sf_retain_set gone = 0;
 
-	for (int i = 0; i < SF_RETAIN_PLACES; i++)
-		if (sf_retain_places[i].map != NULL && !load_is_listed(sf_retain_places[i].map)) {
+	SF_RETAIN_EACH(i, sf_retain_mapped)
+	{
+		if (!load_is_listed(sf_retain_places[i].map)) {
 			gone |= SF_RETAIN_BIT(i);
-			sf_retain_place_detach(i);
 		}
+		sf_retain_place_detach(i);
+	}
 	return gone;
 }
 
@@ -333,7 +353,8 @@ load_finish(struct load_watch *w, uint64_t before, const char *name, int mode, c
 void
 sf_retain_load_settle(void)
 {
-	for (int i = 0; i < SF_RETAIN_PLACES; i++) {
+	SF_RETAIN_EACH(i, sf_retain_mapped)
+	{
 		struct sf_retain_place *p = &sf_retain_places[i];
 
 		if (p->map == NULL || !p->owed)

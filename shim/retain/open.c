@@ -36,9 +36,11 @@ open_files_same(sf_retain_set set)
 static int
 open_find_closed(const char *name)
 {
-	for (int i = 0; i < SF_RETAIN_PLACES; i++)
+	SF_RETAIN_EACH(i, sf_retain_mapped)
+	{
 		if (sf_retain_places[i].held && sf_bytes_same(sf_retain_places[i].opened, name))
 			return i;
+	}
 	return -1;
 }
 

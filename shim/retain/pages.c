@@ -3,6 +3,7 @@
 #include "pages.h"
 
 #include "../base/sys.h"
+#include "image.h"
 #include <fcntl.h>
 #include <sys/ioctl.h>
 
@@ -104,13 +105,26 @@ pages_add_found(long fd, uintptr_t from, uintptr_t to, unsigned int *count)
 	return true;
 }
 
+/* Mostly the segments stand one after the other: one look. */
+static uintptr_t
+pages_end(const struct sf_retain_place *p, int *i)
+{
+	while (*i + 1 < p->nspans && p->spans[*i + 1].copy == NULL &&
+	       p->spans[*i + 1].from == p->spans[*i].to)
+		++*i;
+	return p->spans[*i].to;
+}
+
 static bool
 pages_count(long fd, const struct sf_retain_place *p, unsigned int *count)
 {
 	*count = 0;
 	for (int i = 0; i < p->nspans; i++) {
-		uintptr_t from = p->spans[i].from, to = p->spans[i].to;
+		uintptr_t from = p->spans[i].from, to;
 
+		if (p->spans[i].copy != NULL)
+			continue;
+		to = pages_end(p, &i);
 		if (!pages_scan_fails && pages_add_found(fd, from, to, count))
 			continue;
 		pages_scan_fails = true;
@@ -120,11 +134,33 @@ pages_count(long fd, const struct sf_retain_place *p, unsigned int *count)
 	return true;
 }
 
+/* Those of this set that the kernel is to be asked about. */
+static sf_retain_set
+pages_asked(sf_retain_set set)
+{
+	sf_retain_set asked = 0;
+
+	for (; set != 0; set &= set - 1) {
+		const struct sf_retain_place *p = &sf_retain_places[__builtin_ctzll(set)];
+
+		for (int i = 0; i < p->nspans; i++)
+			if (p->spans[i].copy == NULL)
+				asked |= set & -set;
+	}
+	return asked;
+}
+
 bool
 sf_retain_pages_take(sf_retain_set set)
 {
-	long fd = pages_open();
-	bool good = fd >= 0;
+	bool good;
+	long fd;
+
+	set = pages_asked(set);
+	if (set == 0)
+		return true;
+	fd = pages_open();
+	good = fd >= 0;
 
 	for (; good && set != 0; set &= set - 1) {
 		struct sf_retain_place *p = &sf_retain_places[__builtin_ctzll(set)];
@@ -139,9 +175,17 @@ sf_retain_pages_take(sf_retain_set set)
 bool
 sf_retain_pages_written(sf_retain_set set)
 {
-	long fd = pages_open();
-	bool same = fd >= 0;
+	bool same;
+	long fd;
 
+	for (sf_retain_set left = set; left != 0; left &= left - 1)
+		if (!sf_retain_image_code_same(&sf_retain_places[__builtin_ctzll(left)]))
+			return true;
+	set = pages_asked(set);
+	if (set == 0)
+		return false;
+	fd = pages_open();
+	same = fd >= 0;
 	for (; same && set != 0; set &= set - 1) {
 		const struct sf_retain_place *p = &sf_retain_places[__builtin_ctzll(set)];
 		unsigned int count;

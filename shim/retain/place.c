@@ -11,6 +11,7 @@
 
 const char *sf_retain_libc_version;
 SF_LARGE struct sf_retain_place sf_retain_places[SF_RETAIN_PLACES];
+uint64_t sf_retain_mapped;
 static uint64_t place_turn; /* number of the last unload */
 
 struct sf_retain_stubs sf_retain_place_stubs;
@@ -20,9 +21,9 @@ int (*sf_retain_place_find_object)(void *address, struct dl_find_object *found);
 int
 sf_retain_place_find(const struct link_map *map)
 {
-	for (int i = 0; i < SF_RETAIN_PLACES; i++)
-		if (sf_retain_places[i].map == map)
-			return i;
+	for (uint64_t left = sf_retain_mapped; left != 0; left &= left - 1)
+		if (sf_retain_places[__builtin_ctzll(left)].map == map)
+			return __builtin_ctzll(left);
 	return -1;
 }
 
@@ -220,20 +221,19 @@ place_add_segment(struct place_scan *s, uintptr_t from, uintptr_t to, uintptr_t 
 }
 
 static void
-place_add_span(struct place_scan *s, uintptr_t from, uintptr_t to)
+place_add_span(struct place_scan *s, uintptr_t from, uintptr_t to, unsigned int flags)
 {
 	struct sf_retain_place *p = s->p;
-	struct sf_retain_span *last = p->nspans > 0 ? &p->spans[p->nspans - 1] : NULL;
 
-	from &= ~(uintptr_t)4095;
-	to = (to + 4095) & ~(uintptr_t)4095;
-	/* Mostly one after the other. */
-	if (last != NULL && last->to == from)
-		last->to = to;
-	else if (p->nspans == SF_RETAIN_SPANS)
+	if (p->nspans == SF_RETAIN_SPANS) {
 		s->strange = true;
-	else
-		p->spans[p->nspans++] = (struct sf_retain_span){from, to};
+		return;
+	}
+	p->spans[p->nspans++] = (struct sf_retain_span){
+		.from = from & ~(uintptr_t)4095,
+		.to = (to + 4095) & ~(uintptr_t)4095,
+		.protection = ((flags & PF_R) ? PROT_READ : 0) | ((flags & PF_X) ? PROT_EXEC : 0),
+	};
 }
 
 static void
@@ -267,7 +267,7 @@ place_scan(struct dl_phdr_info *info, size_t size, void *arg)
 			place_add_segment(s, from, from + h->p_memsz,
 					  (from + h->p_filesz + 4095) & ~(uintptr_t)4095);
 		if (h->p_type == PT_LOAD && !(h->p_flags & PF_W) && h->p_memsz > 0)
-			place_add_span(s, from, from + h->p_memsz);
+			place_add_span(s, from, from + h->p_memsz, h->p_flags);
 		if (h->p_type == PT_DYNAMIC)
 			p->dynamic_size = h->p_memsz;
 		if (h->p_type == PT_TLS) {
@@ -392,6 +392,7 @@ sf_retain_place_attach(struct link_map *map)
 	if (!sf_bytes_same(p->name, map->l_name))
 		place_forget(place);
 	*p = (struct sf_retain_place){.map = map, .state = SF_RETAIN_LIVE, .loading = 1};
+	sf_retain_mapped |= 1ull << place;
 	*sf_bytes_put(p->name, map->l_name, n) = '\0';
 	scan = (struct place_scan){.p = p};
 	sf_next.iterate_phdr(place_scan, &scan);
@@ -415,6 +416,7 @@ sf_retain_place_detach(int place)
 		sf_sys_unmap(p->memory, p->bytes);
 		sf_retain_image_bytes -= p->bytes;
 	}
+	sf_retain_mapped &= ~(1ull << place);
 	p->gone = ++place_turn;
 	p->memory = NULL;
 	p->bytes = 0;

@@ -39,9 +39,11 @@ struct sf_retain_range {
 	char *plain;   /* from here on it is anonymous memory, not the file's */
 };
 
-/* Memory that is not writable: whole pages. */
+/* Memory that is not writable: whole pages of one segment. */
 struct sf_retain_span {
 	uintptr_t from, to;
+	int protection;
+	char *copy; /* what stood there before the first constructor; NULL: the kernel is asked which pages were written to */
 };
 
 typedef void (*sf_retain_init_fn)(int, char **, char **);
@@ -115,6 +117,8 @@ enum sf_retain_unfit {
 };
 
 extern struct sf_retain_place sf_retain_places[SF_RETAIN_PLACES];
+extern uint64_t
+	sf_retain_mapped; /* places of mapped objects, a bit each; the others are far apart, and not looked at */
 /* gnu_get_libc_version(), set before the first load. */
 extern const char *sf_retain_libc_version;
 

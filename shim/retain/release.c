@@ -13,7 +13,8 @@
 void
 sf_retain_release_extra(void)
 {
-	for (int i = 0; i < SF_RETAIN_PLACES; i++) {
+	SF_RETAIN_EACH(i, sf_retain_mapped)
+	{
 		struct sf_retain_place *p = &sf_retain_places[i];
 
 		if (p->extra > 0)
@@ -54,10 +55,12 @@ release_oldest(void)
 {
 	int oldest = -1;
 
-	for (int i = 0; i < SF_RETAIN_PLACES; i++)
+	SF_RETAIN_EACH(i, sf_retain_mapped)
+	{
 		if (sf_retain_places[i].held &&
 		    (oldest < 0 || sf_retain_places[i].turn < sf_retain_places[oldest].turn))
 			oldest = i;
+	}
 	return oldest;
 }
 
@@ -78,7 +81,8 @@ sf_retain_release_changed(void)
 {
 	bool any = false;
 
-	for (int i = 0; i < SF_RETAIN_PLACES; i++) {
+	SF_RETAIN_EACH(i, sf_retain_mapped)
+	{
 		const struct sf_retain_place *p = &sf_retain_places[i];
 
 		any = any ||
@@ -93,8 +97,10 @@ sf_retain_release_beyond(unsigned int most)
 {
 	unsigned int held = 0;
 
-	for (int i = 0; i < SF_RETAIN_PLACES; i++)
+	SF_RETAIN_EACH(i, sf_retain_mapped)
+	{
 		held += sf_retain_places[i].held;
+	}
 	for (; held > most; held--)
 		sf_retain_release_one(release_oldest());
 }

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 static void
 kind_of(const char *name)
@@ -176,16 +177,20 @@ patched_table_open(void)
 	patched_table_of(1);
 }
 
-/* An inline hook, as tools write them: `alpha_add` gives 1000 from now on. */
+/* An inline hook, as tools write them: its function `add` gives 1000 from now on. */
 static void
-patched_code_of(int leave)
+patched_code_of(const char *name, int leave)
 {
 #ifdef __x86_64__
 	static const unsigned char give_1000[] = {0xb8, 0xe8, 3, 0, 0, 0xc3};
 
+	char file[64], symbol[64];
+
+	snprintf(file, sizeof(file), "%s.so", name);
+	snprintf(symbol, sizeof(symbol), "%s_add", name);
 	for (int i = 0; i < reps; i++) {
-		void *h = host_open("alpha.so", RTLD_NOW);
-		int (*add)(int) = (int (*)(int))dlsym(h, "alpha_add");
+		void *h = host_open(file, RTLD_NOW);
+		int (*add)(int) = (int (*)(int))dlsym(h, symbol);
 
 		say("add gives %d", add(1));
 		if (i == 0 || i == 3) {
@@ -197,18 +202,49 @@ patched_code_of(int leave)
 		}
 		host_close(h);
 	}
-	host_cycle("alpha", reps);
+	host_cycle(name, reps);
 #endif
 }
 static void
 patched_code(void)
 {
-	patched_code_of(0);
+	patched_code_of("alpha", 0);
 }
 static void
 patched_code_open(void)
 {
-	patched_code_of(1);
+	patched_code_of("alpha", 1);
+}
+static void
+patched_large(void)
+{
+	patched_code_of("large", 0);
+}
+static void
+patched_large_open(void)
+{
+	patched_code_of("large", 1);
+}
+
+/* Code that can be written to, though nobody has done so: a child that writes tells. */
+static void
+writable_code(void)
+{
+	for (int i = 0; i < 2 * reps; i++) {
+		void *h = host_open(i % 2 ? "alpha.so" : "large.so", RTLD_NOW);
+		volatile char *code = dlsym(h, i % 2 ? "alpha_add" : "large_add");
+		int status;
+		pid_t child = fork();
+
+		if (child == 0) {
+			*code = *code;
+			_exit(0);
+		}
+		waitpid(child, &status, 0);
+		say("signal %d", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+		mprotect((void *)page_of((void *)code), 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
+		host_close(h);
+	}
 }
 
 /* GOT slots: another function than the bound one. */
@@ -323,5 +359,8 @@ const struct row rows[] = {
 	{"R2 data: a GOT slot patched", patched_got, 0},
 	{"R2 data: code patched", patched_code, 0},
 	{"R2 data: code patched and left writable", patched_code_open, 0},
+	{"R2 data: code of a large object patched", patched_large, 0},
+	{"R2 data: code of a large object patched and left writable", patched_large_open, 0},
+	{"R2 data: code left writable", writable_code, 0},
 	{NULL, NULL, 0},
 };

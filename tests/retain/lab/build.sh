@@ -38,6 +38,7 @@ part ifunc -DIFUNC &
 part tls -DTLS &
 part tlsie -DTLS -ftls-model=initial-exec &
 part silent -DSILENT &
+part large -DLARGE &
 part old -DONLY_INIT -nostartfiles -Wl,-init,old_init,-fini,old_fini &
 part kept -Wl,-z,nodelete &
 maybe relr.so "$src/part.c" -DNAME=relr -Wl,-z,pack-relative-relocs &

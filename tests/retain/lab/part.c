@@ -57,6 +57,10 @@ static int (*pick(void))(void)
 int PASTE(NAME, _pick)(void) __attribute__((ifunc("pick")));
 #endif
 
+#ifdef LARGE /* so many constants that code is not compared byte by byte */
+const char PASTE(NAME, _constants)[300000] = {1, 2, 3};
+#endif
+
 #ifdef NEED
 extern int NEED(int turn);
 #endif
