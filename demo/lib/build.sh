@@ -8,7 +8,7 @@ build_library()
 
 	if [ ! -e "$DEMO_BUILD/build.ninja" ]; then
 		echo "Building libsymfast.so in $DEMO_BUILD"
-		if ! meson setup -Dtests=false "$DEMO_BUILD" "$ROOT" </dev/null >"$log" 2>&1; then
+		if ! meson setup "$DEMO_BUILD" "$ROOT" </dev/null >"$log" 2>&1; then
 			complain "meson setup failed; the end of $log:"
 			tail -n 15 "$log" >&2
 			rm -f "$DEMO_BUILD/build.ninja"

@@ -77,7 +77,7 @@ configure()
 	fi
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	children meson setup "$@" "$dir" "$root" >"$dir.log" 2>&1 && mv "$dir.log" "$dir/configure.log" &&
+	children meson setup -Dtests=true "$@" "$dir" "$root" >"$dir.log" 2>&1 && mv "$dir.log" "$dir/configure.log" &&
 		return 0
 	tail -n 20 "$dir.log" >&2
 	return 1
