@@ -203,8 +203,8 @@ load_sweep(void)
 	{
 		if (!load_is_listed(sf_retain_places[i].map)) {
 			gone |= SF_RETAIN_BIT(i);
+			sf_retain_place_detach(i);
 		}
-		sf_retain_place_detach(i);
 	}
 	return gone;
 }
