@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import urllib.request
 
 import case
 
@@ -81,25 +82,50 @@ def drop_in(folder):
     case.check('and it would find a wrong key', 'Enviroment' in done.stderr, done.stderr)
 
 
-def metrics_units(folder):
-    if not shutil.which('systemd-analyze'):
-        return
-    for name in ('symfast-metrics.service', 'symfast-metrics.timer', 'symfast-watch.service'):
-        text = read(f'systemd/{name}').replace('/usr/bin/symfast', case.CLI)
-        with open(f'{folder}/{name}', 'w') as f:
-            f.write(text)
-    done = subprocess.run(['systemd-analyze', 'verify', '--man=no',
-                           f'{folder}/symfast-metrics.service', f'{folder}/symfast-metrics.timer',
-                           f'{folder}/symfast-watch.service'],
+UNITS = ['symfast-metrics.service', 'symfast-textfile.service', 'symfast-textfile.timer', 'symfast-watch.service']
+
+
+def verify_units(folder, names):
+    return subprocess.run(['systemd-analyze', 'verify', '--man=no', *(f'{folder}/{name}' for name in names)],
                           capture_output=True, text=True, env=case.clean_env())
-    case.check('the services for metrics and the kill file, and the timer', done.returncode == 0 and
-               'symfast-' not in done.stderr, done.stderr)
-    command = re.search(r'^ExecStart=/usr/bin/symfast (.*)$', read(
-        'systemd/symfast-metrics.service'), re.M).group(1)
+
+
+def units(folder):
+    """The unit files name the program by its bare name, which systemd looks for in /usr/local, too."""
+    for name in UNITS:
+        text = read(f'systemd/{name}')
+        case.check(f'{name}: no folder that somebody may not have', not re.search(r'^Exec\w*=/', text, re.M), text)
+        with open(f'{folder}/{name}', 'w') as f:
+            f.write(text.replace('=symfast ', f'={case.CLI} '))
+    if shutil.which('systemd-analyze'):
+        done = verify_units(folder, UNITS)
+        case.check('systemd-analyze verify, of all units', done.returncode == 0 and 'symfast-' not in done.stderr,
+                   done.stderr)
+    command = re.search(r'^ExecStart=symfast (.*)$', read('systemd/symfast-textfile.service'), re.M).group(1)
     words = command.replace('/var/lib/prometheus/node-exporter', folder).split()
     done = case.run(*words, SYMFAST_SHM_DIR=folder)
-    case.check('its command writes the file', done.returncode == 0 and
+    case.check('the command for the textfile writes the file', done.returncode == 0 and
                os.path.exists(f'{folder}/symfast.prom'), done)
+    command = re.search(r'^ExecStart=symfast (.*)$', read('systemd/symfast-metrics.service'), re.M).group(1)
+    case.check('the listener is what prometheus.yml scrapes', '--listen 127.0.0.1:9405' in command and
+               '"127.0.0.1:9405"' in read('prometheus/prometheus.yml'))
+    answers(command.replace(':9405', ':0').split(), folder, 'symfast_segments_unreadable 0')
+
+
+def answers(words, folder, wanted):
+    """A command with --listen is started, asked once, and ended."""
+    child = subprocess.Popen([case.CLI, *words], env=case.clean_env(SYMFAST_SHM_DIR=folder), text=True,
+                             stderr=subprocess.PIPE)
+    try:
+        line = child.stderr.readline()
+        port = re.search(r':(\d+)/metrics', line)
+        with urllib.request.urlopen(f'http://127.0.0.1:{port[1]}/metrics', timeout=120) as reply:
+            text = reply.read().decode()
+        case.check(f'symfast {" ".join(words)} answers', wanted in text, text[:600])
+    finally:
+        child.terminate()
+        case.check('and ends', child.wait(120) == 0)
+        child.stderr.close()
 
 
 def real_systemd():
@@ -195,13 +221,11 @@ def commands(spec, folder):
         lines = [child.stderr.readline()]
         while lines[-1] and 'state' not in lines[-1]:
             lines.append(child.stderr.readline())
-        script = spec['containers'][1]['command'][2]
-        loop = re.search(r'symfast (metrics [^;]*);', script).group(1).replace('/metrics', folder)
-        done = case.run(*loop.split(), SYMFAST_SHM_DIR=f'{folder}/run')
-        with open(f'{folder}/symfast.prom') as f:
-            text = f.read()
-        case.check('what the sidecar writes tells of the service, in its mode', re.search(
-            rf'symfast_mode{{pid="{child.pid}",.*mode="observe"}} 1', text), f'{done}{lines}')
+        words = spec['containers'][1]['command']
+        port = spec['containers'][1]['ports'][0]['containerPort']
+        case.check('the sidecar listens at its port', words[0] == 'symfast' and words[-1] == f':{port}', words)
+        answers([word.replace(f':{port}', ':0') for word in words[1:]], f'{folder}/run',
+                f'symfast_mode{{pid="{child.pid}",exe="{os.path.realpath("/bin/sleep")}",mode="observe"}} 1')
     finally:
         child.kill()
         child.wait()
@@ -210,39 +234,55 @@ def commands(spec, folder):
 # ---- Prometheus ----
 
 def rules(folder):
+    case.check('the rules for Kubernetes are those for Prometheus', load('kubernetes/rules.yaml')['spec'] ==
+               load('prometheus/rules.yml'))
     if not case.needs('promtool', 'prometheus'):
         return
-    groups = {'groups': load('kubernetes/rules.yaml')['spec']['groups']}
-    path = f'{folder}/rules.yaml'
-    with open(path, 'w') as f:
-        __import__('json').dump(groups, f)  # JSON is YAML
-    done = subprocess.run(['promtool', 'check', 'rules', path], capture_output=True, text=True)
-    case.check('promtool check rules', done.returncode == 0, done.stdout + done.stderr)
-    shutil.copy(f'{DEPLOY}/kubernetes/rules-test.yaml', folder)
-    done = subprocess.run(['promtool', 'test', 'rules', f'{folder}/rules-test.yaml'],
-                          capture_output=True, text=True, cwd=folder)
-    case.check('promtool test rules: every alert fires where it must, and only there',
-               done.returncode == 0, done.stdout + done.stderr)
+    here = f'{DEPLOY}/prometheus'
+    for words in (['check', 'rules', 'rules.yml'], ['check', 'config', 'prometheus.yml'],
+                  ['test', 'rules', 'rules-test.yml']):
+        done = subprocess.run(['promtool', *words], capture_output=True, text=True, cwd=here)
+        case.check(f'promtool {" ".join(words)}', done.returncode == 0, done.stdout + done.stderr)
+    planted(folder, here)
     analysis = load('kubernetes/analysis.yaml')
     queries = [{'record': 'x:y', 'expr': metric['provider']['prometheus']['query'].replace(
         '{{args.track}}', 'canary')} for metric in analysis['spec']['metrics']]
+    path = f'{folder}/analysis.yml'
     with open(path, 'w') as f:
-        __import__('json').dump({'groups': [{'name': 'x', 'rules': queries[i:i + 1]} | {
-            'name': f'g{i}'} for i in range(len(queries))]}, f)
+        __import__('json').dump({'groups': [{'name': f'g{i}', 'rules': queries[i:i + 1]}
+                                            for i in range(len(queries))]}, f)
     done = subprocess.run(['promtool', 'check', 'rules', path], capture_output=True, text=True)
     case.check('the queries of the analysis are PromQL', done.returncode == 0, done.stdout)
+    case.check('none of them holds where there are no data', all('vector(' not in one['expr'] for one in queries))
     case.check('each of its metrics has what Argo asks for', all(
         {'name', 'provider', 'successCondition'} <= set(m) for m in analysis['spec']['metrics']))
 
 
+def planted(folder, here):
+    """What was wrong once would be found."""
+    good = read('prometheus/rules.yml')
+    shutil.copy(f'{here}/rules-test.yml', folder)
+    for wrong in (('symfast_mismatch_total > 0', 'increase(symfast_mismatch_total[10m]) > 0'),
+                  ('sum without (state) (symfast_breaker{state!="closed"}) > 0', 'symfast_breaker{state="open"} > 0'),
+                  ('symfast_pass{reason="refusal"} > 0', 'symfast_mode{mode="pass"} == 1 and on (pid, exe) '
+                   'symfast_canary_chosen == 1'), ('off|observe|verify|ab', 'off|ab'),
+                  ('pod, instance, job, pid, pidns, exe, track)\n            symfast_mode', 'pid, exe)\n'
+                   '            symfast_mode')):
+        case.check(f'the rules have {wrong[0][:40]}', wrong[0] in good)
+        with open(f'{folder}/rules.yml', 'w') as f:
+            f.write(good.replace(*wrong))
+        done = subprocess.run(['promtool', 'test', 'rules', 'rules-test.yml'], capture_output=True, text=True, cwd=folder)
+        case.check(f'and their test would find {wrong[1][:40]}', done.returncode != 0, done.stdout)
+
+
 def names_of_metrics():
     """Every metric that a rule names is one that the program writes."""
-    with open(f'{ROOT}/shim/cli/commands/cmd_metrics.c') as f:
+    with open(f'{ROOT}/shim/cli/metrics/metrics_write.c') as f:
         source = f.read()
-    for name in ('rules.yaml', 'analysis.yaml'):
-        for metric in sorted(set(re.findall(r'symfast_(\w+?)(?:_total)?[{\[ ]', read(
-                f'kubernetes/{name}')))):
-            case.check(f'{name}: symfast_{metric} is written', f'"{metric}"' in source)
+    for name in ('prometheus/rules.yml', 'kubernetes/analysis.yaml', 'grafana/symfast.json'):
+        for metric in sorted(set(re.findall(r'symfast_(\w+?)(?:_total|_bucket)?(?:\{| ==? | [<>] )', read(name)))):
+            case.check(f'{name}: symfast_{metric} is written', f'"{metric}"' in source or
+                       f'symfast_{metric} %llu' in source)
 
 
 def rollback():
@@ -256,7 +296,7 @@ with case.workshop() as place:
     for part in ('systemd', 'units', 'pod', 'rules'):
         os.mkdir(f'{place}/{part}')
     drop_in(f'{place}/systemd')
-    metrics_units(f'{place}/units')
+    units(f'{place}/units')
     real_systemd()
     manifests()
     if subprocess.run([PYTHON, '-c', 'import yaml'], capture_output=True).returncode:

@@ -3,8 +3,9 @@
 // the program; and tells where each field lies, so that the tests can damage it.
 //
 //	made --fields                  one line per field: name, offset, size
-//	made DIR [COUNT] [--count]     makes a segment for this process (and COUNT children), says
-//	                               "ready", and waits for a signal; --count: counts meanwhile
+//	made DIR [COUNT] [--count|--pass]
+//	                               makes a segment for this process (and COUNT children), says "ready", and
+//	                               waits for a signal; --count: counts meanwhile; --pass: next to no hits
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -258,9 +259,9 @@ print_fields(void)
 	CONTROL(drain);
 }
 
-/* 1000 hits and 10 passes every 10 ms. */
+/* Every 10 ms. */
 static void
-count_on(const struct image *m)
+count_on(const struct image *m, uint64_t hits, uint64_t passes)
 {
 	uint64_t *block = (void *)(m->bytes + header(m)->counters.blocks_offset);
 
@@ -268,8 +269,8 @@ count_on(const struct image *m)
 		struct timespec t = {0, 10000000};
 
 		nanosleep(&t, NULL);
-		block[0] += 1000;
-		block[4] += 10;
+		block[0] += hits;
+		block[4] += passes;
 	}
 }
 
@@ -278,6 +279,7 @@ main(int argc, char **argv)
 {
 	int children = argc > 2 ? atoi(argv[2]) : 0;
 	bool counts = argc > 1 && strcmp(argv[argc - 1], "--count") == 0;
+	bool passes = argc > 1 && strcmp(argv[argc - 1], "--pass") == 0;
 	struct image m;
 
 	if (argc < 2)
@@ -299,8 +301,8 @@ main(int argc, char **argv)
 	m = make(argv[1]);
 	puts("ready");
 	fflush(stdout);
-	if (counts)
-		count_on(&m);
+	if (counts || passes)
+		count_on(&m, counts ? 1000 : 10, counts ? 10 : 1000);
 	for (;;)
 		pause();
 }
