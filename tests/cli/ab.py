@@ -3,6 +3,9 @@
 """symfast ab: alternates, measures, compares outputs, and says only what the runs can bear."""
 import json
 import os
+import signal
+import subprocess
+import time
 
 import case
 
@@ -59,6 +62,9 @@ def results(folder):
     with open(f'{folder}/ab.json') as f:
         made = json.load(f)
     metrics = {m['name']: m for m in made['metrics']}
+    answers = made['answers']
+    case.check('it cost, and is safe', answers['helped']['level'] == 'bad' and answers['safe']['level'] == 'good' and
+               'times more wall time' in answers['helped']['text'], answers)
     case.check('every metric, and its runs', list(metrics) == METRICS and
                all(len(made['runs'][arm]) == 7 for arm in ('stock', 'symfast')), list(metrics))
     for name in ('wall', 'max_rss', 'minor_faults'):
@@ -75,6 +81,60 @@ def results(folder):
     done = ab('-n', 2, '--', 'true')
     case.check('two pairs are too few', 'too few runs to say' in done.stdout
                and 'no difference' not in done.stdout, done.stdout)
+
+
+def answers(folder):
+    """Did it help, is it safe: above the table, in the document and on the page."""
+    static = case.compile_c(folder, 'static', 'int main(void) { return 0; }', '-static')
+    differs = 'printf "%070d\\n" 1; echo a; echo "x${LD_PRELOAD:+y}"; echo'
+    rows = [
+        ('the shim is not loaded', [static], 'bad', 'was not loaded', 'unsure', 'was not loaded'),
+        ('it always fails', ['sh', '-c', 'exit 3'], None, '', 'unsure', 'exit status 3 in all runs'),
+        ('it always dies', ['sh', '-c', 'kill -9 $$'], None, '', 'unsure', 'by signal 9 in all runs'),
+        ('stdout differs', ['sh', '-c', differs], None, '', 'bad',
+         'stdout differs with the shim, first in line 3, column 2: stock "x", symfast "xy"'),
+        ('stderr differs, at its end', ['sh', '-c', 'printf "a${LD_PRELOAD:+b}" >&2'], None, '', 'bad',
+         'stderr differs with the shim, first in line 1, column 2: stock "a", symfast "ab"'),
+        ('far behind', ['sh', '-c', 'yes | head -c 200000; echo ${LD_PRELOAD:+b}'], None, '', 'bad',
+         'first in line 100001, column 1: stock "", symfast "b"'),
+        ('the status differs', ['sh', '-c', 'exit ${LD_PRELOAD:+4}'], None, '', 'bad', 'status differs'),
+        ('it is not repeatable', ['sh', '-c', 'date +%N; echo $$'], None, '', 'unsure', 'stdout: differs without'),
+    ]
+    for what, command, helped, why, safe, text in rows:
+        done = ab('-n', 6, '-w', 0, '-j', f'{folder}/a.json', '--', *command)
+        with open(f'{folder}/a.json') as f:
+            made = json.load(f)['answers']
+        case.check(f'{what}: helped is {helped}, safe is {safe}',
+                   helped in (None, made['helped']['level']) and why in made['helped']['text'] and
+                   made['safe']['level'] == safe and text in made['safe']['text'], made)
+        lines = done.stdout.splitlines()
+        case.check(f'{what}: said first', lines[:2] == [f'Did it help?  {made["helped"]["text"]}',
+                                                        f'Is it safe?   {made["safe"]["text"]}'], lines[:2])
+    done = ab('-n', 2, '-H', f'{folder}/a.html', '--', 'sh', '-c', 'echo "<${LD_PRELOAD:+&}>"')
+    with open(f'{folder}/a.html') as f:
+        page = f.read()
+    case.check('on the page', '<strong>Is it safe?</strong> <span class="bad">No: stdout differs' in page and
+               'symfast &quot;&lt;&amp;&gt;&quot;' in page and done.returncode == 1, page[-3000:])
+
+
+def interrupted(folder):
+    """A signal after some pairs: those are kept, told and written; then it ends as the signal says."""
+    count = f'{folder}/count'
+    words = ['ab', '-n', '500', '-w', '0', '-j', f'{folder}/i.json', '--', 'sh', '-c', f'echo >>{count}; sleep 0.05']
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever started the tests may ignore it
+    child = subprocess.Popen([case.CLI, *words], env=case.clean_env(), text=True, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
+    while not os.path.exists(count) or os.path.getsize(count) < 9:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    with open(f'{folder}/i.json') as f:
+        made = json.load(f)
+    runs = [len(made['runs'][arm]) for arm in ('stock', 'symfast')]
+    case.check('SIGINT: ended by it, without a word', child.returncode == -signal.SIGINT and err == '',
+               f'{child.returncode} {err}')
+    case.check('whole pairs are kept', runs[0] == runs[1] >= 4 and made['interrupted'] is True, runs)
+    case.check('and told', 'Did it help?' in out and 'wall, s' in out, out)
 
 
 def compare(folder):
@@ -128,6 +188,8 @@ with case.workshop() as place:
     order(place)
     outputs(place)
     results(place)
+    answers(place)
+    interrupted(place)
     compare(place)
     errors(place)
     case.check('nothing half-written is left', not [n for n in os.listdir(place) if '.json.' in n])

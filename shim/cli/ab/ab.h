@@ -50,6 +50,7 @@ struct ab_reference {
 	int fd[2];
 	int status;
 	bool taken;
+	json_t *difference; /* the first one of the other arm's outputs; NULL: none so far */
 };
 
 /* What is to be run. */
@@ -90,7 +91,16 @@ void ab_wait_stop(pid_t pid);
 void ab_wait_spawn(posix_spawnattr_t *a);
 void ab_wait_forked(void);
 
-/* A document's "runs" -> its "metrics" and "output"; false if the document is not one of ab's. */
+/* Where the outputs begin to differ: {"line", "column", "first", "other"}; both are read from their beginning. */
+json_t *ab_difference(int first, int other);
+
+/*
+ * The two questions of who runs it, answered from a judged document: did it help, is it safe. Each is
+ * {"level": "good"|"bad"|"unsure", "text"}.
+ */
+json_t *ab_answers(const json_t *document);
+
+/* A document's "runs" -> its "metrics", "output" and "answers"; false if the document is not one of ab's. */
 bool ab_judge(json_t *document);
 /* CLI_NO if a judged document says that outputs differ. */
 int ab_verdict(const json_t *document);

@@ -3,6 +3,7 @@
 // outputs; and their table on a terminal.
 #include "ab.h"
 
+#include "../base/answer.h"
 #include "../base/interval.h"
 #include <stdlib.h>
 #include <string.h>
@@ -168,6 +169,7 @@ ab_judge(json_t *document)
 		json_object_set_new(output, outputs[i],
 				    json_string(ab_judge_output(document, outputs[i])));
 	json_object_set_new(document, "output", output);
+	json_object_set_new(document, "answers", ab_answers(document));
 	return true;
 }
 
@@ -239,6 +241,7 @@ ab_print(const json_t *document)
 {
 	const json_t *calls = json_object_get(document, "syscalls");
 
+	answer_print(json_object_get(document, "answers"));
 	ab_judge_print_metrics(document);
 	if (json_is_object(calls))
 		printf("%-20s %12lld %12lld  one traced run each\n", "system calls",

@@ -64,20 +64,25 @@ ab_run_same_bytes(int a, int b)
 
 /* The first run's files are kept; later ones are compared with them and closed. */
 static void
-ab_run_compare(struct ab_reference *ref, struct ab_run *run, const int out[2])
+ab_run_compare(struct ab_reference *ref, struct ab_run *run, const int out[2], enum arm arm)
 {
 	struct stat st;
 
 	for (int i = 0; i < 2; i++)
 		run->bytes[i] = fstat(out[i], &st) == 0 ? (uint64_t)st.st_size : 0;
 	if (!ref->taken) {
-		*ref = (struct ab_reference){{out[0], out[1]}, run->status, true};
+		*ref = (struct ab_reference){{out[0], out[1]}, run->status, true, NULL};
 		run->same[AB_STDOUT] = run->same[AB_STDERR] = run->same[AB_STATUS] = true;
 		return;
 	}
 	run->same[AB_STDOUT] = ab_run_same_bytes(ref->fd[0], out[0]);
 	run->same[AB_STDERR] = ab_run_same_bytes(ref->fd[1], out[1]);
 	run->same[AB_STATUS] = ref->status == run->status;
+	for (int i = 0; i < 2 && arm == ARM_SYMFAST && ref->difference == NULL; i++)
+		if (!run->same[i])
+			ref->difference =
+				json_pack("{s:s,s:o}", "output", i == 0 ? "stdout" : "stderr", "at",
+					  ab_difference(ref->fd[i], out[i]));
 	close(out[0]);
 	close(out[1]);
 }
@@ -124,6 +129,6 @@ ab_run_once(const struct ab_command *c, enum arm arm, struct ab_reference *ref, 
 	if (ended < 0)
 		return CLI_FAILED;
 	ab_run_take(run, ab_run_now() - start, &use);
-	ab_run_compare(ref, run, out);
+	ab_run_compare(ref, run, out, arm);
 	return CLI_OK;
 }

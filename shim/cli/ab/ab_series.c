@@ -69,6 +69,7 @@ struct harvest {
 	char *directory; /* NULL: there is none */
 	struct stat_sum *sum;
 	bool counts;
+	size_t seen; /* processes under the shim */
 };
 
 static void
@@ -76,6 +77,7 @@ ab_series_take(const struct segment *s, const char *path, void *data)
 {
 	struct harvest *h = data;
 
+	h->seen++;
 	if (h->counts)
 		stat_document_add(h->sum, s);
 	unlink(path);
@@ -84,10 +86,8 @@ ab_series_take(const struct segment *s, const char *path, void *data)
 /* All pairs; the warm-up's results are dropped, but not the outputs' comparison. */
 static int
 ab_series_run_all(const struct ab_plan *p, const struct ab_command *c, json_t *runs,
-		  struct harvest *harvest)
+		  struct harvest *harvest, struct ab_reference *ref)
 {
-	struct ab_reference ref = {0};
-
 	for (unsigned long pair = 0; pair < p->runs + p->warmup; pair++) {
 		ab_series_progress(p, pair + 1);
 		for (unsigned int half = 0; half < ARMS; half++) {
@@ -97,7 +97,7 @@ ab_series_run_all(const struct ab_plan *p, const struct ab_command *c, json_t *r
 
 			if (!ab_series_wants(p, arm))
 				continue;
-			error = ab_run_once(c, arm, &ref, &run);
+			error = ab_run_once(c, arm, ref, &run);
 			if (error != CLI_OK)
 				return error;
 			harvest->counts = pair >= p->warmup;
@@ -203,19 +203,40 @@ ab_series_remove_directory(struct harvest *h)
 static int
 ab_series_run_in_directory(const struct ab_plan *p, json_t *document, struct stat_sum *sum)
 {
-	struct harvest harvest = {ab_series_make_directory(), sum, false};
+	struct harvest harvest = {ab_series_make_directory(), sum, false, 0};
+	struct ab_reference ref = {0};
 	struct environment with;
 	struct ab_command c;
 	int status;
 
 	ab_series_prepare(p, harvest.directory, &with);
 	c = (struct ab_command){p->command, {environ, with.list}, p->input};
-	status = ab_series_run_all(p, &c, json_object_get(document, "runs"), &harvest);
+	status = ab_series_run_all(p, &c, json_object_get(document, "runs"), &harvest, &ref);
 	if (status == CLI_OK)
 		status = ab_series_trace(p, &c, document);
+	if (harvest.directory != NULL)
+		json_object_set_new(document, "loaded", json_boolean(harvest.seen != 0));
+	if (ref.difference != NULL)
+		json_object_set_new(document, "difference", ref.difference);
 	ab_series_remove_directory(&harvest);
 	environment_free(&with);
 	return status;
+}
+
+/* After a signal: what counts is whole pairs. CLI_FAILED if there is none. */
+static int
+ab_series_finished(json_t *document)
+{
+	json_t *runs = json_object_get(document, "runs"), *arm[ARMS];
+
+	for (int i = 0; i < ARMS; i++)
+		arm[i] = json_object_get(runs, ab_arm_name((enum arm)i));
+	for (int i = 0; i < ARMS; i++)
+		while (json_array_size(arm[1 - i]) != 0 &&
+		       json_array_size(arm[i]) > json_array_size(arm[1 - i]))
+			json_array_remove(arm[i], json_array_size(arm[i]) - 1);
+	json_object_set_new(document, "interrupted", json_true());
+	return json_array_size(arm[0]) != 0 || json_array_size(arm[1]) != 0 ? CLI_OK : CLI_FAILED;
 }
 
 int
@@ -226,9 +247,9 @@ ab_series(const struct ab_plan *p, json_t **document)
 	int status;
 
 	*document = ab_series_start_document(p);
-	ab_wait_begin();
 	status = ab_series_run_in_directory(p, *document, sum);
-	ab_wait_end();
+	if (ab_wait_ended())
+		status = ab_series_finished(*document);
 	stat = stat_document_of(sum);
 	if (stat_document_valid(stat))
 		json_object_set(*document, "stat", stat);

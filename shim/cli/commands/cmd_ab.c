@@ -132,10 +132,13 @@ cmd_ab(int argc, char **argv)
 	if (library == NULL)
 		return CLI_TARGET;
 	ab.plan.library = library;
+	ab_wait_begin();
 	status = ab_series(&ab.plan, &document);
 	if (document != NULL)
 		status = cmd_ab_write_out(&ab, document);
 	json_decref(document);
+	fflush(stdout);
+	ab_wait_end();
 	free(library);
 	return status;
 }

@@ -15,6 +15,8 @@ extern const char page_style[];
 
 /* Text with what HTML takes for its own replaced. */
 void page_text(FILE *out, const char *text);
+/* Did it help, is it safe: the document's "answers", each a sentence; nothing if it has none. */
+void page_answers(FILE *out, const json_t *document);
 /* <tr><th>name<td>text */
 void page_fact(FILE *out, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

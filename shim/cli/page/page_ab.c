@@ -19,7 +19,9 @@ page_ab_head(FILE *out, const json_t *document)
 		fputs(i != 0 ? " " : "", out);
 		page_text(out, json_is_string(word) ? json_string_value(word) : "?");
 	}
-	fputs("</code></p>\n<div class=\"wide\"><table class=\"facts\">\n", out);
+	fputs("</code></p>\n", out);
+	page_answers(out, document);
+	fputs("<div class=\"wide\"><table class=\"facts\">\n", out);
 	page_fact(out, "when", "%s", document_text(document, "time"));
 	page_fact(out, "machine", "%s, %s, %lld CPUs, kernel %s", document_text(machine, "node"),
 		  document_text(machine, "cpu"),
@@ -30,6 +32,8 @@ page_ab_head(FILE *out, const json_t *document)
 	page_fact(out, "runs", "%zu stock, %zu with the shim",
 		  json_array_size(json_object_get(json_object_get(document, "runs"), "stock")),
 		  json_array_size(json_object_get(json_object_get(document, "runs"), "symfast")));
+	if (json_is_true(json_object_get(document, "interrupted")))
+		page_fact(out, "ended", "by a signal, after these");
 	for (int o = 0; o < AB_OUTPUTS; o++) {
 		static const char *const names[] = {"stdout", "stderr", "status"};
 

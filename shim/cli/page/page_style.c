@@ -26,6 +26,7 @@ const char page_style[] =
 	"table.facts td{white-space:normal;overflow-wrap:anywhere}\n"
 	"table.facts th{vertical-align:top}\n"
 	"td.text{text-align:left;white-space:normal;min-width:14rem}\n"
+	".answer{font-size:1.1rem}.answer .bad{font-weight:600}\n"
 	".good{color:var(--good)}.bad{color:var(--bad)}.soft{color:var(--soft)}\n"
 	".drawings{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,"
 	"minmax(min(100%,22rem),1fr))}\n"

@@ -2,6 +2,8 @@
 // page_text.c: text and rows of facts of a page.
 #include "page.h"
 
+#include "../base/answer.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,4 +49,21 @@ page_fact(FILE *out, const char *name, const char *format, ...)
 	fputs("<td>", out);
 	page_text(out, text);
 	fputs("\n", out);
+}
+
+void
+page_answers(FILE *out, const json_t *document)
+{
+	const json_t *answers = json_object_get(document, "answers");
+
+	for (size_t i = 0; i < 2 && json_is_object(answers); i++) {
+		const json_t *answer = json_object_get(answers, answer_questions[i].key);
+
+		fprintf(out, "<p class=\"answer\"><strong>%s</strong> <span class=\"",
+			answer_questions[i].words);
+		page_text(out, document_text(answer, "level"));
+		fputs("\">", out);
+		page_text(out, document_text(answer, "text"));
+		fputs("</span></p>\n", out);
+	}
 }
