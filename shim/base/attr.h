@@ -22,6 +22,11 @@
 #define sf_likely(x)   __builtin_expect(!!(x), 1)
 #define sf_unlikely(x) __builtin_expect(!!(x), 0)
 
+/* A test build of the library may lie about names of its own; the product has no such place. */
+#ifndef SF_SEAM_LIE
+#define SF_SEAM_LIE(name) false
+#endif
+
 /* A pointer that cannot be read: libc may crash on it in its own way. */
 SF_INLINE bool
 sf_unreadable(const void *p)

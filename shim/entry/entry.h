@@ -93,11 +93,6 @@ sf_note_content_hit(struct sf_thread *t, const struct sf_question *q, uint32_t e
 		sf_note_hint(q, entry);
 }
 
-/* A test build of the library may lie about names of its own; the product has no such place. */
-#ifndef SF_SEAM_LIE
-#define SF_SEAM_LIE(name) false
-#endif
-
 /* The phase is not LIVE: boots if need be, and declines. */
 struct sf_answer sf_off_path(void);
 /* The same for look-ups by name and for loads, which may hand out or use libc's own functions. */

@@ -108,6 +108,10 @@
 	X(RETAIN_REFUSE, "retain.refuse", "closes of a named object that libc made: not provable") \
 	X(RETAIN_RELEASE, "retain.release",                                                        \
 	  "retained objects let go: limits, changes, others' loads")                               \
+	X(RETAIN_REAL, "retain.real",                                                              \
+	  "closes of a retained object that libc made, to compare the next load (verify)")         \
+	X(RETAIN_DOUBT, "retain.doubt",                                                            \
+	  "retained objects that were not as after a load: libc loads them from then on")          \
 	X(SCOPE_CHANGE, "scope.change", "RTLD_GLOBAL loads: global negative answers end")          \
 	X(RAW_HANDOUT, "raw.handout", "libc's own functions handed to the host")                   \
 	X(THREAD_BLOCK, "thread.block", "thread blocks handed out")                                \
@@ -123,7 +127,9 @@
 	X(COMPARED_BACKTRACE, "compared.backtrace",                                                \
 	  "frames of backtrace_symbols and backtrace_symbols_fd, compared with libc's")            \
 	X(COMPARED_SYMBOLIZE, "compared.symbolize",                                                \
-	  "addresses of symfast_symbolize, compared with libc's")
+	  "addresses of symfast_symbolize, compared with libc's")                                  \
+	X(COMPARED_RETAIN, "compared.retain",                                                      \
+	  "retained objects after their constructors, compared with a real load")
 
 enum sf_counter {
 #define X(id, name, text) SF_##id,

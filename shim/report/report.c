@@ -105,13 +105,13 @@ report_print_compared(void)
 {
 	static const char names[] =
 		"dlsym\0RTLD_DEFAULT\0dlvsym\0negative\0dlopen\0dladdr\0backtrace_symbols\0"
-		"symfast_symbolize";
+		"symfast_symbolize\0retain";
 	uint64_t all = 0, one;
 	struct sf_line l;
 
 	sf_line_start(&l);
 	sf_line_str(&l, "compared with libc: ");
-	for (unsigned int i = 0; i <= SF_COMPARED_SYMBOLIZE - SF_COMPARED_DLSYM; i++) {
+	for (unsigned int i = 0; i <= SF_COMPARED_RETAIN - SF_COMPARED_DLSYM; i++) {
 		one = sf_counters_sum((enum sf_counter)(SF_COMPARED_DLSYM + i));
 		if (one == 0)
 			continue;

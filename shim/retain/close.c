@@ -9,6 +9,7 @@
 #include "../map/object.h"
 #include "../map/thread.h"
 #include "../map/region.h"
+#include "recheck.h"
 #include "image.h"
 #include "load.h"
 #include "pages.h"
@@ -52,7 +53,8 @@ close_misfit(const struct sf_retain_place *p)
 		"the kernel does not tell which of its pages were written to\0"
 		"its file changed while it was loaded, or cannot be identified\0"
 		"libc opens such by itself\0"
-		"a reference was taken unseen";
+		"a reference was taken unseen\0"
+		"verify found that it is not as after a load";
 
 	if (p->fit != SF_RETAIN_FIT)
 		return sf_bytes_word(words, p->fit);
@@ -191,13 +193,28 @@ close_foreign(void *handle)
 	return sf_retain_load_close(handle, 0);
 }
 
-/* The same; what never goes can be held by anybody. */
+/*
+ * Does nothing that is closed hold any of this set? It is needed by none, and it is not in the global scope, where symbols
+ * could be bound to it. Else one plugin that libc unloads would let the others go, each time.
+ */
+static bool
+close_is_apart(sf_retain_set set)
+{
+	sf_retain_set closed = sf_retain_graph_in_state(SF_RETAIN_CLOSED);
+
+	for (sf_retain_set left = set; left != 0; left &= left - 1)
+		if (sf_retain_places[__builtin_ctzll(left)].global)
+			return false;
+	return set != 0 && (sf_retain_graph_reach(closed) & set) == 0;
+}
+
+/* The same; what never goes can be held by anybody. `set`: what is to go, 0: unknown. */
 static int
 close_by_libc(int place, sf_retain_set set)
 {
 	struct sf_retain_place *p = &sf_retain_places[place];
 
-	if (!p->pinned && !sf_retain_load_unloading())
+	if (!p->pinned && !sf_retain_load_unloading() && !close_is_apart(set))
 		sf_retain_release_all();
 	sf_retain_release_extra();
 	return sf_retain_load_close(p->map, set);
@@ -253,9 +270,13 @@ sf_retain_close(void *handle)
 		sf_count(SF_RETAIN_FIRST);
 		return close_by_libc(place, known ? set : 0);
 	}
-	if (sf_retain_state_of.frozen || sf_retain_load_unloading() ||
+	if (sf_retain_state_of.frozen || !sf_retain_serves() || sf_retain_load_unloading() ||
 	    sf_retain_places[place].opened[0] == '\0' || !close_fits(place, set)) {
 		sf_count(SF_RETAIN_REFUSE);
+		return close_by_libc(place, set);
+	}
+	if (sf_retain_recheck_due(place)) {
+		sf_count(SF_RETAIN_REAL);
 		return close_by_libc(place, set);
 	}
 	close_set(place, set, order);

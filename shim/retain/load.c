@@ -7,6 +7,7 @@
 #include "../libc/changes.h"
 #include "../libc/next.h"
 #include "../map/object.h"
+#include "recheck.h"
 #include "image.h"
 #include "pages.h"
 #include <time.h>
@@ -319,6 +320,8 @@ load_identify(int place, const struct load_watch *w, uint64_t before, bool searc
 		p->fit = SF_RETAIN_UNFIT_FILE;
 	else if (searched && !load_find_paths(p->map, before, &p->search))
 		p->fit = SF_RETAIN_UNFIT_PATHS;
+	else if (sf_retain_recheck_doubts(p->name))
+		p->fit = SF_RETAIN_UNFIT_DOUBT;
 }
 
 static bool
@@ -347,6 +350,7 @@ load_finish(struct load_watch *w, uint64_t before, const char *name, int mode, c
 		if (load_is_bare(name) &&
 		    !load_find_paths(sf_next.main, before, &sf_retain_places[root].search))
 			sf_retain_places[root].fit = SF_RETAIN_UNFIT_PATHS;
+		sf_retain_recheck_loaded(root, w->came);
 	}
 }
 

@@ -10,6 +10,7 @@
 #include "cache.h"
 #include "load.h"
 #include "names.h"
+#include "recheck.h"
 
 static bool
 open_files_same(sf_retain_set set)
@@ -90,6 +91,7 @@ open_reopen(int root, const struct sf_retain_order *order)
 		sf_retain_place_run_init(now.place[i], sf_retain_arguments.argc,
 					 sf_retain_arguments.argv, *sf_retain_arguments.envp);
 	p->loading = 0;
+	sf_retain_recheck_opened(root, now.set);
 	sf_count(SF_RETAIN_OPEN);
 	return p->map;
 }

@@ -114,6 +114,7 @@ enum sf_retain_unfit {
 	SF_RETAIN_UNFIT_FILE,    /* its file cannot be identified */
 	SF_RETAIN_UNFIT_LIBC,    /* libc opens such by itself, unseen */
 	SF_RETAIN_UNFIT_UNKNOWN, /* a reference was taken that was not seen */
+	SF_RETAIN_UNFIT_DOUBT,   /* verify found that it was not as after a load */
 };
 
 extern struct sf_retain_place sf_retain_places[SF_RETAIN_PLACES];

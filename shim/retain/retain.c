@@ -35,13 +35,16 @@ struct retain_close {
 	int result;
 };
 
-/* `symfast ctl PID drain` was asked for since the last time. */
+/* `symfast ctl PID drain` was asked for since the last time, or the mode is one in which libc loads and unloads. */
 static void
 retain_obey(void)
 {
 	uint32_t wanted = sf_load_32(&sf_control.drain);
+	bool asked = wanted != sf_load_32(&sf_control.drained);
 
-	if (wanted == sf_load_32(&sf_control.drained) || sf_retain_state_of.closing > 0)
+	if ((!asked && sf_retain_serves()) || sf_retain_state_of.closing > 0)
+		return;
+	if (!asked && sf_retain_graph_in_state(SF_RETAIN_CLOSED) == 0)
 		return;
 	sf_retain_release_all();
 	sf_store_32(&sf_control.drained, wanted);

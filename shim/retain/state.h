@@ -20,6 +20,9 @@ struct sf_retain_state_of {
 
 extern struct sf_retain_state_of sf_retain_state_of;
 
+/* Does the mode let retained objects be handed out (on, verify, ab)? In the others libc loads and unloads. */
+bool sf_retain_serves(void);
+
 /* Sets the state of each place of a set. */
 void sf_retain_set_state(sf_retain_set set, enum sf_retain_state state);
 
