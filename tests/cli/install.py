@@ -39,8 +39,40 @@ def contents(folder, files):
     one(files, r'/pkgconfig/symfast\.pc$')
     pages = [name for name in files if re.search(r'/man/man1/symfast(-\w+)?\.1$', name)]
     case.check('a page for the program and each subcommand', len(pages) >= 4, pages)
-    case.check('nothing else', len(files) == 5 + len(pages), files)
+    others = [one(files, pattern) for pattern in (
+        r'/man/man7/symfast\.7$', r'/bash-completion/completions/symfast$', r'/zsh/site-functions/_symfast$',
+        r'/fish/vendor_completions\.d/symfast\.fish$')]
+    documents = [name for name in files if '/share/doc/symfast/' in name]
+    for wanted in ('README.md', 'LICENSE', 'settings.md', 'counters.md', 'rollout.md', 'deploy/prometheus/rules.yml',
+                   'deploy/grafana/symfast.json', 'deploy/kubernetes/deployment.yaml', 'deploy/systemd/symfast.conf'):
+        one(documents, f'/share/doc/symfast/{re.escape(wanted)}$')
+    case.check('documents alone', all(re.search(r'(\.(md|svg|ya?ml|json|conf|service|timer)|Dockerfile|LICENSE)$', name)
+                                      for name in documents), documents)
+    units = [name for name in files if '/lib/systemd/system/' in name]
+    installed_units(folder, units, f'/{program}')
+    rest = set(files) - set(pages) - set(others) - set(documents) - set(units)
+    case.check('nothing else', len(rest) == 5, rest)
     return f'{folder}/{library}', f'{folder}/{program}'
+
+
+def installed_units(folder, units, program):
+    """They start the program where it has been installed."""
+    case.check('the units', len(units) == 4, units)
+    for name in units:
+        with open(f'{folder}/{name}') as f:
+            text = f.read()
+        case.check(f'{os.path.basename(name)} starts the installed program', name.endswith('.timer') or
+                   f'\nExecStart={program} ' in text, text)
+    if not case.needs('systemd-analyze', 'systemd'):
+        return
+    # Below DESTDIR the program is not where they say.
+    for name in units:
+        with open(f'{folder}/{name}') as f:
+            text = f.read()
+        with open(f'{folder}/{name}', 'w') as f:
+            f.write(text.replace(f'={program} ', f'={folder}{program} '))
+    done = output('systemd-analyze', 'verify', '--man=no', *(f'{folder}/{name}' for name in units))
+    case.check('systemd-analyze verify of what is installed', done.returncode == 0 and 'symfast' not in done.stderr, done)
 
 
 def works(folder, library, program):

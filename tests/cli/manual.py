@@ -41,9 +41,17 @@ for name in names:
         case.check(f'symfast-{name}(1) tells --{option}',
                    re.search(rf'-{option}\b', text.replace('\\-', '-')))
     case.check(f'{name} takes --json', 'json' in options(name))
+with open(f'{PAGES}/symfast.7') as f:
+    settings = f.read()
+for part, heading in (('settings', 'Ev'), ('counters', 'Li')):
+    with open(f'{PAGES}/../{part}.md') as f:
+        listed = re.findall(r'^\| `([\w.]+)` \|', f.read(), re.M)
+    missing = [name for name in listed if f'.It {heading} {name}\n' not in settings]
+    case.check(f'symfast(7) has all {len(listed)} {part}', len(listed) > 10 and not missing, missing)
+case.check('symfast(1) names symfast(7)', '.Xr symfast 7' in top)
 for file in sorted(os.listdir(PAGES)):
-    case.check(f'{file} belongs to a subcommand', file[:-2] in
-               {'symfast', *(f'symfast-{name}' for name in names)})
+    case.check(f'{file} belongs to a subcommand, or to all', file in
+               {'symfast.1', 'symfast.7', *(f'symfast-{name}.1' for name in names)})
     if shutil.which('mandoc'):
         done = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', f'{PAGES}/{file}'],
                               capture_output=True, text=True)
