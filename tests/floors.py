@@ -29,7 +29,7 @@ READS_ENVIRONMENT = {'shim/observe/settings.c', 'shim/entry/init.c', 'shim/retai
 CIRCLES = [
 ]
 # The rooms of shim/cli, which use those before them.
-CLI_ROOMS = ['base', 'segment', 'doctor', 'sites', 'ab', 'page', 'metrics', 'commands']
+CLI_ROOMS = ['base', 'segment', 'doctor', 'sites', 'sample', 'ab', 'page', 'metrics', 'commands']
 # Functions whose names are given: by libc, by who calls them, by xxHash, by a sanitizer.
 NAMES_GIVEN = {'main', 'memcpy', 'memmove', 'memset', 'memcmp', 'asan', 'tsan'}
 PREFIXES_GIVEN = ('sf_', 'symfast', 'XXH', '_', '$')

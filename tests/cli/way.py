@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""The whole way of a rollout, by the program, on a live service under load: doctor, observe, verify,
+"""The whole way of a rollout, by the program, on a live service under load: doctor, sample, observe, verify,
 5 %, 50 %, 100 %, off and on again, a mismatch, the breaker, the kill file, recovery. No request is
 lost on the way.
 
@@ -61,19 +61,19 @@ class Client(threading.Thread):
 
 
 class Load:
-    """The service under `symfast run`, with clients; what they asked is added up over the way."""
+    """The service under `symfast run` (plain: without it), with clients; what they asked is added up over the way."""
     asked = right = 0
     wrong = []
 
-    def __init__(self, way, *words, clients=CLIENTS, **extra):
+    def __init__(self, way, *words, clients=CLIENTS, plain=False, **extra):
         self.way = way
         self.folder = way.folder
         way.number += 1
         self.path = f'{self.folder}/s{way.number}'
         self.err = open(f'{self.path}.err', 'w+')
         env = case.clean_env(SYMFAST_SHM_DIR=f'{self.folder}/shm', SYMFAST_SHM='start', **extra)
-        self.child = subprocess.Popen([case.CLI, 'run', *words, '--', way.service, self.path,
-                                       way.plugin], env=env, stderr=self.err)
+        start = [] if plain else [case.CLI, 'run', *words, '--']
+        self.child = subprocess.Popen([*start, way.service, self.path, way.plugin], env=env, stderr=self.err)
         self.pid = self.child.pid
         until(lambda: os.path.exists(self.path))
         self.clients = []
@@ -91,6 +91,18 @@ class Load:
     def counter(self, *names):
         counters = self.stat().get('counters', {})
         return sum(counters.get(name, 0) for name in names)
+
+    def cpu_of_a_request(self):
+        """CPU time in microseconds, over some thousand of them."""
+        def now():
+            total = 0
+            for task in os.listdir(f'/proc/{self.pid}/task'):
+                with open(f'/proc/{self.pid}/task/{task}/schedstat') as f:
+                    total += int(f.read().split()[0]) / 1e3
+            return total
+        cpu, asked = now(), self.asked_by_clients()
+        until(lambda: self.asked_by_clients() > asked + 4000)
+        return (now() - cpu) / (self.asked_by_clients() - asked)
 
     def asked_by_clients(self):
         return sum(client.asked for client in self.clients)
@@ -156,6 +168,33 @@ def look(way):
     if 'go.hit' in way.hits:
         case.check(f'doctor: the detour knows {made["facts"]["go"]}',
                    made['facts']['go_detour'] == 'known', made['facts'])
+
+
+def unprepared(way):
+    """What symfast sample says of the service as it is, beside what the shim then saves."""
+    functions = ('plugin.open',) if 'go.hit' in way.hits else ('dlsym', 'dlopen', 'dlclose')
+    with Load(way, plain=True) as s:
+        for seconds in (0.5, 1, 2, 4, 8, 16):
+            done = s.run('sample', s.pid, '-j', '-r', 200, '-d', f'{seconds}s')
+            if 'built without libunwind' in done.stderr:
+                print('SKIP: sample: built without libunwind')
+                return
+            made = case.document(done, 'sample')['processes'][0]
+            if made['samples']['on_cpu'] > 60 and made['verdict']['word'] != 'unknown':
+                break
+        stock = s.cpu_of_a_request()
+    rows = [f for f in made['functions'] if f['name'] in functions]
+    low, high = (sum(f[key] for f in rows) for key in ('cpu_low', 'cpu_high'))
+    case.check(f'sample: {" ".join(functions)} take their share, and the verdict says so', rows and high > 0.02 and
+               made['verdict']['word'] in ('may help', 'retain'), made)
+    case.check('sample: no thread was stopped for more than 1 % and one stop',
+               made['stops']['share'] < 0.01 + made['stops']['longest'] / 5e8, made['stops'])
+    if 'go.hit' not in way.hits:
+        return  # most of its time is the kernel's, for waking the clients: too uneven to be compared
+    with Load(way, '-m', 'on') as s:
+        served = s.cpu_of_a_request()
+    print(f'     sample: {low:.0%} to {high:.0%} of the CPU time; the shim then saves {1 - served / stock:.0%} '
+          f'({stock:.1f} to {served:.1f} us a request)')
 
 
 def observe(way):
@@ -361,7 +400,7 @@ def main():
                          ('NoValue', r'none: plugin: symbol NoValue not found in plugin .*\n')]
             hits = ('go.hit', 'go.checked')
         way = Way(folder, service, plugin, questions, hits)
-        for step in (look, observe, verify, canary, arms, switch, kill_file, crash):
+        for step in (look, unprepared, observe, verify, canary, arms, switch, kill_file, crash):
             step(way)
         if liar:
             lie(way, liar)

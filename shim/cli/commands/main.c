@@ -12,6 +12,7 @@ static const struct {
 	{"run", "run a command with the shim preloaded", cmd_run},
 	{"ab", "compare a command with and without the shim", cmd_ab},
 	{"doctor", "say what the shim would do for a program or process", cmd_doctor},
+	{"sample", "tell where a running process's time stands, without the shim", cmd_sample},
 	{"list", "list the processes that have the shim", cmd_list},
 	{"stat", "show the counters of one process", cmd_stat},
 	{"top", "show rates of all processes, live", cmd_top},

@@ -274,7 +274,7 @@ pprof_write(const struct profile *p, FILE *out)
 	bool ok;
 
 	pprof_string_of(&t, ""); /* string 0 is empty, by definition */
-	pprof_put_value_type(&t, "calls", "count");
+	pprof_put_value_type(&t, p->counted, "count");
 	pprof_put_value_type(&t, "time", "nanoseconds");
 	pprof_put_value_type(&t, "waited", "nanoseconds");
 	for (size_t i = 0; i < p->count; i++)

@@ -159,12 +159,13 @@ profile_read_frames(struct names *n, const json_t *frames, struct profile_site *
 	json_array_foreach(frames, i, frame)
 	{
 		const char *object = json_string_value(json_object_get(frame, "object"));
+		const char *name = json_string_value(json_object_get(frame, "name"));
 		json_int_t offset = json_integer_value(json_object_get(frame, "offset"));
 
 		object = object != NULL ? object : "";
-		out[i] = (struct profile_frame){
-			object, (uint64_t)offset & UINT32_MAX,
-			profile_name_of(n, object, (uint64_t)offset & UINT32_MAX)};
+		if (name == NULL)
+			name = profile_name_of(n, object, (uint64_t)offset & UINT32_MAX);
+		out[i] = (struct profile_frame){object, (uint64_t)offset & UINT32_MAX, name};
 		site->depth++;
 	}
 }
@@ -182,7 +183,7 @@ profile_of(const json_t *document)
 {
 	const json_t *list = json_object_get(document, "sites"), *row;
 	struct names *n = cli_alloc(1, sizeof(*n));
-	struct profile p = {cli_alloc(json_array_size(list), sizeof(*p.sites)), 0, n};
+	struct profile p = {cli_alloc(json_array_size(list), sizeof(*p.sites)), 0, "calls", n};
 	size_t i, frames = 0;
 
 	json_array_foreach(list, i, row) frames += json_array_size(json_object_get(row, "frames"));

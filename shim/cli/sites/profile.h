@@ -22,10 +22,14 @@ struct profile_site {
 struct profile {
 	struct profile_site *sites;
 	size_t count;
+	const char *counted; /* what `count` of a site is: "calls" */
 	void *owned;
 };
 
-/* From a "stat" document that stat_document_valid accepts, and that outlives the profile. */
+/*
+ * From a "stat" document that stat_document_valid accepts, or one of symfast sample, whose frames have names
+ * already; it outlives the profile.
+ */
 struct profile profile_of(const json_t *document);
 void profile_free(struct profile *p);
 
