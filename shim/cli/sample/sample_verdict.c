@@ -116,7 +116,7 @@ sample_verdict_names(const struct sample_verdict_facts *f, char *to, size_t size
 		char clean[256];
 
 		if (o->changes > 1 && slash != NULL)
-			n += (size_t)snprintf(to + n, size - n, "%s%s", n != 0 ? "," : "",
+			n += (size_t)snprintf(to + n, size - n, "%s%s", n != 0 ? ":" : "",
 					      cli_clean(clean, sizeof(clean), slash + 1));
 	}
 	return n != 0 && n < size ? to : "NAMES";

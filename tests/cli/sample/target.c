@@ -143,7 +143,7 @@ wait_for_events(void)
 	while (!ended) {
 		if (epoll_wait(events, &one, 1, 1) < 0)
 			wrong++;
-		for (volatile int i = 0; i < 20000; i++)
+		for (volatile int i = 0; i < 300000; i++)
 			;
 		counted++;
 	}
