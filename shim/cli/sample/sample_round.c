@@ -126,6 +126,7 @@ sample_round_take(const struct sample_round *r, struct sample_round_place at, si
 	return false;
 }
 
+/* The first round is gone to its end: of each thread something is known then. */
 static void
 sample_round_once(struct sample_round *r, struct sample_round_place *at, uint64_t until)
 {
@@ -138,7 +139,7 @@ sample_round_once(struct sample_round *r, struct sample_round_place *at, uint64_
 		sample_round_take(r, *at, count, false);
 	}
 	for (size_t i = 0; i < count && sample_round_next(r, at); i++) {
-		if (i != 0 && sample_stop_now() >= until)
+		if (r->rounds > 1 && sample_stop_now() >= until)
 			return;
 		sample_process_visit(r->processes[at->process], at->thread, r->rounds);
 	}
