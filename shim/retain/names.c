@@ -6,14 +6,10 @@
 #include "../base/glob.h"
 #include "../base/log.h"
 #include "../base/sys.h"
+#include "../observe/retain_denied.h"
 #include <fcntl.h>
 
-/*
- * libc opens these by itself, unseen, while hosts may open them, too (NSS, iconv); the others end with the
- * process or keep threads of their own.
- */
-static const char names_denied[] =
-	"!libnss_*:!libgcc_s.so*:!libasan.so*:!libtsan.so*:!libpthread*.so*:!libc.so*:!ld-linux*";
+static const char names_denied[] = SF_RETAIN_DENIED;
 
 SF_LARGE static char names_list[SF_RETAIN_LIST_MAX + sizeof(names_denied) + 1];
 static size_t names_used;

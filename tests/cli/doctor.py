@@ -52,6 +52,31 @@ KINDS = [
 ]
 
 
+# A shared object: source, flags, verdict, exit status, findings, words of what to expect.
+PLUGIN = 'int f(void) { return 1; }\n'
+OBJECTS = [
+    ('plugin', PLUGIN, [], 'fresh', 0, ['note:object'], "SYMFAST_RETAIN='plugin'"),
+    ('named', PLUGIN, ['-Wl,-soname,libnamed.so.1'], 'fresh', 0, [], "SYMFAST_RETAIN='libnamed.so.1'"),
+    ('stripped', PLUGIN, ['-s', '-Wl,--hash-style=sysv', '-nostdlib'], 'fresh', 0, [], 'dl_iterate_phdr'),
+    ('tls', '__thread int n;\nint f(void) { return n++; }\n', [], 'fresh', 0, ['warn:retain-tls'], ''),
+    ('tls-static', '__thread int n;\nint f(void) { return n++; }\n', ['-ftls-model=initial-exec'], 'keep', 0, [],
+     "SYMFAST_RETAIN='tls-static=keep'"),
+    ('nodelete', PLUGIN, ['-Wl,-z,nodelete'], 'cannot', NOTHING, ['note:retain-nodelete'], 'never unloaded'),
+    ('threads', '#include <pthread.h>\nint f(void) { return pthread_create(0, 0, 0, 0); }\n', [], 'fresh', 0,
+     ['note:retain-threads'], ''),
+    ('atexit', 'int __cxa_atexit(void *, void *, void *);\nint f(void) { return __cxa_atexit(0, 0, 0); }\n', [],
+     'fresh', 0, ['ok:retain-atexit'], ''),
+    ('thread-dtor', 'int __cxa_thread_atexit_impl(void *, void *, void *);\n'
+     'int f(void) { return __cxa_thread_atexit_impl(0, 0, 0); }\n', [], 'keep', 0, [], '__cxa_thread_atexit'),
+    ('ifunc', 'static int g(void) { return 1; }\nstatic void *pick(void) { return g; }\n'
+     'int f(void) __attribute__((ifunc("pick")));\n', [], 'fresh', 0, ['ok:retain-ifunc'], ''),
+    ('ifunc-own', 'static int g(void) { return 1; }\nstatic void *pick(void) { return g; }\n'
+     'static int h(void) __attribute__((ifunc("pick")));\nint f(void) { return h(); }\n', [], 'fresh', 0,
+     ['ok:retain-ifunc'], ''),
+    ('libnss_mine.so.2', PLUGIN, [], 'cannot', NOTHING, [], 'cannot be'),
+]
+
+
 def findings(made):
     return [f'{f["level"]}:{f["id"]}' for f in made.get('findings', [])]
 
@@ -85,6 +110,24 @@ def kinds(folder):
                        for i in made['imports']) and 'dlsym of a name' in expects, made)
         if name == 'plain':
             case.check('plain: nothing is promised', expects.startswith('Nothing'), expects)
+
+
+def objects(folder):
+    """What would retaining it do, before anyone tries? No soname is no mark of a static program."""
+    for name, source, flags, verdict, wanted, levels, words in OBJECTS:
+        made = examine(f'object {name}', wanted, ['note:object', *levels], '',
+                       case.compile_c(folder, name, source, '-shared', '-fPIC', *flags))
+        expects = ' '.join(made.get('expect', []))
+        case.check(f'object {name}: {verdict}, {words}', made['facts'].get('retain') == verdict and words in expects,
+                   f'{made["facts"]} {expects}')
+    big = case.compile_c(folder, 'big', 'char room[1 << 20] = {1}; int f(void) { return room[5]++; }\n',
+                         '-shared', '-fPIC')
+    size = int(examine('object big', 0, [], '', big)['facts']['writable'].split()[0])
+    case.check('object big: its writable bytes', 1 << 20 <= size < (1 << 20) + 4096, size)
+    user = case.compile_c(folder, 'user', 'int g(void);\nint f(void) { return g(); }\n', '-shared', '-fPIC',
+                          '-Wl,--no-as-needed', '-Wl,--allow-shlib-undefined', f'-L{folder}', '-l:tls-static',
+                          f'-Wl,-rpath,{folder}')
+    examine('object that needs such', 0, ['warn:retain-needs'], 'needs tls-static', user)
 
 
 def rights(folder):
@@ -310,6 +353,7 @@ def go_hosts():
 
 with case.workshop() as place:
     kinds(place)
+    objects(place)
     rights(place)
     libraries(place)
     surroundings(place)

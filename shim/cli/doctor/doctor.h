@@ -39,7 +39,7 @@ struct patient {
 	bool stopped;       /* a finding says that the shim cannot serve it */
 	bool dynamic_calls; /* something looks names up or loads objects */
 	bool go_detour;
-	bool gains; /* from doctor_expect() */
+	bool gains; /* from doctor_retain() and doctor_expect() */
 };
 
 enum level { LEVEL_OK, LEVEL_NOTE, LEVEL_WARN, LEVEL_STOP };
@@ -52,6 +52,10 @@ extern const char *const doctor_levels[];
 
 /* The program's file: kind, libc, rights, Go, binding; then what it and its libraries import. */
 void doctor_program(struct patient *p, const struct doctor_object *program);
+/* A shared object, and no program? */
+bool doctor_program_is_object(const struct doctor_object *o);
+/* Of such: what SYMFAST_RETAIN could do for who loads and unloads it; which is "fresh", "keep" or "cannot". */
+void doctor_retain(struct patient *p, const struct doctor_object *o);
 void doctor_dependencies(struct patient *p, const struct doctor_object *program);
 /* The same for what a process has mapped, as it lies in its maps: opened at run time, too. */
 void doctor_mapped(struct patient *p, const struct doctor_object *program, unsigned long pid);
@@ -67,5 +71,9 @@ void doctor_conf(struct patient *p, const char *program, const char *named);
 void doctor_known(struct patient *p, const char *name);
 /* From all that: what an operator can expect, in plain words. */
 void doctor_expect(struct patient *p);
+/* One line of that. */
+void doctor_expect_add(struct patient *p, const char *text);
+/* libc's own files, which every process has. */
+bool doctor_is_part_of_libc(const char *name);
 
 #endif

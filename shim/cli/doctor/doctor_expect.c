@@ -47,20 +47,23 @@ doctor_expect_imported(const struct patient *p, const char *name, const char *ot
 	return false;
 }
 
-static void
-doctor_expect_line(struct patient *p, const char *text)
+void
+doctor_expect_add(struct patient *p, const char *text)
 {
-	json_array_append_new(json_object_get(p->document, "expect"), json_string(text));
+	char clean[1024];
+
+	json_array_append_new(json_object_get(p->document, "expect"),
+			      json_string(cli_clean(clean, sizeof(clean), text)));
 }
 
 static void
 doctor_expect_no_calls(struct patient *p)
 {
 	if (*p->root != '\0')
-		doctor_expect_line(
+		doctor_expect_add(
 			p, "Nothing: nothing that it has mapped looks names up or loads objects.");
 	else
-		doctor_expect_line(
+		doctor_expect_add(
 			p,
 			"Nothing: neither it nor its libraries look names up or load objects. "
 			"Libraries that are loaded while it runs were not looked at; if there are "
@@ -73,8 +76,8 @@ doctor_expect_calls(struct patient *p)
 	for (size_t i = 0; i < sizeof(doctor_expect_rows) / sizeof(doctor_expect_rows[0]); i++)
 		if (doctor_expect_imported(p, doctor_expect_rows[i].name,
 					   doctor_expect_rows[i].other))
-			doctor_expect_line(p, doctor_expect_rows[i].text);
-	doctor_expect_line(
+			doctor_expect_add(p, doctor_expect_rows[i].text);
+	doctor_expect_add(
 		p, "How often it asks again cannot be seen in a file: SYMFAST=observe counts it.");
 }
 
@@ -83,17 +86,16 @@ void
 doctor_expect(struct patient *p)
 {
 	if (p->stopped) {
-		doctor_expect_line(p, "Nothing: see what is marked \"stop\" above.");
+		doctor_expect_add(p, "Nothing: see what is marked \"stop\" above.");
 		return;
 	}
 	if (p->go_detour)
-		doctor_expect_line(p,
-				   "plugin.Open of a plugin that is open already: some 20 ns "
-				   "instead of 5 to 6 microseconds, and no mutex. The first Open "
-				   "of each plugin costs what it did.");
-	p->gains = p->go_detour || p->dynamic_calls;
+		doctor_expect_add(p, "plugin.Open of a plugin that is open already: some 20 ns "
+				     "instead of 5 to 6 microseconds, and no mutex. The first Open "
+				     "of each plugin costs what it did.");
+	p->gains |= p->go_detour || p->dynamic_calls;
 	if (p->dynamic_calls)
 		doctor_expect_calls(p);
-	else if (!p->go_detour)
+	else if (!p->gains)
 		doctor_expect_no_calls(p);
 }

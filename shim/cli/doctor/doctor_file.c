@@ -206,6 +206,8 @@ doctor_file(struct patient *p, const char *word)
 	doctor_environment(p, doctor_file_own_variable);
 	if (program.fault == SF_ELF_FILE_NONE)
 		doctor_dependencies(p, &program);
+	if (program.fault == SF_ELF_FILE_NONE && doctor_program_is_object(&program))
+		doctor_retain(p, &program);
 	doctor_object_free(&program);
 	return CLI_OK;
 }

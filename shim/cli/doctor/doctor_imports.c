@@ -18,8 +18,8 @@ struct walk {
 	size_t missing;
 };
 
-static bool
-doctor_imports_is_part_of_libc(const char *name)
+bool
+doctor_is_part_of_libc(const char *name)
 {
 	static const char *const parts[] = {"libc.so.6", "libdl.so.2", "libpthread.so.0",
 					    "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"};
@@ -140,7 +140,7 @@ doctor_imports_visit_needed(struct walk *w, const char *name, const struct docto
 	struct doctor_object o;
 	char *path;
 
-	if (doctor_imports_is_part_of_libc(name) || !doctor_imports_remember(w, name))
+	if (doctor_is_part_of_libc(name) || !doctor_imports_remember(w, name))
 		return;
 	doctor_imports_sanitizer(w->patient, name, true);
 	path = doctor_object_search(name, needer, w->patient->root);
@@ -198,7 +198,7 @@ doctor_imports_mapped(struct walk *w, const char *path, const char *program)
 	struct doctor_object o;
 	char *whole;
 
-	if (doctor_imports_is_part_of_libc(base) || strcmp(path, program) == 0 ||
+	if (doctor_is_part_of_libc(base) || strcmp(path, program) == 0 ||
 	    strncmp(base, "libsymfast.so", 13) == 0 || !doctor_imports_remember(w, path))
 		return;
 	doctor_imports_sanitizer(w->patient, base, true);

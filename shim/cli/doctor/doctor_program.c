@@ -107,17 +107,31 @@ doctor_program_libc(struct patient *p, const struct doctor_object *program)
 	free(path);
 }
 
+/* A name of its own is no mark: plugins have none. What starts itself is marked, as all programs of this kind. */
+bool
+doctor_program_is_object(const struct doctor_object *o)
+{
+	uint64_t flags;
+
+	if (o->elf.type != ET_DYN || o->elf.dynamic == NULL)
+		return false;
+	if (sf_elf_file_tag(&o->elf, DT_FLAGS_1, &flags) && (flags & DF_1_PIE))
+		return false;
+	return sf_elf_file_interpreter(&o->elf) == NULL ||
+	       sf_elf_file_tag(&o->elf, DT_SONAME, &flags);
+}
+
 static void
 doctor_program_loader(struct patient *p, const struct doctor_object *program)
 {
 	const char *interpreter = sf_elf_file_interpreter(&program->elf), *kind;
-	uint64_t tag;
 
 	if (interpreter == NULL) {
-		if (program->elf.type == ET_DYN &&
-		    sf_elf_file_tag(&program->elf, DT_SONAME, &tag)) {
+		if (doctor_program_is_object(program)) {
 			doctor_find(p, LEVEL_NOTE, "object",
-				    "a shared object, no program: only its imports say something");
+				    "a shared object, no program: what it imports, and what "
+				    "retaining it "
+				    "would do");
 			return;
 		}
 		doctor_fact(p, "linking", "static");
