@@ -90,7 +90,8 @@ dlsym_learn(struct sf_thread *t, struct sf_question *q)
 	sf_chores_hooks();
 	learnt = sf_learn_copy(t, q, &result);
 
-	if (sf_unlikely(sf_sites_every != 0))
+	/* RTLD_NEXT is not one call of libc's. */
+	if (sf_unlikely(sf_sites_every != 0) && !sf_behind_is(q->handle))
 		sf_histogram_add(sf_verify_function(q), SF_ARM_LIBC, sf_ticks_since(from));
 	if (result.kept)
 		sf_note_hint(q, result.reply.entry);
@@ -171,19 +172,22 @@ dlsym_look_up(void *handle, const char *name, const char *version, enum sf_kind 
 	t->pending = 0;
 	if (sf_unreadable(name) || (kind == SF_KIND_VSYM && sf_unreadable(version)))
 		return dlsym_decline(t, &q, SF_BYPASS_NULL);
+	if ((intptr_t)handle < -1) /* never a handle, and ours among them */
+		return sf_pass(t, kind == SF_KIND_VSYM ? SF_DLVSYM_PASS : SF_DLSYM_PASS,
+			       SF_BYPASS_HANDLE);
 	if (name[0] == 'd' && sf_learn_is_wrapped(name))
 		return dlsym_wrapped_name(t, &q, caller);
 	if (sf_unlikely(!sf_verify_may_answer(t, sf_load_32(&sf_mode_word), &reason)))
 		return sf_verify_symbol(t, &q, caller, reason);
-	if (handle == RTLD_NEXT)
-		return dlsym_decline(t, &q, SF_BYPASS_NEXT);
 	if (t->close_depth > 0)
 		return dlsym_decline(t, &q, SF_BYPASS_NESTED);
+	if (handle == RTLD_NEXT && !sf_verify_next(t, &q, caller))
+		return dlsym_decline(t, &q, SF_BYPASS_NEXT);
 	if (handle == RTLD_DEFAULT)
 		q.caller = sf_caller_plain(t, caller);
 	if (handle == RTLD_DEFAULT && q.caller == NULL) {
-		if (t->block != NULL)
-			sf_caller_note_not_plain(t, (uintptr_t)caller);
+		if (t->block != NULL && !t->stock)
+			sf_caller_note_gap(&t->not_plain, (uintptr_t)caller, SF_CALLER_PLAIN);
 		return dlsym_decline(t, &q, SF_BYPASS_CALLER);
 	}
 	if (t->block == NULL && !sf_thread_attach(t))

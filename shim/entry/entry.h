@@ -11,6 +11,7 @@
 #include "chores.h"
 #include "prepare.h"
 
+#include "../map/behind.h"
 #include "../map/caller.h"
 #include "../map/learn.h"
 #include "../map/cell.h"
@@ -48,6 +49,8 @@ sf_outcome(const struct sf_question *q, enum sf_outcome o)
 {
 	if (q->kind == SF_KIND_VSYM)
 		return SF_DLVSYM_HIT + o;
+	if ((intptr_t)q->handle < 0)
+		return SF_NEXT_HIT + o;
 	return (q->handle == 0 ? SF_DEFAULT_HIT : SF_DLSYM_HIT) + o;
 }
 

@@ -320,35 +320,22 @@ fast_answer(struct sf_thread *t, void *handle, const char *name)
 	return r.value;
 }
 
-/* The wrapped names are looked at more closely. */
-SF_INLINE void *
-fast_pass_dlsym(struct sf_thread *t, void *handle, const char *name, enum sf_counter reason)
-{
-	if (sf_unlikely(sf_unreadable(name)) || sf_fast_perhaps_wrapped(name))
-		return sf_full_dlsym(handle, name);
-	return fast_finish(handle, name, fast_passed(t, t->n, handle, reason));
-}
-
 /*
- * RTLD_NEXT and RTLD_DEFAULT depend on their caller: what cannot be answered for it is one jump away. A
+ * RTLD_DEFAULT depends on its caller: what cannot be answered for it is one jump away. A
  * thread that knows a caller that is not plain has a block, and is answered by the map.
  */
-static SF_NOINLINE void *
-fast_special_dlsym(void *handle, const char *name)
+static SF_NOINLINE __attribute__((noipa)) void *
+fast_default_dlsym(void *handle, const char *name)
 {
 	const void *caller = __builtin_return_address(0);
 	struct sf_thread *t = &sf_thread;
 
-	if (handle == RTLD_NEXT) {
-		if (sf_unlikely(t->block == NULL || t->stock))
-			return sf_full_dlsym(handle, name);
-		return fast_pass_dlsym(t, RTLD_NEXT, name, SF_BYPASS_NEXT);
-	}
 	if (sf_likely(sf_object_is_caller(t->caller, caller)))
 		return fast_answer(t, RTLD_DEFAULT, name);
-	if (!sf_thread_is_not_plain(t, caller))
-		return sf_full_dlsym(RTLD_DEFAULT, name);
-	return fast_pass_dlsym(t, RTLD_DEFAULT, name, SF_BYPASS_CALLER);
+	if (sf_unlikely(!sf_thread_is_not_plain(t, caller) || sf_unreadable(name)) ||
+	    sf_fast_perhaps_wrapped(name))
+		return sf_full_dlsym(handle, name);
+	return fast_finish(handle, name, fast_passed(t, t->n, RTLD_DEFAULT, SF_BYPASS_CALLER));
 }
 
 /* The sample of a name that is in no cell, or in one whose buffer holds another by now. */
@@ -390,6 +377,15 @@ fast_sample_due(void *handle, const char *name)
 	if (sf_thread_hit(t, hit))
 		sf_thread_tick(t, t->n[hit]);
 	return sf_verify_sampled(handle, name, NULL, value, due, from);
+}
+
+/* Any other one is wild. */
+SF_INLINE void *
+fast_special_dlsym(void *handle, const char *name)
+{
+	if (handle == RTLD_DEFAULT)
+		return fast_default_dlsym(handle, name);
+	return handle == RTLD_NEXT ? sf_fast_next_dlsym(handle, name) : sf_full_dlsym(handle, name);
 }
 
 SF_EXPORT void *

@@ -115,6 +115,8 @@ fast_version_special_dlvsym(void *handle, const char *name, const char *version)
 			return sf_full_dlvsym(handle, name, version);
 		return fast_version_pass(t, RTLD_NEXT, name, version, SF_BYPASS_NEXT);
 	}
+	if (sf_unlikely(handle != RTLD_DEFAULT))
+		return sf_full_dlvsym(handle, name, version);
 	if (!sf_thread_is_not_plain(t, caller))
 		return sf_full_dlvsym(RTLD_DEFAULT, name, version);
 	return fast_version_pass(t, RTLD_DEFAULT, name, version, SF_BYPASS_CALLER);

@@ -11,6 +11,8 @@ verify_libc_says(const struct sf_question *q)
 {
 	void *handle = q->handle == 0 ? sf_next.main : (void *)q->handle;
 
+	if (sf_behind_is(q->handle))
+		return sf_behind_libc_says(q);
 	return q->kind == SF_KIND_VSYM ? sf_next.dlvsym(handle, q->name, q->version)
 				       : sf_next.dlsym(handle, q->name);
 }
@@ -22,6 +24,13 @@ verify_finding(const void *value)
 				   value};
 }
 
+/* RTLD_DEFAULT, RTLD_NEXT: libc is to be asked by the host itself. */
+static bool
+verify_by_caller(const struct sf_question *q)
+{
+	return (intptr_t)q->handle <= 0;
+}
+
 static enum sf_counter
 verify_compared(const struct sf_question *q, const struct sf_reply *r)
 {
@@ -31,7 +40,9 @@ verify_compared(const struct sf_question *q, const struct sf_reply *r)
 		return SF_COMPARED_NEGATIVE;
 	if (q->kind == SF_KIND_VSYM)
 		return SF_COMPARED_DLVSYM;
-	return q->handle == 0 ? SF_COMPARED_DEFAULT : SF_COMPARED_DLSYM;
+	if (verify_by_caller(q))
+		return q->handle == 0 ? SF_COMPARED_DEFAULT : SF_COMPARED_NEXT;
+	return SF_COMPARED_DLSYM;
 }
 
 /*
@@ -162,7 +173,7 @@ verify_timed(struct sf_thread *t, struct sf_question *q, enum sf_counter reason)
 	void *value;
 
 	verify_note_repeat(t, q);
-	if (q->handle == 0)
+	if (verify_by_caller(q))
 		return verify_passed(t, q, reason);
 	from = sf_ticks();
 	value = verify_libc_says(q);
@@ -180,7 +191,7 @@ verify_learnt(struct sf_thread *t, struct sf_question *q)
 {
 	struct sf_learn_result result;
 	bool answered = sf_table_seen(q->hash) &&
-			sf_learn_copy(t, q, &result) == SF_LEARNT_ANSWER && q->handle != 0 &&
+			sf_learn_copy(t, q, &result) == SF_LEARNT_ANSWER && !verify_by_caller(q) &&
 			!(result.kept && result.reply.verdict == SF_NEGATIVE);
 
 	verify_passed(t, q, SF_BYPASS_VERIFY);
@@ -206,10 +217,11 @@ verify_by_libc(struct sf_thread *t, struct sf_question *q)
 		return verify_passed(t, q, (enum sf_counter)(uintptr_t)r.value);
 	from = sf_ticks();
 	value = verify_libc_says(q);
-	sf_histogram_add(sf_verify_function(q), SF_ARM_LIBC, sf_ticks_since(from));
+	if (!sf_behind_is(q->handle)) /* not one call of libc's */
+		sf_histogram_add(sf_verify_function(q), SF_ARM_LIBC, sf_ticks_since(from));
 	verify_compare(t, q, &r, value);
 	verify_passed(t, q, SF_BYPASS_VERIFY);
-	return q->handle == 0 ? SF_DECLINE : SF_ANSWER(value);
+	return verify_by_caller(q) ? SF_DECLINE : SF_ANSWER(value);
 }
 
 struct sf_answer
@@ -218,10 +230,10 @@ sf_verify_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
 {
 	if (reason == SF_BYPASS_OFF)
 		return verify_passed(t, q, reason);
-	if (q->handle == (uintptr_t)RTLD_NEXT)
-		return verify_passed(t, q, SF_BYPASS_NEXT);
 	if (t->close_depth > 0)
 		return verify_passed(t, q, SF_BYPASS_NESTED);
+	if (q->handle == (uintptr_t)RTLD_NEXT && !sf_verify_next(t, q, caller))
+		return verify_passed(t, q, SF_BYPASS_NEXT);
 	if (t->block == NULL && !sf_thread_attach(t))
 		return verify_passed(t, q, SF_BYPASS_BUSY);
 	if (reason != SF_BYPASS_VERIFY)

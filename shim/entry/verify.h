@@ -32,7 +32,19 @@ sf_verify_function(const struct sf_question *q)
 		return SF_TIMED_DLOPEN;
 	if (q->kind == SF_KIND_VSYM)
 		return SF_TIMED_DLVSYM;
+	if ((intptr_t)q->handle < 0)
+		return SF_TIMED_NEXT;
 	return q->handle == 0 ? SF_TIMED_DEFAULT : SF_TIMED_DLSYM;
+}
+
+/* RTLD_NEXT of a caller that the map answers: the question gets its handle. False: it is libc's. */
+SF_INLINE bool
+sf_verify_next(struct sf_thread *t, struct sf_question *q, const void *caller)
+{
+	q->caller = q->kind == SF_KIND_SYM ? sf_behind_caller(t, caller) : NULL;
+	if (q->caller != NULL)
+		q->handle = q->caller->handle;
+	return q->caller != NULL;
 }
 
 /* dlsym and dlvsym: everything but names that are wrapped or cannot be read. */

@@ -282,6 +282,40 @@ sf_elf_defines(const struct sf_elf *e, const char *name)
 	return false;
 }
 
+/*
+ * As libc reads it (elf/dl-lookup.c, check_match): without a value a symbol does not count; one whose version is hidden
+ * is passed over; of two that are left neither is found. References with a value are found, too.
+ */
+bool
+sf_elf_ends(const struct sf_elf *e, const char *name, uintptr_t *value)
+{
+	unsigned int found = 0, hidden = 0;
+	const ElfW(Sym) * s;
+	uint32_t cursor = 0;
+	bool plain = true;
+
+	*value = 0;
+	while ((s = sf_elf_next(e, name, &cursor)) != NULL) {
+		unsigned int version = e->versym != NULL ? e->versym[cursor] : 0;
+
+		if (s->st_value == 0 && s->st_shndx != SHN_ABS &&
+		    ELF64_ST_TYPE(s->st_info) != STT_TLS)
+			continue;
+		plain &= elf_is_plain(s) && s->st_shndx != SHN_UNDEF &&
+			 ELF64_ST_VISIBILITY(s->st_other) != STV_HIDDEN &&
+			 ELF64_ST_VISIBILITY(s->st_other) != STV_INTERNAL;
+		if (version > VERSYM_HIDDEN + 1) {
+			hidden++;
+			continue;
+		}
+		found++;
+		*value = e->bias + s->st_value;
+	}
+	if (found != 1 || !plain)
+		*value = 0;
+	return found + hidden != 0;
+}
+
 const char *
 sf_elf_needed(const struct sf_elf *e, const ElfW(Dyn) * *dynamic)
 {

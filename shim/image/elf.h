@@ -52,6 +52,12 @@ bool sf_elf_needs_version(const struct sf_elf *e, const ElfW(Dyn) * dynamic, con
 /* Does the object define `name` so that a look-up without a version, in this object, ends here? */
 bool sf_elf_defines(const struct sf_elf *e, const char *name);
 
+/*
+ * Could a look-up without a version end in this object? `value`: where, if one plain definition is all that libc would
+ * find there; 0: that is not sure, or computed by libc. Objects without a GNU hash table are not searched.
+ */
+bool sf_elf_ends(const struct sf_elf *e, const char *name, uintptr_t *value);
+
 /* The next DT_NEEDED name after *dynamic, which is advanced; NULL at the end. */
 const char *sf_elf_needed(const struct sf_elf *e, const ElfW(Dyn) * *dynamic);
 

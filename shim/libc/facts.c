@@ -57,6 +57,12 @@ sf_facts_search_init(void)
 }
 
 bool
+sf_facts_has_filter(void)
+{
+	return initial_filter;
+}
+
+bool
 sf_facts_searches_alike(const struct link_map *l)
 {
 	struct sf_elf e;
@@ -242,68 +248,10 @@ sf_facts_error_clear(void)
 	sf_next.dlinfo(sf_next.main, RTLD_DI_LINKMAP, &l);
 }
 
-static bool
-facts_is_vdso(const struct link_map *l)
+bool
+sf_facts_is_vdso(const struct link_map *l)
 {
 	return vdso != 0 && (uintptr_t)l->l_ld - vdso < 65536;
-}
-
-static const char *
-facts_last_part(const char *path)
-{
-	const char *part = path;
-
-	for (; *path != '\0'; path++)
-		if (*path == '/')
-			part = path + 1;
-	return part;
-}
-
-/* libc, or the libm that lies beside it and was built with it: it needs what libc keeps for its own. */
-static bool
-facts_is_glibc(const struct link_map *l, const struct sf_elf *e)
-{
-	const char *libc = sf_next.libc->l_name;
-	size_t folder = (size_t)(facts_last_part(libc) - libc);
-
-	if (l == sf_next.libc)
-		return true;
-	if (e->soname == NULL || !sf_bytes_same(e->soname, "libm.so.6") ||
-	    !sf_elf_needs_version(e, l->l_ld, "libc.so.6", "GLIBC_PRIVATE") ||
-	    (size_t)(facts_last_part(l->l_name) - l->l_name) != folder)
-		return false;
-	for (size_t i = 0; i < folder; i++)
-		if (l->l_name[i] != libc[i])
-			return false;
-	return true;
-}
-
-bool
-sf_facts_is_fixed(const struct link_map *l, const struct sf_elf *e, const char *name)
-{
-	return sf_elf_special_is_ifunc(e, name) && facts_is_glibc(l, e);
-}
-
-struct sf_facts_initial
-sf_facts_initial(const char *name)
-{
-	struct sf_facts_initial of = {.special = false};
-
-	for (const struct link_map *l = sf_next.main; l != NULL && !of.special;
-	     l = l == sf_next.tail ? NULL : l->l_next) {
-		struct sf_elf e;
-
-		/* The vdso has no search list to be in: libc never finds a name there by itself. */
-		if (!sf_elf_open(&e, l->l_addr, l->l_ld) || facts_is_vdso(l))
-			continue;
-		of.special = sf_elf_defines_special(&e, name, &of.unsure);
-		if (of.special && sf_facts_is_fixed(l, &e, name)) {
-			of.special = false;
-			of.fixed = true;
-		}
-		of.plain = of.plain || sf_elf_defines(&e, name);
-	}
-	return of;
 }
 
 const struct link_map *

@@ -12,21 +12,11 @@ bool sf_facts_object(const void *address, struct link_map **map, uintptr_t *lo, 
  * does; wrong for a handle that dangles into readable memory only if that memory imitates one. */
 bool sf_facts_live(const void *handle);
 
-/* What the initial set knows of a name. */
-struct sf_facts_initial {
-	bool special; /* libc computes it anew at each look-up (IFUNC, TLS), or no object's range covers it:
-			 no address proves where an answer came from */
-	bool plain;  /* a look-up in the global scope ends within the set */
-	bool fixed;  /* an IFUNC of glibc's own defines it */
-	bool unsure; /* an object of it cannot be searched */
-};
-struct sf_facts_initial sf_facts_initial(const char *name);
+/* The kernel's object, which has no search list to be in. */
+bool sf_facts_is_vdso(const struct link_map *l);
 
-/*
- * Are the object's special definitions of the name IFUNCs of glibc's own? Their resolvers read what is known of the
- * CPU and of the vdso, set before main, and nothing else: every look-up gives what the first one gave.
- */
-bool sf_facts_is_fixed(const struct link_map *l, const struct sf_elf *e, const char *name);
+/* Is an object of the initial set a filter (DT_FILTER, DT_AUXILIARY)? */
+bool sf_facts_has_filter(void);
 
 /*
  * Does an object that was opened later define the name? Looked for without the loader's lock: true, too,

@@ -16,14 +16,44 @@ sf_caller_plain(struct sf_thread *t, const void *caller)
 	if (!sf_facts_object(caller, &l, &lo, &hi))
 		return NULL;
 	o = sf_object_find(l);
-	if (o == NULL || !sf_object_is_caller(o, caller))
+	if (o == NULL || !o->plain || !sf_object_is_caller(o, caller))
 		return NULL;
 	t->caller = o;
 	return o;
 }
 
+/* The same few again and again, for all threads. */
+#define GAPS 64
+SF_LARGE static struct sf_gap gaps[GAPS];
+static uint32_t gap_count;
+
+static const struct sf_gap *
+caller_keep_gap(struct sf_gap gap)
+{
+	uint32_t n;
+
+	for (uint32_t i = 0; i < GAPS && i < sf_load_32(&gap_count); i++)
+		if (gaps[i].start == gap.start && sf_load_64(&gaps[i].size) == gap.size)
+			return &gaps[i];
+	n = sf_load_32(&gap_count) < GAPS ? sf_faa_32(&gap_count, 1) : GAPS;
+	if (n >= GAPS)
+		return &sf_self_no_gap;
+	gaps[n].start = gap.start;
+	sf_fence_store(); /* pairs with the dependency of who finds it: a size of 0 is nobody's gap */
+	sf_store_64(&gaps[n].size, gap.size);
+	return &gaps[n];
+}
+
+/* May what this object asks be answered? */
+static bool
+caller_counts(const struct sf_object *o, enum sf_caller_of of)
+{
+	return o != NULL && o->code_size != 0 &&
+	       (of == SF_CALLER_ALL || (of == SF_CALLER_PLAIN && o->plain));
+}
+
 void
-sf_caller_note_not_plain(struct sf_thread *t, uintptr_t caller)
+sf_caller_note_gap(const struct sf_gap **gap, uintptr_t caller, enum sf_caller_of of)
 {
 	uintptr_t lo = 0, hi = UINTPTR_MAX;
 
@@ -31,7 +61,7 @@ sf_caller_note_not_plain(struct sf_thread *t, uintptr_t caller)
 	     l = l == sf_next.tail ? NULL : l->l_next) {
 		const struct sf_object *o = sf_object_find(l);
 
-		if (o == NULL || o->code_size == 0)
+		if (!caller_counts(o, of))
 			continue;
 		if (o->code_start > caller)
 			hi = o->code_start < hi ? o->code_start : hi;
@@ -40,5 +70,5 @@ sf_caller_note_not_plain(struct sf_thread *t, uintptr_t caller)
 		else
 			lo = o->code_start + o->code_size > lo ? o->code_start + o->code_size : lo;
 	}
-	*(volatile sf_pair *)&t->not_plain = (sf_pair){lo, hi - lo};
+	*gap = caller_keep_gap((struct sf_gap){lo, hi - lo});
 }

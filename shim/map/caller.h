@@ -13,9 +13,11 @@
 const struct sf_object *sf_caller_plain(struct sf_thread *t, const void *caller);
 
 /*
- * What lies around a caller that is not plain, up to the next objects whose calls are. These are of the
- * initial set and stay where they are, so nothing else can ever come to lie there.
+ * What lies around a caller that is not plain (or, all objects of the initial set being meant: of none of them), up to
+ * the next objects whose calls are. These are of the initial set and stay where they are, so nothing else can ever
+ * come to lie there.
  */
-void sf_caller_note_not_plain(struct sf_thread *t, uintptr_t caller);
+enum sf_caller_of { SF_CALLER_PLAIN, SF_CALLER_ALL, SF_CALLER_NOBODY /* everywhere */ };
+void sf_caller_note_gap(const struct sf_gap **gap, uintptr_t caller, enum sf_caller_of of);
 
 #endif

@@ -2,7 +2,7 @@
 // learn.c: see learn.h.
 #include "learn.h"
 
-#include "../libc/facts.h"
+#include "../libc/initial.h"
 #include <errno.h>
 
 uint8_t sf_learn_raw_errors;
@@ -233,7 +233,7 @@ learn_prove(void *value, const struct sf_question *q, const struct lifetimes *l,
  * in the initial set, or is no. Else the resolver of an IFUNC that was opened later would run twice.
  */
 static enum expected
-learn_expect_of_default(const char *name, const struct sf_facts_initial *of)
+learn_expect_of_default(const char *name, const struct sf_initial_name *of)
 {
 	if (of->unsure)
 		return EXPECT_NONE;
@@ -249,7 +249,7 @@ static enum expected
 learn_expect_of_own(const struct sf_question *q, struct lifetimes *l, const struct sf_elf *e)
 {
 	l->fixed = q->kind == SF_KIND_SYM && !e->filter && sf_elf_defines(e, q->name) &&
-		   sf_facts_is_fixed(l->ask, e, q->name);
+		   sf_initial_is_fixed(l->ask, e, q->name);
 	return l->fixed ? EXPECT_ANY : EXPECT_NONE;
 }
 
@@ -259,7 +259,7 @@ learn_expect_of_own(const struct sf_question *q, struct lifetimes *l, const stru
  */
 static bool
 learn_ends_in_initial(const struct sf_question *q, const struct lifetimes *l,
-		      const struct sf_facts_initial *of)
+		      const struct sf_initial_name *of)
 {
 	if (q->kind != SF_KIND_SYM || of->unsure || !of->plain)
 		return false;
@@ -274,7 +274,7 @@ static SF_NOINLINE enum expected
 learn_expect(const struct sf_question *q, struct lifetimes *l)
 {
 	const struct link_map *own = l->ask;
-	struct sf_facts_initial of;
+	struct sf_initial_name of;
 	bool unsure = false, filter = false;
 	struct sf_elf e;
 
@@ -288,7 +288,7 @@ learn_expect(const struct sf_question *q, struct lifetimes *l)
 		if (!unsure && !filter && q->kind == SF_KIND_SYM && sf_elf_defines(&e, q->name))
 			return EXPECT_ANY; /* first in its own search order, and plain */
 	}
-	of = sf_facts_initial(q->name);
+	of = sf_initial_name(q->name);
 	if (of.special || (of.fixed && !learn_ends_in_initial(q, l, &of)))
 		return EXPECT_NONE;
 	l->fixed = of.fixed;

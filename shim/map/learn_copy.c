@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // learn_copy.c: see learn.h: asks with copies of the names.
-#include "learn.h"
+#include "behind.h"
 
 #define NAME_SMALL 256 /* bytes that any stack has */
 
@@ -19,7 +19,7 @@ learn_copy_ask(struct sf_thread *t, struct sf_question *q, struct sf_learn_resul
 		*sf_bytes_put(end, version, q->version_len - 1) = '\0';
 	}
 	sf_table_hash(q);
-	learnt = sf_learn(t, q, result);
+	learnt = sf_behind_is(q->handle) ? sf_behind_learn(q, result) : sf_learn(t, q, result);
 	q->name = name;
 	q->version = version;
 	return learnt;

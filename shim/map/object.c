@@ -175,20 +175,18 @@ object_find_or_create(const void *handle)
 	return o;
 }
 
-/*
- * CONTRACT 20: RTLD_DEFAULT of an object of the initial set that is not symbolic is a look-up in the
- * global scope. The range of such an object never changes.
- */
+/* The range of an object of the initial set never changes. CONTRACT 20: a symbolic one is no plain caller. */
 SF_START static void
-object_note_plain_caller(struct sf_object *o, const struct link_map *l)
+object_note_caller(struct sf_object *o, const struct link_map *l)
 {
 	struct link_map *found;
 	uintptr_t lo, hi;
 	struct sf_elf e;
 
 	if (!sf_facts_object(l->l_ld, &found, &lo, &hi) || found != l ||
-	    !sf_elf_open(&e, l->l_addr, l->l_ld) || e.symbolic)
+	    !sf_elf_open(&e, l->l_addr, l->l_ld))
 		return;
+	o->plain = !e.symbolic;
 	o->code_start = lo;
 	o->code_size = hi - lo;
 }
@@ -217,8 +215,33 @@ sf_object_init(struct link_map *main, struct link_map *tail)
 		object_put_name(o, l);
 		if (o->file_len != 0 || l == main)
 			o->state |= SF_STATE_WHOLE;
-		object_note_plain_caller(o, l);
+		object_note_caller(o, l);
 	}
+}
+
+/* Another thread that makes one meanwhile wins: a cell finds its lifetime by the handle alone. */
+const struct sf_object *
+sf_object_behind(struct sf_object *o)
+{
+	uint32_t mine = sf_load_16(&o->behind);
+	struct sf_object *b;
+
+	if (mine != 0 || (mine = object_take_record()) == 0)
+		return mine != 0 ? &sf_object_records[mine] : NULL;
+	b = &sf_object_records[mine];
+	b->permanent = 1;
+	b->state = SF_STATE_OF_GEN(1);
+	b->handle = sf_object_behind_handle(o->handle);
+	b->code_start = o->code_start;
+	b->code_size = o->code_size;
+	sf_fence_store(); /* pairs with the dependency of who finds its number */
+	if (!sf_cas_16(&o->behind, 0, (uint16_t)mine)) {
+		b->permanent = 0;
+		b->state = 0;
+		b->code_size = 0;
+		object_leave_record(mine);
+	}
+	return &sf_object_records[sf_load_16(&o->behind)];
 }
 
 void

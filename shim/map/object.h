@@ -38,13 +38,15 @@ struct sf_object {
 	SF_CACHE uint64_t state;
 	uintptr_t handle;
 	const char *named; /* l_name, whose bytes `file` has */
+	uint8_t plain; /* its calls of RTLD_DEFAULT are answered from the global scope (CONTRACT 20) */
 	/* The rest. File: l_name, for error texts. */
 	SF_CACHE char file[SF_OBJECT_FILE_MAX];
 	uint8_t file_len; /* of `file`; 0: too long to keep, no negative answers */
 	uint8_t permanent;
+	uint16_t behind; /* the number of its record for RTLD_NEXT, 0: none yet */
 	uint32_t
 		listed; /* the last look at libc's list that found the object there; under ld.so's lock */
-	/* Objects of the initial set that are not symbolic: their range, for RTLD_DEFAULT's callers. */
+	/* Objects of the initial set: their range, for calls that depend on their caller. */
 	uintptr_t code_start;
 	uintptr_t code_size;
 };
@@ -207,11 +209,23 @@ sf_object_give_back(const void *handle)
 	return false;
 }
 
-/* Does this address lie in the record's object, and is that a plain caller (CONTRACT 20)? */
+/* Does this address lie in the record's object, which is of the initial set? */
 SF_INLINE bool
 sf_object_is_caller(const struct sf_object *o, const void *address)
 {
 	return (uintptr_t)address - o->code_start < o->code_size;
+}
+
+/*
+ * What RTLD_NEXT finds from this object of the initial set has a record of its own: permanent, with the same
+ * range, and with a handle that no object has. Made at the first question. NULL: there is none left.
+ */
+const struct sf_object *sf_object_behind(struct sf_object *o);
+
+SF_INLINE uintptr_t
+sf_object_behind_handle(uintptr_t handle)
+{
+	return ~handle;
 }
 
 /* Is the object behind this link map part of the initial set? */

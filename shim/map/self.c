@@ -12,6 +12,7 @@ uint64_t sf_self_nowhere[SF_COUNTER_COUNT] = {[0 ... SF_COUNTER_COUNT - 1] = 1};
 
 /* Of no size: nobody calls from there. */
 static const struct sf_object self_no_object;
+const struct sf_gap sf_self_no_gap;
 
 __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec"))) = {
 	.cells = SF_NO_CELLS,
@@ -19,4 +20,7 @@ __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec"))) =
 	.n = sf_self_nowhere,
 	.hit_mask = SF_TICK_HITS - 1,
 	.caller = &self_no_object,
+	.behind = &self_no_object,
+	.not_plain = &sf_self_no_gap,
+	.not_behind = &sf_self_no_gap,
 };

@@ -33,8 +33,10 @@ struct sf_load {
 struct sf_object;
 struct sf_cell;
 
-/* Two words that are read and written by one instruction: a signal handler of the thread sees both. */
-typedef uint64_t sf_pair __attribute__((vector_size(16)));
+/* Addresses between objects of the initial set; never written again once a thread can see it (caller.h). */
+struct sf_gap {
+	uintptr_t start, size;
+};
 
 /*
  * The question whose error libc has still to tell in this thread, where its text could not be asked for
@@ -80,8 +82,11 @@ struct sf_thread {
 	 * One word, read once for each call: a signal handler's own look-up may change it.
 	 */
 	const struct sf_object *caller;
-	/* Where the last caller that is not plain called RTLD_DEFAULT from, and how many bytes there are nobody else's. */
-	sf_pair not_plain;
+	/* Where the last caller that is not plain called RTLD_DEFAULT from; never NULL. */
+	const struct sf_gap *not_plain;
+	/* The record of the last caller of RTLD_NEXT that is answered (sf_object_behind), never NULL; the same for it. */
+	const struct sf_object *behind;
+	const struct sf_gap *not_behind;
 	/* Cold. */
 	uint32_t
 		starting; /* depth of the stack where attach or promotion is under way: a signal must not
@@ -115,6 +120,7 @@ extern __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exe
 extern char sf_self_empty[];
 #define SF_NO_CELLS ((struct sf_cell *)(void *)(sf_self_empty + SF_CELL_HEADER)) /* of cell.h */
 extern uint64_t sf_self_nowhere[SF_COUNTER_COUNT];
+extern const struct sf_gap sf_self_no_gap;
 
 SF_INLINE void
 sf_count_for(struct sf_thread *t, enum sf_counter id)

@@ -169,7 +169,8 @@ thread_leave(struct sf_thread *t)
 	t->cells = SF_NO_CELLS;
 	t->pairs = SF_NO_CELLS;
 	t->n = sf_self_nowhere;
-	t->not_plain = (sf_pair){0, 0};
+	t->not_plain = &sf_self_no_gap;
+	t->not_behind = &sf_self_no_gap;
 	t->block = NULL;
 	COMPILER_BARRIER(); /* a signal from here on finds no block */
 	if (b != NULL)

@@ -32,14 +32,19 @@ sf_thread_passes(struct sf_thread *t)
 	}
 }
 
+SF_INLINE bool
+sf_thread_in_gap(const struct sf_gap *gap, const void *caller)
+{
+	return (uintptr_t)caller - gap->start < gap->size;
+}
+
 /* Does this caller of RTLD_DEFAULT lie where no plain one does (sf_caller_plain)? */
 SF_INLINE bool
 sf_thread_is_not_plain(const struct sf_thread *t, const void *caller)
 {
-	sf_pair gap = *(const volatile sf_pair *)&t->not_plain;
-
-	return (uintptr_t)caller - gap[0] < gap[1];
+	return sf_thread_in_gap(t->not_plain, caller);
 }
+
 /*
  * Is a name that was found by its content to be found by its address as well? One in so many is: a caller whose
  * names stand in a fresh buffer at each call never finds them again by the address, and would write at every

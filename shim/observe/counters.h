@@ -23,6 +23,12 @@
 	X(DEFAULT_NEGATIVE, "default.negative", "RTLD_DEFAULT answered NULL")                      \
 	X(DEFAULT_LEARN, "default.learn", "RTLD_DEFAULT asked of libc by the shim")                \
 	X(DEFAULT_PASS, "default.pass", "RTLD_DEFAULT passed through to libc")                     \
+	X(NEXT_HIT, "next.hit", "RTLD_NEXT answered from a cell")                                  \
+	X(NEXT_SHARED, "next.shared", "RTLD_NEXT answered from the shared map")                    \
+	X(NEXT_NEGATIVE, "next.negative",                                                          \
+	  "never: what lies behind the caller can still be loaded")                                \
+	X(NEXT_LEARN, "next.learn", "RTLD_NEXT found by the shim, cached if proved")               \
+	X(NEXT_PASS, "next.pass", "RTLD_NEXT of dlsym passed through to libc")                     \
 	X(DLVSYM_HIT, "dlvsym.hit", "answered from a cell or hint")                                \
 	X(DLVSYM_SHARED, "dlvsym.shared", "answered from the shared map, by content")              \
 	X(DLVSYM_NEGATIVE, "dlvsym.negative", "answered NULL, with the error libc would give")     \
@@ -51,7 +57,7 @@
 	X(SYMBOLIZE_ASK, "symbolize.ask", "those that were left to libc, or unknown")              \
 	X(BYPASS_FIRST, "bypass.first", "first sighting of this name")                             \
 	X(BYPASS_FLOOD, "bypass.flood", "not hashed: a long run of first sightings")               \
-	X(BYPASS_NEXT, "bypass.next", "RTLD_NEXT depends on the caller")                           \
+	X(BYPASS_NEXT, "bypass.next", "RTLD_NEXT: dlvsym, or the caller was opened later")         \
 	X(BYPASS_CALLER, "bypass.caller", "the caller's object decides, and is not a plain one")   \
 	X(BYPASS_UNPROVEN, "bypass.unproven",                                                      \
 	  "TLS, IFUNC, absolute or unique symbol, or no proof")                                    \
@@ -119,6 +125,8 @@
 	X(THREAD_SHARED, "thread.shared", "own tables given up: too many misses")                  \
 	X(COMPARED_DLSYM, "compared.dlsym", "values of dlsym by handle, compared with libc's")     \
 	X(COMPARED_DEFAULT, "compared.default", "values of RTLD_DEFAULT, compared with the same")  \
+	X(COMPARED_NEXT, "compared.next",                                                          \
+	  "values of RTLD_NEXT, compared with what libc can be asked")                             \
 	X(COMPARED_DLVSYM, "compared.dlvsym", "values of dlvsym, compared with libc's")            \
 	X(COMPARED_NEGATIVE, "compared.negative",                                                  \
 	  "negative answers of all three, compared with libc's; verify:1/N: texts by handle, too") \

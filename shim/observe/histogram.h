@@ -13,6 +13,7 @@
 #define SF_TIMED(X)                                                                                \
 	X(DLSYM, "dlsym")                                                                          \
 	X(DEFAULT, "default")                                                                      \
+	X(NEXT, "next")                                                                            \
 	X(DLVSYM, "dlvsym")                                                                        \
 	X(DLOPEN, "dlopen")                                                                        \
 	X(DLCLOSE, "dlclose")                                                                      \

@@ -75,6 +75,20 @@ next_d(int turn)
 }
 
 static void
+next_later(int turn)
+{
+	got = in_later->by_next(NAME(turn));
+}
+
+/* The same literal: what libc is to be asked for each time is known by its address. */
+static void
+next_missing(int turn)
+{
+	(void)turn;
+	got = dlsym(RTLD_NEXT, "nobody_has");
+}
+
+static void
 next_version(int turn)
 {
 	got = dlvsym(RTLD_NEXT, NAME(turn), "GLIBC_2.2.5");
@@ -368,6 +382,8 @@ static const struct kind kinds[] = {
 	{"nothing", nothing, NULL, NULL},
 	{"next", next, NULL, NULL},
 	{"next-d", next_d, NULL, NULL},
+	{"next-later", next_later, NULL, NULL},
+	{"next-missing", next_missing, NULL, clear_error},
 	{"next-version", next_version, NULL, NULL},
 	{"first", first, first_text, clear_error},
 	{"first-default", first_default, first_text, clear_error},

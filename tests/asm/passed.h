@@ -5,6 +5,7 @@
 
 struct passed_later {
 	void *(*by_default)(const char *name);
+	void *(*by_next)(const char *name);
 	void *(*by_version)(const char *name, const char *version);
 	void *(*open)(const char *name, int mode); /* of an object with a RUNPATH */
 	void *(*needed_open)(const char *name, int mode);

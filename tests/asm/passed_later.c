@@ -16,6 +16,14 @@ by_default(const char *name)
 }
 
 static void *
+by_next(const char *name)
+{
+	void *volatile got = dlsym(RTLD_NEXT, name);
+
+	return got;
+}
+
+static void *
 by_version(const char *name, const char *version)
 {
 	void *volatile got = dlvsym(RTLD_DEFAULT, name, version);
@@ -48,4 +56,5 @@ walk(void)
 	return got;
 }
 
-struct passed_later passed_later = {by_default, by_version, open_it, passed_needed_open, walk};
+struct passed_later passed_later = {by_default,         by_next, by_version, open_it,
+				    passed_needed_open, walk};

@@ -27,7 +27,10 @@ truth_default(void)
 	return 2;
 }
 
+void *ask_next(const char *name);
+
 static const char *prefix, *plugin;
+static void *first, *second; /* the two in the objects of behind.c */
 static void *handle, *own, *value;
 static int nowhere;
 static size_t (*symbolize)(void *const *, size_t, struct symfast_symbol *, unsigned int);
@@ -119,6 +122,10 @@ ask(const char *kind)
 		return dlvsym(handle, name_of("value"), "ANY_1.0") == value;
 	case 'd':
 		return dlsym(RTLD_DEFAULT, name_of("default")) == own;
+	case 'x':
+		return dlsym(RTLD_NEXT, name_of("next")) == first;
+	case 'X': /* libc cannot be asked for it from here */
+		return ask_next(name_of("next")) == second;
 	case 'n':
 		return negative(handle);
 	case 'N':
@@ -154,9 +161,11 @@ main(int argc, char **argv)
 	handle = dlopen(plugin, RTLD_NOW);
 	own = strcmp(prefix, "lie") == 0 ? (void *)lie_default : (void *)truth_default;
 	value = handle != NULL ? dlsym(handle, name_of("value")) : NULL;
+	first = dlsym(RTLD_DEFAULT, name_of("next"));
+	second = dlsym(dlopen("librollout_second.so", RTLD_NOW), name_of("next"));
 	symbolize = (size_t(*)(void *const *, size_t, struct symfast_symbol *, unsigned int))dlsym(
 		RTLD_DEFAULT, "symfast_symbolize");
-	if (value == NULL || symbolize == NULL)
+	if (value == NULL || symbolize == NULL || second == NULL || first == second)
 		return EXIT_FAILURE;
 	for (unsigned long i = 0; i < rounds; i++) {
 		char drain[4096];

@@ -316,6 +316,7 @@ def listed():
 
 
 KINDS = (('s', 'dlsym', 'dlsym'), ('v', 'dlvsym', 'dlvsym'), ('d', 'default', 'default'),
+         ('x', 'next', 'next'), ('X', 'next', 'next'),
          ('n', 'negative', 'dlsym'), ('N', 'negative', 'default'), ('o', 'dlopen', 'dlopen'),
          ('a', 'dladdr', 'dladdr'), ('A', 'dladdr', 'dladdr'), ('b', 'backtrace', 'backtrace_symbols'),
          ('B', 'backtrace', 'backtrace_symbols'), ('y', 'symbolize', 'symfast_symbolize'))
@@ -346,7 +347,7 @@ def kinds():
                 demand(3000 / part < compared <= 9000 / part, f'{mode} {kind}: {compared} compared: {said}')
                 demand('verify.mismatch' not in counts and 'breaker:' not in said, f'{mode} {kind}: {said}')
                 line = re.search(r'^symfast: compared with libc: (.*); different: 0$', said, re.M)
-                word = {'default': 'RTLD_DEFAULT', 'backtrace': 'backtrace_symbols',
+                word = {'default': 'RTLD_DEFAULT', 'next': 'RTLD_NEXT', 'backtrace': 'backtrace_symbols',
                         'symbolize': 'symfast_symbolize'}.get(counter, counter)
                 demand(line and f'{word} {compared}' in line[1] and 'estimate' not in said, f'{mode} {kind}: {said}')
                 counts, said = run(LIAR, mode, kind, 'lie')

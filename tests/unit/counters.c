@@ -31,7 +31,8 @@ END_TEST
 /* entry/dlsym.c adds a place (hit, shared, negative, learn, pass) to the first of the five. */
 START_TEST(the_five_outcomes_stand_side_by_side)
 {
-	static const enum sf_counter first[] = {SF_DLSYM_HIT, SF_DEFAULT_HIT, SF_DLVSYM_HIT};
+	static const enum sf_counter first[] = {SF_DLSYM_HIT, SF_DEFAULT_HIT, SF_NEXT_HIT,
+						SF_DLVSYM_HIT};
 	static const char *const outcome[] = {"hit", "shared", "negative", "learn", "pass"};
 
 	for (size_t i = 0; i < COUNT_OF(first); i++)

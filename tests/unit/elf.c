@@ -132,8 +132,8 @@ check_proof(const struct object *o, uint32_t first, uint32_t end, unsigned int *
 	    unsigned int *special)
 {
 	const char *name = name_of(&o->elf, o->order[first]);
-	bool keepable = all_plain(o, first, end), unsure = false;
-	uintptr_t value;
+	bool keepable = all_plain(o, first, end), unsure = false, ends;
+	uintptr_t value, said;
 
 	ck_assert_int_eq(sf_elf_defines_special(&o->elf, name, &unsure), !keepable);
 	ck_assert(!unsure);
@@ -149,6 +149,12 @@ check_proof(const struct object *o, uint32_t first, uint32_t end, unsigned int *
 		ck_assert(!sf_elf_proves(&o->elf, name, value + 1));
 	}
 	value = (uintptr_t)dlsym(o->handle, name);
+	/* The object is the first that this handle leads to. */
+	ends = sf_elf_ends(&o->elf, name, &said);
+	ck_assert_msg(said == 0 || (ends && said == value), "%s %s", o->map->l_name, name);
+	ck_assert(ends || !sf_elf_proves(&o->elf, name, value));
+	ck_assert(said != 0 || !keepable || end - first > 1 || value < o->map->l_addr ||
+		  !ends_here(o, first, end));
 	*plain += keepable;
 	*special += !keepable;
 	if (value >= o->map->l_addr && keepable && sf_elf_proves(&o->elf, name, value)) {
@@ -200,6 +206,7 @@ START_TEST(names_that_are_not_there)
 		ck_assert(!sf_elf_tls_offset(&o.elf, rows[i], &offset));
 		ck_assert(!sf_elf_proves(&o.elf, rows[i], 0));
 		ck_assert(!sf_elf_defines(&o.elf, rows[i]));
+		ck_assert(!sf_elf_ends(&o.elf, rows[i], &offset));
 		ck_assert(!sf_elf_defines_special(&o.elf, rows[i], &unsure) && !unsure);
 	}
 }

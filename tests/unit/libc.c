@@ -2,7 +2,7 @@
 // libc.c: next definitions, facts about objects, libc's pending error; no shim is preloaded here.
 #include "unit.h"
 
-#include "libc/facts.h"
+#include "libc/initial.h"
 #include "libc/wording.h"
 #include <dlfcn.h>
 #include <execinfo.h>
@@ -77,14 +77,14 @@ END_TEST
 
 START_TEST(names_that_are_special_in_the_initial_set)
 {
-	struct sf_facts_initial of;
+	struct sf_initial_name of;
 
 	ck_assert(sf_next_boot());
-	of = sf_facts_initial("strtod");
+	of = sf_initial_name("strtod");
 	ck_assert(!of.special && of.plain && !of.unsure);
-	of = sf_facts_initial("no_such_symbol");
+	of = sf_initial_name("no_such_symbol");
 	ck_assert(!of.special && !of.plain && !of.unsure);
-	ck_assert(sf_facts_initial("errno").special);
+	ck_assert(sf_initial_name("errno").special);
 	ck_assert(sf_facts_searches_initial_only(sf_next.main, true));
 }
 END_TEST

@@ -76,6 +76,10 @@ so auxiliary.so "$src/obj.c" -DNAME=auxiliary -DV=340 -Wl,--auxiliary,libchosen.
 so filter.so "$src/obj.c" -DNAME=filter -DV=341 -Wl,--filter,libchosen.so,-rpath,'$ORIGIN'
 so missing.so "$src/obj.c" -DNAME=missing -DV=342 -Wl,--auxiliary,libnotthere.so
 so weak.so "$src/weak.c"
+# wrappers of libc that ask for the next function at each call
+so wrap.so "$src/wrapper.c" -DNAME=wrap -DV=5
+so wrap2.so "$src/wrapper.c" -DNAME=wrap2 -DV=6
+so allocates.so "$src/wrapper.c" -DNAME=wrap -DV=7 -DWRAPS_MALLOC
 # symbols for dladdr: two hash styles, a dense and a wide one, without .symtab, almost none
 for odd in 'wide 7 65536 3000' 'dense 8 256 400'; do
 	set -- $odd
