@@ -103,9 +103,9 @@ report_print_go(void *arg, const char *name, uint64_t value)
 static void
 report_print_compared(void)
 {
-	static const char names[] = "dlsym\0RTLD_DEFAULT\0RTLD_"
-				    "NEXT\0dlvsym\0negative\0dlopen\0dladdr\0backtrace_symbols\0"
-				    "symfast_symbolize\0retain";
+	static const char names[] =
+		"dlsym\0RTLD_DEFAULT\0RTLD_NEXT\0dlvsym\0negative\0dlopen\0dladdr\0"
+		"backtrace_symbols\0symfast_symbolize\0retain";
 	uint64_t all = 0, one;
 	struct sf_line l;
 
