@@ -6,17 +6,20 @@
 int lie_next(void);
 int truth_next(void);
 
-int
-lie_next(void)
+static int
+here_lies(void)
 {
 	return 3;
 }
 
-int
-truth_next(void)
+static int
+here_is(void)
 {
 	return 4;
 }
+
+int lie_next(void) __attribute__((alias("here_lies")));
+int truth_next(void) __attribute__((alias("here_is")));
 
 #ifdef FIRST
 void *ask_next(const char *name);
@@ -27,5 +30,13 @@ ask_next(const char *name)
 	void *volatile got = dlsym(RTLD_NEXT, name); /* no tail call: the caller matters */
 
 	return got;
+}
+#else
+void *own_next(const char *name);
+
+void *
+own_next(const char *name)
+{
+	return name[0] == 'l' ? (void *)here_lies : (void *)here_is;
 }
 #endif

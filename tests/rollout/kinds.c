@@ -27,7 +27,7 @@ truth_default(void)
 	return 2;
 }
 
-void *ask_next(const char *name);
+void *ask_next(const char *name), *own_next(const char *name);
 
 static const char *prefix, *plugin;
 static void *first, *second; /* the two in the objects of behind.c */
@@ -162,7 +162,7 @@ main(int argc, char **argv)
 	own = strcmp(prefix, "lie") == 0 ? (void *)lie_default : (void *)truth_default;
 	value = handle != NULL ? dlsym(handle, name_of("value")) : NULL;
 	first = dlsym(RTLD_DEFAULT, name_of("next"));
-	second = dlsym(dlopen("librollout_second.so", RTLD_NOW), name_of("next"));
+	second = own_next(name_of("next"));
 	symbolize = (size_t(*)(void *const *, size_t, struct symfast_symbol *, unsigned int))dlsym(
 		RTLD_DEFAULT, "symfast_symbolize");
 	if (value == NULL || symbolize == NULL || second == NULL || first == second)
