@@ -9,7 +9,7 @@
 #include "../base/compare.h"
 #include "../observe/counters.h"
 
-#define SF_TEXT_MAX 3040 /* a block and 32 sets of cells fit 8 KiB */
+#define SF_TEXT_MAX 2944 /* a block and 32 sets of cells fit 8 KiB */
 
 /* Walks of dl_iterate_phdr that one thread can have open at once; deeper ones are libc's. */
 #define SF_WALKS_MAX 8
