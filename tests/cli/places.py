@@ -42,6 +42,8 @@ int main(int argc, char **argv)
 
 
 class Host:
+    """A process, and its number as we see it; with unshare before it, which may start a shell for it."""
+
     def __init__(self, folder, program, what, *before):
         self.child = subprocess.Popen([*before, program, what], stdin=subprocess.PIPE, text=True,
                                       stdout=subprocess.PIPE, cwd=folder,
@@ -49,8 +51,7 @@ class Host:
         self.ready = self.child.stdout.readline() == 'ready\n'
         self.pid = self.child.pid
         # With unshare -f the host is its child.
-        kids = open(f'/proc/{self.pid}/task/{self.pid}/children').read().split() if before else []
-        if kids:
+        while before and (kids := open(f'/proc/{self.pid}/task/{self.pid}/children').read().split()):
             self.pid = int(kids[0])
 
     def end(self):
@@ -61,6 +62,33 @@ def found(what, folder, host):
     done = case.run('stat', host.pid, '--json', SYMFAST_SHM_DIR=folder)
     case.check(f'{what}: stat finds it, live', done.returncode == 0 and '"live"' in done.stdout,
                done.stdout[:300] + done.stderr)
+
+
+def elsewhere(folder, program):
+    """In another directory than ours, or under another root: the process's own maps tell."""
+    other = f'{folder}/other'
+    os.mkdir(other)
+    rows = [('another SYMFAST_SHM_DIR', [])]
+    for user in ([], ['-r']):
+        inside = ['unshare', *user, '-pmf', '--mount-proc', 'sh', '-c',
+                  f'mount -t tmpfs none {folder}/mounted && "$@"; exit $?', 'sh', 'env', f'SYMFAST_SHM_DIR={folder}/mounted']
+        os.makedirs(f'{folder}/mounted', exist_ok=True)
+        if subprocess.run([*inside, 'true'], capture_output=True).returncode == 0:
+            rows.append((f'a container {user}', inside))
+        else:
+            print(f'SKIP a container {user}: not here')
+    for what, before in rows:
+        host = Host(folder, program, 'plain', *before)
+        found(what, other, host)
+        for mode in ('off', 'on'):
+            done = case.run('ctl', host.pid, mode, SYMFAST_SHM_DIR=other)
+            case.check(f'{what}: ctl {mode}', done.returncode == 0, done)
+            done = case.run('stat', host.pid, SYMFAST_SHM_DIR=other)
+            case.check(f'{what}: is {mode}', f'mode {mode}, by ctl' in done.stdout, done)
+        host.end()
+        done = case.run('stat', host.pid, SYMFAST_SHM_DIR=other)
+        case.one_error(f'{what}: ended', done, case.TARGET, 'no process')
+    os.rmdir(other)
 
 
 def main():
@@ -83,6 +111,7 @@ def main():
             case.check('list: no fault', done.returncode == 0 and not done.stderr, done.stderr)
             for host in two:
                 host.end()
+        elsewhere(folder, program)
         left = [n for n in os.listdir(folder) if n.startswith('symfast.')]
         case.check('what is left is the changed user\'s alone', len(left) <= 1, left)
         case.run('list', '--clean', SYMFAST_SHM_DIR=folder)

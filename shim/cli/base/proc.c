@@ -133,6 +133,23 @@ proc_exe(unsigned long pid, char *path, size_t size)
 	return true;
 }
 
+unsigned long
+proc_uid_inside(unsigned long pid, unsigned long uid)
+{
+	size_t size;
+	char *text = proc_read(pid, "uid_map", &size), *rest = text, *line;
+	unsigned long inside, outside, count, found = uid;
+
+	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL)
+		if (sscanf(line, "%lu %lu %lu", &inside, &outside, &count) == 3 && uid >= outside &&
+		    uid - outside < count) {
+			found = inside + (uid - outside);
+			break;
+		}
+	free(text);
+	return found;
+}
+
 bool
 proc_maps(unsigned long pid, const char *text)
 {

@@ -17,6 +17,8 @@ bool proc_owner(unsigned long pid, unsigned long *uid);
 bool proc_exe(unsigned long pid, char *path, size_t size);
 /* Cuts what the kernel appends to the path of a file that is gone. */
 void proc_strip_deleted(char *path);
+/* A user of ours as the process's user namespace calls it; `uid` if it has no name there. */
+unsigned long proc_uid_inside(unsigned long pid, unsigned long uid);
 /* Does its memory map name this text? */
 bool proc_maps(unsigned long pid, const char *text);
 /* The process's number in its own pid namespace, and that namespace's; `pid`, 0 if they are not known. */

@@ -185,9 +185,10 @@ segment_open_check_name(const char *path, uid_t owner)
 }
 
 const char *
-segment_open_for(struct segment *s, const char *path, int access)
+segment_open_of(struct segment *s, const char *path, int access, unsigned long pid)
 {
 	const char *why;
+	unsigned long owner;
 	struct stat st;
 
 	*s = (struct segment){.fd = open(path, access | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
@@ -198,14 +199,15 @@ segment_open_for(struct segment *s, const char *path, int access)
 		       : errno == EISDIR ? "is no regular file"
 					 : "cannot be opened";
 	why = segment_open_check_file(s->fd, &st);
+	owner = why == NULL && pid != 0 ? proc_uid_inside(pid, st.st_uid) : st.st_uid;
 	if (why == NULL)
-		why = segment_open_check_name(path, st.st_uid);
+		why = segment_open_check_name(path, (uid_t)owner);
 	if (why == NULL && (pread(s->fd, &s->head, sizeof(s->head), 0) != sizeof(s->head) ||
 			    pread(s->fd, &s->control, sizeof(s->control), SYMFAST_SHM_CONTROL) !=
 				    sizeof(s->control)))
 		why = "is truncated";
 	if (why == NULL)
-		why = segment_open_check(s, (uint64_t)st.st_size, st.st_uid);
+		why = segment_open_check(s, (uint64_t)st.st_size, (uid_t)owner);
 	if (why != NULL) {
 		segment_close(s);
 		return why;
@@ -217,6 +219,12 @@ segment_open_for(struct segment *s, const char *path, int access)
 	proc_strip_deleted(s->head.exe);
 	s->liveness = segment_open_liveness_of(s);
 	return NULL;
+}
+
+const char *
+segment_open_for(struct segment *s, const char *path, int access)
+{
+	return segment_open_of(s, path, access, 0);
 }
 
 const char *

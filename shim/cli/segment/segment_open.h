@@ -31,6 +31,8 @@ struct segment {
 /* Opens and checks a file, to be read, or with `access` as of open(2). NULL, or why not (a constant sentence); then there is nothing to close. */
 const char *segment_open(struct segment *s, const char *path);
 const char *segment_open_for(struct segment *s, const char *path, int access);
+/* The same of a process's file, whose users are named as in that process's user namespace. */
+const char *segment_open_of(struct segment *s, const char *path, int access, unsigned long pid);
 void segment_close(struct segment *s);
 /*
  * Reads again what changes of an open one: mode, and how many blocks of counters there are. NULL, or why

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static char *
@@ -26,8 +27,7 @@ segment_process_explain(unsigned long pid)
 		cli_error("process %lu belongs to another user", pid);
 	else if (proc_maps(pid, "/libsymfast.so"))
 		cli_error("process %lu has the shim, but no statistics in %s (yet): it has asked "
-			  "nothing, they are off, or its file could not be made or is elsewhere "
-			  "(chroot, container, SYMFAST_SHM_DIR)",
+			  "nothing, they are off, or its file could not be made",
 			  pid, segment_directory());
 	else
 		cli_error("process %lu does not have the shim", pid);
@@ -49,13 +49,14 @@ segment_process_is_of(const struct segment *s, const struct identity *who)
 }
 
 /*
- * Under another name than the process's: made before a change of user, or by one of another pid namespace,
+ * Under another name than the process's (of: whose names of users hold there, 0: ours): made before a change of user, or by one of another pid namespace,
  * whose number for itself is not ours.
  */
 static bool
-segment_process_search(struct segment *s, const struct identity *who, int access_mode)
+segment_process_search(struct segment *s, const struct identity *who, int access_mode,
+		       const char *directory, unsigned long of)
 {
-	DIR *dir = opendir(segment_directory());
+	DIR *dir = opendir(directory);
 	const struct dirent *d;
 	bool found = false;
 
@@ -65,8 +66,8 @@ segment_process_search(struct segment *s, const struct identity *who, int access
 
 		if (!segment_name(d->d_name, &uid, &pid) || pid != who->pid)
 			continue;
-		path = cli_format("%s/%s", segment_directory(), d->d_name);
-		if (segment_open_for(s, path, access_mode) == NULL) {
+		path = cli_format("%s/%s", directory, d->d_name);
+		if (segment_open_of(s, path, access_mode, of) == NULL) {
 			found = segment_process_is_of(s, who);
 			if (!found)
 				segment_close(s);
@@ -75,6 +76,47 @@ segment_process_search(struct segment *s, const struct identity *who, int access
 	}
 	if (dir != NULL)
 		closedir(dir);
+	return found;
+}
+
+/* The directory of a mapped file that is shared and written to, from a line of maps; NULL: none. */
+static char *
+segment_process_mapped_directory(const char *line)
+{
+	const char *path = strchr(line, '/'), *slash = path != NULL ? strrchr(path, '/') : NULL;
+	char rights[5] = "";
+
+	/* The file was made without a name, which it got later: maps shows its inode. */
+	if (slash == NULL || sscanf(line, "%*s %4s", rights) != 1 || strcmp(rights, "rw-s") != 0 ||
+	    (slash[1] != '#' &&
+	     strncmp(slash + 1, SYMFAST_SHM_PREFIX, strlen(SYMFAST_SHM_PREFIX)) != 0))
+		return NULL;
+	return cli_format("%.*s", (int)(slash - path), path);
+}
+
+/*
+ * In a directory that is not ours: another SYMFAST_SHM_DIR, a chroot, a container. The process has the file
+ * mapped and so says where it lies, seen from its own root.
+ */
+static bool
+segment_process_mapped(struct segment *s, unsigned long pid, const struct identity *who,
+		       int access_mode)
+{
+	size_t size;
+	char *maps = proc_read(pid, "maps", &size), *rest = maps, *line;
+	bool found = false;
+
+	while (!found && rest != NULL && (line = strsep(&rest, "\n")) != NULL) {
+		char *inside = segment_process_mapped_directory(line), *directory;
+
+		if (inside == NULL)
+			continue;
+		directory = cli_format("/proc/%lu/root%s", pid, inside);
+		found = segment_process_search(s, who, access_mode, directory, pid);
+		free(directory);
+		free(inside);
+	}
+	free(maps);
 	return found;
 }
 
@@ -101,7 +143,8 @@ segment_process_open(struct segment *s, unsigned long pid, int access_mode)
 						     : "is another process's of the same number";
 		}
 	}
-	if (why != NULL && segment_process_search(s, &who, access_mode))
+	if (why != NULL && (segment_process_search(s, &who, access_mode, segment_directory(), 0) ||
+			    segment_process_mapped(s, pid, &who, access_mode)))
 		why = NULL;
 	if (why != NULL && access(path, F_OK) == 0)
 		cli_error("%s %s", path, why);
