@@ -371,7 +371,7 @@ def build_go(work):
     here = os.path.join(os.environ['SYMFAST_ROOT'], 'tests/cli/way/live')
     os.makedirs(work, exist_ok=True)
     env = case.clean_env(GOTOOLCHAIN='local', GOPROXY='off', GO111MODULE='on', GOFLAGS='-mod=mod',
-                         GOCACHE=f'{work}/cache')
+                         GOCACHE=os.environ.get('SYMFAST_GO_CACHE', f'{work}/cache'))
     for words in (['-o', f'{work}/service', '.'], ['-buildmode=plugin', '-o', f'{work}/plug.so',
                                                    './plug']):
         done = subprocess.run(['go', 'build', *words], cwd=here, env=env, capture_output=True,

@@ -29,6 +29,12 @@ limits()
 	awk -v cpus="$(nproc)" '{ n = 3 + int(2 * $1 / cpus); print (n > 20 ? 20 : n) }' /proc/loadavg
 }
 
+# Some tests wait for time more than for a processor: two more at once than there are processors.
+processes()
+{
+	echo $(($(nproc) + 2))
+}
+
 # Adds meson's results to the totals. The log has one JSON line per test.
 tally()
 {
@@ -63,7 +69,7 @@ run_tests()
 	exec 8> >(exec grep --line-buffered -vE '^(ninja: |Full log|$)|^(Expected|Unexpected|Timeout|Fail:|Ok:|Skipped:)')
 	filter=$!
 	children meson test -C "$dir" --no-rebuild --print-errorlogs -t "$(limits)" \
-		--logbase "testlog-$what" "$@" >&8 2>&1 8>&-
+		--num-processes "$(processes)" --logbase "testlog-$what" "$@" >&8 2>&1 8>&-
 	exec 8>&-
 	wait "$filter"
 	if [ -s "$log" ]; then
