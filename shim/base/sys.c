@@ -103,17 +103,18 @@ sf_sys_close(void *p, size_t size)
 			   0) == (long)p;
 }
 
-#define MORE_THAN_ANY (1ul << 40)
+/* Where so much may still be mapped, 16 MiB more are nothing. qemu-user 7 takes 6 bytes for each KiB mapped. */
+#define PLENTY (1ul << 34)
 
 SF_START bool
 sf_sys_charges_at_once(void)
 {
 	char setting = '0';
-	void *p = sf_sys_map(MORE_THAN_ANY);
+	void *p = sf_sys_map(PLENTY);
 	long fd;
 
 	if (p != NULL) {
-		sf_sys_unmap(p, MORE_THAN_ANY);
+		sf_sys_unmap(p, PLENTY);
 		return false;
 	}
 	fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)"/proc/sys/vm/overcommit_memory",

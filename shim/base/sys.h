@@ -70,8 +70,8 @@ bool sf_sys_uncount(void *p, size_t size);
 /* The same, but a child of any fork finds it zeroed, whether it runs handlers or not. Linux 4.14. */
 void *sf_sys_map_wiped(size_t size);
 /*
- * Does the kernel charge for memory that is only mapped (overcommit_memory 2)? Asks by a mapping that no other
- * setting refuses, and reads the setting only if that was refused.
+ * Does the kernel charge for memory that is only mapped (overcommit_memory 2)? Asks by a mapping of 16 GiB,
+ * and reads the setting only if that was refused.
  */
 bool sf_sys_charges_at_once(void);
 /* Addresses that read as zeros and cost nothing, until sf_sys_open() makes them writable. */
