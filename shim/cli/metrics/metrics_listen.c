@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define CONNECTIONS 32
-#define SILENCE_S   5          /* of a client */
+#define SILENCE_S   3          /* of a client */
 #define MEMORY      (8u << 10) /* of a connection: its whole request, and the head of the answer */
 
 #define OPEN_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
