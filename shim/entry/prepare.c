@@ -8,6 +8,7 @@
 #include "../go/go.h"
 #include "../libc/changes.h"
 #include "../libc/facts.h"
+#include "../libc/initial.h"
 #include "../map/address.h"
 #include "../map/snapshot.h"
 #include "../map/watch.h"
@@ -84,6 +85,7 @@ prepare_map(const struct sf_decision *m)
 	sf_object_init(sf_next.main, sf_next.tail);
 	sf_thread_init(sf_settings.thread_kib);
 	sf_facts_search_init();
+	sf_initial_init();
 	watched = sf_settings.watch && sf_changes_init();
 	if (watched)
 		sf_changes_on_move(sf_object_moved);

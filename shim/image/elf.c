@@ -103,8 +103,8 @@ sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) * d)
 	return true;
 }
 
-static uint32_t
-elf_gnu_hash(const char *s)
+uint32_t
+sf_elf_hash(const char *s)
 {
 	uint32_t h = 5381;
 
@@ -124,10 +124,18 @@ elf_may_have(const uint32_t *header, uint32_t hash)
 	return word >> hash % bits & word >> (hash >> (header[3] & 31)) % bits & 1;
 }
 
-const ElfW(Sym) * sf_elf_next(const struct sf_elf *e, const char *name, uint32_t *cursor)
+bool
+sf_elf_may_have(const struct sf_elf *e, uint32_t hash)
+{
+	return e->gnu_hash == NULL || (e->gnu_hash[0] != 0 && elf_may_have(e->gnu_hash, hash));
+}
+
+/* With the name's hash. */
+static const ElfW(Sym) *
+	elf_next(const struct sf_elf *e, const char *name, uint32_t hash, uint32_t *cursor)
 {
 	const uint32_t *header = e->gnu_hash;
-	uint32_t hash, index;
+	uint32_t index;
 
 	if (header == NULL || header[0] == 0)
 		return NULL;
@@ -135,7 +143,6 @@ const ElfW(Sym) * sf_elf_next(const struct sf_elf *e, const char *name, uint32_t
 	const uint32_t *buckets = header + 4 + bloom_words * (sizeof(ElfW(Addr)) / 4);
 	const uint32_t *chain = buckets + nbuckets;
 
-	hash = elf_gnu_hash(name);
 	if (*cursor == 0) {
 		if (!elf_may_have(header, hash))
 			return NULL;
@@ -161,13 +168,18 @@ const ElfW(Sym) * sf_elf_next(const struct sf_elf *e, const char *name, uint32_t
 	}
 }
 
+const ElfW(Sym) * sf_elf_next(const struct sf_elf *e, const char *name, uint32_t *cursor)
+{
+	return elf_next(e, name, sf_elf_hash(name), cursor);
+}
+
 void *
 sf_elf_function(const struct sf_elf *e, const char *name)
 {
 	const ElfW(Sym) * s;
-	uint32_t cursor = 0;
+	uint32_t hash = sf_elf_hash(name), cursor = 0;
 
-	while ((s = sf_elf_next(e, name, &cursor)) != NULL) {
+	while ((s = elf_next(e, name, hash, &cursor)) != NULL) {
 		unsigned int type = ELF64_ST_TYPE(s->st_info);
 
 		if (s->st_shndx == SHN_UNDEF || s->st_value == 0)
@@ -186,9 +198,9 @@ bool
 sf_elf_tls_offset(const struct sf_elf *e, const char *name, uintptr_t *offset)
 {
 	const ElfW(Sym) * s;
-	uint32_t cursor = 0;
+	uint32_t hash = sf_elf_hash(name), cursor = 0;
 
-	while ((s = sf_elf_next(e, name, &cursor)) != NULL) {
+	while ((s = elf_next(e, name, hash, &cursor)) != NULL) {
 		if (s->st_shndx == SHN_UNDEF || ELF64_ST_TYPE(s->st_info) != STT_TLS)
 			continue;
 		*offset = s->st_value;
@@ -211,11 +223,11 @@ bool
 sf_elf_defines_special(const struct sf_elf *e, const char *name, bool *unsure)
 {
 	const ElfW(Sym) * s;
-	uint32_t cursor = 0;
+	uint32_t hash = sf_elf_hash(name), cursor = 0;
 
 	if (e->gnu_hash == NULL)
 		*unsure = true;
-	while ((s = sf_elf_next(e, name, &cursor)) != NULL)
+	while ((s = elf_next(e, name, hash, &cursor)) != NULL)
 		if (s->st_shndx != SHN_UNDEF && !elf_is_plain(s))
 			return true;
 	return false;
@@ -225,9 +237,9 @@ bool
 sf_elf_special_is_ifunc(const struct sf_elf *e, const char *name)
 {
 	const ElfW(Sym) * s;
-	uint32_t cursor = 0;
+	uint32_t hash = sf_elf_hash(name), cursor = 0;
 
-	while ((s = sf_elf_next(e, name, &cursor)) != NULL) {
+	while ((s = elf_next(e, name, hash, &cursor)) != NULL) {
 		unsigned int bind = ELF64_ST_BIND(s->st_info);
 
 		if (s->st_shndx == SHN_UNDEF || elf_is_plain(s))
@@ -273,9 +285,9 @@ bool
 sf_elf_defines(const struct sf_elf *e, const char *name)
 {
 	const ElfW(Sym) * s;
-	uint32_t cursor = 0;
+	uint32_t hash = sf_elf_hash(name), cursor = 0;
 
-	while ((s = sf_elf_next(e, name, &cursor)) != NULL)
+	while ((s = elf_next(e, name, hash, &cursor)) != NULL)
 		if (s->st_shndx != SHN_UNDEF && (s->st_value != 0 || !elf_is_plain(s)) &&
 		    (e->versym == NULL || !(e->versym[cursor] & VERSYM_HIDDEN)))
 			return true;
@@ -329,10 +341,10 @@ bool
 sf_elf_proves(const struct sf_elf *e, const char *name, uintptr_t value)
 {
 	const ElfW(Sym) * s;
-	uint32_t cursor = 0;
+	uint32_t hash = sf_elf_hash(name), cursor = 0;
 	bool found = false;
 
-	while ((s = sf_elf_next(e, name, &cursor)) != NULL) {
+	while ((s = elf_next(e, name, hash, &cursor)) != NULL) {
 		if (s->st_shndx == SHN_UNDEF)
 			continue;
 		if (!elf_is_plain(s))

@@ -28,6 +28,10 @@ struct sf_elf {
 /* Fills `e` from a dynamic section; false if symbol or string table is missing. */
 bool sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) * dynamic);
 
+/* A name's hash, and whether the object may define a name of this hash: false only if none of its own searches finds one. */
+uint32_t sf_elf_hash(const char *name);
+bool sf_elf_may_have(const struct sf_elf *e, uint32_t hash);
+
 /*
  * The next symbol called `name` after `*cursor` (0 to start) in the object's GNU hash table;
  * NULL at the end. Source of the walk: the GNU hash section as GNU ld writes it and glibc's

@@ -40,24 +40,52 @@ sf_initial_is_fixed(const struct link_map *l, const struct sf_elf *e, const char
 	return sf_elf_special_is_ifunc(e, name) && initial_is_glibc(l, e);
 }
 
+/* Tables of the first ones, which never move; of more than these they are read each time. */
+#define INITIAL_KEPT 64
+static struct initial_tables {
+	struct sf_elf elf;
+	bool good;
+} initial_kept[INITIAL_KEPT];
+static unsigned int initial_count;
+
+/* The vdso has no search list to be in: libc never finds a name there by itself. */
+static void
+initial_read(struct initial_tables *t, const struct link_map *l)
+{
+	t->good = sf_elf_open(&t->elf, l->l_addr, l->l_ld) && !sf_facts_is_vdso(l);
+}
+
+void
+sf_initial_init(void)
+{
+	initial_count = 0;
+	for (const struct link_map *l = sf_next.main; l != NULL && initial_count < INITIAL_KEPT;
+	     l = l == sf_next.tail ? NULL : l->l_next)
+		initial_read(&initial_kept[initial_count++], l);
+}
+
 struct sf_initial_name
 sf_initial_name(const char *name)
 {
 	struct sf_initial_name of = {.special = false};
+	uint32_t hash = sf_elf_hash(name);
+	unsigned int i = 0;
 
 	for (const struct link_map *l = sf_next.main; l != NULL && !of.special;
-	     l = l == sf_next.tail ? NULL : l->l_next) {
-		struct sf_elf e;
+	     l = l == sf_next.tail ? NULL : l->l_next, i++) {
+		struct initial_tables more;
+		const struct initial_tables *t = i < initial_count ? &initial_kept[i] : &more;
 
-		/* The vdso has no search list to be in: libc never finds a name there by itself. */
-		if (!sf_elf_open(&e, l->l_addr, l->l_ld) || sf_facts_is_vdso(l))
+		if (t == &more)
+			initial_read(&more, l);
+		if (!t->good || !sf_elf_may_have(&t->elf, hash))
 			continue;
-		of.special = sf_elf_defines_special(&e, name, &of.unsure);
-		if (of.special && sf_initial_is_fixed(l, &e, name)) {
+		of.special = sf_elf_defines_special(&t->elf, name, &of.unsure);
+		if (of.special && sf_initial_is_fixed(l, &t->elf, name)) {
 			of.special = false;
 			of.fixed = true;
 		}
-		of.plain = of.plain || sf_elf_defines(&e, name);
+		of.plain = of.plain || sf_elf_defines(&t->elf, name);
 	}
 	return of;
 }

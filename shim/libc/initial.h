@@ -9,6 +9,9 @@
 
 #include "facts.h"
 
+/* Once, before the others: after sf_facts_search_init. */
+void sf_initial_init(void);
+
 /* What the initial set knows of a name. */
 struct sf_initial_name {
 	bool special; /* libc computes it anew at each look-up (IFUNC, TLS), or no object's range covers it:

@@ -18,21 +18,15 @@ static uint64_t
 static uint8_t have_text;
 static const char *found;
 
-static const void *
-patched_function(unsigned int i, const char **name)
+static const char *
+patched_name(unsigned int i)
 {
 	static const char names[] =
 #define X(name, ret, params) #name "\0"
 		SF_NEXT_LIST(X) SF_NEXT_LOOKING(X);
 #undef X
-	const void *functions[] = {
-#define X(name, ret, params) (const void *)sf_next.name,
-		SF_NEXT_LIST(X) SF_NEXT_LOOKING(X)
-#undef X
-	};
 
-	*name = sf_bytes_word(names, i);
-	return functions[i];
+	return sf_bytes_word(names, i);
 }
 
 static uint64_t
@@ -58,23 +52,28 @@ patched_is_hooked(const void *at)
 	       !sf_facts_object(to, &other, &lo, &hi) || own != other;
 }
 
+/* Cost: a comparison for each function; every load and every first look-up of a name pays it. */
 const char *
 sf_patched(void)
 {
+	const void *const functions[] = {
+#define X(name, ret, params) (const void *)sf_next.name,
+		SF_NEXT_LIST(X) SF_NEXT_LOOKING(X)
+#undef X
+	};
 	bool first = !sf_load_8(&have_text);
 
 	if (sf_load_ptr(&found) != NULL)
 		return found;
 	for (unsigned int i = 0; i < FUNCTIONS; i++) {
-		const char *name;
-		const void *at = patched_function(i, &name);
+		const void *at = functions[i];
 
 		if (at == NULL)
 			continue;
 		if (first ? patched_is_hooked(at)
 			  : sf_load_64(&text[i]) != patched_first_bytes(at)) {
-			sf_store_ptr(&found, name);
-			return name;
+			sf_store_ptr(&found, patched_name(i));
+			return found;
 		}
 		if (first)
 			sf_store_64(&text[i], patched_first_bytes(at));

@@ -337,7 +337,9 @@ learn_take_error(struct sf_thread *t, const struct sf_question *q, const struct 
 					       q->version_len - (q->version != NULL)))
 		return false;
 	text = sf_next.dlerror();
-	same = text != NULL && sf_bytes_same(text, t->block->text);
+	same = text != NULL &&
+	       sf_bytes_equal(text, t->block->text,
+			      sf_bytes_length(t->block->text, sizeof(t->block->text)) + 1);
 	sf_next.dlerror();
 	errno = saved;
 	return same && !sf_facts_error_pending();
