@@ -281,6 +281,41 @@ sf_elf_needs_version(const struct sf_elf *e, const ElfW(Dyn) * d, const char *fi
 	return false;
 }
 
+/* The number under which symbols have this version; 0: none has. */
+static unsigned int
+elf_version_index(const struct sf_elf *e, const ElfW(Dyn) * d, const char *version)
+{
+	const ElfW(Verdef) * v;
+
+	while (d->d_tag != DT_NULL && d->d_tag != DT_VERDEF)
+		d++;
+	v = d->d_tag == DT_VERDEF && e->versym != NULL ? elf_table(e, d, d->d_un.d_ptr) : NULL;
+	while (v != NULL) {
+		const ElfW(Verdaux) *aux = (const void *)((const char *)v + v->vd_aux);
+
+		if (!(v->vd_flags & VER_FLG_BASE) &&
+		    sf_bytes_same(e->strtab + aux->vda_name, version))
+			return v->vd_ndx & ~VERSYM_HIDDEN;
+		v = v->vd_next != 0 ? (const void *)((const char *)v + v->vd_next) : NULL;
+	}
+	return 0;
+}
+
+bool
+sf_elf_defines_as(const struct sf_elf *e, const ElfW(Dyn) * d, const char *name,
+		  const char *version)
+{
+	unsigned int index = elf_version_index(e, d, version);
+	const ElfW(Sym) * s;
+	uint32_t cursor = 0;
+
+	while (index != 0 && (s = sf_elf_next(e, name, &cursor)) != NULL)
+		if (s->st_shndx != SHN_UNDEF && (s->st_value != 0 || !elf_is_plain(s)) &&
+		    (e->versym[cursor] & ~VERSYM_HIDDEN) == (int)index)
+			return true;
+	return false;
+}
+
 bool
 sf_elf_defines(const struct sf_elf *e, const char *name)
 {

@@ -53,6 +53,10 @@ bool sf_elf_special_is_ifunc(const struct sf_elf *e, const char *name);
 bool sf_elf_needs_version(const struct sf_elf *e, const ElfW(Dyn) * dynamic, const char *file,
 			  const char *version);
 
+/* Does the object with this dynamic section define `name` under this version, so that dlvsym ends here? */
+bool sf_elf_defines_as(const struct sf_elf *e, const ElfW(Dyn) * dynamic, const char *name,
+		       const char *version);
+
 /* Does the object define `name` so that a look-up without a version, in this object, ends here? */
 bool sf_elf_defines(const struct sf_elf *e, const char *name);
 

@@ -90,6 +90,20 @@ sf_initial_name(const char *name)
 	return of;
 }
 
+bool
+sf_initial_defines_as(const char *name, const char *version)
+{
+	for (const struct link_map *l = sf_next.main; l != NULL;
+	     l = l == sf_next.tail ? NULL : l->l_next) {
+		struct sf_elf e;
+
+		if (!sf_facts_is_vdso(l) && sf_elf_open(&e, l->l_addr, l->l_ld) &&
+		    sf_elf_defines_as(&e, l->l_ld, name, version))
+			return true;
+	}
+	return false;
+}
+
 static void
 initial_put(struct sf_initial_place *to, const struct link_map *l, uintptr_t value)
 {

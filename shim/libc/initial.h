@@ -28,6 +28,9 @@ struct sf_initial_name sf_initial_name(const char *name);
  */
 bool sf_initial_is_fixed(const struct link_map *l, const struct sf_elf *e, const char *name);
 
+/* Does an object of the set define the name under this version? */
+bool sf_initial_defines_as(const char *name, const char *version);
+
 /* The first object of a part of the list that has a name at all. */
 struct sf_initial_place {
 	const struct link_map *l; /* NULL: none */

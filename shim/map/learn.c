@@ -248,8 +248,11 @@ learn_expect_of_default(const char *name, const struct sf_initial_name *of)
 static enum expected
 learn_expect_of_own(const struct sf_question *q, struct lifetimes *l, const struct sf_elf *e)
 {
-	l->fixed = q->kind == SF_KIND_SYM && !e->filter && sf_elf_defines(e, q->name) &&
-		   sf_initial_is_fixed(l->ask, e, q->name);
+	const struct link_map *own = l->ask;
+	bool ends = q->kind == SF_KIND_VSYM ? sf_elf_defines_as(e, own->l_ld, q->name, q->version)
+					    : sf_elf_defines(e, q->name);
+
+	l->fixed = !e->filter && ends && sf_initial_is_fixed(own, e, q->name);
 	return l->fixed ? EXPECT_ANY : EXPECT_NONE;
 }
 
@@ -261,7 +264,10 @@ static bool
 learn_ends_in_initial(const struct sf_question *q, const struct lifetimes *l,
 		      const struct sf_initial_name *of)
 {
-	if (q->kind != SF_KIND_SYM || of->unsure || !of->plain)
+	bool ends =
+		q->kind == SF_KIND_VSYM ? sf_initial_defines_as(q->name, q->version) : of->plain;
+
+	if (of->unsure || !ends)
 		return false;
 	return l->global || sf_facts_searches_initial_only(l->ask, l->object->permanent);
 }

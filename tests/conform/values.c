@@ -108,14 +108,25 @@ ifunc_of_a_liar(void)
 static void
 ifunc_of_libc(void)
 {
-	void *libc = dlopen("libc.so.6", RTLD_LAZY);
+	void *libc = dlopen("libc.so.6", RTLD_LAZY), *libm = dlopen("libm.so.6", RTLD_LAZY);
+	static const char *const versions[] = {LIBC_FIRST, "GLIBC_2.14", "GLIBC_2.17", "NONE"};
 	static const char *const names[] = {"memcpy", "strlen", "time", "gettimeofday", "strchr"};
 	size_t i;
 
 	for (i = 0; i < COUNT(names); i++) {
 		see_sym(libc, names[i]);
 		see_sym(RTLD_DEFAULT, names[i]);
+		for (size_t v = 0; v < COUNT(versions); v++) {
+			see_vsym(libc, names[i], versions[v]);
+			see_vsym(libm, names[i], versions[v]);
+			see_vsym(dlopen(NULL, RTLD_LAZY), names[i], versions[v]);
+			see_vsym(RTLD_DEFAULT, names[i], versions[v]);
+		}
 	}
+	/* Opened later, and not in the global scope. */
+	see_vsym(libm, "cos", LIBC_FIRST);
+	see_vsym(libm, "cos", "GLIBC_2.14");
+	see_vsym(RTLD_DEFAULT, "cos", LIBC_FIRST);
 }
 
 static const char *const kind_names[] = {

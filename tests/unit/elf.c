@@ -19,6 +19,8 @@ __thread int unit_elf_tls __attribute__((visibility("default"))) = 5;
 static const char *const files[] = {"libc.so.6",     "libm.so.6",    "libstdc++.so.6",
 				    "libgcc_s.so.1", "libxml2.so.2", NULL};
 
+static const char *const versions[] = {"GLIBC_2.2.5", "GLIBC_2.17", "GLIBC_2.34", "GLIBC_PRIVATE"};
+
 struct object {
 	void *handle;
 	struct link_map *map;
@@ -127,6 +129,25 @@ ends_here(const struct object *o, uint32_t first, uint32_t end)
 	return false;
 }
 
+/* Each version that a symbol has here leads here, whether it is the default or not; no other does. */
+static void
+check_version(const struct object *o, uint32_t first, uint32_t end)
+{
+	const char *name = name_of(&o->elf, o->order[first]);
+
+	ck_assert(!sf_elf_defines_as(&o->elf, o->map->l_ld, name, "NOBODY_1.0"));
+	for (size_t i = 0; i < COUNT_OF(versions); i++) {
+		bool here = sf_elf_defines_as(&o->elf, o->map->l_ld, name, versions[i]);
+		uintptr_t value = (uintptr_t)dlvsym(o->handle, name, versions[i]);
+
+		ck_assert(!here || value != 0 || !all_plain(o, first, end));
+		/* What is plain has its address only where it is defined. */
+		if (value != 0 && all_plain(o, first, end) && o->elf.versym != NULL)
+			ck_assert_msg(here == sf_elf_proves(&o->elf, name, value), "%s %s %s",
+				      o->map->l_name, name, versions[i]);
+	}
+}
+
 static void
 check_proof(const struct object *o, uint32_t first, uint32_t end, unsigned int *plain,
 	    unsigned int *special)
@@ -149,6 +170,7 @@ check_proof(const struct object *o, uint32_t first, uint32_t end, unsigned int *
 		ck_assert(!sf_elf_proves(&o->elf, name, value + 1));
 	}
 	value = (uintptr_t)dlsym(o->handle, name);
+	check_version(o, first, end);
 	/* The object is the first that this handle leads to. */
 	ends = sf_elf_ends(&o->elf, name, &said);
 	ck_assert_msg(said == 0 || (ends && said == value), "%s %s", o->map->l_name, name);
