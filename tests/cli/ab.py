@@ -167,6 +167,9 @@ def errors(folder):
             f.write(text)
         case.one_error(f'a file that is {text[:60] or "empty"}', ab('-c', bad, bad), case.TARGET,
                        'bad.json')
+    with open(bad, 'w') as f:
+        f.write('{"symfast":"9","kind":"ab","format":7}')
+    case.one_error('a file of a newer format', ab('-c', bad, bad), case.TARGET, 'newer symfast: its format is 7')
     rows = [
         ('no command', [], 2, 'command'), ('no runs', ['-n', 0, 'true'], 2, '1 to 1000: 0'),
         ('runs that are no number', ['-n', '3x', 'true'], 2, '3x'),

@@ -66,6 +66,14 @@ def orders(made, at):
     case.check('drain leaves the mode, and is one more wish',
                (struct.unpack_from('<I', data, at['control.word'][0])[0],
                 struct.unpack_from('<I', data, at['control.drain'][0])[0]) == (1, 1))
+    for path, said in ((b'/', True), (b'/no/such/file', False)):
+        patch(made.path, at['control.kill_file'][0], path + b'\0')
+        done = made.run('ctl', made.pid, 'on')
+        case.check(f'the kill file {path} is told: {said}', done.returncode == 0 and
+                   ('kill file / exists, so it will be off again' in done.stderr) == said, done)
+        done = made.run('ctl', made.pid, 'off')
+        case.check('not when it is switched off', done.returncode == 0 and done.stderr == '', done)
+    patch(made.path, at['control.kill_file'][0], b'\0')
     patch(made.path, at['control.phase'][0], struct.pack('<I', 2))
     case.one_error('ctl of a process that passes for good', made.run('ctl', made.pid, 'on'),
                    case.TARGET, 'for good')

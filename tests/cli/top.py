@@ -137,6 +137,12 @@ def terminal(made, folder):
         text = s.wait_for(r'dlsym +\d{3,}', small)
         case.check('a small window cuts lines and columns', small(text), text)
         s.tmux('resize-window', '-x', '100', '-y', '12')
+        for order in ('process', 'mismatches', 'rate'):
+            s.tmux('send-keys', 's')
+            text = s.wait_for(f'by {order}')
+            case.check(f'a key sorts by {order}', f'by {order}' in text, text)
+        text = s.tmux('capture-pane', '-pe').stdout
+        case.check('the heads are bold', '\x1b[1m' in text, text)
         s.tmux('send-keys', 'q')
         text = s.wait_for('left 0', lambda text: 'symfast top' not in text)
         case.check('q ends it, and the screen before it is back', 'left 0' in text and
@@ -161,10 +167,23 @@ def errors(made):
         case.one_error(what, made.run('top', *words), wanted)
 
 
+def junk(folder):
+    """What is named like a segment and is none is told once, not at each reading."""
+    with open(f'{folder}/symfast.{os.geteuid()}.77', 'w') as f:
+        f.write('junk')
+    os.mkfifo(f'{folder}/symfast.{os.geteuid()}.78')
+    done = case.run('top', '-d', '0.1', '-n', '4', SYMFAST_SHM_DIR=folder)
+    lines = done.stderr.splitlines()
+    case.check('junk: a line each', len(lines) == 2 and 'is no statistics segment' in lines[0] and
+               'is no regular file' in lines[1] and done.stdout.count('symfast top') == 4, done)
+
+
 with case.workshop() as place:
     os.mkdir(f'{place}/shm')
     os.mkdir(f'{place}/other')
+    os.mkdir(f'{place}/junk')
     changes(f'{place}/other')
+    junk(f'{place}/junk')
     with case.Made(f'{place}/shm', 1, '--count') as one:
         rates(one)
         stays(one)

@@ -95,7 +95,11 @@ document_load(const char *path)
 	    json_unpack(document, "{s:s,s:s,s:i}", "symfast", &(const char *){0}, "kind",
 			&(const char *){0}, "format", &format) != 0 ||
 	    format != FORMAT) {
-		cli_error("%s is not a file that symfast wrote with --json", path);
+		if (format > FORMAT)
+			cli_error("%s is of a newer symfast: its format is %d, this one reads %d",
+				  path, format, FORMAT);
+		else
+			cli_error("%s is not a file that symfast wrote with --json", path);
 		json_decref(document);
 		return NULL;
 	}

@@ -2,6 +2,8 @@
 // screen.c: see screen.h.
 #include "screen.h"
 
+#include "cli.h"
+
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -106,20 +108,45 @@ screen_cut(const char *text, int columns)
 	return bytes;
 }
 
-void
-screen_line(const char *format, ...)
+static void
+screen_put(const char *colour, const char *format, va_list args)
 {
+	bool coloured = taken && *colour != '\0' && cli_colours(stdout);
 	char text[WIDE];
-	va_list args;
 
-	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
 	if (!taken)
 		puts(text);
 	else if (row < height)
-		printf("%s%.*s\033[K", row != 0 ? "\r\n" : "", screen_cut(text, width), text);
+		printf("%s%s%.*s%s\033[K", row != 0 ? "\r\n" : "", coloured ? colour : "",
+		       screen_cut(text, width), text, coloured ? "\033[0m" : "");
 	row++;
+}
+
+void
+screen_line(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	screen_put("", format, args);
+	va_end(args);
+}
+
+void
+screen_line_in(const char *colour, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	screen_put(colour, format, args);
+	va_end(args);
+}
+
+int
+screen_width(void)
+{
+	return taken ? width : WIDE;
 }
 
 bool
@@ -137,13 +164,13 @@ screen_end(void)
 }
 
 bool
-screen_wait(double seconds)
+screen_wait(double seconds, char *key)
 {
 	struct timespec t = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
 	struct pollfd in = {.fd = keys ? STDIN_FILENO : -1, .events = POLLIN};
-	char key;
 
+	*key = 0;
 	if (ending || ppoll(&in, 1, &t, NULL) <= 0)
 		return ending;
-	return read(STDIN_FILENO, &key, 1) != 1 || key == 'q' || key == 'Q';
+	return read(STDIN_FILENO, key, 1) != 1 || *key == 'q' || *key == 'Q';
 }

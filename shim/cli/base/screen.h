@@ -13,10 +13,15 @@ void screen_close(void);
 /* Starts a frame; then one call per line, which is cut to the width; lines below are dropped. */
 void screen_begin(void);
 void screen_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same in a colour, "\033[..m" or "", if the terminal may have colours. */
+void screen_line_in(const char *colour, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Characters of a line; without a terminal more than any line has. */
+int screen_width(void);
 void screen_end(void);
 /* Would another line not be seen? */
 bool screen_full(void);
-/* Sleeps; true if the user asked for the end (q, or a signal). */
-bool screen_wait(double seconds);
+/* Sleeps; true if the user asked for the end (q, or a signal). Any other key ends the sleep and is in *key, else 0. */
+bool screen_wait(double seconds, char *key);
 
 #endif

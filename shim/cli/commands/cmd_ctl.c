@@ -6,7 +6,9 @@
 #include "../base/document.h"
 #include "../segment/stat_document.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct ctl {
 	unsigned long pid;
@@ -76,6 +78,18 @@ cmd_ctl_print(const struct ctl *c, const char *before, bool json)
 	return document_print(document);
 }
 
+/* While its kill file is there, the process goes off again by itself. */
+static void
+cmd_ctl_warn(const struct ctl *c, const struct segment *s)
+{
+	char *path = cli_format("/proc/%lu/root%s", c->pid, s->control.kill_file);
+
+	if (*s->control.kill_file != '\0' && access(path, F_OK) == 0)
+		cli_error("process %lu: its kill file %s exists, so it will be off again", c->pid,
+			  s->control.kill_file);
+	free(path);
+}
+
 int
 cmd_ctl(int argc, char **argv)
 {
@@ -96,6 +110,8 @@ cmd_ctl(int argc, char **argv)
 		segment_close(&s);
 		return CLI_TARGET;
 	}
+	if (!c.drain && c.word != SYMFAST_SHM_OFF)
+		cmd_ctl_warn(&c, &s);
 	errno = c.drain ? segment_drain(&s) : segment_set(&s, c.word, SYMFAST_SHM_BY_CTL);
 	segment_close(&s);
 	if (errno != 0)

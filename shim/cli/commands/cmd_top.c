@@ -17,6 +17,8 @@ struct reading {
 	uint32_t pid;
 	uint64_t start;
 	char mode[8], program[32];
+	uint64_t mismatches;
+	bool tripped; /* the breaker is open */
 	struct rollup rollup;
 	bool known; /* there is one before it: rates can be told */
 };
@@ -30,6 +32,7 @@ struct readings {
 struct top {
 	unsigned long pid, rounds, interval_ms;
 	bool json;
+	enum order { BY_RATE, BY_PID, BY_MISMATCHES, ORDERS } order;
 	struct segment_rounds *watch; /* of all */
 };
 
@@ -92,7 +95,10 @@ cmd_top_add(struct readings *r, const struct segment *s, const struct rollup *ro
 		return;
 	r->list = cli_grow(r->list, r->count + 1, sizeof(*r->list));
 	new = &r->list[r->count++];
-	*new = (struct reading){.pid = s->head.pid, .start = s->head.start_time};
+	*new = (struct reading){.pid = s->head.pid,
+				.start = s->head.start_time,
+				.mismatches = s->control.mismatches,
+				.tripped = s->control.breaker == SYMFAST_SHM_BREAKER_OPEN};
 	snprintf(new->mode, sizeof(new->mode), "%s", stat_document_mode(s));
 	snprintf(new->program, sizeof(new->program), "%.31s",
 		 slash != NULL ? slash + 1 : s->head.exe);
@@ -194,9 +200,35 @@ cmd_top_by_rate(const void *a, const void *b)
 	return s != t ? (s < t) - (s > t) : (x->of->pid > y->of->pid) - (x->of->pid < y->of->pid);
 }
 
-static struct rate *
-cmd_top_rates_of(struct readings *now, const struct readings *before, size_t *count)
+static int
+cmd_top_by_pid(const void *a, const void *b)
 {
+	const struct rate *x = a, *y = b;
+
+	return x->of->pid != y->of->pid ? (x->of->pid > y->of->pid) - (x->of->pid < y->of->pid)
+					: cmd_top_by_rate(a, b);
+}
+
+/* Open breakers first, then who has found most. */
+static int
+cmd_top_by_mismatches(const void *a, const void *b)
+{
+	const struct reading *x = ((const struct rate *)a)->of, *y = ((const struct rate *)b)->of;
+
+	if (x->tripped != y->tripped)
+		return (int)y->tripped - (int)x->tripped;
+	return x->mismatches != y->mismatches
+		       ? (x->mismatches < y->mismatches) - (x->mismatches > y->mismatches)
+		       : cmd_top_by_rate(a, b);
+}
+
+static struct rate *
+cmd_top_rates_of(struct readings *now, const struct readings *before, enum order order,
+		 size_t *count)
+{
+	static int (*const orders[ORDERS])(const void *, const void *) = {
+		cmd_top_by_rate, cmd_top_by_pid, cmd_top_by_mismatches};
+
 	double seconds = now->time - before->time;
 	struct rate *out = NULL;
 	size_t at = 0;
@@ -222,32 +254,56 @@ cmd_top_rates_of(struct readings *now, const struct readings *before, size_t *co
 		}
 	}
 	if (*count != 0)
-		qsort(out, *count, sizeof(*out), cmd_top_by_rate);
+		qsort(out, *count, sizeof(*out), orders[order]);
 	return out;
 }
 
+#define WIDE 100 /* columns for a whole line */
+
+/* Narrow terminals get what an operator acts on; the rest is cut. */
 static void
-cmd_top_draw(const struct readings *now, const struct rate *rates, size_t count)
+cmd_top_draw_row(const struct rate *r)
 {
+	double all = r->hits + r->misses + r->passes;
+	const char *colour = r->of->tripped || r->of->mismatches != 0 ? "\033[31m"
+			     : strcmp(r->of->mode, "off") == 0        ? "\033[2m"
+								      : "";
+	char share[16] = "-", mismatches[24];
+
+	if (all > 0)
+		snprintf(share, sizeof(share), "%.1f %%", 100 * r->hits / all);
+	snprintf(mismatches, sizeof(mismatches), "%llu%s", (unsigned long long)r->of->mismatches,
+		 r->of->tripped ? " open" : "");
+	if (screen_width() < WIDE)
+		screen_line_in(colour, "%8u %-8s %-14s %10.0f %8s  %s", r->of->pid, r->of->mode,
+			       r->function, r->hits, mismatches, r->of->program);
+	else
+		screen_line_in(colour, "%8u %-8s %-14s %12.0f %10.0f %10.0f %9s %10s  %s",
+			       r->of->pid, r->of->mode, r->function, r->hits, r->misses, r->passes,
+			       share, mismatches, r->of->program);
+}
+
+static void
+cmd_top_draw(const struct readings *now, const struct rate *rates, size_t count, enum order order)
+{
+	static const char *const by[ORDERS] = {"rate", "process", "mismatches"};
 	char clock[16];
 	time_t t = time(NULL);
 	struct tm local;
 
 	strftime(clock, sizeof(clock), "%H:%M:%S", localtime_r(&t, &local));
 	screen_begin();
-	screen_line("symfast top  %s  %zu processes", clock, now->count);
-	screen_line("%8s %-8s %-14s %12s %10s %10s %9s  %s", "pid", "mode", "function",
-		    "answered/s", "learnt/s", "passed/s", "answered", "program");
-	for (size_t i = 0; i < count && !screen_full(); i++) {
-		const struct rate *r = &rates[i];
-		double all = r->hits + r->misses + r->passes;
-		char share[16] = "-";
-
-		if (all > 0)
-			snprintf(share, sizeof(share), "%.1f %%", 100 * r->hits / all);
-		screen_line("%8u %-8s %-14s %12.0f %10.0f %10.0f %9s  %s", r->of->pid, r->of->mode,
-			    r->function, r->hits, r->misses, r->passes, share, r->of->program);
-	}
+	screen_line("symfast top  %s  %zu processes  by %s (s: another order, q: end)", clock,
+		    now->count, by[order]);
+	if (screen_width() < WIDE)
+		screen_line_in("\033[1m", "%8s %-8s %-14s %10s %8s  %s", "pid", "mode", "function",
+			       "answered/s", "mismatch", "program");
+	else
+		screen_line_in("\033[1m", "%8s %-8s %-14s %12s %10s %10s %9s %10s  %s", "pid",
+			       "mode", "function", "answered/s", "learnt/s", "passed/s", "answered",
+			       "mismatches", "program");
+	for (size_t i = 0; i < count && !screen_full(); i++)
+		cmd_top_draw_row(&rates[i]);
 	screen_end();
 }
 
@@ -258,12 +314,14 @@ cmd_top_print_json(const struct rate *rates, size_t count)
 
 	for (size_t i = 0; i < count; i++)
 		json_array_append_new(list,
-				      json_pack("{s:I,s:s,s:s,s:s,s:f,s:f,s:f}", "pid",
+				      json_pack("{s:I,s:s,s:s,s:s,s:f,s:f,s:f,s:I,s:b}", "pid",
 						(json_int_t)rates[i].of->pid, "mode",
 						rates[i].of->mode, "program", rates[i].of->program,
 						"function", rates[i].function, "hits_per_second",
 						rates[i].hits, "misses_per_second", rates[i].misses,
-						"passes_per_second", rates[i].passes));
+						"passes_per_second", rates[i].passes, "mismatches",
+						(json_int_t)(rates[i].of->mismatches & INT64_MAX),
+						"breaker_open", rates[i].of->tripped));
 	json_object_set_new(document, "rates", list);
 	json_dumpf(document, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	json_decref(document);
@@ -283,11 +341,11 @@ cmd_top_turn(const struct top *t, struct readings *before)
 		cmd_top_free_readings(&now);
 		return status;
 	}
-	rates = cmd_top_rates_of(&now, before, &count);
+	rates = cmd_top_rates_of(&now, before, t->order, &count);
 	if (t->json)
 		status = cmd_top_print_json(rates, count);
 	else {
-		cmd_top_draw(&now, rates, count);
+		cmd_top_draw(&now, rates, count, t->order);
 		status = output_result(fflush(stdout) == 0 && !ferror(stdout));
 	}
 	free(rates);
@@ -310,8 +368,12 @@ cmd_top(int argc, char **argv)
 	if (status == CLI_OK && !t.json)
 		screen_open(t.rounds == 0);
 	for (unsigned long n = 0; status == CLI_OK && (t.rounds == 0 || n < t.rounds); n++) {
-		if (screen_wait((double)t.interval_ms / 1000))
+		char key;
+
+		if (screen_wait((double)t.interval_ms / 1000, &key))
 			break;
+		if (key == 's')
+			t.order = (enum order)((t.order + 1) % ORDERS);
 		status = cmd_top_turn(&t, &before);
 	}
 	screen_close();

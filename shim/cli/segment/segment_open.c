@@ -156,12 +156,17 @@ segment_open_is_past(const char *path)
 static const char *
 segment_open_check_file(int fd, struct stat *st)
 {
+	char magic[sizeof(SYMFAST_SHM_MAGIC) - 1] = "";
+
 	if (fstat(fd, st) != 0)
 		return "cannot be looked at";
 	if (!S_ISREG(st->st_mode))
 		return "is no regular file";
 	if (st->st_uid != geteuid() && geteuid() != 0)
 		return "belongs to another user";
+	if (pread(fd, magic, sizeof(magic), 0) >= 0 &&
+	    memcmp(magic, SYMFAST_SHM_MAGIC, sizeof(magic)) != 0)
+		return "is no statistics segment";
 	if (st->st_mode & (S_IRWXG | S_IRWXO))
 		return "is open to other users: not written by the shim";
 	if (st->st_size < (off_t)(SYMFAST_SHM_CONTROL + sizeof(struct symfast_shm_control)))

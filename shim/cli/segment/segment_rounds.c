@@ -39,6 +39,8 @@ struct segment_rounds {
 	struct kept **list; /* by process id */
 	size_t count;
 	unsigned long round;
+	char **told; /* complaints so far */
+	size_t told_count;
 };
 
 static const struct symfast_shm_group *
@@ -83,6 +85,9 @@ segment_rounds_free(struct segment_rounds *w)
 	for (size_t i = 0; i < w->count; i++)
 		segment_rounds_drop(w->list[i]);
 	free(w->list);
+	for (size_t i = 0; i < w->told_count; i++)
+		free(w->told[i]);
+	free(w->told);
 	free(w);
 }
 
@@ -148,8 +153,24 @@ segment_rounds_plan(struct kept *k, int g)
 	return true;
 }
 
+/* Once: a file that cannot be used stays as it is from round to round. */
+static void
+segment_rounds_say(struct segment_rounds *w, const char *path, const char *why)
+{
+	char *line = cli_format("%s %s", path, why);
+
+	for (size_t i = 0; i < w->told_count; i++)
+		if (strcmp(w->told[i], line) == 0) {
+			free(line);
+			return;
+		}
+	cli_error("%s", line);
+	w->told = cli_grow(w->told, w->told_count + 1, sizeof(*w->told));
+	w->told[w->told_count++] = line;
+}
+
 static struct kept *
-segment_rounds_keep(const struct segment_rounds *w, const struct entry *e, int *status)
+segment_rounds_keep(struct segment_rounds *w, const struct entry *e, int *status)
 {
 	struct kept *k = cli_alloc(1, sizeof(*k));
 	char *path = cli_format("%s/" SYMFAST_SHM_PREFIX "%lu.%lu", w->directory, e->uid, e->pid);
@@ -169,7 +190,7 @@ segment_rounds_keep(const struct segment_rounds *w, const struct entry *e, int *
 		return k;
 	}
 	if (strcmp(why, "does not exist") != 0) { /* gone in between is no fault */
-		cli_error("%s %s", path, why);
+		segment_rounds_say(w, path, why);
 		*status = CLI_TARGET;
 	}
 	free(path);
