@@ -7,7 +7,7 @@
 
 /* Bounds of what one answer can hold, whatever lies in the directory. */
 #define METRICS_GROUPS    256 /* processes or programs; those beyond them are one group, "other" */
-#define METRICS_COUNTERS  256 /* of a group, by name */
+#define METRICS_COUNTERS  512 /* of a group, by name */
 #define METRICS_LATENCIES 16  /* of a group, by function */
 #define METRICS_TEXTS     4   /* reasons, and releases of the library, of a group */
 

@@ -61,8 +61,9 @@ stat_document_control_json(const struct symfast_shm_control *c)
 	json_object_set_new(out, "at_start", json_string(segment_word_name(c->setting_word)));
 	json_object_set_new(out, "ab_percent", json_real(c->ab_share / 100.0));
 	json_object_set_new(out, "breaker",
-			    json_pack("{s:I,s:I}", "limit", (json_int_t)c->breaker_limit, "trips",
-				      (json_int_t)c->breaker_trips));
+			    json_pack("{s:I,s:I,s:I}", "limit", (json_int_t)c->breaker_limit,
+				      "trips", (json_int_t)c->breaker_trips, "time_ns",
+				      (json_int_t)(c->breaker_ns & INT64_MAX)));
 	json_object_set_new(out, "mismatch",
 			    json_pack("{s:s,s:s,s:s,s:I}", "function", c->mismatch_function, "map",
 				      KIND(c->mismatch_map), "libc", KIND(c->mismatch_libc),
