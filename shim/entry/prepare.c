@@ -78,7 +78,8 @@ prepare_map(const struct sf_decision *m)
 	/* Before the first thread gets its block, and with it its arm. */
 	sf_control.ab_share = m->ab_share;
 	sf_bytes_careful = sf_memcheck_runs();
-	if (sf_sys_charges_at_once())
+	/* Valgrind's tools note each page that is mapped: seconds. */
+	if (!sf_bytes_careful && sf_sys_charges_at_once())
 		sf_layout_grow();
 	if (!sf_layout_reserve(sf_settings.map_kib))
 		return false;
