@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PENDING 16
+#define PENDING 64
 
 /* The address and the port of "127.0.0.1:9405", "[::1]:9405" or ":9405"; numbers alone, nothing is asked. */
 static struct addrinfo *
