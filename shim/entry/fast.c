@@ -24,7 +24,7 @@ fast_tick(void *value, enum sf_counter hit)
 {
 	SF_ENTRY_CHORES();
 	sf_chores_hooks();
-	sf_thread_tick(&sf_thread, sf_thread.n[hit]);
+	sf_thread_sample_next(&sf_thread, sf_thread.n[hit]);
 	return value;
 }
 
@@ -61,7 +61,7 @@ fast_passed(struct sf_thread *t, uint64_t *n, const void *handle, enum sf_counte
 	return STEP(NULL, ASK_LIBC);
 }
 
-/* By the name's address (a hit), or by its content (shared), which no table of the thread's own would help. */
+/* By the name's address (a hit), or by its content (shared). */
 SF_INLINE struct fast_step
 fast_found(struct sf_thread *t, const void *handle, void *value, enum sf_outcome how)
 {
@@ -69,10 +69,7 @@ fast_found(struct sf_thread *t, const void *handle, void *value, enum sf_outcome
 
 	if (sf_thread_hit(t, hit)) {
 		SF_ENTRY_LOOK();
-		if (how == SF_OUTCOME_HIT)
-			sf_thread_tick(t, t->n[hit]);
-		else
-			sf_thread_sample_next(t, t->n[hit]);
+		sf_thread_sample_next(t, t->n[hit]);
 	}
 	return STEP(value, FOUND);
 }
@@ -141,37 +138,6 @@ fast_read_other(void *handle, const char *name, const struct sf_cell *c)
 	return fast_negative(t, handle, &o);
 }
 
-/* The name's address is marked in this set: libc is asked. */
-static struct fast_step
-fast_find_mark(struct sf_thread *t, const void *handle, const char *name, const struct sf_cell *set)
-{
-	if (!sf_cell_marked(set, name) && !sf_cell_marked(++set, name))
-		return STEP(NULL, GO_ON);
-	if (sf_fast_perhaps_wrapped(name) || fast_mark_due(t->n, handle))
-		return STEP(NULL, ASK_FULL);
-	return fast_passed(t, t->n, handle, (enum sf_counter)sf_cell_mark_why(set));
-}
-
-/* What the shared table has and the thread's own has not; from now on its own has it, too. */
-static SF_NOINLINE struct fast_step
-fast_find_shared(struct sf_thread *t, void *handle, const char *name)
-{
-	struct sf_cell *set = sf_cell_set(sf_table.cells, (uintptr_t)handle, name);
-	uint32_t seq;
-	const struct sf_cell *c = sf_cell_tagged(set, sf_cell_tag(name), &seq);
-	void *value;
-
-	if (c == NULL)
-		return fast_find_mark(t, handle, name, set);
-	if (sf_facts_error_pending())
-		return STEP(NULL, ASK_FULL);
-	if (!sf_cell_value(c, seq, fast_lifetime_handle(handle), name, &value))
-		return fast_read_other(handle, name, c);
-	sf_cell_copy(t->cells, (uintptr_t)handle, name, c, seq);
-	sf_thread_own_miss(t);
-	return fast_found(t, handle, value, SF_OUTCOME_HIT);
-}
-
 /* Not found: a first sighting goes on to libc at once. */
 SF_INLINE struct fast_step
 fast_missed(struct sf_thread *t, const void *handle, uint64_t hash)
@@ -237,33 +203,17 @@ fast_find(struct sf_thread *t, void *handle, const char *name)
 	return fast_found(t, handle, value, SF_OUTCOME_SHARED);
 }
 
-/* The thread's cells are not the shared ones: it has a table of its own, or none. */
-static SF_NOINLINE void *
-fast_miss_dlsym(void *handle, const char *name)
-{
-	struct sf_thread *t = &sf_thread;
-	struct fast_step step;
-
-	if (sf_unlikely(t->stock) || !sf_fast_may_answer(t, name))
-		return sf_full_dlsym(handle, name);
-	step = fast_find_shared(t, handle, name);
-	if (step.next == GO_ON)
-		step = fast_find(t, handle, name);
-	return fast_finish(handle, name, step);
-}
-
 static void *fast_sample_due(void *handle, const char *name);
 
-/* Nothing under this address in the thread's table. With a sample due that is an empty one. */
+/* Nothing under this address. A thread that has a sample due, or is not answered, has an empty table. */
 static SF_NOINLINE void *
 fast_no_cell(void *handle, const char *name)
 {
 	struct sf_thread *t = &sf_thread;
 
-	if (sf_unlikely(t->cells != sf_table.cells))
-		return t->due != SF_DUE_NOTHING ? fast_sample_due(handle, name)
-						: fast_miss_dlsym(handle, name);
-	if (sf_unlikely(!sf_fast_may_answer(t, name)))
+	if (sf_unlikely(t->due != SF_DUE_NOTHING))
+		return fast_sample_due(handle, name);
+	if (sf_unlikely(t->stock || !sf_fast_may_answer(t, name)))
 		return sf_full_dlsym(handle, name);
 	return fast_finish(handle, name, fast_find(t, handle, name));
 }
@@ -371,11 +321,10 @@ fast_sample_due(void *handle, const char *name)
 
 	if (c == NULL || !sf_cell_value(c, seq, fast_lifetime_handle(handle), name, &value) ||
 	    sf_facts_error_pending())
-		return t->cells == sf_table.cells ? fast_sample_content(handle, name, due, from)
-						  : fast_miss_dlsym(handle, name);
+		return fast_sample_content(handle, name, due, from);
 	from = sf_ticks_since(from);
 	if (sf_thread_hit(t, hit))
-		sf_thread_tick(t, t->n[hit]);
+		sf_thread_sample_next(t, t->n[hit]);
 	return sf_verify_sampled(handle, name, NULL, value, due, from);
 }
 

@@ -28,7 +28,7 @@ fast_next_tick(void *value)
 {
 	SF_ENTRY_CHORES();
 	sf_chores_hooks();
-	sf_thread_tick(&sf_thread, sf_thread.n[SF_NEXT_HIT]);
+	sf_thread_sample_next(&sf_thread, sf_thread.n[SF_NEXT_HIT]);
 	return value;
 }
 
@@ -49,7 +49,7 @@ fast_next_sample_due(void *handle, const char *name)
 		return sf_full_dlsym(handle, name);
 	from = sf_ticks_since(from);
 	if (sf_thread_hit(t, SF_NEXT_HIT))
-		sf_thread_tick(t, t->n[SF_NEXT_HIT]);
+		sf_thread_sample_next(t, t->n[SF_NEXT_HIT]);
 	return sf_verify_sampled((void *)key, name, NULL, value, due, from);
 }
 
@@ -64,27 +64,7 @@ fast_next_marked(struct sf_thread *t, void *handle, const char *name, const stru
 	return fast_next_passed(t, handle, name, (enum sf_counter)sf_cell_mark_why(c));
 }
 
-/* The thread has a table of its own: what the shared one has, that has, too, from now on. */
-static SF_NOINLINE void *
-fast_next_find_shared(void *handle, const char *name)
-{
-	struct sf_thread *t = &sf_thread;
-	uintptr_t key = t->behind->handle;
-	struct sf_cell *set = sf_cell_set(sf_table.cells, key, name);
-	uint32_t seq;
-	const struct sf_cell *c = sf_cell_tagged(set, sf_cell_tag(name), &seq);
-	void *value;
-
-	if (c == NULL && (sf_cell_marked(set, name) || sf_cell_marked(++set, name)))
-		return fast_next_marked(t, handle, name, set);
-	if (c == NULL || sf_facts_error_pending() || !sf_cell_value(c, seq, key, name, &value))
-		return sf_full_dlsym(handle, name);
-	sf_cell_copy(t->cells, key, name, c, seq);
-	sf_thread_own_miss(t);
-	return sf_thread_hit(t, SF_NEXT_HIT) ? fast_next_tick(value) : value;
-}
-
-/* Nothing under this address in the thread's table, which is the shared one, its own, or empty for a moment. */
+/* Nothing under this address. With a sample due the thread has an empty table. */
 static SF_NOINLINE void *
 fast_next_no_cell(void *handle, const char *name)
 {
@@ -94,8 +74,6 @@ fast_next_no_cell(void *handle, const char *name)
 		return sf_full_dlsym(handle, name);
 	if (t->due != SF_DUE_NOTHING)
 		return fast_next_sample_due(handle, name);
-	if (t->cells != sf_table.cells)
-		return fast_next_find_shared(handle, name);
 	return sf_full_dlsym(handle, name);
 }
 

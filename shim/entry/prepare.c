@@ -84,7 +84,7 @@ prepare_map(const struct sf_decision *m)
 	if (!sf_layout_reserve(sf_settings.map_kib))
 		return false;
 	sf_object_init(sf_next.main, sf_next.tail);
-	sf_thread_init(sf_settings.thread_kib);
+	sf_thread_init();
 	sf_facts_search_init();
 	sf_initial_init();
 	watched = sf_settings.watch && sf_changes_init();

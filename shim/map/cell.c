@@ -244,26 +244,6 @@ sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *version, 
 	return true;
 }
 
-void
-sf_cell_copy(struct sf_cell *cells, uintptr_t handle, const char *name, const struct sf_cell *from,
-	     uint32_t seq)
-{
-	struct content c;
-
-	if (sf_cell_mask(cells) == 0)
-		return;
-	c.gen = sf_load_32(&from->gen);
-	c.tag = sf_load_32(&from->tag);
-	c.care = sf_load_32(&from->care);
-	c.value = sf_load_ptr(&from->value);
-	c.lifetime = sf_cell_lifetime(from);
-	for (int i = 0; i < SF_CELL_ROOM; i += 8)
-		*(uint64_t *)(void *)&c.name[i] =
-			sf_load_64((const uint64_t *)(const void *)&from->name[i]);
-	if (sf_cell_whole(from, seq) && c.tag == sf_cell_tag(name))
-		cell_store(sf_cell_set(cells, handle, name), &c);
-}
-
 static void
 cell_repair_locked(void)
 {

@@ -7,9 +7,8 @@
 // end a page have no cell, so a reader that finds its tag may read 32 bytes, whatever the cell says.
 // Longer names, and everything that is not dlsym or dlvsym, have hints instead (hint.h).
 //
-// Tables: one shared by all threads, and one for each thread that proves hot (thread.h), which is
-// filled from the shared one. The same reader serves both: a signal handler may rewrite a cell of
-// its own thread's table in the middle of a look-up.
+// All threads share one table: a hit only reads it. A signal handler may rewrite a cell in the middle of a
+// look-up of its own thread.
 //
 // Concurrency: a cell is a seqlock (ck_sequence's protocol; readers never spin). Writers hold one
 // try-lock; on contention the cell stays as it is. Readers are wait-free.
@@ -350,13 +349,6 @@ bool sf_cell_keep(struct sf_cell *cells, const char *name, uint32_t entry);
 /* The same for an answer of dlvsym, in a pair. Only values are kept. */
 bool sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *version,
 		       uint32_t entry);
-
-/*
- * Copies a cell of the shared table to where it belongs in another one. Never to the empty table, which
- * all threads share: a signal handler's tick may have put it in the place of the thread's own.
- */
-void sf_cell_copy(struct sf_cell *cells, uintptr_t handle, const char *name,
-		  const struct sf_cell *from, uint32_t seq);
 
 /* In the child after fork: frees the lock, and the cell a dead thread was writing. */
 void sf_cell_forked(void);

@@ -58,7 +58,6 @@ struct sf_block {
 	struct sf_block *next_free;
 	const struct sf_thread *owner; /* the last one; only its address is of use */
 	struct sf_block *next_all;
-	void *table;        /* memory of its own cells, NULL until the thread proves hot */
 	uint32_t text_turn; /* writings of `text` begun */
 	struct sf_owed owed;
 	uint8_t left;           /* the owner has been through its last destructor */
@@ -73,7 +72,7 @@ struct sf_thread {
 	uint8_t dead;           /* the TSD destructor has run for the last time */
 	uint8_t stock;          /* A/B: this thread is answered by libc, and has no cells */
 	uint8_t due;            /* enum sf_due; the thread has no cells meanwhile */
-	uint8_t main;           /* gets the block and table that are kept for it */
+	uint8_t main;           /* gets the block that is kept for it */
 	uint32_t hit_mask;      /* see sf_thread_hit */
 	struct sf_cell *pairs;  /* the shared ones, or empty: never NULL */
 	struct sf_block *block; /* NULL until the first call that misses */
@@ -93,8 +92,6 @@ struct sf_thread {
 				      nest it; 0: nowhere */
 	char *text;       /* of `block`; stays when that is given back */
 	struct sf_cell *cells_due; /* what the thread gets back */
-	uint32_t hit_ticks;        /* times SF_TICK_HITS hits were made with the shared table */
-	uint32_t own_misses;       /* of the own table since the last tick */
 	uint32_t firsts;           /* first sightings since the last hit by content */
 	uint32_t keep_skips;       /* sf_thread_keeps's */
 	uint32_t close_depth;      /* libc dlclose calls on this stack */

@@ -9,10 +9,8 @@
 #include "../observe/forms.h"
 #include "cell.h"
 
-#define OWN_MISSES_MAX   (SF_TICK_HITS / 8)
 #define STACK_SPAN       (8u << 20)
 #define BLOCKS_PER_CHUNK 16
-#define OWN_SETS_MOST    256
 /* Waiting blocks that are looked at, and how many wait at least. */
 #define WAITING_LOOKS      64
 #define WAITING_LEAST      8
@@ -23,7 +21,6 @@ static uint32_t time_mask = NEVER, check_mask = NEVER, hit_mask = SF_TICK_HITS -
 static uint32_t attached; /* threads so far but the main one, which is number 0; under lock */
 
 static uint8_t have_key;
-static uint32_t own_sets; /* sets of a thread's own table, 0: none */
 SF_LOCK(lock, NULL);
 static struct sf_block *given_back; /* newest first; pushed by CAS, taken all at once under lock */
 static struct sf_block *waiting;    /* oldest first; under lock */
@@ -33,7 +30,6 @@ static struct sf_block *all_blocks;
 static char *chunk;
 static uint32_t chunk_left;
 SF_LARGE static struct sf_block main_block;
-SF_LARGE SF_CACHE static char main_table[SF_CELL_BYTES(OWN_SETS_MOST)];
 
 static void
 thread_give_back(struct sf_block *b)
@@ -136,8 +132,6 @@ thread_take_main_locked(void)
 {
 	struct sf_block *b;
 
-	if (own_sets != 0)
-		main_block.table = main_table;
 	b = thread_begin_locked(&main_block);
 	if (b != NULL)
 		sf_thread.main = 0;
@@ -193,18 +187,11 @@ thread_ends(void *arg)
 }
 
 SF_START void
-sf_thread_init(unsigned int limit_kib)
+sf_thread_init(void)
 {
-	uint32_t sets = 32;
-
 	have_key = sf_key_make(thread_ends);
 	if (!have_key)
 		sf_layout_open(); /* nobody will attach */
-	while (sets < OWN_SETS_MOST &&
-	       SF_CELL_BYTES(sets * 2) + sizeof(struct sf_block) <= limit_kib * 1024u)
-		sets *= 2;
-	if (SF_CELL_BYTES(sets) + sizeof(struct sf_block) <= limit_kib * 1024u)
-		own_sets = sets;
 }
 
 /* One in `share` of 10000, spread evenly over the order in which threads come. */
@@ -322,26 +309,6 @@ sf_thread_due(struct sf_thread *t)
 	return due;
 }
 
-static void
-thread_tick(struct sf_thread *t)
-{
-	uint32_t here = SF_LOCK_DEPTH(__builtin_frame_address(0));
-
-	t->own_misses = 0;
-	t->hit_ticks++;
-	if (own_sets == 0 || t->cells != sf_table.cells || (int32_t)t->hit_ticks < SF_TICKS_HOT ||
-	    thread_is_starting(t, here))
-		return;
-	t->starting = here;
-	if (t->block->table == NULL)
-		t->block->table = sf_sys_map(SF_CELL_BYTES(own_sets));
-	if (t->block->table != NULL) {
-		t->cells = sf_cell_table(t->block->table, own_sets);
-		sf_count_for(t, SF_THREAD_TABLE);
-	}
-	t->starting = 0;
-}
-
 /* Due with the hit of this number, but for the delay: its number is a multiple of N. */
 static unsigned int
 thread_due_by_number(uint64_t n)
@@ -435,24 +402,6 @@ void
 sf_thread_sample_next(struct sf_thread *t, uint64_t n)
 {
 	thread_make_due(t, sf_thread_take_sample(t, n));
-}
-
-void
-sf_thread_tick(struct sf_thread *t, uint64_t n)
-{
-	if ((n & (SF_TICK_HITS - 1)) == 0)
-		thread_tick(t);
-	sf_thread_sample_next(t, n);
-}
-
-void
-sf_thread_own_miss(struct sf_thread *t)
-{
-	if (++t->own_misses <= OWN_MISSES_MAX)
-		return;
-	t->cells = sf_table.cells;
-	t->hit_ticks = 0;
-	sf_count_for(t, SF_THREAD_SHARED);
 }
 
 void

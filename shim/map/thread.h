@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// thread.h: what is done with a thread's record (self.h): it gets a block and a table of cells, and gives them back.
+// thread.h: what is done with a thread's record (self.h): it gets a block, and gives it back.
 //
-// Block and table come from an arena of type-stable memory
-// and go back by a TSD destructor (libc/key.h). That asks to be called again until libc's last round, so
-// that destructors of the host find the thread as it was; what still comes after that gets the empty
+// Blocks come from an arena of type-stable memory and go back by a TSD destructor (libc/key.h). That asks to be
+// called again until libc's last round, so that destructors of the host find the thread as it was; what still comes after that gets the empty
 // table for good. Nothing here calls malloc.
 #ifndef SF_THREAD_H
 #define SF_THREAD_H
@@ -12,8 +11,8 @@
 #include "self.h"
 
 /* Makes the TSD key; without one no thread gets memory of its own. Called by the constructor. */
-void sf_thread_init(unsigned int limit_kib);
-/* The main thread's block and table are there already: a host may forbid mmap to itself later. */
+void sf_thread_init(void);
+/* The main thread's block is there already: a host may forbid mmap to itself later. */
 void sf_thread_first(void);
 /* A block and the shared cells for a thread's first miss. False: do without. */
 bool sf_thread_attach(struct sf_thread *t);
@@ -60,19 +59,11 @@ sf_thread_keeps(struct sf_thread *t)
 }
 
 /*
- * The sampling tick, every SF_TICK_HITS hits: the thread is hot, and may get a table of its own. `n` is the
- * counter that stands at a multiple of the mask; what it says is due (a sample, a check) is done with
- * the next look-up: until then the thread has the empty table, and so goes a way that nobody else
- * pays for.
+ * The sampling tick, every SF_TICK_HITS hits at the latest. `n` is the counter that stands at a multiple of the
+ * mask; what it says is due (a sample, a check) is done with the next look-up: until then the thread has the
+ * empty table, and so takes a way that costs the others nothing.
  */
 #define SF_TICK_HITS 4096
-/*
- * So many times make it hot. A table of its own costs a mapping and nine page faults, which threads in
- * their hundreds wait for behind each other: only a long-lived thread may have one.
- */
-#define SF_TICKS_HOT 64
-void sf_thread_tick(struct sf_thread *t, uint64_t n);
-/* The same without a tick, for hits that no table of a thread's own would help. */
 void sf_thread_sample_next(struct sf_thread *t, uint64_t n);
 /*
  * What is due with the hit of this number, for calls that need not wait for the next one. Once for each hit
@@ -88,11 +79,8 @@ unsigned int sf_thread_due(struct sf_thread *t);
 void sf_thread_sampling(unsigned int time_every, unsigned int check_every);
 /* From now on this thread, and new ones, take the slow path at least once in `mask` + 1 hits. */
 void sf_thread_slow_every(uint32_t mask);
-/* The own table did not have what the shared one has. Too often: back to the shared one. */
-void sf_thread_own_miss(struct sf_thread *t);
-
 /*
- * Counts a hit and says whether it is time for sf_thread_tick: a tick, a sample, a check. Three
+ * Counts a hit and says whether it is time for sf_thread_sample_next: a tick, a sample, a check. Three
  * instructions more than the count. The mask is SF_TICK_HITS - 1 at most.
  */
 SF_INLINE bool

@@ -121,8 +121,6 @@
 	X(SCOPE_CHANGE, "scope.change", "RTLD_GLOBAL loads: global negative answers end")          \
 	X(RAW_HANDOUT, "raw.handout", "libc's own functions handed to the host")                   \
 	X(THREAD_BLOCK, "thread.block", "thread blocks handed out")                                \
-	X(THREAD_TABLE, "thread.table", "tables of cells given to threads that proved hot")        \
-	X(THREAD_SHARED, "thread.shared", "own tables given up: too many misses")                  \
 	X(COMPARED_DLSYM, "compared.dlsym", "values of dlsym by handle, compared with libc's")     \
 	X(COMPARED_DEFAULT, "compared.default", "values of RTLD_DEFAULT, compared with the same")  \
 	X(COMPARED_NEXT, "compared.next",                                                          \

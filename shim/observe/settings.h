@@ -56,8 +56,6 @@ enum sf_shm { SF_SHM_OFF, SF_SHM_ON, SF_SHM_START, SF_SHM_KEEP };
 	T(sites_file, "SYMFAST_SITES_FILE", "", path, 256, "an absolute path, or nothing",         \
 	  "with SYMFAST_SITES: written at exit, as folded stacks; %p is the process id")           \
 	N(map_kib, "SYMFAST_MAP_KIB", 16384, 256, 1048576, "upper limit of the shared map, KiB")   \
-	N(thread_kib, "SYMFAST_THREAD_KIB", 64, 0, 64,                                             \
-	  "upper limit of memory per thread, KiB; below 8 threads get no table of their own")      \
 	W(watch, "SYMFAST_WATCH", 1, "0|1",                                                        \
 	  "0: ld.so's breakpoint stays as it is; unloads are then unseen (ADR 0011)")              \
 	W(phdr, "SYMFAST_PHDR", SF_PHDR_OFF, "off|serial|free",                                    \

@@ -24,7 +24,7 @@ start_thread_tables(void)
 {
 	ck_assert(sf_next_boot());
 	sf_layout_init(256);
-	sf_thread_init(64);
+	sf_thread_init();
 	sf_thread_sampling(EVERY, 0);
 	ck_assert(sf_thread_attach(&sf_thread));
 }
@@ -47,14 +47,14 @@ static void
 begin_taken(long turn)
 {
 	begin_due(turn);
-	sf_thread_tick(&sf_thread, EVERY);
+	sf_thread_sample_next(&sf_thread, EVERY);
 	ck_assert(!has_table());
 }
 
 static void
 make_one_due(void)
 {
-	sf_thread_tick(&sf_thread, EVERY);
+	sf_thread_sample_next(&sf_thread, EVERY);
 }
 
 static void
@@ -70,7 +70,7 @@ handle_once(void)
 	if (!has_table())
 		sf_thread_due(&sf_thread);
 	if (has_table())
-		sf_thread_tick(&sf_thread, EVERY);
+		sf_thread_sample_next(&sf_thread, EVERY);
 }
 
 static void
@@ -111,7 +111,7 @@ start_segment(void)
 	sf_layout_init(256);
 	sf_segment_init(false, "");
 	sf_counters_init();
-	sf_thread_init(64);
+	sf_thread_init();
 }
 
 static char *untouched;

@@ -271,49 +271,6 @@ START_TEST(a_child_whose_writer_is_gone)
 }
 END_TEST
 
-START_TEST(copies_to_a_smaller_table_answer_the_same)
-{
-	static char area[SF_CELL_BYTES(4)] __attribute__((aligned(64)));
-	struct sf_cell *own = sf_cell_table(area, 4);
-	unsigned int found = 0;
-
-	ck_assert(sf_layout_init(1024));
-	for (size_t at = 0; at < 16; at++) {
-		char *name = name_at(at, 6);
-		const struct sf_cell *c = sf_cell_set(sf_table.cells, 8, name);
-		uint32_t seq;
-		void *value;
-
-		ck_assert(keep(&lifetimes[0], name, 100 + at, SF_VALUE));
-		c = sf_cell_tagged(c, sf_cell_tag(name), &seq);
-		ck_assert_ptr_nonnull(c);
-		sf_cell_copy(own, 8, name, c, seq);
-		c = sf_cell_tagged(sf_cell_set(own, 8, name), sf_cell_tag(name), &seq);
-		ck_assert_ptr_nonnull(c);
-		ck_assert(sf_cell_value(c, seq, 8, name, &value));
-		ck_assert_uint_eq((uintptr_t)value, 100 + at);
-		found++;
-	}
-	ck_assert_uint_eq(found, 16);
-}
-END_TEST
-
-START_TEST(the_empty_table_stays_empty)
-{
-	static char area[SF_CELL_BYTES(1)] __attribute__((aligned(64)));
-	struct sf_cell *none = sf_cell_table(area, 1);
-	char *name = name_at(0, 6);
-	const struct sf_cell *c;
-	uint32_t seq;
-
-	ck_assert(sf_layout_init(1024));
-	ck_assert(keep(&lifetimes[0], name, 7, SF_VALUE));
-	c = sf_cell_tagged(sf_cell_set(sf_table.cells, 8, name), sf_cell_tag(name), &seq);
-	sf_cell_copy(none, 8, name, c, seq);
-	ck_assert_uint_eq(none[0].seq | none[1].seq, 0);
-}
-END_TEST
-
 /* A cell may become a neighbour's at any time: what was read under the old number does not count. */
 START_TEST(a_cell_that_changes_hands)
 {
@@ -478,8 +435,6 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, the_kept_name_has_its_length);
 	tcase_add_test(tests, a_cell_that_is_being_written_does_not_answer);
 	tcase_add_test(tests, a_child_whose_writer_is_gone);
-	tcase_add_test(tests, copies_to_a_smaller_table_answer_the_same);
-	tcase_add_test(tests, the_empty_table_stays_empty);
 	tcase_add_test(tests, a_cell_that_changes_hands);
 	tcase_add_test(tests, pairs_of_name_and_version);
 	tcase_add_test(tests, a_pair_is_of_one_question);

@@ -22,7 +22,7 @@ start(void)
 	ck_assert(sf_next_boot() && sf_facts_error_init());
 	ck_assert(sf_layout_init(256));
 	sf_object_init(sf_next.main, sf_next.tail);
-	sf_thread_init(64);
+	sf_thread_init();
 	ck_assert(sf_thread_attach(&sf_thread));
 	sf_negative_argv = arguments;
 	sf_stack_top = (uintptr_t)__builtin_frame_address(0);

@@ -119,7 +119,6 @@ START_TEST(defaults_without_an_environment)
 	/* What issue and manual promise. */
 	ck_assert_uint_eq(sf_settings.mode.n, SF_MODE_ON);
 	ck_assert_uint_eq(sf_settings.map_kib, 16384);
-	ck_assert_uint_eq(sf_settings.thread_kib, 64);
 }
 END_TEST
 

@@ -15,10 +15,10 @@
 const char unit_name[] = "thread";
 
 static void
-start(unsigned int limit_kib)
+start(void)
 {
 	ck_assert(sf_layout_init(256));
-	sf_thread_init(limit_kib);
+	sf_thread_init();
 }
 
 START_TEST(a_new_thread_has_an_empty_table)
@@ -42,7 +42,7 @@ END_TEST
 
 START_TEST(attach_gives_a_block_and_the_shared_table)
 {
-	start(64);
+	start();
 	ck_assert(sf_thread_attach(&sf_thread));
 	ck_assert_ptr_nonnull(sf_thread.block);
 	ck_assert_ptr_eq(sf_thread.cells, sf_table.cells);
@@ -59,7 +59,7 @@ START_TEST(the_main_thread_needs_no_mmap)
 	const struct rlimit none = {0, 0};
 
 	ck_assert(sf_layout_reserve(256));
-	sf_thread_init(64);
+	sf_thread_init();
 	sf_thread_first();
 	ck_assert_ptr_null(sf_thread.block);
 	ck_assert_uint_eq(sf_cell_mask(sf_table.cells), 0); /* not touched until somebody comes */
@@ -68,7 +68,6 @@ START_TEST(the_main_thread_needs_no_mmap)
 	ck_assert_ptr_null(sf_sys_map(4096));
 #endif
 	ck_assert(sf_thread_attach(&sf_thread));
-	ck_assert_ptr_nonnull(sf_thread.block->table);
 	ck_assert_uint_eq(sf_thread.main, 0); /* given out once */
 	ck_assert_uint_gt(sf_cell_mask(sf_thread.cells), 0);
 }
@@ -76,7 +75,7 @@ END_TEST
 
 START_TEST(a_signal_in_the_middle_of_attach_does_without)
 {
-	start(64);
+	start();
 	sf_thread.starting = 1;
 	ck_assert(!sf_thread_attach(&sf_thread));
 	sf_thread.starting = 0;
@@ -84,94 +83,8 @@ START_TEST(a_signal_in_the_middle_of_attach_does_without)
 }
 END_TEST
 
-#define HOT (SF_TICKS_HOT * SF_TICK_HITS)
-
-static unsigned int
-hits_until_promoted(void)
-{
-	for (unsigned int n = 1; n <= 3 * HOT; n++) {
-		if (sf_thread_hit(&sf_thread, SF_DLSYM_HIT))
-			sf_thread_tick(&sf_thread, SF_TICK_HITS);
-		if (sf_thread.cells != sf_table.cells)
-			return n;
-	}
-	return 0;
-}
-
-START_TEST(hot_threads_get_a_table_within_the_limit)
-{
-	static const struct {
-		unsigned int kib;
-		size_t most; /* bytes of the own table */
-	} rows[] = {{64, 61440}, {63, 61440}, {32, 28672}, {8, 4200}};
-
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		pid_t child = fork();
-		int status;
-
-		if (child == 0) {
-			size_t bytes;
-
-			start(rows[i].kib);
-			ck_assert(sf_thread_attach(&sf_thread));
-			ck_assert_uint_eq(hits_until_promoted(), HOT);
-			bytes = sf_cell_mask(sf_thread.cells) +
-				SF_CELL_WAYS * sizeof(struct sf_cell);
-			_exit(bytes >= 4096 && bytes <= rows[i].most &&
-					      bytes + sizeof(struct sf_block) <=
-						      rows[i].kib * 1024 &&
-					      sf_counters_sum(SF_THREAD_TABLE) == 1
-				      ? 0
-				      : 1);
-		}
-		waitpid(child, &status, 0);
-		ck_assert_msg(status == 0, "limit %u", rows[i].kib);
-	}
-}
-END_TEST
-
-START_TEST(a_table_that_holds_too_little_is_given_up)
-{
-	unsigned int misses = 0;
-
-	start(64);
-	ck_assert(sf_thread_attach(&sf_thread));
-	ck_assert_uint_eq(hits_until_promoted(), HOT);
-	/* Some misses between two hit_ticks are how a table is filled. */
-	for (int i = 0; i < 10; i++) {
-		for (int k = 0; k < 400; k++)
-			sf_thread_own_miss(&sf_thread);
-		sf_thread_tick(&sf_thread, SF_TICK_HITS);
-		ck_assert_ptr_ne(sf_thread.cells, sf_table.cells);
-	}
-	while (sf_thread.cells != sf_table.cells && misses < SF_TICK_HITS) {
-		sf_thread_own_miss(&sf_thread);
-		misses++;
-	}
-	ck_assert_uint_lt(misses, SF_TICK_HITS);
-	ck_assert_uint_eq(sf_counters_sum(SF_THREAD_SHARED), 1);
-	/* And not taken up again at once. */
-	for (int i = 0; i < 60; i++)
-		sf_thread_tick(&sf_thread, SF_TICK_HITS);
-	ck_assert_ptr_eq(sf_thread.cells, sf_table.cells);
-	for (int i = 0; i < 10; i++)
-		sf_thread_tick(&sf_thread, SF_TICK_HITS);
-	ck_assert_ptr_ne(sf_thread.cells, sf_table.cells);
-}
-END_TEST
-
-START_TEST(a_small_limit_means_no_table)
-{
-	start(7);
-	ck_assert(sf_thread_attach(&sf_thread));
-	ck_assert_uint_eq(hits_until_promoted(), 0);
-	ck_assert_uint_eq(sf_counters_sum(SF_THREAD_TABLE), 0);
-}
-END_TEST
-
 struct visit {
 	struct sf_block *block;
-	struct sf_cell *table;
 	struct sf_thread *thread;
 };
 
@@ -181,18 +94,16 @@ attach_and_die(void *arg)
 	struct visit *v = arg;
 
 	ck_assert(sf_thread_attach(&sf_thread));
-	ck_assert(hits_until_promoted() > 0);
 	sf_count(SF_DLSYM_HIT);
 	v->block = sf_thread.block;
-	v->table = sf_thread.cells;
 	return NULL;
 }
 
-START_TEST(a_dead_threads_block_and_table_serve_the_next)
+START_TEST(a_dead_threads_block_serves_the_next)
 {
-	struct visit first = {NULL, NULL, NULL};
+	struct visit first = {NULL, NULL};
 
-	start(64);
+	start();
 	for (int i = 0; i < 100; i++) {
 		struct visit v;
 		pthread_t thread;
@@ -202,10 +113,9 @@ START_TEST(a_dead_threads_block_and_table_serve_the_next)
 		if (i == 0)
 			first = v;
 		ck_assert_ptr_eq(v.block, first.block);
-		ck_assert_ptr_eq(v.table, first.table);
 	}
 	/* What the dead counted stays counted. */
-	ck_assert_uint_ge(sf_counters_sum(SF_DLSYM_HIT), 100 * HOT);
+	ck_assert_uint_ge(sf_counters_sum(SF_DLSYM_HIT), 100);
 }
 END_TEST
 
@@ -243,7 +153,7 @@ START_TEST(destructors_find_the_thread_as_it_was_until_the_last_round)
 {
 	pthread_t thread;
 
-	start(64);
+	start();
 	for (int i = 0; i < 40; i++)
 		pthread_key_create(&late, i < 39 ? NULL : later_destructor);
 	pthread_create(&thread, NULL, die_slowly, &late);
@@ -260,7 +170,7 @@ START_TEST(a_dead_threads_block_waits_while_others_come)
 	pthread_t thread;
 	unsigned int fresh = 0;
 
-	start(64);
+	start();
 	for (int i = 0; i < 20; i++) {
 		struct sf_thread next = {.hit_mask = 0};
 
@@ -277,7 +187,7 @@ START_TEST(the_key_is_far_up_and_leaves_zero_alone)
 {
 	pthread_key_t next[40];
 
-	start(64);
+	start();
 	for (unsigned int i = 0; i < COUNT_OF(next); i++) {
 		pthread_key_create(&next[i], NULL);
 		ck_assert_uint_eq(next[i], i < 31 ? i : i + 1);
@@ -292,7 +202,7 @@ START_TEST(nothing_but_zero_is_free_then_there_is_no_key)
 	for (unsigned int i = 0; i < 40; i++)
 		pthread_key_create(&next, NULL);
 	pthread_key_delete(0);
-	start(64);
+	start();
 	ck_assert(!sf_thread_attach(&sf_thread));
 	pthread_key_create(&next, NULL);
 	ck_assert_uint_eq(next, 0);
@@ -325,7 +235,7 @@ START_TEST(after_fork_only_our_block_is_in_use)
 	pthread_t threads[THREADS];
 	int status;
 
-	start(64);
+	start();
 	ck_assert(sf_thread_attach(&sf_thread));
 	pthread_barrier_init(&barrier, NULL, THREADS + 1);
 	for (int i = 0; i < THREADS; i++)
@@ -380,7 +290,7 @@ START_TEST(samples_fall_on_every_call_of_any_period)
 		int status;
 
 		if (child == 0) {
-			start(64);
+			start();
 			sf_thread_sampling(0, every[i]);
 			ck_assert(sf_thread_attach(&sf_thread));
 			for (unsigned int period = 1; period <= 96; period++) {
@@ -409,7 +319,7 @@ START_TEST(samples_of_several_functions_wait_for_each_other)
 	static const enum sf_counter of[] = {SF_DLOPEN_HIT, SF_DLSYM_HIT, SF_DLCLOSE_HIT};
 	unsigned int due[COUNT_OF(of)] = {0};
 
-	start(64);
+	start();
 	sf_thread_sampling(0, 64);
 	ck_assert(sf_thread_attach(&sf_thread));
 	for (unsigned int i = 0; i < 64000 * COUNT_OF(of); i++) {
@@ -431,7 +341,7 @@ START_TEST(what_is_found_by_content_seldom_gets_a_cell)
 {
 	unsigned int kept[64] = {0}, sum = 0;
 
-	start(64);
+	start();
 	for (int i = 0; i < 64 * 160; i++)
 		kept[i % 64] += sf_thread_keeps(&sf_thread);
 	for (int i = 0; i < 64; i++) {
@@ -470,10 +380,7 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, attach_gives_a_block_and_the_shared_table);
 	tcase_add_test(tests, the_main_thread_needs_no_mmap);
 	tcase_add_test(tests, a_signal_in_the_middle_of_attach_does_without);
-	tcase_add_test(tests, hot_threads_get_a_table_within_the_limit);
-	tcase_add_test(tests, a_table_that_holds_too_little_is_given_up);
-	tcase_add_test(tests, a_small_limit_means_no_table);
-	tcase_add_test(tests, a_dead_threads_block_and_table_serve_the_next);
+	tcase_add_test(tests, a_dead_threads_block_serves_the_next);
 	tcase_add_test(tests, destructors_find_the_thread_as_it_was_until_the_last_round);
 	tcase_add_test(tests, a_dead_threads_block_waits_while_others_come);
 	tcase_add_test(tests, the_key_is_far_up_and_leaves_zero_alone);

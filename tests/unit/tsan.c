@@ -74,7 +74,7 @@ look_up(unsigned int h, unsigned int n, uint64_t *count)
 		r.gen = (uint32_t)((uintptr_t)r.value >> 16);
 		check(&r, h, n, since, count);
 		if (t->block != NULL && sf_thread_hit(t, SF_DLSYM_HIT))
-			sf_thread_tick(t, t->n[SF_DLSYM_HIT]);
+			sf_thread_sample_next(t, t->n[SF_DLSYM_HIT]);
 		return;
 	}
 	if (sf_hint_find(sf_table.hints, sf_hint_key(q.handle, q.name, NULL, q.kind), q.handle,
@@ -104,7 +104,6 @@ read_and_learn(void *arg)
 	unsigned int x = (unsigned int)(count - hits) * 7919 + 1;
 
 	sf_thread_attach(&sf_thread);
-	sf_thread.hit_ticks = SF_TICKS_HOT; /* a table of its own at the first beat */
 	for (int i = 0; i < ROUNDS; i++) {
 		x = x * 1103515245 + 12345;
 		look_up((x >> 8) % HANDLES, (x >> 16) % NAMES, count);
@@ -163,7 +162,7 @@ main(void)
 	if (!sf_next_boot() || !sf_layout_init(256))
 		return EXIT_FAILURE;
 	sf_object_init(&initial, &initial);
-	sf_thread_init(64);
+	sf_thread_init();
 	pthread_create(&closer, NULL, open_and_close, NULL);
 	for (int i = 0; i < READERS; i++)
 		pthread_create(&readers[i], NULL, read_and_learn, &hits[i]);

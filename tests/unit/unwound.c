@@ -88,7 +88,7 @@ start(void)
 	}
 	ck_assert(sf_next_boot() && sf_layout_init(256));
 	sf_object_init(&first, &first);
-	sf_thread_init(64);
+	sf_thread_init();
 	lifetime = sf_object_find(&first);
 }
 
