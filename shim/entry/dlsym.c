@@ -142,18 +142,12 @@ dlsym_by_content(struct sf_thread *t, struct sf_question *q)
 {
 	struct sf_answer a;
 
-	if (sf_flood_sample(t))
-		return dlsym_decline(t, q, SF_BYPASS_FLOOD);
 	if (!sf_table_hash(q))
 		return dlsym_decline(t, q, SF_BYPASS_LONG);
 	if (dlsym_found(t, q, &a))
 		return a;
-	if (!sf_table_seen(q->hash)) {
-		t->firsts++;
+	if (!sf_table_seen(q->hash))
 		return dlsym_decline(t, q, SF_BYPASS_FIRST);
-	}
-	t->firsts -=
-		t->firsts / 4; /* perhaps not seen: the doorkeeper mistakes one name in 16384 */
 	return dlsym_learn(t, q);
 }
 

@@ -63,18 +63,6 @@ sf_pass(struct sf_thread *t, enum sf_counter outcome, enum sf_counter reason)
 	return SF_DECLINE;
 }
 
-/*
- * A long run of first sightings is a flood of distinct names: hashing each of them would buy
- * nothing. Seven of eight are then left alone, until one is found in the map again.
- */
-#define SF_FIRSTS_FLOOD 32768
-
-SF_INLINE bool
-sf_flood_sample(struct sf_thread *t)
-{
-	return t->firsts >= SF_FIRSTS_FLOOD && (++t->firsts & 7) != 0;
-}
-
 /* Remembers where the answer to a question is, under the address of its name. */
 static inline void
 sf_note_hint(const struct sf_question *q, uint32_t entry)
@@ -91,7 +79,6 @@ sf_note_hint(const struct sf_question *q, uint32_t entry)
 SF_INLINE void
 sf_note_content_hit(struct sf_thread *t, const struct sf_question *q, uint32_t entry)
 {
-	t->firsts = 0;
 	if (sf_thread_keeps(t))
 		sf_note_hint(q, entry);
 }

@@ -144,7 +144,6 @@ fast_missed(struct sf_thread *t, const void *handle, uint64_t hash)
 {
 	if (sf_table_seen(hash))
 		return STEP(NULL, ASK_FULL);
-	t->firsts++;
 	return fast_passed(t, t->n, handle, SF_BYPASS_FIRST);
 }
 
@@ -187,8 +186,6 @@ fast_find(struct sf_thread *t, void *handle, const char *name)
 	uint32_t entry;
 	void *value;
 
-	if (sf_flood_sample(t))
-		return fast_passed(t, t->n, handle, SF_BYPASS_FLOOD);
 	if (sf_unlikely(!sf_bytes_load_short(name, &s) || !sf_cell_fits(name, s.size)))
 		return fast_find_long(t, handle, name);
 	hash = sf_table_hash_short(&s, (uintptr_t)handle, SF_KIND_SYM);
@@ -197,7 +194,6 @@ fast_find(struct sf_thread *t, void *handle, const char *name)
 		return fast_missed(t, handle, hash);
 	if (sf_facts_error_pending())
 		return STEP(NULL, ASK_FULL);
-	t->firsts = 0;
 	if (sf_thread_keeps(t))
 		fast_note_short(handle, name, entry);
 	return fast_found(t, handle, value, SF_OUTCOME_SHARED);

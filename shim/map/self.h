@@ -92,7 +92,6 @@ struct sf_thread {
 				      nest it; 0: nowhere */
 	char *text;       /* of `block`; stays when that is given back */
 	struct sf_cell *cells_due; /* what the thread gets back */
-	uint32_t firsts;           /* first sightings since the last hit by content */
 	uint32_t keep_skips;       /* sf_thread_keeps's */
 	uint32_t close_depth;      /* libc dlclose calls on this stack */
 	uint32_t open_depth;       /* libc dlopen calls made from C on this stack */

@@ -2,8 +2,8 @@
 // thread.h: what is done with a thread's record (self.h): it gets a block, and gives it back.
 //
 // Blocks come from an arena of type-stable memory and go back by a TSD destructor (libc/key.h). That asks to be
-// called again until libc's last round, so that destructors of the host find the thread as it was; what still comes after that gets the empty
-// table for good. Nothing here calls malloc.
+// called again until libc's last round, so that destructors of the host find the thread as it was; what still
+// comes after that gets the empty table for good. Nothing here calls malloc.
 #ifndef SF_THREAD_H
 #define SF_THREAD_H
 

@@ -56,7 +56,6 @@
 	X(SYMBOLIZE_OWN, "symbolize.own", "addresses of symfast_symbolize named without libc")     \
 	X(SYMBOLIZE_ASK, "symbolize.ask", "those that were left to libc, or unknown")              \
 	X(BYPASS_FIRST, "bypass.first", "first sighting of this name")                             \
-	X(BYPASS_FLOOD, "bypass.flood", "not hashed: a long run of first sightings")               \
 	X(BYPASS_NEXT, "bypass.next", "RTLD_NEXT: dlvsym, or the caller was opened later")         \
 	X(BYPASS_CALLER, "bypass.caller", "the caller's object decides, and is not a plain one")   \
 	X(BYPASS_UNPROVEN, "bypass.unproven",                                                      \
