@@ -62,7 +62,7 @@ dlopen_keep_open(struct sf_thread *t, struct sf_question *q, void *handle)
 	if (!sf_table_hash(q) || sf_table_find(q, &known) || !sf_table_seen(q->hash) ||
 	    !sf_table_keep(q, &r))
 		return;
-	sf_note_hint(q, r.entry);
+	sf_cell_keep(q, r.entry);
 }
 
 /*
@@ -222,7 +222,7 @@ dlopen_must_pass(struct sf_thread *t, const char *name, int mode, const void *ca
 	return dlopen_caller_matters(name, caller) ? SF_BYPASS_SEARCH : SF_COUNTER_COUNT;
 }
 
-/* The map by content: a hit whose hint is gone, or that must clear libc's error first. */
+/* The map by content: a hit whose cell is gone, or that must clear libc's error first. */
 static bool
 dlopen_elide_by_content(struct sf_thread *t, struct sf_question *q, struct sf_reply *r)
 {
@@ -239,7 +239,8 @@ dlopen_elide_by_content(struct sf_thread *t, struct sf_question *q, struct sf_re
 		sf_count_for(t, SF_DLOPEN_HIT); /* it was this one's turn */
 		return false;
 	}
-	sf_note_content_hit(t, q, r->entry);
+	if (sf_thread_keeps(t))
+		sf_cell_keep(q, r->entry);
 	sf_count_for(t, SF_DLOPEN_HIT);
 	return true;
 }

@@ -68,16 +68,12 @@ dlsym_give(struct sf_thread *t, const struct sf_question *q, const struct sf_rep
 	return SF_ANSWER(r->value);
 }
 
-/* Nobody knows how long this handle is valid, so nothing can be kept but that. */
+/* It is not known how long this handle is valid, so nothing can be cached but that. */
 static void
 dlsym_mark_handle(const struct sf_question *q)
 {
-	if (q->kind == SF_KIND_VSYM)
-		sf_cell_mark_pair(sf_cell_pair(sf_table.pairs, q->handle, q->name, q->version),
-				  q->name, &sf_object_permanent, 1, SF_BYPASS_HANDLE);
-	else
-		sf_cell_mark(sf_cell_set(sf_table.cells, q->handle, q->name), q->name,
-			     &sf_object_permanent, 1, SF_BYPASS_HANDLE);
+	sf_cell_mark(sf_cell_set_of(sf_table.cells, q), q->name, &sf_object_permanent, 1,
+		     SF_BYPASS_HANDLE);
 }
 
 static struct sf_answer
@@ -94,7 +90,7 @@ dlsym_learn(struct sf_thread *t, struct sf_question *q)
 	if (sf_unlikely(sf_sites_every != 0) && !sf_behind_is(q->handle))
 		sf_histogram_add(sf_verify_function(q), SF_ARM_LIBC, sf_ticks_since(from));
 	if (result.kept)
-		sf_note_hint(q, result.reply.entry);
+		sf_cell_keep(q, result.reply.entry);
 	if (learnt == SF_LEARNT_REPLAY && result.why == SF_BYPASS_HANDLE)
 		dlsym_mark_handle(q);
 	if (learnt == SF_LEARNT_REPLAY)
@@ -132,7 +128,8 @@ dlsym_found(struct sf_thread *t, const struct sf_question *q, struct sf_answer *
 
 	if (!sf_table_find(q, &r))
 		return false;
-	sf_note_content_hit(t, q, r.entry);
+	if (sf_thread_keeps(t))
+		sf_cell_keep(q, r.entry);
 	*a = dlsym_give(t, q, &r, SF_OUTCOME_SHARED);
 	return true;
 }
@@ -151,7 +148,7 @@ dlsym_by_content(struct sf_thread *t, struct sf_question *q)
 	return dlsym_learn(t, q);
 }
 
-/* What the fast path left: hint misses, negative answers, first callers, everything unusual. */
+/* What the fast path left: names without a cell, negative answers, first callers, everything unusual. */
 static struct sf_answer
 dlsym_look_up(void *handle, const char *name, const char *version, enum sf_kind kind,
 	      const void *caller)

@@ -15,7 +15,6 @@
 #include "../map/caller.h"
 #include "../map/learn.h"
 #include "../map/cell.h"
-#include "../map/hint.h"
 
 struct sf_answer {
 	void *value;        /* rax / x0 */
@@ -61,26 +60,6 @@ sf_pass(struct sf_thread *t, enum sf_counter outcome, enum sf_counter reason)
 	sf_count_for(t, outcome);
 	sf_count_for(t, reason);
 	return SF_DECLINE;
-}
-
-/* Remembers where the answer to a question is, under the address of its name. */
-static inline void
-sf_note_hint(const struct sf_question *q, uint32_t entry)
-{
-	if (q->kind == SF_KIND_SYM && sf_cell_keep(sf_table.cells, q->name, entry))
-		return;
-	/* Pairs have one place each: who loses it still has the slot. */
-	if (q->kind == SF_KIND_VSYM)
-		sf_cell_keep_pair(sf_table.pairs, q->name, q->version, entry);
-	sf_hint_keep(sf_table.hints, sf_hint_key(q->handle, q->name, q->version, q->kind), entry);
-}
-
-/* After an answer by content: the name's address may become a hint. */
-SF_INLINE void
-sf_note_content_hit(struct sf_thread *t, const struct sf_question *q, uint32_t entry)
-{
-	if (sf_thread_keeps(t))
-		sf_note_hint(q, entry);
 }
 
 /* The phase is not LIVE: boots if need be, and declines. */

@@ -123,19 +123,34 @@ fast_lifetime_handle(const void *handle)
 	return handle != RTLD_DEFAULT ? (uintptr_t)handle : SF_OBJECT_DEFAULT;
 }
 
+/* The entry that the cell of a long name refers to. */
+SF_INLINE struct fast_step
+fast_read_entry(struct sf_thread *t, void *handle, const char *name, const struct sf_entry *e)
+{
+	struct sf_reply r;
+
+	if (!sf_entry_answers(e, (uintptr_t)handle, name, NULL, SF_KIND_SYM, &r))
+		return STEP(NULL, GO_ON);
+	return r.verdict == SF_VALUE ? fast_found(t, handle, r.value, SF_OUTCOME_HIT)
+				     : STEP(NULL, ASK_FULL);
+}
+
 /* What a cell says that holds no value. */
 static SF_NOINLINE struct fast_step
 fast_read_other(void *handle, const char *name, const struct sf_cell *c)
 {
 	struct sf_thread *t = &sf_thread;
 	uint32_t seq = sf_cell_seq(c);
+	const struct sf_entry *e;
 	struct sf_cell_other o;
 
 	/* The tag again, after the number: the cell may be another name's by now. */
-	if (!sf_holds_32(&c->tag, sf_cell_tag(name)) || sf_facts_error_pending() ||
-	    !sf_cell_find_other(c, seq, fast_lifetime_handle(handle), name, &o))
+	if (!sf_holds_32(&c->tag, sf_cell_tag(name)) || sf_facts_error_pending())
 		return STEP(NULL, GO_ON);
-	return fast_negative(t, handle, &o);
+	if (sf_cell_negative(c, seq, fast_lifetime_handle(handle), name, &o))
+		return fast_negative(t, handle, &o);
+	e = sf_cell_entry(c, seq);
+	return e != NULL ? fast_read_entry(t, handle, name, e) : STEP(NULL, GO_ON);
 }
 
 /* Not found: a first sighting goes on to libc at once. */
@@ -147,34 +162,30 @@ fast_missed(struct sf_thread *t, const void *handle, uint64_t hash)
 	return fast_passed(t, t->n, handle, SF_BYPASS_FIRST);
 }
 
-/* A long name: its slot, then its content. */
+/* A long name, or one at the end of a page. */
 static SF_NOINLINE struct fast_step
 fast_find_long(struct sf_thread *t, void *handle, const char *name)
 {
 	struct sf_question q = {.handle = (uintptr_t)handle, .name = name, .kind = SF_KIND_SYM};
-	uint64_t key = sf_hint_key(q.handle, name, NULL, SF_KIND_SYM);
 	struct sf_reply r;
 
-	if (sf_hint_find(sf_table.hints, key, q.handle, name, NULL, SF_KIND_SYM, &r))
-		return r.verdict == SF_VALUE && !sf_facts_error_pending()
-			       ? fast_found(t, handle, r.value, SF_OUTCOME_HIT)
-			       : STEP(NULL, ASK_FULL);
 	if (!sf_table_hash(&q))
 		return STEP(NULL, ASK_FULL);
 	if (!sf_table_find(&q, &r))
 		return fast_missed(t, handle, q.hash);
 	if (r.verdict != SF_VALUE || sf_facts_error_pending())
 		return STEP(NULL, ASK_FULL);
-	sf_note_content_hit(t, &q, r.entry);
+	if (sf_thread_keeps(t))
+		sf_cell_keep(&q, r.entry);
 	return fast_found(t, handle, r.value, SF_OUTCOME_SHARED);
 }
 
 static SF_NOINLINE void
-fast_note_short(void *handle, const char *name, uint32_t entry)
+fast_keep_short(void *handle, const char *name, uint32_t entry)
 {
 	struct sf_question q = {.handle = (uintptr_t)handle, .name = name, .kind = SF_KIND_SYM};
 
-	sf_note_hint(&q, entry);
+	sf_cell_keep(&q, entry);
 }
 
 /* By content: the name is in a fresh buffer, or one of more names than there are cells. */
@@ -186,7 +197,7 @@ fast_find(struct sf_thread *t, void *handle, const char *name)
 	uint32_t entry;
 	void *value;
 
-	if (sf_unlikely(!sf_bytes_load_short(name, &s) || !sf_cell_fits(name, s.size)))
+	if (sf_unlikely(!sf_bytes_load_short(name, &s) || !sf_cell_has_room(name)))
 		return fast_find_long(t, handle, name);
 	hash = sf_table_hash_short(&s, (uintptr_t)handle, SF_KIND_SYM);
 	entry = sf_table_value_short((uintptr_t)handle, &s, hash, &value);
@@ -195,7 +206,7 @@ fast_find(struct sf_thread *t, void *handle, const char *name)
 	if (sf_facts_error_pending())
 		return STEP(NULL, ASK_FULL);
 	if (sf_thread_keeps(t))
-		fast_note_short(handle, name, entry);
+		fast_keep_short(handle, name, entry);
 	return fast_found(t, handle, value, SF_OUTCOME_SHARED);
 }
 

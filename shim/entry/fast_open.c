@@ -17,12 +17,13 @@ int sf_full_dlclose(void *handle);
 char *sf_full_dlerror(void);
 
 SF_INLINE bool
-fast_open_elided(const char *file, int mode, void **handle)
+fast_open_elided(const struct sf_thread *t, const char *file, int mode, void **handle)
 {
-	uint64_t key = sf_hint_key((unsigned int)mode, file, NULL, SF_KIND_OPEN);
+	const struct sf_entry *e =
+		sf_cell_set_entry(sf_cell_set(t->cells, (unsigned int)mode, file), file);
 	struct sf_reply r;
 
-	if (!sf_hint_find(sf_table.hints, key, (unsigned int)mode, file, NULL, SF_KIND_OPEN, &r) ||
+	if (e == NULL || !sf_entry_answers(e, (unsigned int)mode, file, NULL, SF_KIND_OPEN, &r) ||
 	    sf_facts_error_pending() || !sf_object_elide(r.object, r.gen))
 		return false;
 	*handle = r.value;
@@ -38,7 +39,7 @@ fast_open_sampled_dlopen(const char *name, int mode)
 	unsigned int due;
 	void *handle;
 
-	if (!fast_open_elided(name != NULL ? name : "", mode, &handle))
+	if (!fast_open_elided(t, name != NULL ? name : "", mode, &handle))
 		return sf_full_dlopen(name, mode);
 	from = sf_ticks_since(from);
 	SF_ENTRY_LOOK();
@@ -74,12 +75,11 @@ dlopen(const char *name, int mode)
 	struct sf_thread *t = &sf_thread;
 	void *handle;
 
-	if (sf_unlikely(sf_mode_word != SF_MODE_WORD_ON || t->close_depth > 0 || t->block == NULL ||
-			t->stock))
+	if (sf_unlikely(sf_mode_word != SF_MODE_WORD_ON || t->close_depth > 0))
 		return sf_full_dlopen(name, mode);
 	if (sf_unlikely(sf_thread_next_hit_due(t, SF_DLOPEN_HIT)))
 		return fast_open_sampled_dlopen(name, mode);
-	if (sf_unlikely(!fast_open_elided(name != NULL ? name : "", mode, &handle)))
+	if (sf_unlikely(!fast_open_elided(t, name != NULL ? name : "", mode, &handle)))
 		return sf_full_dlopen(name, mode);
 	t->n[SF_DLOPEN_HIT]++;
 	t->pending = 0;

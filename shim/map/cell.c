@@ -7,7 +7,7 @@
 
 const struct sf_object sf_cell_no_value = {.handle = 1};
 
-_Static_assert(SF_COUNTER_COUNT < SF_CELL_NEGATIVE, "a reason fits a byte");
+_Static_assert(SF_COUNTER_COUNT < SF_CELL_REFERS, "a reason fits a byte");
 
 static void cell_repair_locked(void);
 SF_LOCK(lock, cell_repair_locked);
@@ -20,8 +20,11 @@ cell_is_stale_locked(const struct sf_cell *c)
 
 	if (c->seq == 0)
 		return true;
-	if (lifetime == &sf_cell_no_value)
-		lifetime = sf_cell_packed_lifetime((uintptr_t)c->value);
+	if (lifetime == &sf_cell_no_value) {
+		if ((uintptr_t)c->value >> SF_CELL_WHY_SHIFT == SF_CELL_REFERS)
+			return false; /* goes in its turn */
+		lifetime = sf_cell_packed((uintptr_t)c->value);
+	}
 	return !sf_object_is_gen(lifetime, c->gen);
 }
 
@@ -100,15 +103,18 @@ cell_store(struct sf_cell *set, const struct content *from)
 	sf_lock_release(&lock);
 }
 
-static struct content
-cell_mark_of(const char *name, const struct sf_object *lifetime, uint32_t gen, uint8_t why)
+/* A cell that holds no value, but this pointer. */
+static void
+cell_store_other(struct sf_cell *set, uint32_t tag, const void *packed, uint64_t why, uint32_t gen)
 {
-	return (struct content){
-		.tag = ~sf_cell_tag(name),
+	const struct content other = {
+		.tag = tag,
 		.gen = gen,
 		.lifetime = &sf_cell_no_value,
-		.value = (void *)((uintptr_t)lifetime | (uint64_t)why << SF_CELL_WHY_SHIFT),
+		.value = (void *)((uintptr_t)packed | why << SF_CELL_WHY_SHIFT),
 	};
+
+	cell_store(set, &other);
 }
 
 static void
@@ -135,112 +141,68 @@ cell_lifetime_of(const struct sf_object *o, uintptr_t handle)
 
 /* What an entry says, as it was at one time. */
 struct copy {
-	uintptr_t handle;
-	struct content name, version; /* without tags; padded with zeros */
-	size_t name_size, version_size;
+	struct content
+		cell; /* without a tag; the name, padded with zeros, only if it is short and has no version */
 	uint8_t verdict;
+	bool fits;
 };
 
-/* False: it is of another kind, does not fit, or has changed meanwhile. */
+/* False: it has changed meanwhile. */
 static bool
-cell_copy_entry(struct copy *to, const struct sf_entry *e, enum sf_kind kind)
+cell_copy_entry(struct copy *to, const struct sf_entry *e)
 {
 	uint32_t seq = sf_load_32(&e->seq);
+	size_t size;
 	uint8_t what;
 
 	sf_fence_load(); /* pairs with the writer's, as in sf_entry_answers */
 	what = sf_load_8(&e->what);
-	to->name_size = sf_load_16(&e->name_len);
-	to->version_size = sf_load_16(&e->version_len);
-	if ((seq & 1) || SF_WHAT_KIND(what) != kind || to->name_size > SF_CELL_ROOM ||
-	    to->version_size > SF_CELL_ROOM)
-		return false;
-	to->handle = sf_load_64((const uint64_t *)&e->handle);
+	size = sf_load_16(&e->name_len);
 	to->verdict = SF_WHAT_VERDICT(what);
-	to->name.gen = sf_load_32(&e->gen);
-	to->name.value = sf_load_ptr(&e->value);
-	to->name.lifetime = cell_lifetime_of(sf_load_ptr(&e->object), to->handle);
-	cell_put_name(&to->name, e->name, to->name_size);
-	cell_put_name(&to->version, e->name + to->name_size, to->version_size);
+	to->cell.gen = sf_load_32(&e->gen);
+	to->cell.value = sf_load_ptr(&e->value);
+	to->cell.lifetime =
+		cell_lifetime_of(sf_load_ptr(&e->object), sf_load_64((const uint64_t *)&e->handle));
+	to->fits = SF_WHAT_KIND(what) == SF_KIND_SYM && size <= SF_CELL_ROOM &&
+		   to->cell.lifetime != NULL;
+	if (to->fits)
+		cell_put_name(&to->cell, e->name, size);
 	sf_fence_load();
-	return sf_holds_32(&e->seq, seq) && to->name.lifetime != NULL;
+	return !(seq & 1) && sf_holds_32(&e->seq, seq);
 }
 
 void
 sf_cell_mark(struct sf_cell *set, const char *name, const struct sf_object *lifetime, uint32_t gen,
 	     uint8_t why)
 {
-	const struct content mark = cell_mark_of(name, lifetime, gen, why);
-
-	cell_store(set, &mark);
-}
-
-void
-sf_cell_mark_pair(struct sf_cell *pair, const char *name, const struct sf_object *lifetime,
-		  uint32_t gen, uint8_t why)
-{
-	const struct content mark = cell_mark_of(name, lifetime, gen, why);
-
-	if (!sf_lock_try(&lock))
-		return;
-	cell_write_locked(&pair[0], &mark);
-	sf_lock_release(&lock);
+	cell_store_other(set, ~sf_cell_tag(name), lifetime, why, gen);
 }
 
 bool
-sf_cell_keep(struct sf_cell *cells, const char *name, uint32_t entry)
+sf_cell_keep(const struct sf_question *q, uint32_t entry)
 {
-	struct copy c = {.handle = 0};
+	struct sf_cell *set = sf_cell_set_of(sf_table.cells, q);
+	const struct sf_entry *e = sf_table_entry(entry);
+	struct copy c = {.fits = false};
 
-	if (!cell_copy_entry(&c, sf_table_entry(entry), SF_KIND_SYM) ||
-	    !sf_cell_fits(name, c.name_size))
+	if (!sf_cell_has_room(q->name) || !cell_copy_entry(&c, e))
 		return false;
-	if (c.verdict == SF_PASS) {
-		sf_cell_mark(sf_cell_set(cells, c.handle, name), name, c.name.lifetime, c.name.gen,
-			     (uint8_t)(uintptr_t)c.name.value);
+	if (c.verdict == SF_PASS && c.cell.lifetime != NULL) {
+		sf_cell_mark(set, q->name, c.cell.lifetime, c.cell.gen,
+			     (uint8_t)(uintptr_t)c.cell.value);
+		return true;
+	}
+	if (!c.fits) {
+		cell_store_other(set, sf_cell_tag(q->name), e, SF_CELL_REFERS, 0);
 		return true;
 	}
 	if (c.verdict == SF_NEGATIVE) {
-		c.name.value = (void *)((uintptr_t)c.name.lifetime | (uint64_t)SF_CELL_NEGATIVE
+		c.cell.value = (void *)((uintptr_t)c.cell.lifetime | (uint64_t)SF_CELL_NEGATIVE
 									     << SF_CELL_WHY_SHIFT);
-		c.name.lifetime = &sf_cell_no_value;
+		c.cell.lifetime = &sf_cell_no_value;
 	}
-	c.name.tag = sf_cell_tag(name);
-	cell_store(sf_cell_set(cells, c.handle, name), &c.name);
-	return true;
-}
-
-static const struct content nothing = {.tag = 0,
-				       .care = 1,
-				       .gen = 1,
-				       .lifetime = &sf_cell_no_value,
-				       .value = (void *)(uintptr_t)&sf_cell_no_value};
-
-bool
-sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *version, uint32_t entry)
-{
-	struct copy c = {.version = {.lifetime = &sf_cell_no_value,
-				     .value = (void *)(uintptr_t)&sf_cell_no_value}};
-	struct sf_cell *pair;
-
-	if (!cell_copy_entry(&c, sf_table_entry(entry), SF_KIND_VSYM) || c.verdict == SF_NEGATIVE ||
-	    !sf_cell_fits(name, c.name_size) || !sf_cell_fits(version, c.version_size) ||
-	    c.version_size > SF_CELL_VERSION)
-		return false;
-	c.name.tag = sf_cell_tag(name);
-	c.version.tag = sf_cell_tag(version);
-	pair = sf_cell_pair(pairs, c.handle, name, version);
-	if (c.verdict == SF_PASS) {
-		sf_cell_mark_pair(pair, name, c.name.lifetime, c.name.gen,
-				  (uint8_t)(uintptr_t)c.name.value);
-		return true;
-	}
-	if (!sf_lock_try(&lock))
-		return true;
-	cell_write_locked(&pair[0], &nothing);
-	cell_write_locked(&pair[1], &c.version);
-	cell_write_locked(&pair[0], &c.name);
-	sf_lock_release(&lock);
+	c.cell.tag = sf_cell_tag(q->name);
+	cell_store(set, &c.cell);
 	return true;
 }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// cell.h: cells: whole answers of dlsym, one cache line each, found by the name's address.
+// cell.h: cells: answers found by the name's address, one cache line each.
 //
 // A cell holds the answer and the name, up to 32 bytes with its NUL, so that a hit compares 32 bytes
 // of the host's as they stand: no length, no loop, no second line of ours but the lifetime's generation.
 // The tag holds the low half of the name's address, and with it its place in its page: names that
 // end a page have no cell, so a reader that finds its tag may read 32 bytes, whatever the cell says.
-// Longer names, and everything that is not dlsym or dlvsym, have hints instead (hint.h).
+// For what does not fit (a longer name, a version, a path to open) the cell refers to the entry of the map,
+// in which everything is compared again.
 //
 // All threads share one table: a hit only reads it. A signal handler may rewrite a cell in the middle of a
 // look-up of its own thread.
@@ -17,16 +18,15 @@
 
 #include "table.h"
 
-#define SF_CELL_WAYS    2
-#define SF_CELL_ROOM    32
-#define SF_CELL_VERSION 16
+#define SF_CELL_WAYS 2
+#define SF_CELL_ROOM 32
 
 struct sf_cell {
 	uint32_t seq;  /* even while written; 0: never used, as if it were written for ever */
 	uint32_t gen;  /* of the lifetime */
 	uint32_t tag;  /* low half of the name's address; 0 if never used */
 	uint32_t care; /* a bit for each byte of the name, its NUL included */
-	void *value;   /* if it is no value: the lifetime, and in the top byte why */
+	void *value;   /* if it is no value: lifetime or entry, and in the top byte why */
 	/*
 	 * How far the lifetime stands from this cell; its `handle` is the question's. Of a cell that was never
 	 * used this is the cell itself.
@@ -124,13 +124,6 @@ sf_cell_same(const struct sf_cell *c, const char *name)
 			   ~sf_bytes_same_32(name, (const __m128i *)(const void *)c->name));
 }
 
-/* The same if the cell's name has 16 bytes at most. */
-SF_INLINE bool
-sf_cell_same_half(const struct sf_cell *c, const char *name)
-{
-	return sf_clear_32(&c->care,
-			   ~sf_bytes_same_16(name, (const __m128i *)(const void *)c->name));
-}
 #else
 SF_INLINE bool
 sf_cell_same(const struct sf_cell *c, const char *name)
@@ -146,11 +139,6 @@ sf_cell_same(const struct sf_cell *c, const char *name)
 	return false;
 }
 
-SF_INLINE bool
-sf_cell_same_half(const struct sf_cell *c, const char *name)
-{
-	return sf_cell_same(c, name);
-}
 #endif
 
 SF_INLINE const struct sf_object *
@@ -218,49 +206,50 @@ sf_cell_value(const struct sf_cell *c, uint32_t seq, uintptr_t handle, const cha
 	return true;
 }
 
-/*
- * dlvsym: a pair of cells, the name's with the answer and the version's, which has SF_CELL_VERSION bytes
- * at most. The second is written only while the first holds no value, so a first cell that is whole at
- * the end vouches for both.
- */
-SF_INLINE struct sf_cell *
-sf_cell_pair(struct sf_cell *pairs, uintptr_t handle, const char *name, const char *version)
-{
-	return sf_cell_set(pairs, handle + (uintptr_t)version, name);
-}
-
-SF_INLINE bool
-sf_cell_pair_value(const struct sf_cell *pair, uintptr_t handle, const char *name,
-		   const char *version, void **value)
-{
-	uint32_t seq = sf_cell_seq(pair), tag = sf_cell_tag(name);
-
-	return sf_likely(sf_holds_32(&pair[1].tag, sf_cell_tag(version))) &&
-	       sf_likely(sf_cell_same_half(&pair[1], version)) &&
-	       sf_likely(sf_holds_32(&pair->tag, tag)) &&
-	       sf_likely(sf_cell_value(pair, seq, handle, name, value));
-}
-
 /* The lifetime of cells that hold no value: no handle matches it in any generation. */
 extern const struct sf_object sf_cell_no_value;
 
-/* What such a cell says. */
+/* Such a cell's `value`: a pointer, and in the top byte, which no address uses, a reason or one of these. */
+#define SF_CELL_WHY_SHIFT 56
+#define SF_CELL_NEGATIVE  0xff /* the lifetime of a negative answer */
+#define SF_CELL_REFERS    0xfe /* an entry of the map */
+
+/* A negative answer. */
 struct sf_cell_other {
 	const struct sf_cell *cell;
 	const struct sf_object *lifetime;
 	uint32_t seq, gen;
-	uint8_t why; /* SF_CELL_NEGATIVE */
 };
 
-#define SF_CELL_NEGATIVE 0xff
-
-/* Such a cell's `value`: the lifetime, and why in the top byte, which no address uses. */
-#define SF_CELL_WHY_SHIFT 56
-
-SF_INLINE const struct sf_object *
-sf_cell_packed_lifetime(uint64_t packed)
+SF_INLINE const void *
+sf_cell_packed(uint64_t packed)
 {
-	return (const struct sf_object *)(uintptr_t)(packed & ~(0xffull << SF_CELL_WHY_SHIFT));
+	return (const void *)(uintptr_t)(packed & ~(0xffull << SF_CELL_WHY_SHIFT));
+}
+
+/*
+ * The entry that the cell of this address refers to, or NULL. What the entry answers is to be found out
+ * (sf_entry_answers): it may be another question's by now.
+ */
+SF_INLINE const struct sf_entry *
+sf_cell_entry(const struct sf_cell *c, uint32_t seq)
+{
+	const struct sf_object *lifetime = sf_cell_lifetime(c);
+	uint64_t packed = (uint64_t)(uintptr_t)sf_load_ptr(&c->value);
+
+	if (lifetime != &sf_cell_no_value || packed >> SF_CELL_WHY_SHIFT != SF_CELL_REFERS)
+		return NULL;
+	return sf_cell_whole(c, seq) ? sf_cell_packed(packed) : NULL;
+}
+
+/* The same where nothing else is of use: dlvsym, dlopen. */
+SF_INLINE const struct sf_entry *
+sf_cell_set_entry(const struct sf_cell *set, const char *name)
+{
+	uint32_t seq;
+	const struct sf_cell *c = sf_cell_tagged(set, sf_cell_tag(name), &seq);
+
+	return c != NULL ? sf_cell_entry(c, seq) : NULL;
 }
 
 SF_INLINE bool
@@ -290,19 +279,17 @@ sf_cell_mark_why(const struct sf_cell *c)
 	return sf_load_8(&bytes[__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 0 : 7]);
 }
 
-/* Marks this address, in its set or in its pair. The mark gives way when that lifetime has ended. */
+/* Marks this address in its set. The mark gives way when that lifetime has ended. */
 void sf_cell_mark(struct sf_cell *set, const char *name, const struct sf_object *lifetime,
 		  uint32_t gen, uint8_t why);
-void sf_cell_mark_pair(struct sf_cell *pair, const char *name, const struct sf_object *lifetime,
-		       uint32_t gen, uint8_t why);
 
 /*
- * Is this cell one, and the name's? Its tag has been found to be this address's, after its number was
+ * Is this cell a negative answer, and the name's? Its tag has been found to be this address's, after its number was
  * read. What was made of it counts only if it is still valid afterwards.
  */
 SF_INLINE bool
-sf_cell_find_other(const struct sf_cell *c, uint32_t seq, uintptr_t handle, const char *name,
-		   struct sf_cell_other *out)
+sf_cell_negative(const struct sf_cell *c, uint32_t seq, uintptr_t handle, const char *name,
+		 struct sf_cell_other *out)
 {
 	struct sf_cell_reading r;
 	uint64_t packed;
@@ -313,23 +300,22 @@ sf_cell_find_other(const struct sf_cell *c, uint32_t seq, uintptr_t handle, cons
 	out->cell = c;
 	out->seq = seq;
 	out->gen = r.gen;
-	out->why = (uint8_t)(packed >> SF_CELL_WHY_SHIFT);
-	out->lifetime = sf_cell_packed_lifetime(packed);
+	out->lifetime = sf_cell_packed(packed);
 	/* Whole until here: the pointer is one that was written as such. */
-	return sf_likely(sf_cell_whole(c, seq)) &&
+	return packed >> SF_CELL_WHY_SHIFT == SF_CELL_NEGATIVE &&
+	       sf_likely(sf_cell_whole(c, seq)) &&
 	       sf_likely(sf_holds_64(&out->lifetime->handle, handle)) &&
 	       sf_likely(sf_cell_valid(out));
 }
 
 /*
- * May a name of `size` bytes with its NUL, at this address, have a cell? Valgrind would report what a
- * hit reads past the NUL.
+ * May this address have a cell? Not where 32 bytes would leave the page; and valgrind would report what a hit reads
+ * past the NUL.
  */
 SF_INLINE bool
-sf_cell_fits(const char *name, size_t size)
+sf_cell_has_room(const char *name)
 {
-	return size <= SF_CELL_ROOM && ((uintptr_t)name & 4095) <= 4096 - SF_CELL_ROOM &&
-	       !sf_bytes_careful;
+	return ((uintptr_t)name & 4095) <= 4096 - SF_CELL_ROOM && !sf_bytes_careful;
 }
 
 /* The name as a valid cell keeps it, and its length. Copies of it may read a block further. */
@@ -340,15 +326,18 @@ sf_cell_name(const struct sf_cell *c, size_t *len)
 	return c->name;
 }
 
-/*
- * Remembers the answer of entry number `entry` under this address in a table. All of it is copied
- * from the entry: the host's string may have changed since. False: it does not fit a cell.
- */
-bool sf_cell_keep(struct sf_cell *cells, const char *name, uint32_t entry);
+/* Where a question has its cell: that of a version by both addresses. */
+SF_INLINE struct sf_cell *
+sf_cell_set_of(struct sf_cell *cells, const struct sf_question *q)
+{
+	return sf_cell_set(cells, q->handle + (uintptr_t)q->version, q->name);
+}
 
-/* The same for an answer of dlvsym, in a pair. Only values are kept. */
-bool sf_cell_keep_pair(struct sf_cell *pairs, const char *name, const char *version,
-		       uint32_t entry);
+/*
+ * Remembers the answer of entry number `entry` under the question's address. All of it is copied from the entry:
+ * the host's string may have changed since. False: this address has no cells.
+ */
+bool sf_cell_keep(const struct sf_question *q, uint32_t entry);
 
 /* In the child after fork: frees the lock, and the cell a dead thread was writing. */
 void sf_cell_forked(void);

@@ -4,7 +4,7 @@
 
 #include "../base/sys.h"
 #include "cell.h"
-#include "hint.h"
+#include "table.h"
 
 #define PAGE 4096u
 
@@ -33,15 +33,12 @@ sf_layout_reserve(unsigned int kib)
 {
 	size_t total = (size_t)kib * 1024;
 	size_t index = layout_power_below(total / 16), doorkeeper = layout_power_below(total / 256);
-	size_t hints = layout_power_below(total / 128),
-	       sets = index / (SF_TABLE_WAYS * sizeof(uint64_t));
-	size_t entries, map;
-	size_t cells = layout_power_below(total / 64) / (SF_CELL_WAYS * sizeof(struct sf_cell));
-	size_t shared = (SF_CELL_BYTES(cells) + 63) & ~63u;
-	size_t cell_bytes = (shared + SF_CELL_BYTES(cells / 4) + 4095) & ~4095u;
+	size_t sets = index / (SF_TABLE_WAYS * sizeof(uint64_t));
+	size_t cells = layout_power_below(total / 32) / (SF_CELL_WAYS * sizeof(struct sf_cell));
+	size_t cell_bytes = (SF_CELL_BYTES(cells) + 4095) & ~4095u;
+	size_t entries = total - index - doorkeeper - cell_bytes, map;
 	char *p;
 
-	entries = total - index - doorkeeper - hints - PAGE - cell_bytes;
 	map = (entries / SF_SLAB + 4095) & ~4095u;
 	sf_table.slabs = (uint32_t)((entries - map) / SF_SLAB) - SF_SLABS_PAD;
 	p = sf_sys_map_uncounted(total);
@@ -50,12 +47,8 @@ sf_layout_reserve(unsigned int kib)
 	sf_table.index = (uint64_t *)(void *)p;
 	sf_table.index_mask = sets - 1;
 	p += index;
-	sf_table.hint_sets = (uint32_t)(hints / (SF_HINT_WAYS * sizeof(uint64_t)));
-	sf_table.hints = (uint64_t *)(void *)p + SF_HINT_HEADER;
-	p += hints + PAGE;
 	sf_table.cell_sets = (uint32_t)cells;
 	sf_table.cells = (struct sf_cell *)(void *)(p + SF_CELL_HEADER);
-	sf_table.pairs = (struct sf_cell *)(void *)(p + shared + SF_CELL_HEADER);
 	p += cell_bytes;
 	sf_table.doorkeeper = (uint64_t *)(void *)p;
 	sf_table.doorkeeper_mask = doorkeeper / sizeof(uint64_t) - 1;
@@ -79,8 +72,6 @@ sf_layout_open(void)
 {
 	if (sf_cell_mask(sf_table.cells) != 0)
 		return;
-	sf_hint_table(sf_table.hints - SF_HINT_HEADER, sf_table.hint_sets);
-	sf_cell_table((char *)sf_table.pairs - SF_CELL_HEADER, sf_table.cell_sets / 4);
 	sf_cell_table((char *)sf_table.cells - SF_CELL_HEADER, sf_table.cell_sets);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// layout.h: the shared map's arrays in one reservation; they are filled by table.h, cell.h, hint.h.
+// layout.h: the shared map's arrays in one reservation; they are filled by table.h and cell.h.
 #ifndef SF_LAYOUT_H
 #define SF_LAYOUT_H
 
@@ -13,11 +13,8 @@ struct sf_cell;
 struct sf_table {
 	char *entries; /* entry number n stands at entries + n * 64; 0 is never used */
 	struct sf_cell *cells;
-	struct sf_cell *pairs;
 	uint64_t *index;
 	uint64_t index_mask; /* sets - 1 */
-	uint64_t *hints;
-	uint32_t hint_sets;
 	uint64_t *doorkeeper;
 	uint64_t doorkeeper_mask;
 	uint64_t seed;
@@ -25,7 +22,7 @@ struct sf_table {
 	uint8_t *slab_class; /* class + 1 of each slab, 0: not carved yet */
 	uint32_t slabs, slabs_used;
 	uint32_t slabs_open; /* may be written */
-	uint32_t cell_sets;  /* that sf_layout_open() gives the tables of cells */
+	uint32_t cell_sets;  /* that sf_layout_open() gives the table of cells */
 };
 
 extern struct sf_table sf_table;
@@ -38,8 +35,8 @@ void sf_layout_grow(void);
 /* Reserves `kib` KiB and touches none of them. False: no memory. */
 bool sf_layout_reserve(unsigned int kib);
 /*
- * Gives the tables of cells and slots their sizes, which stand in their memory: done when a thread first
- * has a use for them. Until then they are tables of one set. Any thread, as often as one likes.
+ * Gives the table of cells its size, which stands in its memory: done when a thread first has a use for it.
+ * Until then it is a table of one set. Any thread, as often as one likes.
  */
 void sf_layout_open(void);
 /* Both. */

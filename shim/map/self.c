@@ -16,7 +16,6 @@ const struct sf_gap sf_self_no_gap;
 
 __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec"))) = {
 	.cells = SF_NO_CELLS,
-	.pairs = SF_NO_CELLS,
 	.n = sf_self_nowhere,
 	.hit_mask = SF_TICK_HITS - 1,
 	.caller = &self_no_object,

@@ -74,7 +74,6 @@ struct sf_thread {
 	uint8_t due;            /* enum sf_due; the thread has no cells meanwhile */
 	uint8_t main;           /* gets the block that is kept for it */
 	uint32_t hit_mask;      /* see sf_thread_hit */
-	struct sf_cell *pairs;  /* the shared ones, or empty: never NULL */
 	struct sf_block *block; /* NULL until the first call that misses */
 	/*
 	 * Last plain caller of RTLD_DEFAULT: the record of an object of the initial set, never NULL.

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // table.h: the shared map: questions and libc's answers, bounded, read without a lock.
 //
-// Four arrays in one reservation (layout.h):
-//  cells    whole answers of dlsym under short names, found by the *address* of the name (cell.h).
-//  hints    8-byte slots {tag, entry} for all other questions: a guess, found by the address of the
-//           name; every guess is verified in the entry (hint.h).
+// Three arrays in one reservation (layout.h):
+//  cells    answers under the *address* of the name: whole ones of dlsym under short names, else a reference to
+//           the entry (cell.h). A guess: what it leads to is verified.
 //  index    8-byte slots {tag, entry}: sets of 8, found by a keyed hash of the name's *content*.
 //  entries  the questions with their answers, in slabs of one size class each; type-stable.
 // A doorkeeper (the last four 16-bit fingerprints per bucket) lets an answer in only when its
@@ -75,8 +74,7 @@ struct sf_reply {
 	struct sf_object *object;
 	uint32_t gen;
 	uint8_t verdict;
-	uint32_t entry; /* its number, for a hint */
-	uint32_t seq;   /* of that entry when it was read */
+	uint32_t entry; /* its number, for a cell */
 };
 
 /* Set when the map finds itself overwritten; who sees it tells the breaker. */
@@ -134,7 +132,6 @@ sf_entry_answers(const struct sf_entry *e, uintptr_t handle, const char *name, c
 	r->gen = sf_load_32(&e->gen);
 	r->value = sf_load_ptr(&e->value);
 	r->verdict = SF_WHAT_VERDICT(what);
-	r->seq = seq;
 	sf_fence_load(); /* pairs with the store fence before the writer makes seq even again */
 	return sf_likely(!(seq & 1)) && sf_likely(sf_holds_32(&e->seq, seq)) &&
 	       sf_likely(sf_object_is_gen(r->object, r->gen));

@@ -161,7 +161,6 @@ thread_leave(struct sf_thread *t)
 	t->dead = 1;
 	t->due = SF_DUE_NOTHING;
 	t->cells = SF_NO_CELLS;
-	t->pairs = SF_NO_CELLS;
 	t->n = sf_self_nowhere;
 	t->not_plain = &sf_self_no_gap;
 	t->not_behind = &sf_self_no_gap;
@@ -251,10 +250,8 @@ sf_thread_attach(struct sf_thread *t)
 		t->block = b;
 		t->stock = thread_is_stock(ordinal);
 		t->hit_mask = hit_mask;
-		if (!t->stock) {
+		if (!t->stock)
 			t->cells = sf_table.cells;
-			t->pairs = sf_table.pairs;
-		}
 		sf_count_for(t, SF_THREAD_BLOCK);
 	}
 	t->starting = 0;

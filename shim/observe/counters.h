@@ -13,12 +13,12 @@
 
 /* X(identifier, "name", "meaning") */
 #define SF_COUNTERS(X)                                                                             \
-	X(DLSYM_HIT, "dlsym.hit", "answered from a cell or hint")                                  \
+	X(DLSYM_HIT, "dlsym.hit", "answered by the address of the name")                           \
 	X(DLSYM_SHARED, "dlsym.shared", "answered from the shared map, by content")                \
 	X(DLSYM_NEGATIVE, "dlsym.negative", "answered NULL, with the error libc would give")       \
 	X(DLSYM_LEARN, "dlsym.learn", "asked of libc by the shim, cached if proved")               \
 	X(DLSYM_PASS, "dlsym.pass", "passed through to libc")                                      \
-	X(DEFAULT_HIT, "default.hit", "RTLD_DEFAULT answered from a cell or hint")                 \
+	X(DEFAULT_HIT, "default.hit", "RTLD_DEFAULT answered by the address")                      \
 	X(DEFAULT_SHARED, "default.shared", "RTLD_DEFAULT answered from the shared map")           \
 	X(DEFAULT_NEGATIVE, "default.negative", "RTLD_DEFAULT answered NULL")                      \
 	X(DEFAULT_LEARN, "default.learn", "RTLD_DEFAULT asked of libc by the shim")                \
@@ -29,7 +29,7 @@
 	  "never: what lies behind the caller can still be loaded")                                \
 	X(NEXT_LEARN, "next.learn", "RTLD_NEXT found by the shim, cached if proved")               \
 	X(NEXT_PASS, "next.pass", "RTLD_NEXT of dlsym passed through to libc")                     \
-	X(DLVSYM_HIT, "dlvsym.hit", "answered from a cell or hint")                                \
+	X(DLVSYM_HIT, "dlvsym.hit", "answered by the address of the name")                                \
 	X(DLVSYM_SHARED, "dlvsym.shared", "answered from the shared map, by content")              \
 	X(DLVSYM_NEGATIVE, "dlvsym.negative", "answered NULL, with the error libc would give")     \
 	X(DLVSYM_LEARN, "dlvsym.learn", "asked of libc by the shim, cached if proved")             \

@@ -34,7 +34,9 @@ keep(struct sf_object *lifetime, const char *name, uintptr_t value, enum sf_verd
 			     .gen = SF_STATE_GEN(lifetime->state),
 			     .verdict = (uint8_t)verdict};
 
-	return sf_cell_keep(sf_table.cells, name, entry_of(lifetime->handle, name, &r));
+	struct sf_question q = {.handle = lifetime->handle, .name = name, .kind = SF_KIND_SYM};
+
+	return sf_cell_keep(&q, entry_of(lifetime->handle, name, &r));
 }
 
 static uintptr_t
@@ -51,13 +53,13 @@ find(uintptr_t handle, const char *name)
 }
 
 static bool
-find_other(uintptr_t handle, const char *name, struct sf_cell_other *o)
+find_negative(uintptr_t handle, const char *name, struct sf_cell_other *o)
 {
 	uint32_t seq;
 	const struct sf_cell *c =
 		sf_cell_tagged(sf_cell_set(sf_table.cells, handle, name), sf_cell_tag(name), &seq);
 
-	return c != NULL && sf_cell_find_other(c, seq, handle, name, o);
+	return c != NULL && sf_cell_negative(c, seq, handle, name, o);
 }
 
 static char *
@@ -78,8 +80,7 @@ START_TEST(every_alignment_and_length)
 			char *name = name_at(at, len);
 			bool fits = len + 1 <= SF_CELL_ROOM;
 
-			ck_assert_int_eq(sf_cell_fits(name, len + 1), fits);
-			ck_assert_int_eq(keep(&lifetimes[0], name, 1000 + len, SF_VALUE), fits);
+			ck_assert(keep(&lifetimes[0], name, 1000 + len, SF_VALUE));
 			ck_assert_uint_eq(find(8, name), fits ? 1000 + len : 0);
 			if (!fits)
 				continue;
@@ -109,18 +110,17 @@ START_TEST(a_name_at_a_page_end_is_not_read_past)
 	ck_assert(sf_layout_init(1024));
 	for (size_t len = 1; len < 40; len++) {
 		char *name = edge - len - 1;
-		bool fits = len + 1 == SF_CELL_ROOM;
+		bool fits = len + 1 == SF_CELL_ROOM, room_left = len + 1 >= SF_CELL_ROOM;
 
 		for (size_t i = 0; i < len; i++)
 			name[i] = (char)('a' + i % 26);
 		name[len] = '\0';
-		ck_assert_int_eq(sf_cell_fits(name, len + 1), fits);
-		ck_assert_int_eq(keep(&lifetimes[0], name, 7, SF_VALUE), fits);
+		ck_assert_int_eq(sf_cell_has_room(name), room_left);
+		ck_assert_int_eq(keep(&lifetimes[0], name, 7, SF_VALUE), room_left);
 		ck_assert_uint_eq(find(8, name), fits ? 7 : 0);
 	}
 	for (size_t room_left = 1; room_left < 40; room_left++) {
-		edge[-1] = '\0';
-		ck_assert_int_eq(sf_cell_fits(edge - room_left, 1), room_left >= SF_CELL_ROOM);
+		ck_assert_int_eq(sf_cell_has_room(edge - room_left), room_left >= SF_CELL_ROOM);
 	}
 }
 END_TEST
@@ -135,11 +135,11 @@ START_TEST(a_cell_that_was_never_written)
 
 	ck_assert(!sf_cell_value(none, sf_cell_seq(none), 8, empty, &value));
 	ck_assert(!sf_cell_value(none, sf_cell_seq(none), SF_OBJECT_DEFAULT, empty, &value));
-	ck_assert(!sf_cell_find_other(none, sf_cell_seq(none), 8, empty, &o));
-	ck_assert(!sf_cell_find_other(none, sf_cell_seq(none), SF_OBJECT_DEFAULT, empty, &o));
+	ck_assert(!sf_cell_negative(none, sf_cell_seq(none), 8, empty, &o));
+	ck_assert(!sf_cell_negative(none, sf_cell_seq(none), SF_OBJECT_DEFAULT, empty, &o));
 	/* RTLD_DEFAULT as it is. */
 	ck_assert(!sf_cell_value(none, sf_cell_seq(none), 0, empty, &value));
-	ck_assert(!sf_cell_pair_value(none, 0, empty, empty, &value));
+	ck_assert_ptr_null(sf_cell_entry(none, sf_cell_seq(none)));
 }
 END_TEST
 
@@ -149,9 +149,9 @@ START_TEST(memcheck_sees_no_cells)
 
 	ck_assert(sf_layout_init(1024));
 	sf_bytes_careful = 1;
-	ck_assert(!sf_cell_fits(name, 7) && !keep(&lifetimes[0], name, 7, SF_VALUE));
+	ck_assert(!sf_cell_has_room(name) && !keep(&lifetimes[0], name, 7, SF_VALUE));
 	sf_bytes_careful = 0;
-	ck_assert(sf_cell_fits(name, 7));
+	ck_assert(sf_cell_has_room(name));
 }
 END_TEST
 
@@ -178,12 +178,12 @@ START_TEST(a_cell_of_another_handle_does_not_answer)
 	ck_assert_uint_eq(find(16, name), 0);
 	ck_assert_uint_eq(find(8, name), 7);
 	ck_assert(keep(&lifetimes[0], name, 0, SF_NEGATIVE));
-	ck_assert(!find(8, name) && find_other(8, name, &o));
+	ck_assert(!find(8, name) && find_negative(8, name, &o));
 	moved(theirs, mine);
-	ck_assert(!find_other(16, name, &o));
+	ck_assert(!find_negative(16, name, &o));
 	/* The handle that the marker itself has. */
 	moved(sf_cell_set(sf_table.cells, 1, name), mine);
-	ck_assert(!find(1, name) && !find_other(1, name, &o));
+	ck_assert(!find(1, name) && !find_negative(1, name, &o));
 }
 END_TEST
 
@@ -197,8 +197,8 @@ START_TEST(answers_that_are_no_value)
 	ck_assert(sf_layout_init(1024));
 	ck_assert(keep(&lifetimes[0], name, 0, SF_NEGATIVE));
 	ck_assert_uint_eq(find(8, name), 0);
-	ck_assert(find_other(8, name, &o));
-	ck_assert_uint_eq(o.why, SF_CELL_NEGATIVE);
+	ck_assert(find_negative(8, name, &o));
+	ck_assert_ptr_null(sf_cell_entry(o.cell, o.seq));
 	ck_assert_ptr_eq(o.lifetime, &lifetimes[0]);
 	kept = sf_cell_name(o.cell, &len);
 	ck_assert_uint_eq(len, 12);
@@ -206,7 +206,7 @@ START_TEST(answers_that_are_no_value)
 	ck_assert(sf_cell_valid(&o));
 	lifetimes[0].state += SF_STATE_OF_GEN(1);
 	ck_assert(!sf_cell_valid(&o));
-	ck_assert(!find_other(8, name, &o));
+	ck_assert(!find_negative(8, name, &o));
 }
 END_TEST
 
@@ -220,7 +220,7 @@ START_TEST(the_kept_name_has_its_length)
 			size_t len;
 
 			ck_assert(keep(&lifetimes[0], name, 0, SF_NEGATIVE));
-			ck_assert(find_other(8, name, &o));
+			ck_assert(find_negative(8, name, &o));
 			ck_assert_int_eq(memcmp(sf_cell_name(o.cell, &len), name, size), 0);
 			ck_assert_uint_eq(len, size - 1);
 		}
@@ -262,7 +262,7 @@ START_TEST(a_child_whose_writer_is_gone)
 	c->seq++;
 	if (fork() == 0) {
 		sf_cell_forked();
-		if (writing != NULL || !(c->seq & 1) || find(8, name) || find_other(8, name, &o))
+		if (writing != NULL || !(c->seq & 1) || find(8, name) || find_negative(8, name, &o))
 			_exit(1);
 		_exit(keep(&lifetimes[0], name, 9, SF_VALUE) && find(8, name) == 9 ? 0 : 2);
 	}
@@ -307,100 +307,133 @@ END_TEST
 static char versions[256] __attribute__((aligned(256)));
 
 static bool
-keep_pair(const char *name, const char *version, uintptr_t value)
+refer(const struct sf_question *of, uintptr_t value, enum sf_verdict verdict)
 {
-	struct sf_question q = {
-		.handle = 8, .name = name, .version = version, .kind = SF_KIND_VSYM};
 	struct sf_reply r = {.value = (void *)value,
 			     .object = &lifetimes[0],
 			     .gen = SF_STATE_GEN(lifetimes[0].state),
-			     .verdict = SF_VALUE};
+			     .verdict = (uint8_t)verdict};
+	struct sf_question q = *of;
 
 	ck_assert(sf_table_hash(&q) && sf_table_keep(&q, &r));
-	return sf_cell_keep_pair(sf_table.pairs, name, version, r.entry);
+	return sf_cell_keep(&q, r.entry);
 }
 
+/* What the question's cell refers to; SIZE_MAX: no value. */
 static uintptr_t
-find_pair(uintptr_t handle, const char *name, const char *version)
+referred(const struct sf_question *q)
 {
-	const struct sf_cell *pair = sf_cell_pair(sf_table.pairs, handle, name, version);
-	void *value;
+	const struct sf_entry *e = sf_cell_set_entry(sf_cell_set_of(sf_table.cells, q), q->name);
+	struct sf_reply r;
 
-	return sf_cell_pair_value(pair, handle, name, version, &value) ? (uintptr_t)value : 0;
+	if (e == NULL || !sf_entry_answers(e, q->handle, q->name, q->version, q->kind, &r))
+		return 0;
+	return r.verdict == SF_VALUE ? (uintptr_t)r.value : SIZE_MAX;
 }
 
-START_TEST(pairs_of_name_and_version)
+static void
+changed_is_not_found(const struct sf_question *q, char *text, size_t len)
+{
+	for (size_t i = 0; i <= len; i++) {
+		text[i] ^= 1;
+		ck_assert_uint_eq(referred(q), 0);
+		text[i] ^= 1;
+	}
+}
+
+START_TEST(a_version_has_a_cell_that_refers)
 {
 	ck_assert(sf_layout_init(1024));
 	for (size_t at = 0; at < 16; at++) {
 		for (size_t len = 0; len < 20; len++) {
 			char *name = name_at(at, 7), *version = versions + 64 + (at * 5 + len) % 16;
-			bool fits = sf_cell_fits(version, len + 1) && len + 1 <= SF_CELL_VERSION;
+			struct sf_question q = {.handle = 8,
+						.name = name,
+						.version = version,
+						.kind = SF_KIND_VSYM};
+			struct sf_question other = q, plain = q;
 
+			other.handle = 16;
+			plain.kind = SF_KIND_SYM;
 			memset(version, 'V', len);
 			version[len] = '\0';
-			ck_assert_int_eq(keep_pair(name, version, 100 + len), fits);
-			ck_assert_uint_eq(find_pair(8, name, version), fits ? 100 + len : 0);
-			ck_assert_uint_eq(find_pair(16, name, version), 0);
-			for (size_t i = 0; i <= len; i++) {
-				version[i] ^= 1;
-				ck_assert_uint_eq(find_pair(8, name, version), 0);
-				version[i] ^= 1;
-			}
-			name[3] ^= 1;
-			ck_assert_uint_eq(find_pair(8, name, version), 0);
-			name[3] ^= 1;
-			ck_assert_uint_eq(find_pair(8, name, version), fits ? 100 + len : 0);
+			ck_assert(refer(&q, 100 + len, SF_VALUE));
+			ck_assert_uint_eq(referred(&q), 100 + len);
+			ck_assert_uint_eq(referred(&other), 0);
+			ck_assert_uint_eq(referred(&plain), 0);
+			changed_is_not_found(&q, version, len);
+			changed_is_not_found(&q, name, 7);
+			ck_assert_uint_eq(referred(&q), 100 + len);
+			ck_assert(!find(8, name)); /* no value of dlsym's */
 			lifetimes[0].state += SF_STATE_OF_GEN(1);
-			ck_assert_uint_eq(find_pair(8, name, version), 0);
+			ck_assert_uint_eq(referred(&q), 0);
 		}
 	}
 }
 END_TEST
 
-/* A reader that began with another version's pair must not take the new version for its own. */
-START_TEST(a_pair_is_of_one_question)
+/* Long names and paths to open refer, too; the handle of a path is its mode. */
+START_TEST(what_has_no_room_in_a_cell_has_one_that_refers)
 {
-	char *name = name_at(2, 7), *version = versions + 64;
-	struct sf_cell *pair, before[2];
-
 	ck_assert(sf_layout_init(1024));
-	strcpy(version, "VER_1");
-	ck_assert(keep_pair(name, version, 1));
-	pair = sf_cell_pair(sf_table.pairs, 8, name, version);
-	memcpy(before, pair, sizeof(before));
-	strcpy(version, "VER_2");
-	ck_assert(keep_pair(name, version, 2));
-	ck_assert_uint_eq(find_pair(8, name, version), 2);
-	/* The first cell was written twice: it held no value while the second changed. */
-	ck_assert_uint_eq(pair[0].seq, before[0].seq + 8);
-	/* Each of the three steps of writing leaves a pair that answers right or not at all. */
-	pair[0] = before[0];
-	cell_set_lifetime(&pair[0], &sf_cell_no_value);
-	ck_assert_uint_eq(find_pair(8, name, version), 0);
-	ck_assert_uint_ne(pair[1].seq, before[1].seq);
+	for (enum sf_kind kind = SF_KIND_SYM; kind <= SF_KIND_OPEN; kind += 2) {
+		char *name = name_at(3, 60);
+		struct sf_question q = {.handle = 8, .name = name, .kind = kind};
+		struct sf_cell_other o;
+
+		ck_assert(refer(&q, 7, SF_VALUE));
+		ck_assert_uint_eq(referred(&q), 7);
+		changed_is_not_found(&q, name, 60);
+		ck_assert(!find(8, name) && !find_negative(8, name, &o));
+		ck_assert(refer(&q, 0, SF_NEGATIVE));
+		ck_assert_uint_eq(referred(&q), SIZE_MAX);
+		ck_assert(!find_negative(8, name, &o));
+	}
 }
 END_TEST
 
-/* Without a look at the tags, 32 bytes of either string would be read. */
-START_TEST(pairs_of_strings_at_a_page_end)
+/* The entry may be another question's by now, or be gone, or the cell half written. */
+START_TEST(a_reference_is_a_guess)
 {
-	char *edge = unit_edge(1) - 6, *name;
-	uintptr_t moved;
+	char *name = name_at(3, 60);
+	struct sf_question q = {.handle = 8, .name = name, .kind = SF_KIND_SYM};
+	struct sf_entry *e;
+	struct sf_cell *c;
+
+	ck_assert(sf_layout_init(1024));
+	ck_assert(refer(&q, 7, SF_VALUE));
+	c = sf_cell_set_of(sf_table.cells, &q);
+	e = (struct sf_entry *)(uintptr_t)sf_cell_set_entry(c, name);
+	e->handle = 16;
+	ck_assert_uint_eq(referred(&q), 0);
+	e->handle = 8;
+	e->what = SF_WHAT(SF_KIND_NONE, 0);
+	ck_assert_uint_eq(referred(&q), 0);
+	e->what = SF_WHAT(SF_KIND_SYM, SF_VALUE);
+	ck_assert_uint_eq(referred(&q), 7);
+	c->seq++;
+	ck_assert_uint_eq(referred(&q), 0);
+	c->seq++;
+	/* A value is not taken for a pointer to an entry, whatever its bits are. */
+	cell_set_lifetime(c, &lifetimes[0]);
+	ck_assert_uint_eq(referred(&q), 0);
+}
+END_TEST
+
+/* Nothing refers from where 32 bytes would leave the page: readers of that tag read so much. */
+START_TEST(references_at_a_page_end)
+{
+	char *edge = unit_edge(1) - 6;
+	struct sf_question q = {.handle = 8, .name = "name", .version = edge, .kind = SF_KIND_VSYM};
 
 	ck_assert(sf_layout_init(1024));
 	memcpy(edge, "VER_1", 6);
-	ck_assert(!keep_pair("name", edge, 1) && !keep_pair(edge, "VER_1", 1));
-	ck_assert_uint_eq(find_pair(8, "name", edge), 0);
-	ck_assert_uint_eq(find_pair(8, edge, "VER_1"), 0);
-	/* Another name's pair with this version, in the place where that of `edge` would be. */
-	name = name_at((uintptr_t)edge % 8, 7);
-	strcpy(versions, "VER_1");
-	ck_assert(keep_pair(name, versions, 1));
-	moved = 8 + (uintptr_t)((name - edge) / 8);
-	ck_assert_ptr_eq(sf_cell_pair(sf_table.pairs, moved, edge, versions),
-			 sf_cell_pair(sf_table.pairs, 8, name, versions));
-	ck_assert_uint_eq(find_pair(moved, edge, versions), 0);
+	ck_assert(refer(&q, 1, SF_VALUE)); /* a version may stand there */
+	ck_assert_uint_eq(referred(&q), 1);
+	q.name = edge;
+	q.version = "VER_1";
+	ck_assert(!refer(&q, 1, SF_VALUE));
+	ck_assert_uint_eq(referred(&q), 0);
 }
 END_TEST
 
@@ -409,17 +442,22 @@ START_TEST(answers_of_the_initial_set)
 {
 	static struct link_map map = {.l_name = (char *)""};
 	char *name = name_at(2, 6);
+	struct sf_question q = {.handle = (uintptr_t)&map, .name = name, .kind = SF_KIND_SYM};
 	struct sf_reply r = {.value = &r, .object = &sf_object_permanent, .gen = 1};
 
 	ck_assert(sf_layout_init(1024) && sf_next_boot());
 	sf_object_init(&map, &map);
-	ck_assert(sf_cell_keep(sf_table.cells, name, entry_of((uintptr_t)&map, name, &r)));
+	ck_assert(sf_cell_keep(&q, entry_of((uintptr_t)&map, name, &r)));
 	ck_assert_uint_eq(find((uintptr_t)&map, name), (uintptr_t)&r);
-	ck_assert(sf_cell_keep(sf_table.cells, name, entry_of(0, name, &r)));
+	q.handle = 0;
+	ck_assert(sf_cell_keep(&q, entry_of(0, name, &r)));
 	ck_assert_uint_eq(find(0, name), (uintptr_t)&r);
 	r.object = &sf_object_global;
 	r.verdict = SF_NEGATIVE;
-	ck_assert(!sf_cell_keep(sf_table.cells, name, entry_of((uintptr_t)&map, name, &r)));
+	/* Negative ones end together, by a record that no handle has. */
+	q.handle = (uintptr_t)&map;
+	ck_assert(sf_cell_keep(&q, entry_of((uintptr_t)&map, name, &r)));
+	ck_assert_uint_eq(referred(&q), SIZE_MAX);
 }
 END_TEST
 
@@ -436,8 +474,9 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, a_cell_that_is_being_written_does_not_answer);
 	tcase_add_test(tests, a_child_whose_writer_is_gone);
 	tcase_add_test(tests, a_cell_that_changes_hands);
-	tcase_add_test(tests, pairs_of_name_and_version);
-	tcase_add_test(tests, a_pair_is_of_one_question);
-	tcase_add_test(tests, pairs_of_strings_at_a_page_end);
+	tcase_add_test(tests, a_version_has_a_cell_that_refers);
+	tcase_add_test(tests, what_has_no_room_in_a_cell_has_one_that_refers);
+	tcase_add_test(tests, a_reference_is_a_guess);
+	tcase_add_test(tests, references_at_a_page_end);
 	tcase_add_test(tests, answers_of_the_initial_set);
 }

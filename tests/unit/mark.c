@@ -22,8 +22,7 @@ keep(const char *name, const char *version, uintptr_t value, enum sf_verdict ver
 			     .verdict = (uint8_t)verdict};
 
 	ck_assert(sf_table_hash(&q) && sf_table_keep(&q, &r));
-	return version != NULL ? sf_cell_keep_pair(sf_table.pairs, name, version, r.entry)
-			       : sf_cell_keep(sf_table.cells, name, r.entry);
+	return sf_cell_keep(&q, r.entry);
 }
 
 static const struct sf_cell *
@@ -78,22 +77,25 @@ START_TEST(marks_answer_nothing)
 }
 END_TEST
 
-START_TEST(a_pair_is_marked)
+/* What has no cell of its own is marked as well: a version, a long name. */
+START_TEST(references_are_marked)
 {
 	static const char name[] = "a name", version[] = "V_1";
-	const struct sf_cell *pair;
-	void *value;
+	static const char longer[] = "a name that is longer than a cell has room for";
+	const struct sf_cell *set;
 
 	ck_assert(sf_layout_init(1024));
-	pair = sf_cell_pair(sf_table.pairs, lifetime.handle, name, version);
+	set = sf_cell_set(sf_table.cells, lifetime.handle + (uintptr_t)version, name);
 	ck_assert(keep(name, version, 7, SF_VALUE));
-	ck_assert(!sf_cell_marked(pair, name));
+	ck_assert(!sf_cell_marked(set, name) && sf_cell_set_entry(set, name) != NULL);
 	ck_assert(keep(name, version, SF_BYPASS_UNPROVEN, SF_PASS));
-	ck_assert(sf_cell_marked(pair, name));
-	ck_assert(!sf_cell_pair_value(pair, lifetime.handle, name, version, &value));
+	ck_assert(sf_cell_marked(set, name) && sf_cell_set_entry(set, name) == NULL);
 	ck_assert(keep(name, version, 7, SF_VALUE));
-	ck_assert(!sf_cell_marked(pair, name));
-	ck_assert(sf_cell_pair_value(pair, lifetime.handle, name, version, &value));
+	ck_assert(!sf_cell_marked(set, name) && sf_cell_set_entry(set, name) != NULL);
+	ck_assert(keep(longer, NULL, 7, SF_VALUE));
+	ck_assert_ptr_null(mark_of(longer));
+	ck_assert(keep(longer, NULL, SF_BYPASS_UNPROVEN, SF_PASS));
+	ck_assert_ptr_nonnull(mark_of(longer));
 }
 END_TEST
 
@@ -119,6 +121,6 @@ void
 unit_tests(TCase *tests)
 {
 	tcase_add_test(tests, marks_answer_nothing);
-	tcase_add_test(tests, a_pair_is_marked);
+	tcase_add_test(tests, references_are_marked);
 	tcase_add_test(tests, an_outdated_mark_gives_way);
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// table.c: the shared map: find, keep, evict, doorkeeper, sizes, fork, hints; a random model.
+// table.c: the shared map: find, keep, evict, doorkeeper, sizes, fork; a random model.
 //
 // The source is included, not linked, for the tests that stop a writer half way.
 #include "unit.h"
 
 #include "map/table.c"
-#include "map/hint.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +80,6 @@ START_TEST(what_is_kept_is_found)
 	ck_assert_uint_eq(r.gen, 1);
 	ck_assert_uint_eq(r.verdict, SF_NEGATIVE);
 	ck_assert_uint_ne(r.entry, 0);
-	ck_assert_uint_eq(r.seq, sf_table_entry(r.entry)->seq);
 }
 END_TEST
 
@@ -420,96 +418,6 @@ START_TEST(a_map_with_a_broken_entry_still_turns_over)
 }
 END_TEST
 
-static bool
-hint(const struct sf_question *q, uint64_t *hints, struct sf_reply *r)
-{
-	uint64_t key = sf_hint_key(q->handle, q->name, q->version, q->kind);
-
-	return sf_hint_find(hints, key, q->handle, q->name, q->version, q->kind, r);
-}
-
-static void
-keep_hint(const struct sf_question *q, uint64_t *hints)
-{
-	struct sf_reply r;
-
-	ck_assert(sf_table_find(q, &r));
-	sf_hint_keep(hints, sf_hint_key(q->handle, q->name, q->version, q->kind), r.entry);
-}
-
-START_TEST(hints_answer_by_address_and_verify_by_content)
-{
-	struct sf_question q, versioned;
-	char name[] = "f";
-	struct sf_reply r;
-
-	ck_assert(sf_layout_init(256));
-	q = ask(8, name, NULL);
-	versioned = ask(8, name, "V1");
-	ck_assert(keep(&q, &lifetimes[0], 1) && keep(&versioned, &lifetimes[0], 2));
-	ck_assert(!hint(&q, sf_table.hints, &r));
-	ck_assert_uint_eq(r.entry, SF_HINT_UNKNOWN);
-	keep_hint(&q, sf_table.hints);
-	keep_hint(&versioned, sf_table.hints);
-	ck_assert(hint(&q, sf_table.hints, &r) && r.value == (void *)1);
-	ck_assert(hint(&versioned, sf_table.hints, &r) && r.value == (void *)2);
-	name[0] = 'g';
-	ck_assert(!hint(&q, sf_table.hints, &r));
-	name[0] = 'f';
-	lifetimes[0].state += SF_STATE_OF_GEN(1);
-	ck_assert(!hint(&q, sf_table.hints, &r));
-	ck_assert(!hint(&versioned, sf_table.hints, &r));
-}
-END_TEST
-
-START_TEST(a_buffer_with_changing_names_is_marked)
-{
-	static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
-	char buffer[8];
-	struct sf_question q;
-	struct sf_reply r;
-
-	ck_assert(sf_layout_init(256));
-	for (unsigned int i = 0; i < COUNT_OF(names); i++) {
-		strcpy(buffer, names[i]);
-		q = ask(8, buffer, NULL);
-		ck_assert(keep(&q, &lifetimes[0], i + 1));
-		keep_hint(&q, sf_table.hints);
-		/* The first and three changes are followed, the fourth is one too many. */
-		ck_assert_int_eq(hint(&q, sf_table.hints, &r), i <= SF_SLOT_STRIKES_MAX);
-		if (i > SF_SLOT_STRIKES_MAX)
-			ck_assert_uint_eq(r.entry, 0);
-	}
-}
-END_TEST
-
-START_TEST(one_set_of_hints_holds_as_many_as_it_has_ways)
-{
-	static uint64_t area[SF_HINT_HEADER + SF_HINT_WAYS];
-	uint64_t *hints = sf_hint_table(area, 1);
-	static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g"};
-	struct sf_reply r;
-	unsigned int found = 0;
-
-	ck_assert(sf_layout_init(256));
-	for (unsigned int i = 0; i < COUNT_OF(names); i++) {
-		struct sf_question q = ask(8, names[i], NULL);
-
-		ck_assert(keep(&q, &lifetimes[0], i + 1));
-		keep_hint(&q, hints);
-		ck_assert(hint(&q, hints, &r));
-		keep_hint(&q, hints); /* again: no strike */
-		ck_assert(hint(&q, hints, &r));
-	}
-	for (unsigned int i = 0; i < COUNT_OF(names); i++) {
-		struct sf_question q = ask(8, names[i], NULL);
-
-		found += hint(&q, hints, &r);
-	}
-	ck_assert_uint_eq(found, SF_HINT_WAYS);
-}
-END_TEST
-
 START_TEST(limits)
 {
 	ck_assert(sf_layout_init(256));
@@ -537,8 +445,5 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, a_child_whose_writer_is_gone);
 	tcase_add_loop_test(tests, a_free_list_that_leads_astray, 0, 3);
 	tcase_add_test(tests, a_map_with_a_broken_entry_still_turns_over);
-	tcase_add_test(tests, hints_answer_by_address_and_verify_by_content);
-	tcase_add_test(tests, a_buffer_with_changing_names_is_marked);
-	tcase_add_test(tests, one_set_of_hints_holds_as_many_as_it_has_ways);
 	tcase_add_test(tests, limits);
 }

@@ -11,7 +11,6 @@
 // wrong answers without a sanitizer. Without libcheck: forks and TSan do not go together.
 #include "libc/next.h"
 #include "map/cell.h"
-#include "map/hint.h"
 #include "map/thread.h"
 
 #include <pthread.h>
@@ -48,15 +47,6 @@ check(const struct sf_reply *r, unsigned int handle, unsigned int name, uint32_t
 }
 
 static void
-note(const struct sf_question *q, uint32_t entry)
-{
-	struct sf_thread *t = &sf_thread;
-
-	if (!sf_cell_keep(t->cells, q->name, entry))
-		sf_hint_keep(sf_table.hints, sf_hint_key(q->handle, q->name, NULL, q->kind), entry);
-}
-
-static void
 look_up(unsigned int h, unsigned int n, uint64_t *count)
 {
 	struct sf_thread *t = &sf_thread;
@@ -67,6 +57,7 @@ look_up(unsigned int h, unsigned int n, uint64_t *count)
 		sf_cell_tagged(sf_cell_set(t->cells, q.handle, q.name), sf_cell_tag(q.name), &seq);
 	struct sf_object *o = sf_object_find(&maps[h]);
 	uint32_t since = o != NULL ? sf_load_32(sf_object_gen(o)) : 0;
+	const struct sf_entry *e;
 	struct sf_reply r;
 
 	/* A cell tells the value only; the generation that it belongs to is in the value. */
@@ -77,15 +68,15 @@ look_up(unsigned int h, unsigned int n, uint64_t *count)
 			sf_thread_sample_next(t, t->n[SF_DLSYM_HIT]);
 		return;
 	}
-	if (sf_hint_find(sf_table.hints, sf_hint_key(q.handle, q.name, NULL, q.kind), q.handle,
-			 q.name, NULL, q.kind, &r)) {
+	e = c != NULL ? sf_cell_entry(c, seq) : NULL;
+	if (e != NULL && sf_entry_answers(e, q.handle, q.name, NULL, q.kind, &r)) {
 		check(&r, h, n, since, count);
 		return;
 	}
 	sf_table_hash(&q);
 	if (sf_table_find(&q, &r)) {
 		check(&r, h, n, since, count);
-		note(&q, r.entry);
+		sf_cell_keep(&q, r.entry);
 		return;
 	}
 	r.object = o;
@@ -94,7 +85,7 @@ look_up(unsigned int h, unsigned int n, uint64_t *count)
 	r.value = answer(h, n, r.gen);
 	r.verdict = SF_VALUE;
 	if (sf_table_keep(&q, &r))
-		note(&q, r.entry);
+		sf_cell_keep(&q, r.entry);
 }
 
 static void *

@@ -56,8 +56,7 @@ keep(const char *asked, uintptr_t value)
 			     .gen = SF_STATE_GEN(lifetime->state),
 			     .verdict = SF_VALUE};
 
-	return sf_table_hash(&q) && sf_table_keep(&q, &r) &&
-	       sf_cell_keep(sf_table.cells, asked, r.entry);
+	return sf_table_hash(&q) && sf_table_keep(&q, &r) && sf_cell_keep(&q, r.entry);
 }
 
 /* In the map and, under the name's address, in a cell. */
