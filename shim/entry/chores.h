@@ -9,7 +9,7 @@
 #include "../rollout/killfile.h"
 
 /*
- * Has somebody hooked libc's functions in place? Then they have to see all calls: switches off, as a doubt
+ * Are libc's functions hooked in place? Then the hooks have to see all calls: switches off, as a doubt
  * does. Called where libc is about to be asked anyway, and once in SF_TICK_HITS hits.
  */
 bool sf_chores_hooks(void);

@@ -23,7 +23,7 @@ void *sf_confine_next[2];
  */
 void sf_confine_look(unsigned int which, const unsigned long *argument);
 
-/* What is still to be prepared is, or by nobody: another thread may be at it. */
+/* What is still to be prepared is prepared now, unless another thread is at it. */
 static void
 confine_prepare(void)
 {

@@ -294,7 +294,7 @@ sf_entry_dlmopen(Lmid_t space, const char *name, int mode, const void *caller, u
 	return sf_pass(t, SF_DLMOPEN_PASS, SF_BYPASS_SPACE);
 }
 
-/* References that were kept for another dlopen; false: the object is gone, closed behind our back. */
+/* References that were kept for another dlopen; false: the object is gone, closed by a call that was not seen. */
 static bool
 dlopen_drop_kept(struct sf_thread *t, void *handle, int calls)
 {

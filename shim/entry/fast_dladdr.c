@@ -39,7 +39,7 @@ fast_dladdr_leave(struct sf_thread *t)
 	return sf_load_32(&sf_mode_word) == SF_MODE_WORD_VERIFY;
 }
 
-/* A frame of its own: who jumps on to libc has no location on the stack. */
+/* A frame of its own: a function that jumps on to libc has no location on the stack. */
 static SF_NOINLINE bool
 fast_dladdr_try_slowly(const void *address, Dl_info *info, void **extra, int flags)
 {

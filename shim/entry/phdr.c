@@ -184,7 +184,7 @@ phdr_walk(struct sf_thread *t, callback_fn *callback, void *arg)
 
 	__asm__ volatile(".cfi_personality 0x1b, sf_phdr_unwound");
 	number = sf_walk_begin(t);
-	/* Looked at again with the turn: whoever stood down has waited for it, and will not again. */
+	/* Looked at again with the turn: a walk that stood down has waited for it, and will not again. */
 	if (sf_likely(!sf_load_8(&stood_down) && sf_walk_view(t, number, &v) == SF_VIEW_DONE)) {
 		sf_count_for(t, SF_PHDR_WALK);
 		result = phdr_through(t, number, &v, callback, arg);

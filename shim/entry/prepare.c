@@ -168,7 +168,7 @@ prepare_show_go(enum sf_go_state state)
 	sf_segment_on_mode = prepare_switch_go;
 }
 
-/* Where statistics go, and who may be timed. */
+/* Where statistics go, and what may be timed. */
 static void
 prepare_segment(const struct sf_decision *m)
 {
@@ -207,7 +207,7 @@ prepare_live(const struct sf_decision *m)
 
 	sf_mode_start(m, "");
 	sf_killfile_start();
-	/* Where plugin.Open is served at all, its code is changed: not for those who only observe. */
+	/* Where plugin.Open is served at all, its code is changed: not in mode observe. */
 	if (m->word == SF_MODE_WORD_ON && !noted.plain)
 		go = prepare_go(m);
 	prepare_show_go(go);
@@ -223,7 +223,7 @@ prepare_pass(const struct sf_decision *m, const char *why)
 	bool told = sf_settings.mode.n == SF_MODE_OFF && !sf_settings.wrong;
 
 	sf_mode_start(m, why);
-	/* Who was told to be off needs no reason; with raised rights nothing is written anywhere. */
+	/* A process that was told to be off needs no reason; with raised rights nothing is written anywhere. */
 	if (sf_settings.shm != SF_SHM_OFF && !told && m->reason != SYMFAST_SHM_BY_SETTING &&
 	    !getauxval(AT_SECURE))
 		sf_segment_leave_note(sf_settings.shm_dir_text);

@@ -17,7 +17,7 @@
 
 /* Of calls that were passed through before or while the process was prepared. */
 struct sf_early {
-	uint32_t raw_errors, raw_loads; /* somebody may hold libc's own functions */
+	uint32_t raw_errors, raw_loads; /* the host may hold libc's own functions */
 	uint32_t global;                /* a load with RTLD_GLOBAL: SF_EARLY_... */
 };
 #define SF_EARLY_OVER  1 /* it has returned */

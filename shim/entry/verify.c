@@ -84,7 +84,7 @@ verify_compare(struct sf_thread *t, const struct sf_question *q, const struct sf
 	return verify_compare_more(t, q, r, value, true);
 }
 
-/* libc's error of a question of ours is nobody's. */
+/* libc's error of a question of ours is not the host's. */
 static void
 verify_forget_error(void)
 {
@@ -248,7 +248,7 @@ sf_verify_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
 
 /*
  * The hit's own cell may have been for another lifetime: whose it was is asked of the map again. RTLD_DEFAULT is
- * asked of the executable's handle, which says the same for who was answered (CONTRACT 20).
+ * asked of the executable's handle, which says the same for a caller that was answered (CONTRACT 20).
  */
 static void *
 verify_checked(struct sf_thread *t, const struct sf_question *q, void *value)

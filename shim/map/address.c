@@ -52,8 +52,7 @@ address_region_at(uintptr_t address, uint32_t *lifetime)
 	if (!sf_facts_object((const void *)address, &map, &lo, &hi))
 		return NULL;
 	r = sf_region_find(map);
-	return r != NULL && address_covers(r, address, lifetime) ? r
-								 : sf_regions + SF_REGION_NOBODY;
+	return r != NULL && address_covers(r, address, lifetime) ? r : sf_regions + SF_REGION_NONE;
 }
 
 static bool
@@ -115,7 +114,7 @@ address_seen_before(uint64_t hash)
 	return false;
 }
 
-/* Holds the address already, or what nobody will find. */
+/* Holds the address already, or what no look-up will find. */
 static bool
 address_is_free(const struct sf_cached *e, uintptr_t address)
 {

@@ -47,7 +47,7 @@ sf_learn_raw(const char *name)
 	sf_store_8(&sf_learn_raw_errors, 1);
 	if (sf_learn_on_raw != NULL)
 		sf_learn_on_raw();
-	/* Who closes or opens behind our back makes every handle's lifetime unknowable: CONTRACT 36. */
+	/* Calls of libc's own dlclose or dlopen are not seen: no handle's lifetime is known any more (CONTRACT 36). */
 	if (sf_bytes_same(name, "dlclose") || sf_bytes_same(name, "dlopen") ||
 	    sf_bytes_same(name, "dlmopen")) {
 		sf_object_global_begin();
@@ -131,7 +131,7 @@ sf_learn_closing(const void *handle)
  * The host looks up in a handle whose dlopen was passed through, so its lifetime is not known.
  * A reference of our own, got by the object's own name, keeps that lifetime running until the
  * host's next dlclose of the handle, where it is dropped first. Only for names that the host did
- * open: a link map found otherwise may be libc's own (gconv, NSS), which nobody would close.
+ * open: a link map found otherwise may be libc's own (gconv, NSS), which is never closed by dlclose.
  */
 static struct sf_object *
 learn_adopt(struct sf_thread *t, void *handle, uint32_t *gen)

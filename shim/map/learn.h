@@ -34,7 +34,7 @@ const char *sf_learn_owed(struct sf_thread *t);
 
 /*
  * Learns a question that has been seen before. libc is asked with a copy of the names, and they are kept
- * from there: a host that changes its string meanwhile harms nobody else's answers.
+ * from there: if the host changes its string meanwhile, other answers stay right.
  */
 enum sf_learnt sf_learn_copy(struct sf_thread *t, struct sf_question *q,
 			     struct sf_learn_result *result);
@@ -47,7 +47,7 @@ extern void (*sf_learn_on_raw)(void);
 void sf_learn_passed_open(const char *name);
 /* libc is about to close this handle: it is not adopted again. */
 void sf_learn_closing(const void *handle);
-/* No negative answer may be given: somebody may clear libc's error behind our back. */
+/* No negative answer may be given: libc's own dlerror may clear the error unseen. */
 extern uint8_t sf_learn_raw_errors;
 SF_INLINE bool
 sf_learn_errors_raw(void)

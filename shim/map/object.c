@@ -18,7 +18,7 @@ struct sf_object sf_object_permanent = {
 SF_GROWING struct sf_object sf_object_records[SF_OBJECT_MOST + 1];
 uint16_t sf_object_places[SF_OBJECT_MOST];
 uint32_t sf_object_taken;
-static uint32_t spare; /* a record that nobody needed after all, or 0 */
+static uint32_t spare; /* a record that was claimed and not needed, or 0 */
 SF_LOCK(evict_lock, NULL);
 SF_LOCK(name_lock, NULL);
 uint8_t sf_object_kept_no_more;
@@ -46,13 +46,13 @@ object_mark(struct sf_object *o, uint32_t gen, uint64_t marks)
 		s = sf_load_64(&o->state);
 		if (SF_STATE_GEN(s) != gen || !SF_STATE_OPEN(s))
 			return;
-		sf_fence_release(); /* what the mark says is true for whoever sees it */
+		sf_fence_release(); /* a reader that sees the mark sees what it says */
 	} while (!sf_cas_64(&o->state, s, s | marks));
 }
 
 /*
- * Under the lock, while the lifetime is found without a name: nobody else writes, and nobody reads before the mark.
- * Who does not get the lock leaves the lifetime without a name, to the next dlopen of the handle.
+ * Under the lock, while the lifetime is found without a name: there is no other writer, and no reader before the mark.
+ * On contention the lifetime stays without a name until the next dlopen of the handle.
  */
 static void
 object_name_lifetime(struct sf_object *o, const struct link_map *l, uint32_t gen)
@@ -96,7 +96,7 @@ static void
 object_leave_record(uint32_t n)
 {
 	sf_object_records[n].handle = 0;
-	sf_fence_store(); /* pairs with the full fence of whoever takes it */
+	sf_fence_store(); /* pairs with the full fence of the taker */
 	sf_cas_32(&spare, 0, n);
 }
 
@@ -133,7 +133,7 @@ object_claim(const void *handle)
 
 /*
  * In a set without empty places: the record of a handle whose lifetime ended long ago. Handle and generation
- * change as one pair, or not at all: nobody ever finds the record without a handle, or with the former one's
+ * change as one pair, or not at all: the record is never seen without a handle, or with the former one's
  * state under the new one.
  */
 static struct sf_object *

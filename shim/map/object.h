@@ -9,10 +9,10 @@
 //    reading gen, with the handle open, so it belongs to that lifetime of the handle. The last close takes the
 //    state to closed, with the next gen, *before* libc is called: a handle address that libc reuses can
 //    therefore never meet an answer of its former lifetime.
-//  - `handle` changes together with `state`, as one pair of words, and only while the record is closed. Who reads
-//    the state first, the handle second, and then changes that very state, has changed this handle's.
+//  - `handle` changes together with `state`, as one pair of words, and only while the record is closed. A
+//    reader of first the state and then the handle that changes that very state has changed this handle's.
 //  - `file` is written by one thread at a time, and belongs to the lifetime whose state says NAMED.
-//  - real <= what libc has. held <= real, up to the number that nobody closes by hand (SF_OBJECT_ENOUGH): libc's own
+//  - real <= what libc has. held <= real, up to a number that no host closes one by one (SF_OBJECT_ENOUGH): libc's own
 //    dlclose, got without us, can take references that we do not see, and may never unload too early. A
 //    dlclose is elided rather than a dlopen: what the host gives back stays with us for its next dlopen, and
 //    goes to libc with the host's last one. All of it, in the host's own call: destructors run when they should.
@@ -74,7 +74,7 @@ _Static_assert(sizeof(struct sf_object) == 192, "three lines");
 #define SF_STATE_OF_GEN(gen) ((uint64_t)(gen) << 32)
 
 /*
- * So many references of libc's are enough for any host that closes behind our back. Who opens an object more
+ * So many references of libc's are enough for any host whose closes are not seen. A host that opens an object more
  * often than that and does not close it (Python's ctypes) need not ask libc each time.
  */
 #define SF_OBJECT_ENOUGH 64
@@ -108,7 +108,7 @@ void sf_object_init(struct link_map *main, struct link_map *tail);
 void sf_object_reset_locks(void);
 
 /*
- * A place says which record it has: 0, nobody's, until it is needed, and from then on always the same.
+ * A place says which record it has: 0, none, until it is needed, and from then on always the same.
  * So records are handed out one after the other, and those of the initial set share their pages.
  */
 #define SF_OBJECT_WAYS 8
@@ -181,7 +181,7 @@ sf_object_elide(struct sf_object *o, uint32_t gen)
 	}
 }
 
-/* Does the record have this handle? For who has read `state` before, and changes no other one. */
+/* Does the record have this handle? For callers that have read `state` before, and change no other one. */
 SF_INLINE bool
 sf_object_has(const struct sf_object *o, const void *handle)
 {
@@ -270,15 +270,15 @@ struct sf_object *sf_object_adopted(void *handle, uint32_t *gen);
 int sf_object_close(void *handle, bool real_first);
 
 /*
- * Does the last close leave the generation to sf_object_end()? Set once, at start. Whoever then calls libc's dlclose
- * in the host's place calls that first.
+ * Does the last close leave the generation to sf_object_end()? Set once, at start. A caller of libc's dlclose in
+ * the host's place then calls that first.
  */
 extern bool sf_object_ends_late;
-/* libc may unload the object now: if nobody has opened it again its generation ends. */
+/* libc may unload the object now: if it was not opened again its generation ends. */
 void sf_object_end(const void *handle);
 
 /*
- * ld.so has unloaded something, and holds its lock: ends the lifetimes of what is gone, whoever closed it. To be
+ * ld.so has unloaded something, and holds its lock: ends the lifetimes of what is gone, however it was closed. To be
  * called at each of its notices (sf_changes_on_move).
  */
 void sf_object_moved(bool settled);

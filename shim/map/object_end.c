@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// object_end.c: lifetimes that end without a dlclose of the host's: unloads that nobody told us of, and retirement.
+// object_end.c: lifetimes that end without a dlclose of the host's: unloads that are found afterwards, and retirement.
 #include "object.h"
 
 #include "../libc/changes.h"
 #include "../libc/facts.h"
 #include "self.h"
 
-/* ---- unloads that nobody told us of ---- */
+/* ---- unloads that are found afterwards ---- */
 
 void
 sf_object_ended(const void *handle)
@@ -118,7 +118,7 @@ sf_object_retire_all(bool (*replay)(void *, const char *), void (*drop)(void *))
 {
 	sf_store_8(&sf_object_kept_no_more, 1);
 	sf_fence_full();
-	/* Everyone who gets one of libc's functions sweeps: nobody leaves before all is replayed. */
+	/* Every thread that gets one of libc's functions sweeps: none leaves before all is replayed. */
 	for (uint32_t i = 1; i <= SF_OBJECT_MOST && i <= sf_load_32(&sf_object_taken); i++)
 		object_end_retire(&sf_object_records[i], replay, drop);
 }

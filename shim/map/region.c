@@ -27,7 +27,7 @@ static bool unloads_seen;
 static uint64_t mortal[SF_REGION_MOST / 64 + 1]; /* bit: alive and not permanent */
 static struct sf_region *buildings[BUILDINGS];
 static uint32_t turns;
-static struct sf_region *advancing; /* by whoever holds the lock; for the child after fork */
+static struct sf_region *advancing; /* by the holder of the lock; for the child after fork */
 
 static struct sf_region *
 region_set_of(const struct link_map *map)
@@ -50,7 +50,7 @@ sf_region_find(const struct link_map *map)
 
 /*
  * Memory of a region is forgotten before it is given back: a fork of another thread may fall between the two,
- * and the child would give back once more what may be somebody else's by then.
+ * and the child would give back once more what may be in other use by then.
  */
 static void
 region_drop_building_locked(struct sf_region *r)
@@ -105,7 +105,7 @@ region_end_lifetime(struct sf_region *r)
 }
 
 /*
- * ld.so has changed something and holds its lock: ends the lifetimes of what is gone. Nobody else
+ * ld.so has changed something and holds its lock: ends the lifetimes of what is gone. No other thread
  * changes a mortal region's lifetime: it is made within a hold, and holders are waited for.
  */
 static void
@@ -127,7 +127,7 @@ region_moved(bool settled)
 				continue;
 			region_end_lifetime(r);
 			locked = locked || sf_lock_try(&lock);
-			/* Whoever had the lock may have begun another lifetime there, of an object that stays. */
+			/* The holder of the lock may have begun another lifetime there, of an object that stays. */
 			if (locked && !SF_REGION_ALIVE(r->lifetime))
 				region_clear_locked(r);
 		}
@@ -423,11 +423,11 @@ sf_region_renamed(const struct sf_region *r, const char *name)
 SF_START void
 sf_region_init(unsigned int kib, bool watched)
 {
-	struct sf_region *nobody = &sf_regions[SF_REGION_NOBODY];
+	struct sf_region *none = &sf_regions[SF_REGION_NONE];
 
 	/* An empty entry of the address cache says: address 0, in this region's lifetime 0. */
-	nobody->lifetime = 2;
-	nobody->fname = (const char *const *)&nobody->own_name;
+	none->lifetime = 2;
+	none->fname = (const char *const *)&none->own_name;
 	sf_arena_init(kib);
 	unloads_seen = watched;
 	if (watched)

@@ -84,8 +84,8 @@ void sf_region_forked(void);
  * One that is never alive, then SETS sets of WAYS regions. What is zero leads to the first: no entry of the
  * address cache, no guess has to be written before it is used.
  */
-#define SF_REGION_NOBODY 0
-#define SF_REGION_MOST   (SF_REGION_SETS * SF_REGION_WAYS + 1)
+#define SF_REGION_NONE 0
+#define SF_REGION_MOST (SF_REGION_SETS * SF_REGION_WAYS + 1)
 extern struct sf_region sf_regions[SF_REGION_MOST];
 
 /*

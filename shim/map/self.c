@@ -10,7 +10,7 @@ SF_LARGE char sf_self_empty[SF_CELL_BYTES(1)] __attribute__((aligned(64)));
 /* Where a thread without a block would count; the ones say "not the time for a sample". */
 uint64_t sf_self_nowhere[SF_COUNTER_COUNT] = {[0 ... SF_COUNTER_COUNT - 1] = 1};
 
-/* Of no size: nobody calls from there. */
+/* Of no size: no call comes from there. */
 static const struct sf_object self_no_object;
 const struct sf_gap sf_self_no_gap;
 

@@ -67,7 +67,7 @@ struct sf_block {
 struct sf_thread {
 	/* Read at every hit. */
 	struct sf_cell *cells;  /* never NULL; its size stands before it (sf_cell_mask) */
-	uint64_t *n;            /* counters of `block`; without one a place that nobody reads */
+	uint64_t *n;            /* counters of `block`; without one a place that is never read */
 	uint8_t pending;        /* 0 no error of ours, 1 to be told, SF_PENDING_OWED */
 	uint8_t dead;           /* the TSD destructor has run for the last time */
 	uint8_t stock;          /* A/B: this thread is answered by libc, and has no cells */
@@ -86,10 +86,9 @@ struct sf_thread {
 	const struct sf_object *behind;
 	const struct sf_gap *not_behind;
 	/* Cold. */
-	uint32_t
-		starting; /* depth of the stack where attach or promotion is under way: a signal must not
+	uint32_t starting; /* depth of the stack where attach is under way: a signal must not
 				      nest it; 0: nowhere */
-	char *text;       /* of `block`; stays when that is given back */
+	char *text;        /* of `block`; stays when that is given back */
 	struct sf_cell *cells_due; /* what the thread gets back */
 	uint32_t keep_skips;       /* sf_thread_keeps's */
 	uint32_t close_depth;      /* libc dlclose calls on this stack */
@@ -111,7 +110,7 @@ struct sf_thread {
 
 extern __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec")));
 
-/* What a thread has that has nothing: a table of one empty set, counters that nobody reads. */
+/* What a thread has that has nothing: a table of one empty set, counters that are never read. */
 extern char sf_self_empty[];
 #define SF_NO_CELLS ((struct sf_cell *)(void *)(sf_self_empty + SF_CELL_HEADER)) /* of cell.h */
 extern uint64_t sf_self_nowhere[SF_COUNTER_COUNT];

@@ -9,8 +9,8 @@
 #define STRIPES 8 /* a power of two */
 
 /*
- * A snapshot is written only while nobody can read it: not the current one, and
- *  - serial: the turn was seen untaken after it had been replaced. Whoever takes it later finds the
+ * A snapshot is written only while it has no reader: not the current one, and
+ *  - serial: the turn was seen untaken after it had been replaced. A later taker finds the
  *    newer one. (`retired` is cleared at that sight.)
  *  - free: no reader counted. A reader that counts itself too late finds that the snapshot is no longer
  *    the current one, and tries again.
@@ -33,7 +33,7 @@ struct sf_turn sf_snapshot_turn SF_CACHE;
 
 SF_LARGE static struct snapshot snapshots[SNAPSHOTS + 1]; /* the last one stands for none */
 static SF_CACHE uint32_t current = NONE;                  /* written under the loader's lock */
-static uint32_t unloader;         /* id of the thread that is unmapping, 0: nobody is */
+static uint32_t unloader;         /* id of the thread that is unmapping, 0: none */
 static struct sf_listing initial; /* the first so many of every list never go */
 
 /* A child of _Fork or of a raw clone ran no handler. */
@@ -121,7 +121,7 @@ snapshot_others_read(const struct sf_thread *t)
 	return false;
 }
 
-/* Nobody else is inside a walk beyond the initial set from here on, until the window closes. */
+/* No other thread is inside a walk beyond the initial set from here on, until the window closes. */
 static void
 snapshot_open_window(struct sf_thread *t)
 {
@@ -242,7 +242,7 @@ snapshot_read_current(struct sf_thread *t, struct sf_walk *w)
  * Free: a window is open, or about to be, and this walk is inside another one of its thread, in its
  * callback or in a signal handler. If that one is counted, the unload waits for it: this one sees
  * everything, and must not wait for the unload. If it is just about to be counted or no longer to be,
- * nobody knows: libc's own lock decides. In serial an outer walk has the turn, and no window opens.
+ * it is unknown: libc's own lock decides. In serial an outer walk has the turn, and no window opens.
  */
 enum outer { OUTER_NONE, OUTER_COUNTED, OUTER_UNSURE };
 
@@ -266,28 +266,28 @@ sf_walk_view(struct sf_thread *t, unsigned int walk, struct sf_view *v)
 	struct sf_walk *w = &t->walk[walk];
 	const struct snapshot *s;
 	enum outer outer;
-	uint32_t who;
+	uint32_t other;
 
 	do {
 		snapshot_stop_reading(t, w);
 		s = snapshot_read_current(t, w);
 		if (s == NULL)
 			return SF_VIEW_NONE;
-		who = sf_load_32(&unloader);
+		other = sf_load_32(&unloader);
 		sf_fence_load(); /* pairs with the store fence in snapshot_close_window(): closed means replaced */
 	} while (sf_unlikely(s != &snapshots[sf_load_32(&current)]));
 	*v = (struct sf_view){.objects = s->list.objects,
 			      .count = s->list.count,
 			      .adds = s->list.adds,
 			      .loaded = s->list.loaded};
-	if (sf_likely(who == 0)) {
+	if (sf_likely(other == 0)) {
 		w->counted = w->snapshot != 0; /* no window was open: the next one waits for us */
 		return SF_VIEW_DONE;
 	}
 	outer = snapshot_outer_walk(t, walk);
 	if (outer == OUTER_COUNTED)
 		return SF_VIEW_DONE;
-	if (outer == OUTER_UNSURE || who == snapshot_id_of(t)) {
+	if (outer == OUTER_UNSURE || other == snapshot_id_of(t)) {
 		snapshot_stop_reading(t, w);
 		return SF_VIEW_INSIDE;
 	}
@@ -303,13 +303,13 @@ sf_walk_wait(struct sf_thread *t, unsigned int walk)
 {
 	struct sf_walk *w = &t->walk[walk];
 	bool turn = w->turn;
-	uint32_t who;
+	uint32_t other;
 
 	w->turn = 0;
 	if (turn)
 		sf_turn_give(&sf_snapshot_turn, t->id);
-	while ((who = sf_load_32(&unloader)) != 0 && who != t->id)
-		sf_sys_wait(&unloader, who);
+	while ((other = sf_load_32(&unloader)) != 0 && other != t->id)
+		sf_sys_wait(&unloader, other);
 	if (turn)
 		w->turn = sf_turn_take(&sf_snapshot_turn, t->id);
 }
@@ -356,7 +356,7 @@ snapshot_is_left(const struct sf_listed *o)
 }
 
 /*
- * The fork fell into another thread's unload, which nobody will finish: libc's write lock stays taken
+ * The fork fell into another thread's unload, which will never be finished: libc's write lock stays taken
  * and libc's list half changed. Of the last snapshot what is still mapped stays.
  */
 static void

@@ -76,7 +76,7 @@ extern struct sf_turn sf_snapshot_turn;
  * sf_changes_init. False: every walk is libc's.
  */
 bool sf_snapshot_init(enum sf_walking how);
-/* In the child after fork: nobody else walks, loads or unloads any more. */
+/* In the child after fork: no other thread walks, loads or unloads any more. */
 void sf_snapshot_forked(void);
 
 /* Begins a walk: takes the turn in serial. Its number, for the calls below. */

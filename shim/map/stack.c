@@ -6,7 +6,7 @@ uintptr_t sf_stack_top;
 
 /*
  * libc's dlerror takes 2 KiB of stack for its text. A host that does not call it may have less: coroutines
- * and signal handlers run on stacks whose ends nobody knows. There is room on the main thread's own stack,
+ * and signal handlers run on stacks whose ends are unknown. There is room on the main thread's own stack,
  * as the constructor found its top, and where a thread has used little of its own, below its thread pointer.
  */
 #define MAIN_STACK   ((uintptr_t)256 << 10)

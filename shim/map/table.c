@@ -23,7 +23,7 @@ static void
 table_repair_locked(void)
 {
 	if (writing != NULL) {
-		/* Half written: matches nothing, found by nobody, evicted in its turn. */
+		/* Half written: matches no question, evicted in its turn. */
 		writing->what = SF_WHAT(SF_KIND_NONE, 0);
 		sf_store_32(&writing->seq, (writing->seq | 1) + 1);
 		writing = NULL;
@@ -233,7 +233,7 @@ table_evict_locked(struct sf_entry *e)
 	sf_count(SF_MAP_EVICT);
 }
 
-/* What the free list leads to. Anything else was written by somebody who had no business here. */
+/* What the free list leads to. Anything else is memory that was overwritten. */
 static bool
 table_is_free(const struct sf_entry *e, unsigned int size_class)
 {

@@ -77,7 +77,7 @@ struct sf_reply {
 	uint32_t entry; /* its number, for a cell */
 };
 
-/* Set when the map finds itself overwritten; who sees it tells the breaker. */
+/* Set when the map finds itself overwritten; the next slow call tells the breaker. */
 extern uint8_t sf_table_damaged;
 
 /* In the child after fork: frees the lock, and the entry a dead thread was writing. */

@@ -190,7 +190,7 @@ sf_thread_init(void)
 {
 	have_key = sf_key_make(thread_ends);
 	if (!have_key)
-		sf_layout_open(); /* nobody will attach */
+		sf_layout_open(); /* no thread will attach */
 }
 
 /* One in `share` of 10000, spread evenly over the order in which threads come. */
@@ -278,7 +278,7 @@ sf_thread_sampling(unsigned int time_every, unsigned int check_every)
 }
 
 /*
- * Who interrupts a thread that has the empty table must not make that its own. While the table changes
+ * A handler that interrupts a thread with the empty table must not note that as the thread's own. While the table changes
  * nothing is due: a handler in between finds nothing to do here or in sf_thread_due().
  */
 static void

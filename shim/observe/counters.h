@@ -29,7 +29,7 @@
 	  "never: what lies behind the caller can still be loaded")                                \
 	X(NEXT_LEARN, "next.learn", "RTLD_NEXT found by the shim, cached if proved")               \
 	X(NEXT_PASS, "next.pass", "RTLD_NEXT of dlsym passed through to libc")                     \
-	X(DLVSYM_HIT, "dlvsym.hit", "answered by the address of the name")                                \
+	X(DLVSYM_HIT, "dlvsym.hit", "answered by the address of the name")                         \
 	X(DLVSYM_SHARED, "dlvsym.shared", "answered from the shared map, by content")              \
 	X(DLVSYM_NEGATIVE, "dlvsym.negative", "answered NULL, with the error libc would give")     \
 	X(DLVSYM_LEARN, "dlvsym.learn", "asked of libc by the shim, cached if proved")             \
