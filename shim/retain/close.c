@@ -186,6 +186,7 @@ close_surplus(const struct sf_retain_place *p)
 static int
 close_foreign(void *handle)
 {
+	sf_retain_load_foreign++;
 	if (!sf_retain_load_unloading() &&
 	    (sf_retain_load_scope != 0 ||
 	     sf_retain_graph_needs_others(sf_retain_graph_in_state(SF_RETAIN_CLOSED))))
@@ -255,20 +256,22 @@ sf_retain_close(void *handle)
 	int place = sf_retain_place_find(handle);
 	sf_retain_set set = 0;
 	int result;
-	bool known;
+	bool known, strange;
 
+	if (place < 0 && (close_is_open(handle) || sf_object_initial(handle))) {
+		sf_retain_load_foreign++;
+		return sf_next.own.dlclose(handle);
+	}
 	if (place < 0)
-		return close_is_open(handle) || sf_object_initial(handle)
-			       ? sf_next.own.dlclose(handle)
-			       : close_foreign(handle);
+		return close_foreign(handle);
 	if (!close_is_last(&sf_retain_places[place], &result))
 		return result;
 	sf_retain_graph_update();
-	known = sf_retain_graph_unneeded(place, &set);
+	known = sf_retain_graph_unneeded(place, &set, &strange);
 	order = known ? sf_retain_sets_find(SF_RETAIN_UNLOADED, set) : NULL;
-	if (order == NULL) {
+	if (order == NULL || (strange && order->foreign != sf_retain_load_foreign)) {
 		sf_count(SF_RETAIN_FIRST);
-		return close_by_libc(place, known ? set : 0);
+		return close_by_libc(place, known && !strange ? set : 0);
 	}
 	if (sf_retain_state_of.frozen || !sf_retain_serves() || sf_retain_load_unloading() ||
 	    sf_retain_places[place].opened[0] == '\0' || !close_fits(place, set)) {

@@ -271,7 +271,7 @@ sf_retain_graph_global(void)
 }
 
 bool
-sf_retain_graph_unneeded(int lost, sf_retain_set *out)
+sf_retain_graph_unneeded(int lost, sf_retain_set *out, bool *strange)
 {
 	sf_retain_set live = sf_retain_graph_in_state(SF_RETAIN_LIVE), roots = graph_outside;
 
@@ -283,7 +283,8 @@ sf_retain_graph_unneeded(int lost, sf_retain_set *out)
 			roots |= SF_RETAIN_BIT(i);
 	}
 	*out = live & ~sf_retain_graph_reach(roots);
-	return (*out & SF_RETAIN_BIT(lost)) != 0 && (*out & graph_strangers) == 0;
+	*strange = (*out & graph_strangers) != 0;
+	return (*out & SF_RETAIN_BIT(lost)) != 0;
 }
 
 bool

@@ -39,10 +39,10 @@ sf_retain_set sf_retain_graph_global(void);
 
 /*
  * What nobody needs any more: live places that neither the host's references nor anything outside needs. `lost` is
- * the one whose last reference goes. False: it cannot be told, for example because an object outside management
- * that the set needs may have to go with it.
+ * the one whose last reference goes. `strange`: an object outside management that the set needs may have to go with
+ * it. False: it cannot be told.
  */
-bool sf_retain_graph_unneeded(int lost, sf_retain_set *set);
+bool sf_retain_graph_unneeded(int lost, sf_retain_set *set, bool *strange);
 
 /* Does any of them need an object without a place that is not of the initial set? */
 bool sf_retain_graph_needs_others(sf_retain_set set);

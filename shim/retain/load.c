@@ -30,7 +30,7 @@ struct load_watch {
 
 struct sf_retain_arguments sf_retain_arguments;
 size_t sf_retain_load_limit;
-uint64_t sf_retain_load_scope;
+uint64_t sf_retain_load_scope, sf_retain_load_foreign;
 static struct load_watch *load_watch; /* the innermost */
 static uint32_t load_number;
 static unsigned int
@@ -215,7 +215,10 @@ load_look(void)
 {
 	struct load_watch *w = load_watch;
 	sf_retain_set gone = load_sweep(); /* by whomever */
+	unsigned int now = load_count();
 
+	if (now < load_known && load_known - now != (unsigned int)__builtin_popcountll(gone))
+		sf_retain_load_foreign++;
 	if (w != NULL)
 		w->gone |= gone;
 	if (w == NULL || w->last == NULL || w->came != 0) {
@@ -461,6 +464,7 @@ sf_retain_load_close(void *handle, sf_retain_set expected)
 	after = load_count();
 	gone = watch.gone | load_sweep();
 	watch.order.set = gone & ~closed;
+	watch.order.foreign = sf_retain_load_foreign;
 	load_learn_unload(&watch, gone, expected, before - after);
 	/* Within another unload libc only notes it down. */
 	stayed = within || watch.loads || watch.closes ? 0 : expected & ~gone;

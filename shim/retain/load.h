@@ -33,6 +33,12 @@ bool sf_retain_load_unloading(void);
 /* Gives back what was held of objects that libc's own loads have revived. */
 void sf_retain_load_settle(void);
 
+/*
+ * Moves when an object without a place was unmapped, or has lost a reference. What stayed at an unload that was seen
+ * has somebody else who holds it; until this moves it still has.
+ */
+extern uint64_t sf_retain_load_foreign;
+
 /* What was loaded so far, RTLD_GLOBAL: the number of such loads. */
 extern uint64_t sf_retain_load_scope;
 

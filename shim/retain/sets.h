@@ -9,7 +9,8 @@ enum sf_retain_direction { SF_RETAIN_LOADED, SF_RETAIN_UNLOADED };
 
 struct sf_retain_order {
 	sf_retain_set set;
-	uint8_t count; /* objects that have functions to run; the others come in no order */
+	uint64_t foreign; /* sf_retain_load_foreign, when it was seen */
+	uint8_t count;    /* objects that have functions to run; the others come in no order */
 	uint8_t place[SF_RETAIN_PLACES];
 };
 

@@ -353,6 +353,41 @@ catching(void)
 	host_cycle("throws", reps);
 }
 
+/* Needs base.so and never goes, though nobody holds it open: what it needs stays, and those who come and go need it, too. */
+static void
+beside_a_stayer(void)
+{
+	void *h = host_open("outside.so", RTLD_NOW | RTLD_NODELETE);
+
+	host_close(h);
+	for (int i = 0; i < 2 * reps; i++) {
+		h = host_open(i % 3 ? "left.so" : "right.so", RTLD_NOW);
+		host_touch(h, i % 3 ? "left" : "right");
+		host_close(h);
+	}
+}
+
+/* The same with one that goes in the end: then base.so is theirs alone. */
+static void
+beside_a_goer(void)
+{
+	void *h, *nss;
+
+	host_copy("outside.so", "./libnss_outside.so");
+	host_copy("left.so", "./left.so");
+	host_copy("base.so", "./base.so");
+	for (int turn = 0; turn < 2; turn++) {
+		nss = host_open("./libnss_outside.so", RTLD_NOW);
+		for (int i = 0; i < 2 * reps; i++) {
+			h = host_open("./left.so", RTLD_NOW);
+			host_touch(h, "left");
+			if (i == reps)
+				host_close(nss);
+			host_close(h);
+		}
+	}
+}
+
 const struct row rows[] = {
 	{"R1 order: arguments and environment of the moment", environment, 0},
 	{"R1 group: a diamond", top_cycle, 0},
@@ -376,5 +411,7 @@ const struct row rows[] = {
 	{"R9 nested: opens and closes itself in both", itself_in_both, 0},
 	{"R9 nested: a destructor closes its own object", closes_itself_in_its_end, 0},
 	{"R9 nested: a destructor asks for its own object", asks_in_its_end, 0},
+	{"R6 shared: with one that stays and nobody holds", beside_a_stayer, 0},
+	{"R6 shared: with one that is never retained, and goes", beside_a_goer, 0},
 	{NULL, NULL, 0},
 };
