@@ -8,7 +8,8 @@
 #	case_note	line under the table, where a reader would otherwise expect more; may be empty
 #	case_counted	families of counters that make the hit share; default look-ups only
 #	case_full	yes: part of --full and of no run that names no case
-#	case_env	array, settings of the symfast arm only, such as SYMFAST=off
+#	case_env	array, settings of the symfast arm only, such as SYMFAST=off; with SYMFAST_RETAIN=... the
+#			case has four arms in demo/run --arms: stock, map (without it), fresh (with it), keep
 # and defines
 #	case_prepare	once: compile what it needs into $CASE_WORK. Status 77: not possible here,
 #			and why in $case_skip
@@ -18,19 +19,24 @@
 # amount FULL SHORT gives the first with --full and the second without.
 # CASE_DIR is the case's folder, CASE_WORK its scratch folder.
 
-arm=stock
+arm=stock turn=first
 stats=()
 running=()
 
 # Starts PROGRAM in the background under the current arm; its process id for finish is in $started.
 start()
 {
-	local settings=()
+	local settings=() ours=("LD_PRELOAD=$SYMFAST_LIB" "SYMFAST_SHM_DIR=$segments") rss=()
 
 	# env gets LD_PRELOAD as an argument, so that only the program itself is preloaded.
-	[ "$arm" = stock ] ||
-		settings=("LD_PRELOAD=$SYMFAST_LIB" "SYMFAST_SHM_DIR=$segments" "${case_env[@]}" "${stats[@]}")
-	timeout -k 5 "$DEMO_TIMEOUT" env "${settings[@]}" "$@" </dev/null 9>&- &
+	case $arm in
+	stock)	;;
+	map)	settings=("${ours[@]}") ;;
+	keep)	settings=("${ours[@]}" "$(sed 's/:/=keep:/g; s/$/=keep/' <<<"${case_env[0]}")") ;;
+	*)	settings=("${ours[@]}" "${case_env[@]}" "${stats[@]}") ;;
+	esac
+	! $arms || rss=("$DEMO_WORK/rss" "$CASE_WORK/$arm.$turn.rss")
+	timeout -k 5 "$DEMO_TIMEOUT" "${rss[@]}" env "${settings[@]}" "$@" </dev/null 9>&- &
 	started=$!
 	running+=("$started")
 }
@@ -115,7 +121,7 @@ run_once()
 {
 	local base status
 
-	arm=$1
+	arm=$1 turn=$2
 	base=$CASE_WORK/$1.$2
 	case_run >"$base.out" 2>"$base.err" 3>"$base.metric"
 	status=$?
@@ -180,4 +186,28 @@ measure_case()
 	stats=(SYMFAST_STATS=1)
 	run_once symfast stats || return 1
 	hits=$(hit_share "$CASE_WORK/symfast.stats.err")
+}
+
+# The same with four arms, after each other in an order that turns. Sets $failure, $different.
+measure_arms()
+{
+	local round each order=(stock map fresh keep)
+
+	failure='' different='' stats=()
+	progress "$1: preparing"
+	rm -rf "$CASE_WORK" && mkdir -p "$CASE_WORK" || return 1
+	case_prepare >"$CASE_WORK/prepare.log" 2>&1
+	case $? in
+	0)	;;
+	77)	case_skip=${case_skip:-not possible here}; return 77 ;;
+	*)	failure="could not be prepared: $(tail -n 1 "$CASE_WORK/prepare.log")"; return 1 ;;
+	esac
+	run_once stock first || return 1
+	for ((round = 1; round <= DEMO_RUNS; round++)); do
+		progress "$1: round $round of $DEMO_RUNS"
+		for each in "${order[@]}"; do
+			run_once "$each" $round || return 1
+		done
+		order=("${order[@]:1}" "${order[0]}")
+	done
 }

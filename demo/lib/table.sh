@@ -48,11 +48,30 @@ print_head()
 	printf '%sLibrary%s  %s, commit %s\n' "$bold" "$plain" "${SYMFAST_LIB#"$ROOT"/}" \
 		"$(commit_name)"
 	printf '%sPairs%s    %s per case, stock and symfast in turn\n\n' "$bold" "$plain" "$DEMO_RUNS"
+	if $arms; then
+		printf "%s$arms_format%s\n" "$bold" case 'what is measured' stock map fresh keep map fresh keep fresh/keep "$plain"
+		return
+	fi
 	printf "%s$row_format%s\n" "$bold" case 'what is measured' stock symfast ratio 'lowest-highest' \
 		hits 'same output' "$plain"
 }
 
 row_format='%-11s %-40s %9s %9s %8s %15s %6s  %s'
+
+arms_format='%-11s %-44s %9s %9s %9s %9s %7s %7s %7s %10s'
+
+# print_arms NAME: the same for four arms, and the most memory of each.
+print_arms()
+{
+	local row
+
+	awk -v runs="$DEMO_RUNS" -f "$DEMO_DIR/lib/arms.awk" "$CASE_WORK"/{stock,map,fresh,keep}.*.metric \
+		"$CASE_WORK"/{stock,map,fresh,keep}.*.rss >"$CASE_WORK/rows" || return
+	while IFS=$'\t' read -ra row; do
+		# shellcheck disable=SC2059
+		printf "$arms_format\n" "$1" "${row[@]}"
+	done <"$CASE_WORK/rows"
+}
 
 # print_rows NAME: one row per metric of the case that was just measured.
 print_rows()

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// host.c: N Vulkan instances; each asks for its devices and is destroyed.
+#include "cpu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <vulkan/vulkan.h>
+
+static unsigned int
+once(void)
+{
+	const VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO};
+	VkInstance instance;
+	uint32_t devices = 0;
+
+	if (vkCreateInstance(&info, NULL, &instance) != VK_SUCCESS)
+		return 0;
+	vkEnumeratePhysicalDevices(instance, &devices, NULL);
+	vkDestroyInstance(instance, NULL);
+	return devices;
+}
+
+int
+main(int argc, char **argv)
+{
+	int n = argc == 2 ? atoi(argv[1]) : 0;
+	unsigned int devices = 0;
+	double begin;
+
+	for (int i = 0; i < 4; i++)
+		devices += once();
+	begin = cpu_us();
+	for (int i = 0; i < n; i++)
+		devices += once();
+	dprintf(3, "metric %.3f us Vulkan instance, CPU time\n", (cpu_us() - begin) / n);
+	printf("%d instances, %u devices\n", n, devices);
+	return devices == 0;
+}
