@@ -28,8 +28,8 @@ elf_distance(uintptr_t a, uintptr_t b)
 	return a > b ? a - b : b - a;
 }
 
-static const void *
-elf_table(const struct sf_elf *e, const ElfW(Dyn) * dynamic, ElfW(Addr) ptr)
+const void *
+sf_elf_table(const struct sf_elf *e, const ElfW(Dyn) * dynamic, ElfW(Addr) ptr)
 {
 	uintptr_t here = (uintptr_t)dynamic;
 
@@ -52,22 +52,22 @@ sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) * d)
 	for (; d->d_tag != DT_NULL; d++) {
 		switch (d->d_tag) {
 		case DT_SYMTAB:
-			e->symtab = elf_table(e, d, d->d_un.d_ptr);
+			e->symtab = sf_elf_table(e, d, d->d_un.d_ptr);
 			break;
 		case DT_STRTAB:
-			e->strtab = elf_table(e, d, d->d_un.d_ptr);
+			e->strtab = sf_elf_table(e, d, d->d_un.d_ptr);
 			break;
 		case DT_GNU_HASH:
-			e->gnu_hash = elf_table(e, d, d->d_un.d_ptr);
+			e->gnu_hash = sf_elf_table(e, d, d->d_un.d_ptr);
 			break;
 		case DT_HASH:
-			e->hash = elf_table(e, d, d->d_un.d_ptr);
+			e->hash = sf_elf_table(e, d, d->d_un.d_ptr);
 			break;
 		case DT_STRSZ:
 			e->strsz = d->d_un.d_val;
 			break;
 		case DT_VERSYM:
-			e->versym = elf_table(e, d, d->d_un.d_ptr);
+			e->versym = sf_elf_table(e, d, d->d_un.d_ptr);
 			break;
 		case DT_SONAME:
 			soname = d->d_un.d_val;
@@ -272,7 +272,7 @@ sf_elf_needs_version(const struct sf_elf *e, const ElfW(Dyn) * d, const char *fi
 
 	while (d->d_tag != DT_NULL && d->d_tag != DT_VERNEED)
 		d++;
-	v = d->d_tag == DT_VERNEED ? elf_table(e, d, d->d_un.d_ptr) : NULL;
+	v = d->d_tag == DT_VERNEED ? sf_elf_table(e, d, d->d_un.d_ptr) : NULL;
 	while (v != NULL) {
 		if (sf_bytes_same(e->strtab + v->vn_file, file) && elf_needs_of(e, v, version))
 			return true;
@@ -289,7 +289,7 @@ elf_version_index(const struct sf_elf *e, const ElfW(Dyn) * d, const char *versi
 
 	while (d->d_tag != DT_NULL && d->d_tag != DT_VERDEF)
 		d++;
-	v = d->d_tag == DT_VERDEF && e->versym != NULL ? elf_table(e, d, d->d_un.d_ptr) : NULL;
+	v = d->d_tag == DT_VERDEF && e->versym != NULL ? sf_elf_table(e, d, d->d_un.d_ptr) : NULL;
 	while (v != NULL) {
 		const ElfW(Verdaux) *aux = (const void *)((const char *)v + v->vd_aux);
 

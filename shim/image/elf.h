@@ -28,6 +28,9 @@ struct sf_elf {
 /* Fills `e` from a dynamic section; false if symbol or string table is missing. */
 bool sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) * dynamic);
 
+/* Where such a pointer of the dynamic section, whose entry stands at `dynamic`, leads: ld.so relocates most of them. */
+const void *sf_elf_table(const struct sf_elf *e, const ElfW(Dyn) * dynamic, ElfW(Addr) ptr);
+
 /* A name's hash, and whether the object may define a name of this hash: false only if none of its own searches finds one. */
 uint32_t sf_elf_hash(const char *name);
 bool sf_elf_may_have(const struct sf_elf *e, uint32_t hash);

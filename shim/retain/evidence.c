@@ -4,6 +4,7 @@
 
 #include "../base/bytes.h"
 #include "../base/sys.h"
+#include "../image/elf.h"
 #include "../libc/facts.h"
 #include "../libc/next.h"
 #include "../observe/churn.h"
@@ -121,14 +122,14 @@ evidence_add(struct evidence_collect *c, const struct evidence_piece *like, uint
 static void
 evidence_find_lazy(struct evidence_piece *p)
 {
+	const struct sf_elf e = {.bias = p->map->l_addr};
 	uintptr_t table = 0, size = 0, low = UINTPTR_MAX, high = 0;
 
 	for (const ElfW(Dyn) *d = p->map->l_ld; d->d_tag != DT_NULL; d++) {
-		table = d->d_tag == DT_JMPREL ? d->d_un.d_ptr : table;
+		if (d->d_tag == DT_JMPREL)
+			table = (uintptr_t)sf_elf_table(&e, d, d->d_un.d_ptr);
 		size = d->d_tag == DT_PLTRELSZ ? d->d_un.d_val : size;
 	}
-	if (table < p->map->l_addr)
-		table += p->map->l_addr; /* a dynamic section that libc could not write to */
 	for (uintptr_t at = table; at < table + size; at += sizeof(ElfW(Rela))) {
 		uintptr_t slot = ((const ElfW(Rela) *)at)->r_offset;
 
