@@ -120,6 +120,14 @@ def looks_up():
         case.check('and ends by itself', target.end()[1] == 0)
 
 
+def looks_up_and_writes():
+    """A system call between the look-ups, which take most of the time: a thread is met where it is, not at the call."""
+    with Target('mixed') as target:
+        one, functions = sample(target.pid, enough=many)
+        case.check('look-ups between system calls: most of the CPU time all the same',
+                   functions.get('dlsym', {}).get('cpu_share', 0) > 0.3, one)
+
+
 def printed(target, *words, wanted):
     """What it prints, of a time that is long enough for that."""
     for seconds in (0.3, 1, 3, 9, 27):
@@ -265,9 +273,12 @@ def signals():
     with Target('signals') as target:
         def send():
             nonlocal sent
-            for _ in range(10):
-                os.kill(target.pid, signal.SIGRTMIN)
-                sent += 1
+            try:
+                for _ in range(40):
+                    os.kill(target.pid, signal.SIGRTMIN)
+                    sent += 1
+            except BlockingIOError:  # no room for more now
+                pass
         stops = stopped_while(target, send)
         said = target.end()
         case.check(f'{sent} signals during {stops} stops: each counted once, from us',
@@ -432,6 +443,6 @@ def timed(test):
 
 # Together: most of them wait most of the time.
 with concurrent.futures.ThreadPoolExecutor(3) as pool:
-    list(pool.map(timed, (looks_up, waits, beside_the_preload, come_and_go, everything, killed, job_control, python,
+    list(pool.map(timed, (looks_up, waits, looks_up_and_writes, beside_the_preload, come_and_go, everything, killed, job_control, python,
                           signals, events, refusals, container, deleted, nothing_to_gain)))
 case.end()

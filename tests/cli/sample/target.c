@@ -3,6 +3,7 @@
 // it counted. Nothing of it runs for longer than two minutes.
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -50,6 +51,19 @@ look_up(void)
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		sink = dlsym(RTLD_DEFAULT, names[i]);
+}
+
+/* A system call every few microseconds: whoever is asked to stop would do so there. */
+static void
+look_up_and_write(void)
+{
+	static int nowhere = -1;
+
+	if (nowhere < 0)
+		nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	look_up();
+	if (write(nowhere, "x", 1) != 1)
+		abort();
 }
 
 __attribute__((noinline)) static void
@@ -116,19 +130,46 @@ compute(void *unused)
 	return unused;
 }
 
-/* Every signal is counted, whoever of the threads gets it. */
+static void
+hold_signals(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	pthread_sigmask(how, &set, NULL);
+}
+
+__attribute__((noreturn)) static void *
+take_and_compute(void *unused)
+{
+	hold_signals(SIG_UNBLOCK);
+	compute(unused);
+	/* There may be more to come. */
+	for (;;)
+		pause();
+}
+
+static bool
+all_taken(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 && !sigismember(&pending, SIGRTMIN);
+}
+
+/* Every signal is counted. One thread gets them all, and is stopped most: it computes. */
 static void
 take_signals(void)
 {
 	struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
 
 	sigaction(SIGRTMIN, &action, NULL);
-	sigaction(SIGUSR1, &action, NULL);
-	start(compute, 2);
+	start(take_and_compute, 1);
 	puts("ready");
-	while (!ended)
+	while (!ended || !all_taken())
 		usleep(1000);
-	usleep(100000);
+	usleep(100000); /* the last one's handler */
 	printf("%lu %lu\n", counted, wrong);
 }
 
@@ -236,11 +277,16 @@ main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	alarm(120);
 	argument = argc > 2 ? argv[2] : NULL;
+	if (strcmp(what, "signals") == 0)
+		hold_signals(SIG_BLOCK);
 	if (strcmp(what, "exec") != 0)
 		start(until_input_ends, 1);
 	if (strcmp(what, "lookup") == 0) {
 		ready();
 		repeat(look_up, argument);
+	} else if (strcmp(what, "mixed") == 0) {
+		ready();
+		repeat(look_up_and_write, argument);
 	} else if (strcmp(what, "churn") == 0) {
 		ready();
 		repeat(load_and_unload, times);
