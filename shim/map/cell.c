@@ -28,6 +28,13 @@ cell_is_stale_locked(const struct sf_cell *c)
 	return !sf_object_is_gen(lifetime, c->gen);
 }
 
+/* Of the table that all threads share? */
+static bool
+cell_is_shared(const struct sf_cell *set)
+{
+	return (uintptr_t)set - (uintptr_t)sf_table.cells <= sf_cell_mask(sf_table.cells);
+}
+
 /* Where a cell goes: its own address's place, an unused or outdated one, the rarely written one. */
 static struct sf_cell *
 cell_place_locked(struct sf_cell *set, uint32_t tag)
@@ -40,7 +47,11 @@ cell_place_locked(struct sf_cell *set, uint32_t tag)
 		if (free == NULL && cell_is_stale_locked(&set[i]))
 			free = &set[i];
 	}
-	return free != NULL ? free : &set[set[0].seq > set[1].seq];
+	if (free != NULL)
+		return free;
+	if (cell_is_shared(set))
+		sf_layout_may_grow(&sf_table.cells_size);
+	return &set[set[0].seq > set[1].seq];
 }
 
 /* A cell's content before it has a place. */

@@ -98,6 +98,8 @@ sf_table_seen(uint64_t hash)
 
 	if ((differ - ones) & ~differ & tops)
 		return true;
+	if (sf_unlikely(prints >> 48 != 0))
+		sf_layout_may_grow(&sf_table.doorkeeper_size);
 	sf_store_64(bucket, prints << 16 | print);
 	return false;
 }
@@ -163,8 +165,47 @@ table_unlink_locked(const struct sf_entry *e)
 	uint32_t n = table_number_of(e);
 
 	for (int i = 0; i < SF_TABLE_WAYS; i++)
-		if ((uint32_t)set[i] == n)
+		if ((uint32_t)set[i] == n) {
 			sf_store_64(&set[i], 0);
+			sf_table.index_used--;
+		}
+}
+
+/*
+ * Half full: four times as large. A set's slots go to four sets; a reader misses one that moves just then. The new mask
+ * comes last, so that what a thread leaves half done is found where it was, or forgotten.
+ */
+static void
+table_grow_index_locked(void)
+{
+	struct sf_layout_size *size = &sf_table.index_size;
+	uint64_t sets = size->sets, mask = sf_layout_larger(size) - 1;
+
+	for (uint64_t n = 0; n < sets * SF_TABLE_WAYS; n++) {
+		uint64_t slot = sf_table.index[n], *to;
+
+		if ((uint32_t)slot == 0)
+			continue;
+		to = sf_table.index +
+		     (table_hash_of(sf_table_entry((uint32_t)slot)) & mask) * SF_TABLE_WAYS +
+		     n % SF_TABLE_WAYS;
+		if (to == &sf_table.index[n])
+			continue;
+		sf_store_64(to, slot);
+		sf_store_64(&sf_table.index[n], 0);
+	}
+	size->sets = (uint32_t)mask + 1;
+	sf_store_64(&sf_table.index_mask, mask);
+}
+
+static void
+table_use_slot_locked(uint64_t *slot, uint64_t with)
+{
+	sf_table.index_used += (uint32_t)*slot == 0;
+	sf_store_64(slot, with);
+	if (sf_unlikely(sf_table.index_used > sf_table.index_size.sets * (SF_TABLE_WAYS / 2)) &&
+	    sf_table.index_size.sets < sf_table.index_size.most)
+		table_grow_index_locked();
 }
 
 static bool
@@ -331,11 +372,12 @@ bool
 sf_table_keep(const struct sf_question *q, struct sf_reply *r)
 {
 	size_t size = offsetof(struct sf_entry, name) + q->name_len + q->version_len;
-	uint64_t *set = sf_table_set(q->hash), *slot;
+	uint64_t *set, *slot;
 	struct sf_entry *e;
 
 	if (!sf_lock_try(&lock))
 		return false;
+	set = sf_table_set(q->hash);
 	e = table_same_question_locked(q, set);
 	if (e != NULL) {
 		table_write_locked(e, q, r);
@@ -347,7 +389,7 @@ sf_table_keep(const struct sf_question *q, struct sf_reply *r)
 		}
 		slot = table_slot_locked(set, q->hash);
 		table_write_locked(e, q, r);
-		sf_store_64(slot, (q->hash >> 32) << 32 | table_number_of(e));
+		table_use_slot_locked(slot, (q->hash >> 32) << 32 | table_number_of(e));
 	}
 	r->entry = table_number_of(e);
 	sf_lock_release(&lock);
