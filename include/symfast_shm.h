@@ -174,6 +174,8 @@ struct symfast_shm_control {
 		drained; /* the last of them that was carried out, at the host's next dlopen or dlclose */
 	/* Not in every file of version 1: header_size says. */
 	uint64_t breaker_ns; /* CLOCK_REALTIME when the breaker opened last, 0: never */
+	uint64_t cpu_ns; /* CPU time of the process when something was last timed by it; 0: never */
+	uint64_t own_ticks; /* that observing took beside the calls that it timed */
 };
 
 /*
@@ -199,9 +201,12 @@ symfast_shm_set(volatile struct symfast_shm_control *c, uint32_t word, uint32_t 
  * (16 + b % 16) << (b / 16 - 1), and is a sixteenth of its power of two wide.
  * Arm 0: libc was asked. Arm 1: the map answered. Arm 1 is a sample of 1 in (sample_mask + 1) hits;
  * arm 0 holds every timed call of the modes OBSERVE, VERIFY and A/B (threads of the stock arm). Of
- * plugin.Open and realpath both arms are samples of A/B, and arm 1 holds the misses of its calls, too.
+ * plugin.Open and realpath both arms are samples of A/B, and arm 1 holds the misses of its calls, too. "dlopen" and
+ * "dlclose" are calls that mapped and unmapped nothing, "load" and "unload" those that did. In OBSERVE "realpath" has
+ * all of a Go host's calls. What reading the clock takes is taken off.
  */
-#define SYMFAST_SHM_BUCKETS 496
+#define SYMFAST_SHM_BUCKETS         496
+#define SYMFAST_SHM_HISTOGRAM_LEAST 4000
 struct symfast_shm_histogram {
 	uint64_t count;
 	uint64_t ticks;   /* sum */
@@ -209,6 +214,12 @@ struct symfast_shm_histogram {
 	uint64_t
 		waited; /* part of the sum above the usual time: an estimate of waiting for a lock */
 	uint64_t bucket[SYMFAST_SHM_BUCKETS];
+	/*
+	 * Not in every file of version 1: the stride says.
+	 * Of some of the calls the thread's CPU time was read, too: both durations of them. Each is counted for all the
+	 * calls that it was drawn from.
+	 */
+	uint64_t clocked, clocked_ticks, clocked_ns;
 };
 
 /* An object that was loaded again and again, most often first seen first. */
@@ -276,13 +287,16 @@ SYMFAST_SHM_AT(control, kill_file, 312);
 SYMFAST_SHM_AT(control, go_state, 568);
 SYMFAST_SHM_AT(control, drain, 624);
 SYMFAST_SHM_AT(control, breaker_ns, 632);
+SYMFAST_SHM_AT(control, cpu_ns, 640);
+SYMFAST_SHM_AT(control, own_ticks, 648);
 SYMFAST_SHM_AT(histogram, bucket, 32);
+SYMFAST_SHM_AT(histogram, clocked, SYMFAST_SHM_HISTOGRAM_LEAST);
 SYMFAST_SHM_AT(object, file, 16);
 SYMFAST_SHM_AT(site, function, 32);
 SYMFAST_SHM_AT(site, object, 40);
 _Static_assert(sizeof(struct symfast_shm_header) == 528, "header");
-_Static_assert(sizeof(struct symfast_shm_control) == 640, "control");
-_Static_assert(sizeof(struct symfast_shm_histogram) == 4000, "histogram");
+_Static_assert(sizeof(struct symfast_shm_control) == 656, "control");
+_Static_assert(sizeof(struct symfast_shm_histogram) == 4024, "histogram");
 SYMFAST_SHM_AT(object, compared, SYMFAST_SHM_OBJECT_LEAST);
 _Static_assert(sizeof(struct symfast_shm_object) == 256, "object");
 _Static_assert(sizeof(struct symfast_shm_site) == 232, "site");

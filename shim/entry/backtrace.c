@@ -14,6 +14,7 @@
 #include "../libc/next.h"
 #include "../libc/wording.h"
 #include "dladdr.h"
+#include "observe.h"
 
 #define FRAMES_MOST 1024 /* libc, too, keeps them on the stack */
 #define WORD_WIDTH  16   /* hexadecimal digits of an address */
@@ -230,6 +231,25 @@ backtrace_compared_symbols(void *const *addresses, int size)
 }
 
 static bool
+backtrace_observes(int size)
+{
+	return sf_phase == SF_PHASE_LIVE && sf_observe_address(&sf_thread) && size > 0;
+}
+
+static SF_NOINLINE char **
+backtrace_timed_symbols(void *const *addresses, int size)
+{
+	struct sf_timing timing = sf_timing_begin(SF_TIMED_BACKTRACE);
+	char **result = sf_next.backtrace_symbols(addresses, size);
+
+	sf_timing_end(&timing, SF_TIMED_BACKTRACE);
+	sf_count(SF_OBSERVE_BACKTRACE);
+	for (int i = 0; i < size; i++)
+		sf_observe_note_address(&sf_thread, addresses[i], SF_OBSERVE_FRAMES);
+	return result;
+}
+
+static bool
 backtrace_compares(int size)
 {
 	return sf_phase == SF_PHASE_LIVE && sf_load_32(&sf_mode_word) == SF_MODE_WORD_VERIFY &&
@@ -254,6 +274,8 @@ backtrace_symbols(void *const *addresses, int size)
 		return backtrace_own_symbols(addresses, (unsigned int)size);
 	if (!backtrace_can_pass())
 		return NULL;
+	if (backtrace_observes(size))
+		return backtrace_timed_symbols(addresses, size);
 	return backtrace_compares(size) ? backtrace_compared_symbols(addresses, size)
 					: sf_next.backtrace_symbols(addresses, size);
 }

@@ -2,6 +2,7 @@
 // dladdr.c: addresses that the address cache does not have, and those that libc answers for.
 #include "../libc/next.h"
 #include "dladdr.h"
+#include "observe.h"
 
 static enum sf_counter
 dladdr_reason_of(enum sf_region_miss miss)
@@ -162,8 +163,8 @@ dladdr_stands(struct sf_thread *t, const void *address, const struct sf_location
 							: SF_COMPARED_DLADDR);
 }
 
-int
-sf_address_verify(const void *address, Dl_info *info)
+static int
+dladdr_verify(const void *address, Dl_info *info)
 {
 	struct claim c = dladdr_claim(address);
 	int result = sf_next.dladdr(address, info);
@@ -183,4 +184,33 @@ sf_address_verify1(const void *address, Dl_info *info, void **extra, int flags,
 	if (c.any)
 		dladdr_compare(&c.location, result, info, kind);
 	return result;
+}
+
+static int
+dladdr_by_libc(const void *address, Dl_info *info, void **extra, int flags)
+{
+	return flags == SF_ADDRESS_DLADDR ? sf_next.dladdr(address, info)
+					  : sf_next.dladdr1(address, info, extra, flags);
+}
+
+static int
+dladdr_timed(const void *address, Dl_info *info, void **extra, int flags)
+{
+	struct sf_timing timing = sf_timing_begin(SF_TIMED_DLADDR);
+	int result = dladdr_by_libc(address, info, extra, flags);
+
+	sf_timing_end(&timing, SF_TIMED_DLADDR);
+	if (result != 0)
+		sf_observe_note_address(&sf_thread, address, SF_OBSERVE_DLADDR);
+	return result;
+}
+
+int
+sf_address_ask(const void *address, Dl_info *info, void **extra, int flags, enum sf_address_way way)
+{
+	if (way == SF_ADDRESS_TIMED)
+		return dladdr_timed(address, info, extra, flags);
+	return flags == SF_ADDRESS_DLADDR
+		       ? dladdr_verify(address, info)
+		       : sf_address_verify1(address, info, extra, flags, SF_COMPARED_DLADDR);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // dlopen.c: dlopen, dlmopen and dlclose.
-#include "verify.h"
+#include "observe.h"
 
 #include "../base/ticks.h"
 #include "../libc/changes.h"
@@ -73,7 +73,7 @@ dlopen_keep_open(struct sf_thread *t, struct sf_question *q, void *handle)
  * open the file once more, and a signal handler could come in between.
  */
 static void *
-dlopen_load(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
+dlopen_load(struct sf_thread *t, const char *name, int mode, uintptr_t sp, bool *mapped)
 {
 	struct sf_load outer = t->load;
 	uint32_t gen = 0;
@@ -87,6 +87,7 @@ dlopen_load(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
 	whole = handle != NULL && handle == t->load.first;
 	if (sf_unlikely(sf_evidence_on))
 		t->made = t->load;
+	*mapped = t->load.first != NULL;
 	t->load = outer;
 	if (handle != NULL)
 		gen = sf_object_opened(handle);
@@ -108,70 +109,64 @@ dlopen_file_of(const void *handle)
 	return file != NULL ? file : "";
 }
 
-static void
-dlopen_note_time(enum sf_timed function, const char *file, uint64_t ticks)
-{
-	sf_histogram_add(function, SF_ARM_LIBC, ticks);
-	sf_churn_add(file, 0, ticks);
-}
-
 /*
  * One call, as the host makes it; the lifetime that may begin is not elided. Made from here while the
  * shim is switched off, too: a reference that was not counted would let them end a lifetime
  * early, again and again, once it is switched on.
  */
 static void *
-dlopen_load_once(struct sf_thread *t, const char *name, int mode)
+dlopen_load_once(struct sf_thread *t, const char *name, int mode, bool *mapped)
 {
+	struct sf_load outer = t->load;
 	void *handle;
 
+	t->load = (struct sf_load){.watched = true};
 	t->open_depth++;
 	handle = sf_next.load(name, mode);
 	t->open_depth--;
+	*mapped = t->load.first != NULL;
+	t->load = outer;
 	if (handle != NULL)
 		sf_object_opened(handle);
 	return handle;
 }
 
-static void *
-dlopen_load_stock(struct sf_thread *t, const char *name, int mode)
+static SF_NOINLINE void
+dlopen_note_loaded(struct sf_thread *t)
 {
 	uint64_t from = sf_ticks();
-	void *handle = dlopen_load_once(t, name, mode);
 
-	dlopen_note_time(SF_TIMED_DLOPEN, dlopen_file_of(handle), sf_ticks_since(from));
-	return handle;
+	sf_evidence_loaded(t->made.first, t->made.last);
+	sf_timing_own(from);
 }
 
+/* An object that is mapped takes much longer than a reference to one that is open: each has a row. */
 static void *
-dlopen_load_timed(struct sf_thread *t, const char *name, int mode, uintptr_t sp)
+dlopen_load_timed(struct sf_thread *t, const char *name, int mode, uintptr_t sp, bool *mapped)
 {
-	uint64_t from = sf_ticks();
-	void *handle = dlopen_load(t, name, mode, sp);
+	struct sf_timing timing = sf_timing_begin(SF_TIMED_DLOPEN);
+	void *handle = t->stock ? dlopen_load_once(t, name, mode, mapped)
+				: dlopen_load(t, name, mode, sp, mapped);
+	uint64_t ticks = sf_timing_end(&timing, *mapped ? SF_TIMED_LOAD : SF_TIMED_DLOPEN);
 
-	dlopen_note_time(SF_TIMED_DLOPEN, dlopen_file_of(handle), sf_ticks_since(from));
-	if (sf_unlikely(sf_evidence_on) && handle != NULL && handle == t->made.first)
-		sf_evidence_loaded(t->made.first, t->made.last);
+	if (*mapped)
+		sf_churn_add(dlopen_file_of(handle), 0, ticks);
+	if (sf_unlikely(sf_evidence_on) && !t->stock && handle != NULL && handle == t->made.first)
+		dlopen_note_loaded(t);
 	return handle;
 }
 
 static void *
 dlopen_load_for(enum sf_counter reason, struct sf_thread *t, const char *name, int mode,
-		uintptr_t sp)
+		uintptr_t sp, bool *mapped)
 {
-	switch (reason) {
-	case SF_BYPASS_OFF:
+	if (reason == SF_BYPASS_OFF) {
 		sf_count_for(t, SF_BYPASS_OFF);
-		return dlopen_load_once(t, name, mode);
-	case SF_BYPASS_STOCK:
-		return dlopen_load_stock(t, name, mode);
-	case SF_COUNTER_COUNT:
-		if (sf_unlikely(sf_sites_every != 0))
-			return dlopen_load_timed(t, name, mode, sp);
-		return dlopen_load(t, name, mode, sp);
-	default:
-		return dlopen_load_timed(t, name, mode, sp);
+		return dlopen_load_once(t, name, mode, mapped);
 	}
+	if (reason == SF_COUNTER_COUNT && sf_likely(sf_sites_every == 0))
+		return dlopen_load(t, name, mode, sp, mapped);
+	return dlopen_load_timed(t, name, mode, sp, mapped);
 }
 
 /* `reason`: why the map is not asked; SF_COUNTER_COUNT if it was. */
@@ -180,6 +175,7 @@ dlopen_real_open(struct sf_thread *t, struct sf_question *q, const char *name, i
 		 uintptr_t sp, enum sf_counter reason)
 {
 	struct sf_claim claim = {.any = false};
+	bool mapped;
 	void *handle;
 
 	sf_chores_hooks();
@@ -187,7 +183,7 @@ dlopen_real_open(struct sf_thread *t, struct sf_question *q, const char *name, i
 		claim = sf_verify_open_claim(q);
 	if (mode & RTLD_GLOBAL)
 		sf_object_global_begin();
-	handle = dlopen_load_for(reason, t, name, mode, sp);
+	handle = dlopen_load_for(reason, t, name, mode, sp, &mapped);
 	if (mode & RTLD_GLOBAL)
 		sf_object_global_end();
 	sf_verify_open_compare(t, q, &claim, handle);
@@ -195,6 +191,8 @@ dlopen_real_open(struct sf_thread *t, struct sf_question *q, const char *name, i
 	if (handle != NULL && reason != SF_BYPASS_STOCK && reason != SF_BYPASS_OFF &&
 	    !sf_thread_in_open(t, sp))
 		dlopen_keep_open(t, q, handle);
+	if (handle != NULL && !mapped && (reason == SF_BYPASS_OBSERVE || reason == SF_BYPASS_STOCK))
+		sf_observe_note_open(t, q, handle);
 	return SF_ANSWER(handle);
 }
 
@@ -309,30 +307,61 @@ dlopen_drop_kept(struct sf_thread *t, void *handle, int calls)
 	return true;
 }
 
-static int
-dlopen_close_really(struct sf_thread *t, void *handle, int calls, const char *file)
+/* Is a close timed? Not while the shim is off. */
+static bool
+dlopen_times_close(const struct sf_thread *t)
 {
-	bool observed =
-		sf_unlikely(sf_evidence_on) && sf_load_32(&sf_mode_word) == SF_MODE_WORD_OBSERVE;
 	enum sf_counter why;
-	uint64_t from;
+
+	return sf_sites_every != 0 ||
+	       (!sf_verify_may_answer(t, sf_load_32(&sf_mode_word), &why) && why != SF_BYPASS_OFF);
+}
+
+/* dlclose does not look at its caller; destructors must find us aware of the unload. */
+static int
+dlopen_close_really(struct sf_thread *t, void *handle, int calls)
+{
 	int result = 0;
 
-	if (observed)
-		sf_evidence_closing(handle);
-	from = sf_ticks();
-	/* dlclose does not look at its caller; destructors must find us aware of the unload. */
 	t->close_depth++;
 	if (dlopen_drop_kept(t, handle, calls - 1))
 		result = sf_next.unload(handle);
 	t->close_depth--;
 	if (sf_unlikely(result != 0 && calls > 0))
 		sf_breaker_doubt("libc refused to close what the reference count says is open");
-	if (sf_sites_every != 0 ||
-	    (!sf_verify_may_answer(t, sf_load_32(&sf_mode_word), &why) && why != SF_BYPASS_OFF))
-		dlopen_note_time(SF_TIMED_DLCLOSE, file, sf_ticks_since(from));
+	return result;
+}
+
+static int
+dlopen_close_timed(struct sf_thread *t, void *handle, int calls, const char *file)
+{
+	bool observed =
+		sf_unlikely(sf_evidence_on) && sf_load_32(&sf_mode_word) == SF_MODE_WORD_OBSERVE;
+	struct sf_load outer = t->load;
+	struct sf_timing timing;
+	uint64_t ticks, from;
+	int result;
+
+	from = sf_ticks();
+	if (observed)
+		sf_evidence_closing(handle);
+	if (observed)
+		sf_timing_own(from);
+	timing = sf_timing_begin(SF_TIMED_DLCLOSE);
+	t->load = (struct sf_load){.watched = true}; /* until something is unmapped */
+	result = dlopen_close_really(t, handle, calls);
+	if (t->load.watched) {
+		sf_timing_end(&timing, SF_TIMED_DLCLOSE);
+	} else {
+		ticks = sf_timing_end(&timing, SF_TIMED_UNLOAD);
+		sf_churn_add(file, 0, ticks);
+	}
+	t->load = outer;
+	from = sf_ticks();
 	if (observed)
 		sf_evidence_closed(handle, file);
+	if (observed)
+		sf_timing_own(from);
 	return result;
 }
 
@@ -358,5 +387,7 @@ sf_entry_dlclose(void *handle)
 	}
 	sf_count_for(t, SF_DLCLOSE_REAL);
 	sf_learn_closing(handle);
-	return SF_ANSWER((intptr_t)dlopen_close_really(t, handle, calls, file));
+	if (dlopen_times_close(t))
+		return SF_ANSWER((intptr_t)dlopen_close_timed(t, handle, calls, file));
+	return SF_ANSWER((intptr_t)dlopen_close_really(t, handle, calls));
 }

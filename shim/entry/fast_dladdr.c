@@ -12,6 +12,7 @@
 #pragma GCC visibility push(hidden)
 #include "../libc/next.h"
 #include "dladdr.h"
+#include "observe.h"
 
 SF_INLINE void
 fast_dladdr_answer(Dl_info *info, const struct sf_location *l)
@@ -30,13 +31,15 @@ fast_dladdr_can_pass(void)
 	return sf_next.dladdr != NULL;
 }
 
-/* Counted as left to libc. True: its answer is to be compared. */
-static SF_NOINLINE bool
+/* Counted as left to libc. */
+static SF_NOINLINE enum sf_address_way
 fast_dladdr_leave(struct sf_thread *t)
 {
 	SF_ENTRY_CHORES();
 	sf_count_for(t, SF_DLADDR_PASS);
-	return sf_load_32(&sf_mode_word) == SF_MODE_WORD_VERIFY;
+	if (sf_load_32(&sf_mode_word) == SF_MODE_WORD_VERIFY)
+		return SF_ADDRESS_COMPARED;
+	return sf_observe_address(t) ? SF_ADDRESS_TIMED : SF_ADDRESS_LEFT;
 }
 
 /* A frame of its own: a function that jumps on to libc has no location on the stack. */
@@ -59,12 +62,15 @@ fast_dladdr_try_slowly(const void *address, Dl_info *info, void **extra, int fla
 static SF_NOINLINE int
 fast_dladdr_slow_dladdr(const void *address, Dl_info *info)
 {
+	enum sf_address_way way;
+
 	if (sf_thread_next_hit_due(&sf_thread, SF_DLADDR_HIT))
 		sf_chores_hooks();
 	if (fast_dladdr_try_slowly(address, info, NULL, 0))
 		return 1;
-	if (fast_dladdr_leave(&sf_thread))
-		return sf_address_verify(address, info);
+	way = fast_dladdr_leave(&sf_thread);
+	if (sf_unlikely(way != SF_ADDRESS_LEFT))
+		return sf_address_ask(address, info, NULL, SF_ADDRESS_DLADDR, way);
 	return sf_next.dladdr(address, info);
 }
 
@@ -108,12 +114,15 @@ fast_dladdr_other_dladdr1(const void *address, Dl_info *info, void **extra, int 
 SF_EXPORT int
 dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 {
+	enum sf_address_way way;
+
 	if (sf_unlikely(!sf_prepare_is_live()))
 		return fast_dladdr_other_dladdr1(address, info, extra, flags);
 	if (fast_dladdr_try_slowly(address, info, extra, flags))
 		return 1;
-	if (fast_dladdr_leave(&sf_thread))
-		return sf_address_verify1(address, info, extra, flags, SF_COMPARED_DLADDR);
+	way = fast_dladdr_leave(&sf_thread);
+	if (sf_unlikely(way != SF_ADDRESS_LEFT))
+		return sf_address_ask(address, info, extra, flags, way);
 	return sf_next.dladdr1(address, info, extra, flags);
 }
 #pragma GCC visibility pop

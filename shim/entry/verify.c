@@ -1,21 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // verify.c: see verify.h.
-#include "verify.h"
+#include "observe.h"
 
-#include "../base/ticks.h"
 #include "../libc/facts.h"
+#include "../libc/next.h"
 #include <errno.h>
-
-static void *
-verify_libc_says(const struct sf_question *q)
-{
-	void *handle = q->handle == 0 ? sf_next.main : (void *)q->handle;
-
-	if (sf_behind_is(q->handle))
-		return sf_behind_libc_says(q);
-	return q->kind == SF_KIND_VSYM ? sf_next.dlvsym(handle, q->name, q->version)
-				       : sf_next.dlsym(handle, q->name);
-}
 
 static struct sf_finding
 verify_finding(const void *value)
@@ -84,20 +73,12 @@ verify_compare(struct sf_thread *t, const struct sf_question *q, const struct sf
 	return verify_compare_more(t, q, r, value, true);
 }
 
-/* libc's error of a question of ours is not the host's. */
-static void
-verify_forget_error(void)
-{
-	if (sf_facts_error_pending())
-		sf_facts_error_clear();
-}
-
 bool
 sf_verify_value_stands(struct sf_thread *t, const struct sf_question *q, const struct sf_reply *r)
 {
-	bool same = verify_compare(t, q, r, verify_libc_says(q));
+	bool same = verify_compare(t, q, r, sf_observe_libc_says(q));
 
-	verify_forget_error();
+	sf_observe_forget_error();
 	return same;
 }
 
@@ -109,7 +90,7 @@ bool
 sf_verify_negative_stands(struct sf_thread *t, const struct sf_question *q,
 			  const struct sf_reply *r, uint32_t turn)
 {
-	const void *value = verify_libc_says(q);
+	const void *value = sf_observe_libc_says(q);
 	bool alike = true, same = false;
 	const char *text;
 	int saved = errno;
@@ -124,7 +105,7 @@ sf_verify_negative_stands(struct sf_thread *t, const struct sf_question *q,
 		same = verify_compare_more(t, q, r, value, alike);
 	else
 		sf_count_for(t, SF_VERIFY_VOID);
-	verify_forget_error();
+	sf_observe_forget_error();
 	return same;
 }
 
@@ -147,7 +128,7 @@ sf_verify_open_stands(struct sf_thread *t, const char *name, int mode, const voi
 	/* A reference is elided, so this one is not the last. */
 	if (again != NULL)
 		sf_next.dlclose(again);
-	verify_forget_error();
+	sf_observe_forget_error();
 	return again == kept;
 }
 
@@ -155,31 +136,6 @@ static struct sf_answer
 verify_passed(struct sf_thread *t, const struct sf_question *q, enum sf_counter reason)
 {
 	return sf_pass(t, sf_outcome(q, SF_OUTCOME_PASS), reason);
-}
-
-/* Was this question asked before, as far as the doorkeeper remembers? */
-static void
-verify_note_repeat(struct sf_thread *t, struct sf_question *q)
-{
-	if (sf_table_hash(q) && sf_table_seen(q->hash))
-		sf_count_for(t, SF_OBSERVE_REPEAT);
-}
-
-/* A look-up by handle does not depend on its caller (CONTRACT 15), so it can be made from here. */
-static struct sf_answer
-verify_timed(struct sf_thread *t, struct sf_question *q, enum sf_counter reason)
-{
-	uint64_t from;
-	void *value;
-
-	verify_note_repeat(t, q);
-	if (verify_by_caller(q))
-		return verify_passed(t, q, reason);
-	from = sf_ticks();
-	value = verify_libc_says(q);
-	sf_histogram_add(sf_verify_function(q), SF_ARM_LIBC, sf_ticks_since(from));
-	verify_passed(t, q, reason);
-	return SF_ANSWER(value);
 }
 
 /*
@@ -205,8 +161,8 @@ verify_learnt(struct sf_thread *t, struct sf_question *q)
 static struct sf_answer
 verify_by_libc(struct sf_thread *t, struct sf_question *q)
 {
+	struct sf_timing timing;
 	struct sf_reply r;
-	uint64_t from;
 	void *value;
 
 	if (!sf_table_hash(q))
@@ -215,10 +171,10 @@ verify_by_libc(struct sf_thread *t, struct sf_question *q)
 		return verify_learnt(t, q);
 	if (r.verdict == SF_PASS)
 		return verify_passed(t, q, (enum sf_counter)(uintptr_t)r.value);
-	from = sf_ticks();
-	value = verify_libc_says(q);
+	timing = sf_timing_begin(sf_verify_function(q));
+	value = sf_observe_libc_says(q);
 	if (!sf_behind_is(q->handle)) /* not one call of libc's */
-		sf_histogram_add(sf_verify_function(q), SF_ARM_LIBC, sf_ticks_since(from));
+		sf_timing_end(&timing, sf_verify_function(q));
 	verify_compare(t, q, &r, value);
 	verify_passed(t, q, SF_BYPASS_VERIFY);
 	return verify_by_caller(q) ? SF_DECLINE : SF_ANSWER(value);
@@ -237,7 +193,7 @@ sf_verify_symbol(struct sf_thread *t, struct sf_question *q, const void *caller,
 	if (t->block == NULL && !sf_thread_attach(t))
 		return verify_passed(t, q, SF_BYPASS_BUSY);
 	if (reason != SF_BYPASS_VERIFY)
-		return verify_timed(t, q, reason);
+		return sf_observe_symbol(t, q, caller, reason);
 	if (q->handle == 0) {
 		q->caller = sf_caller_plain(t, caller);
 		if (q->caller == NULL)
@@ -262,7 +218,7 @@ verify_checked(struct sf_thread *t, const struct sf_question *q, void *value)
 	}
 	r.value = value;
 	t->pending = 0;
-	truth = verify_libc_says(q);
+	truth = sf_observe_libc_says(q);
 	verify_compare(t, q, &r, truth);
 	return truth;
 }

@@ -11,8 +11,9 @@
 //     changes a plugin.
 //   a goroutine that is bound to its thread may have a root, a mount namespace or a user of its own
 //     there: its names are proved at each call, and it renews nothing for others.
-// Half way of a time to live (for names without one: every 50 ms) one reader is sent to Go to renew
-// it while the others still hit.
+// Half way of a time to live (for names without one: every 50 ms) one reader renews it while the others
+// still hit: by the proof that the path is canonical now, which is what Go's realpath would find and costs
+// less, so that a caller who comes seldom is answered, too. Where there is no such proof it is sent to Go.
 // Never while the switch is off (go.h, sf_go_serve); what was timed before it was switched off and
 // on again is proved by a stat until it has been renewed.
 #include "arms.h"
@@ -23,9 +24,17 @@
 SF_LARGE struct sf_go_table sf_go_table;
 SF_LARGE struct sf_go_arms sf_go_arms;
 
-// The plugin of the proved variant for this file, or 0.
+// What a reader that renews has to know.
+struct renewal {
+	uint64_t at, expires; // coarse time, and the entry's, before the proof
+	uint32_t era, filled; // of the call, and the entry's
+	bool canonical;       // out: the name is the path that realpath would make of it
+};
+
+// The plugin of the proved variant for this file, or 0. With `r` its path is walked once more.
 static SF_NOINLINE uint64_t
-leaf_match_slow(struct sf_go_entry *e, const struct sf_go_identity *id, struct statx *st)
+leaf_match_slow(struct sf_go_entry *e, const struct sf_go_identity *id, struct statx *st,
+		struct renewal *r)
 {
 	for (int i = 0; i < SF_GO_VARIANTS; i++) {
 		struct sf_go_variant *v = &e->variant[i];
@@ -40,27 +49,32 @@ leaf_match_slow(struct sf_go_entry *e, const struct sf_go_identity *id, struct s
 			continue;
 		uint64_t value = LOAD(&v->value);
 		const char *path = LOAD(&v->path);
-		if (path && !sf_go_leads_to(AT_FDCWD, path, id, st))
+		if (r ? !prove_whole(path ? path : e->name, id, st)
+		      : path && !sf_go_leads_to(AT_FDCWD, path, id, st))
 			continue;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (LOAD(&v->seq) == seq)
-			return value;
+		if (LOAD(&v->seq) != seq)
+			continue;
+		if (r)
+			r->canonical = !path;
+		return value;
 	}
 	return 0;
 }
 
 static SF_NOINLINE uint64_t
-leaf_look_slow(struct sf_go_table *t, struct sf_go_entry *e, struct statx *st)
+leaf_look_slow(struct sf_go_table *t, struct sf_go_entry *e, struct statx *st, struct renewal *r)
 {
 	struct sf_go_identity id;
 	enum file f = ask_kernel(AT_FDCWD, e->name, 0, st);
 	uint64_t value = 0;
+	bool canonical;
 
 	if (f == FILE_PROVABLE) {
 		take_identity(st, &id);
-		value = leaf_match_slow(e, &id, st);
+		value = leaf_match_slow(e, &id, st, r);
 		if (!value)
-			value = prove_slow(t, e, &id);
+			value = prove_slow(t, e, &id, r ? &r->canonical : &canonical);
 	} else if (f != FILE_NONE) {
 		count_fill(t, f == FILE_UNKNOWN ? SF_GO_SKIP_KERNEL : SF_GO_SKIP_FILE);
 		prove_pause(t, e, SF_GO_PAUSE_NS);
@@ -79,7 +93,7 @@ leaf_sleeps(struct rusage *r)
 // A goroutine that waits here holds its processor, and a collection waits for it: once, and then Go
 // itself asks, which gives the processor away.
 static SF_NOINLINE uint64_t
-leaf_check_slow(struct sf_go_table *t, struct sf_go_entry *e)
+leaf_check_slow(struct sf_go_table *t, struct sf_go_entry *e, struct renewal *r)
 {
 	union {
 		struct statx st;
@@ -87,18 +101,40 @@ leaf_check_slow(struct sf_go_table *t, struct sf_go_entry *e)
 	} u;
 
 	if (sf_go_tell(t, CLOCK_MONOTONIC_COARSE) < LOAD(&e->paused)) {
-		count_fill(t, SF_GO_BYPASS_PAUSED);
+		if (!r)
+			count_fill(t, SF_GO_BYPASS_PAUSED);
 		return 0;
 	}
 	long slept = leaf_sleeps(&u.usage);
-	uint64_t from = sf_go_tell(t, CLOCK_MONOTONIC), value = leaf_look_slow(t, e, &u.st);
+	uint64_t from = sf_go_tell(t, CLOCK_MONOTONIC), value = leaf_look_slow(t, e, &u.st, r);
 	if (sf_unlikely(sf_go_tell(t, CLOCK_MONOTONIC) - from > SF_GO_SLOW_NS) &&
 	    (slept < 0 || leaf_sleeps(&u.usage) != slept)) {
 		count_fill(t, SF_GO_SLOW);
 		prove_pause(t, e, SF_GO_PAUSE_NS);
 	}
-	count(t, value ? SF_GO_CHECKED : SF_GO_STALE);
+	if (value)
+		count(t, SF_GO_CHECKED);
+	else if (!r)
+		count(t, SF_GO_STALE);
 	return value;
+}
+
+// The proof holds as long as Go's own word would, from before it was begun. If anybody has filled the entry
+// meanwhile, that is newer.
+static SF_NOINLINE void
+leaf_set_time_slow(struct sf_go_table *t, struct sf_go_entry *e, const struct renewal *r,
+		   uint64_t value)
+{
+	if (!t->half_ttl || !r->canonical || __atomic_exchange_n(&t->filling, 1, __ATOMIC_ACQUIRE))
+		return;
+	if (e->expires == r->expires && e->era == r->filled) {
+		// In the order of fill_set_time().
+		STORE(&e->value, value);
+		STORE(&e->expires, r->at + 2 * t->half_ttl);
+		STORE(&e->elected, 0);
+		__atomic_store_n(&e->era, r->era, __ATOMIC_RELEASE);
+	}
+	__atomic_store_n(&t->filling, 0, __ATOMIC_RELEASE);
 }
 
 // Near or past its end: may this caller be the one that renews the entry? At most one per half of
@@ -113,8 +149,20 @@ leaf_elect_slow(struct sf_go_table *t, struct sf_go_entry *e, uint64_t at)
 	if (!__atomic_compare_exchange_n(&e->elected, &until, at + half + 1, false,
 					 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return false;
-	count(t, SF_GO_REFRESH);
 	return true;
+}
+
+// By a proof, or 0: Go's own way does it.
+static SF_NOINLINE uint64_t
+leaf_prove_again_slow(struct sf_go_table *t, struct sf_go_entry *e, struct renewal *r)
+{
+	uint64_t value = leaf_check_slow(t, e, r);
+
+	if (value)
+		leaf_set_time_slow(t, e, r, value);
+	else
+		count(t, SF_GO_REFRESH);
+	return value;
 }
 
 // Past half of its time, of an era that has ended, never timed, or for a goroutine of its own thread.
@@ -123,16 +171,17 @@ leaf_renew_slow(struct sf_go_table *t, struct sf_go_entry *e, uint32_t era, bool
 {
 	uint32_t filled = __atomic_load_n(&e->era, __ATOMIC_ACQUIRE);
 	uint64_t at = sf_go_tell(t, CLOCK_MONOTONIC_COARSE);
+	struct renewal r = {at, LOAD(&e->expires), era, filled, false};
 
 	if (!bound) {
 		if (leaf_elect_slow(t, e, at))
-			return 0;
+			return leaf_prove_again_slow(t, e, &r);
 		if (filled == era && at < LOAD(&e->expires)) {
 			count(t, SF_GO_HIT);
 			return e->value;
 		}
 	}
-	return leaf_check_slow(t, e);
+	return leaf_check_slow(t, e, NULL);
 }
 
 SF_INLINE uint64_t

@@ -181,6 +181,22 @@ sf_churn_print(uint64_t ticks_per_ms, uint64_t cpu_ns)
 }
 
 void
+sf_churn_sum(uint64_t often, uint64_t *loads, uint64_t *ticks)
+{
+	const struct symfast_shm_object *rows = sf_segment_at(SF_SEGMENT_OBJECTS);
+
+	*loads = *ticks = 0;
+	for (uint32_t i = 0; i < SF_SEGMENT_OBJECT_ROWS; i++) {
+		const struct symfast_shm_object *r = &rows[i];
+
+		if (!sf_segment_touch(r) || r->file[0] == '\0' || r->loads < often)
+			continue;
+		*loads += r->loads;
+		*ticks += r->ticks;
+	}
+}
+
+void
 sf_churn_forked(void)
 {
 	sf_lock_reset(&lock);

@@ -20,6 +20,8 @@ void sf_churn_compared(const char *file, const char *differs);
  * dearest first; then one for each that was compared. Nothing if there are none, or they took less than one part in a hundred of `cpu_ns`. Not while others count.
  */
 void sf_churn_print(uint64_t ticks_per_ms, uint64_t cpu_ns);
+/* Loads of objects that were loaded `often` times or more, and the ticks that went into them. */
+void sf_churn_sum(uint64_t often, uint64_t *loads, uint64_t *ticks);
 /* In the child after fork: frees the lock. */
 void sf_churn_forked(void);
 

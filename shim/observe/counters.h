@@ -80,6 +80,20 @@
 	X(BYPASS_STACK, "bypass.stack", "not learnt: on this stack there may be too little room")  \
 	X(OBSERVE_REPEAT, "observe.repeat",                                                        \
 	  "asked of libc in observe mode or the stock arm, and asked before")                      \
+	X(OBSERVE_DLSYM, "observe.dlsym", "of those, by dlsym: it would be answered")              \
+	X(OBSERVE_DEFAULT, "observe.default", "the same of RTLD_DEFAULT")                          \
+	X(OBSERVE_NEXT, "observe.next", "the same of RTLD_NEXT")                                   \
+	X(OBSERVE_DLVSYM, "observe.dlvsym", "the same of dlvsym")                                  \
+	X(OBSERVE_LEARN, "observe.learn",                                                          \
+	  "look-ups that would be learnt: asked before, but not "                                  \
+	  "in this lifetime")                                                                      \
+	X(OBSERVE_DLOPEN, "observe.dlopen", "dlopens of an open object, asked before")             \
+	X(OBSERVE_DLADDR, "observe.dladdr", "dladdrs that an index could answer")                  \
+	X(OBSERVE_OBJECT, "observe.object", "objects that an index would be built of")             \
+	X(OBSERVE_BACKTRACE, "observe.backtrace", "calls of backtrace_symbols")                    \
+	X(OBSERVE_FRAMES, "observe.frames", "frames of them that an index could answer")           \
+	X(OBSERVE_PHDR, "observe.phdr", "walks of dl_iterate_phdr")                                \
+	X(OBSERVE_REALPATH, "observe.realpath", "realpaths of a Go host, asked before")            \
 	X(VERIFY_SAME, "verify.same", "the map's answer was compared with libc's: equal")          \
 	X(VERIFY_MISMATCH, "verify.mismatch", "compared: different")                               \
 	X(VERIFY_VOID, "verify.void", "not compared: the answer's lifetime ended meanwhile")       \

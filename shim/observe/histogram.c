@@ -55,6 +55,12 @@ sf_histogram_add(enum sf_timed function, enum sf_arm arm, uint64_t ticks)
 }
 
 uint64_t
+sf_histogram_usual(enum sf_timed function, enum sf_arm arm)
+{
+	return sf_load_64(&usual[function][arm]);
+}
+
+uint64_t
 sf_histogram_quantile(const struct symfast_shm_histogram *h, unsigned int per_10000)
 {
 	uint64_t total = 0, seen = 0, wanted;

@@ -18,7 +18,12 @@
 	X(DLOPEN, "dlopen")                                                                        \
 	X(DLCLOSE, "dlclose")                                                                      \
 	X(GO_OPEN, "plugin.Open")                                                                  \
-	X(REALPATH, "realpath")
+	X(REALPATH, "realpath")                                                                    \
+	X(DLADDR, "dladdr")                                                                        \
+	X(BACKTRACE, "backtrace_symbols")                                                          \
+	X(PHDR, "dl_iterate_phdr")                                                                 \
+	X(LOAD, "load")                                                                            \
+	X(UNLOAD, "unload")
 
 enum sf_timed {
 #define X(id, name) SF_TIMED_##id,
@@ -85,6 +90,8 @@ void sf_histogram_init(void);
  * page cannot be written now, because another thread is just making one, or at all.
  */
 bool sf_histogram_add(enum sf_timed function, enum sf_arm arm, uint64_t ticks);
+/* The running mean of such calls; 0: there were none. */
+uint64_t sf_histogram_usual(enum sf_timed function, enum sf_arm arm);
 /* The duration that `per_10000` of the recorded calls do not exceed, in ticks; 0 if there are none. */
 uint64_t sf_histogram_quantile(const struct symfast_shm_histogram *h, unsigned int per_10000);
 /* A row whose pages may be written, NULL: they may not. */

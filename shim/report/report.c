@@ -9,7 +9,7 @@
 #include "../observe/counters.h"
 #include "../observe/settings.h"
 #include "../rollout/canary.h"
-#include "estimate.h"
+#include "estimate_line.h"
 
 static void
 report_print_state(void)
@@ -135,5 +135,5 @@ sf_report_end(void)
 	sf_counters_print();
 	sf_go_counters(report_print_go, NULL);
 	report_print_compared();
-	sf_estimate_print();
+	sf_estimate_line_print();
 }

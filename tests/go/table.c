@@ -16,21 +16,23 @@ test_ttl(void)
 	CHECK(t->fills[SF_GO_FILL] == 1 && get(a) == 7 && counted(SF_GO_HIT) == 1);
 	fake_ns += 49;
 	CHECK(get(a) == 7 && counted(SF_GO_REFRESH) == 0);
-	// From half of its lifetime on, one caller in each half life is sent away, the rest still hit.
+	// From half of its lifetime on, one caller in each half life renews it by a proof, the rest still hit.
 	fake_ns += 1;
-	CHECK(get(a) == 0 && counted(SF_GO_REFRESH) == 1);
+	CHECK(get(a) == 7 && counted(SF_GO_CHECKED) == 1 && counted(SF_GO_REFRESH) == 0);
 	for (int i = 0; i < 10; i++)
 		CHECK(get(a) == 7);
-	CHECK(counted(SF_GO_REFRESH) == 1 && counted(SF_GO_CHECKED) == 0);
+	CHECK(counted(SF_GO_REFRESH) == 0 && counted(SF_GO_CHECKED) == 1);
 	put(a, a, 7);
 	CHECK(t->fills[SF_GO_RENEW] == 1);
 	fake_ns += 49;
-	CHECK(get(a) == 7 && counted(SF_GO_REFRESH) == 1);
-	// Past its lifetime without a renewal: one goes, the others are answered after a stat.
+	CHECK(get(a) == 7 && counted(SF_GO_REFRESH) == 0);
+	// Past its lifetime without a renewal: the same.
 	fake_ns += 1000;
-	CHECK(get(a) == 0 && counted(SF_GO_REFRESH) == 2);
-	CHECK(get(a) == 7 && counted(SF_GO_CHECKED) == 1);
+	CHECK(get(a) == 7 && counted(SF_GO_REFRESH) == 0 && counted(SF_GO_CHECKED) == 2);
+	CHECK(get(a) == 7 && counted(SF_GO_CHECKED) == 2);
+	fake_ns += 1000;
 	unlink(a);
+	CHECK(get(a) == 0 && counted(SF_GO_REFRESH) == 1);
 	CHECK(get(a) == 0 && counted(SF_GO_STALE) == 1);
 	make(a);
 	CHECK(get(a) == 0 && counted(SF_GO_STALE) == 2);
@@ -42,10 +44,37 @@ test_ttl(void)
 	put(a, b, 8);
 	unlink(a);
 	CHECK(symlink(b, a) == 0);
-	CHECK(get(a) == 8 && counted(SF_GO_CHECKED) == 2);
+	CHECK(get(a) == 8 && counted(SF_GO_CHECKED) == 3);
 	unlink(a);
 	make(a);
 	settle();
+}
+
+// One caller, who comes more seldom than any time to live: answered by a proof each time, and never sent away.
+static void
+test_seldom(void)
+{
+	for (uint64_t ttl = 0; ttl <= 100; ttl += 100) {
+		fresh_table(ttl);
+		point(a);
+		put(a, a, 7);
+		put(a_link, a, 7);
+		for (int i = 0; i < 200; i++) {
+			fake_ns += SF_GO_RENEW_NS * 3;
+			CHECK(get(a) == 7 && get(a_link) == 7);
+		}
+		CHECK(counted(SF_GO_CHECKED) == 400 && counted(SF_GO_REFRESH) == 0);
+		CHECK(counted(SF_GO_STALE) == 0 && t->fills[SF_GO_RENEW] == 0);
+		// What it is told is of this moment.
+		point(b);
+		fake_ns += SF_GO_RENEW_NS * 3;
+		CHECK(get(a_link) == 0 && counted(SF_GO_REFRESH) == 1);
+		unlink(a);
+		fake_ns += SF_GO_RENEW_NS * 3;
+		CHECK(get(a) == 0 && counted(SF_GO_REFRESH) == 2);
+		make(a);
+		settle();
+	}
 }
 
 static void
@@ -232,6 +261,7 @@ main(void)
 	if (!make_folder())
 		return 2;
 	test_ttl();
+	test_seldom();
 	test_strict();
 	test_bounds();
 	test_counters();

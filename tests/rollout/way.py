@@ -105,7 +105,7 @@ def observe():
         demand(s.segment.histogram('dlsym', 1)[0] == 0, 'a histogram of the map')
         demand(s.segment['word'] == OBSERVE, 'word')
     demand(re.search(r'^symfast: observed \d+ look-ups, \d+ asked before', s.err, re.M), s.err)
-    demand(re.search(r'^symfast: estimate: would save (nothing|\d+\.\d\d % of \d+ ms)', s.err, re.M),
+    demand(re.search(r'^symfast: estimate: would (save nothing|(save|cost) \d+\.\d\d % \(.* to .*\) of \d+ ms)', s.err, re.M),
            s.err)
 
 

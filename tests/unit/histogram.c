@@ -133,8 +133,10 @@ END_TEST
 
 START_TEST(names)
 {
-	static const char *const want[] = {"dlsym",  "default", "next",        "dlvsym",
-					   "dlopen", "dlclose", "plugin.Open", "realpath"};
+	static const char *const want[] = {
+		"dlsym",           "default",     "next",     "dlvsym", "dlopen",
+		"dlclose",         "plugin.Open", "realpath", "dladdr", "backtrace_symbols",
+		"dl_iterate_phdr", "load",        "unload"};
 
 	ck_assert_uint_eq(COUNT_OF(want), SF_TIMED_COUNT);
 	for (size_t i = 0; i < COUNT_OF(want); i++)

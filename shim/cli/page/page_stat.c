@@ -11,7 +11,7 @@ page_stat_head(FILE *out, const json_t *d)
 {
 	const json_t *c = json_object_get(d, "control"), *canary = json_object_get(c, "canary");
 	const json_t *breaker = json_object_get(c, "breaker"), *go = json_object_get(c, "go");
-	char savings[128];
+	char savings[512];
 
 	fputs("<h1>The shim in a process</h1>\n<div class=\"wide\"><table class=\"facts\">\n", out);
 	if (document_number(d, "processes") > 1)
@@ -38,6 +38,8 @@ page_stat_head(FILE *out, const json_t *d)
 			  document_text(go, "refusal"));
 	if (*savings_text(d, savings, sizeof(savings)) != '\0')
 		page_fact(out, "estimate", "%s", savings);
+	for (size_t i = 0; savings_more(d, i, savings, sizeof(savings)); i++)
+		page_fact(out, "", "%s", savings);
 	fputs("</table></div>\n", out);
 }
 

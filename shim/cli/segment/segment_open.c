@@ -74,7 +74,7 @@ segment_open_check(struct segment *s, uint64_t file_size, uid_t owner)
 		return "is damaged: it names another owner";
 	if (!segment_open_group_fits(s, &h->counters) || !segment_open_group_fits(s, &h->go) ||
 	    !segment_open_group_fits(s, &h->go_fill) ||
-	    !segment_open_section_fits(s, &h->histograms, sizeof(struct symfast_shm_histogram),
+	    !segment_open_section_fits(s, &h->histograms, SYMFAST_SHM_HISTOGRAM_LEAST,
 				       2 * FUNCTIONS_MAX) ||
 	    !segment_open_section_fits(s, &h->objects, SYMFAST_SHM_OBJECT_LEAST, OBJECTS_MAX) ||
 	    !segment_open_section_fits(s, &h->sites, sizeof(struct symfast_shm_site), SITES_MAX) ||
@@ -217,8 +217,9 @@ segment_open_of(struct segment *s, const char *path, int access, unsigned long p
 		segment_close(s);
 		return why;
 	}
-	if (s->head.header_size < SYMFAST_SHM_CONTROL + sizeof(s->control))
-		s->control.breaker_ns = 0; /* of an older library */
+	if (s->head.header_size <
+	    SYMFAST_SHM_CONTROL + sizeof(s->control)) /* of an older library */
+		s->control.breaker_ns = s->control.cpu_ns = s->control.own_ticks = 0;
 	s->past = segment_open_is_past(path);
 	segment_open_clean_texts(s);
 	proc_strip_deleted(s->head.exe);

@@ -150,7 +150,11 @@ segment_rows_read_row(const struct segment *s, const struct symfast_shm_section 
 bool
 segment_histogram(const struct segment *s, uint32_t i, struct symfast_shm_histogram *h)
 {
-	return segment_rows_read_row(s, &s->head.histograms, i, h, sizeof(*h)) && h->count != 0;
+	size_t size =
+		s->head.histograms.stride < sizeof(*h) ? SYMFAST_SHM_HISTOGRAM_LEAST : sizeof(*h);
+
+	*h = (struct symfast_shm_histogram){0};
+	return segment_rows_read_row(s, &s->head.histograms, i, h, size) && h->count != 0;
 }
 
 bool

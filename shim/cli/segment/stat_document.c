@@ -3,9 +3,9 @@
 #include "stat_document.h"
 
 #include "../base/proc.h"
-#include "bucket.h"
 #include "rollup.h"
 #include "savings.h"
+#include "stat_latency.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,12 +26,6 @@ stat_document_mode(const struct segment *s)
 {
 	return s->control.phase == SYMFAST_SHM_PHASE_LIVE ? segment_word_name(s->control.word)
 							  : "pass";
-}
-
-static json_t *
-stat_document_count_json(uint64_t n)
-{
-	return json_integer(n <= INT64_MAX ? (json_int_t)n : INT64_MAX);
 }
 
 json_t *
@@ -57,7 +51,7 @@ stat_document_control_json(const struct symfast_shm_control *c)
 				c->doubt, "sample_every", (json_int_t)c->sample_mask + 1,
 				"check_every", (json_int_t)c->check_every);
 
-	json_object_set_new(out, "ctl_count", stat_document_count_json(c->ctl_count));
+	json_object_set_new(out, "ctl_count", stat_latency_count(c->ctl_count));
 	json_object_set_new(out, "at_start", json_string(segment_word_name(c->setting_word)));
 	json_object_set_new(out, "ab_percent", json_real(c->ab_share / 100.0));
 	json_object_set_new(out, "breaker",
@@ -92,94 +86,64 @@ struct stat_sum {
 	struct counter *counters;
 	struct latency *latencies;
 	size_t counter_count, latency_count, processes;
-	double ns; /* per tick; 0: not known */
-	double cpu_ns;
+	double ns, cpu_ns;                  /* per tick, 0: not known; of all */
+	struct symfast_shm_control control; /* the last one's */
+	double churn_loads, churn_ticks, own_ticks;
 };
+
+/* Calls of A/B's stock arm, which were never asked of the map: as many as were timed. */
+static uint64_t
+stat_document_stock(const struct stat_sum *sum, const struct rollup_row *row)
+{
+	for (size_t i = 0; sum->control.ab_share != 0 && i < sum->latency_count; i++)
+		if (strcmp(sum->latencies[i].function, row->function) == 0)
+			return sum->latencies[i].arm[0].count < row->passes
+				       ? sum->latencies[i].arm[0].count
+				       : row->passes;
+	return 0;
+}
+
+static json_t *
+stat_document_function(const struct stat_sum *sum, const struct rollup_row *row)
+{
+	uint64_t stock = stat_document_stock(sum, row);
+
+	return json_pack("{s:s,s:o,s:o,s:o,s:o}", "name", row->function, "hits",
+			 stat_latency_count(row->hits), "misses", stat_latency_count(row->misses),
+			 "passes", stat_latency_count(row->passes - stock), "stock",
+			 stat_latency_count(stock));
+}
 
 /* "counters" as they are, "functions", "bypasses": the same, added up. */
 static void
-stat_document_put_counters(json_t *document, const struct counter *counters, size_t count)
+stat_document_put_counters(json_t *document, const struct stat_sum *sum)
 {
+	const struct counter *counters = sum->counters;
+	const size_t count = sum->counter_count;
 	json_t *all = json_object(), *bypasses = json_object(), *functions = json_array();
 	struct rollup r = rollup_of(counters, count);
 	char word[24];
 
 	for (size_t i = 0; i < count; i++) {
-		json_object_set_new(all, counters[i].name,
-				    stat_document_count_json(counters[i].value));
+		json_object_set_new(all, counters[i].name, stat_latency_count(counters[i].value));
 		if (counters[i].value != 0 &&
 		    rollup_outcome(counters[i].name, word, sizeof(word)) == OUTCOME_BYPASS)
-			json_object_set_new(bypasses, word,
-					    stat_document_count_json(counters[i].value));
+			json_object_set_new(bypasses, word, stat_latency_count(counters[i].value));
 	}
 	for (size_t i = 0; i < r.count; i++)
 		if (rollup_called(&r.rows[i]))
-			json_array_append_new(
-				functions,
-				json_pack("{s:s,s:o,s:o,s:o}", "name", r.rows[i].function, "hits",
-					  stat_document_count_json(r.rows[i].hits), "misses",
-					  stat_document_count_json(r.rows[i].misses), "passes",
-					  stat_document_count_json(r.rows[i].passes)));
+			json_array_append_new(functions, stat_document_function(sum, &r.rows[i]));
 	rollup_free(&r);
 	json_object_set_new(document, "counters", all);
 	json_object_set_new(document, "functions", functions);
 	json_object_set_new(document, "bypasses", bypasses);
 }
 
-/* One histogram, its durations in nanoseconds (or ticks where the rate is not known). */
-static json_t *
-stat_document_histogram_json(const struct symfast_shm_histogram *h, double ns)
-{
-	static const struct {
-		const char *name;
-		double q;
-	} quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
-	json_t *out = json_pack("{s:o,s:f,s:f,s:f}", "count", stat_document_count_json(h->count),
-				"mean", (double)h->ticks * ns / (double)h->count, "longest",
-				(double)h->longest * ns, "waited", (double)h->waited * ns);
-	json_t *buckets = json_array();
-
-	for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
-		json_object_set_new(out, quantiles[i].name,
-				    json_real(bucket_quantile(h, quantiles[i].q) * ns));
-	for (unsigned int b = 0; b < SYMFAST_SHM_BUCKETS; b++)
-		if (h->bucket[b] != 0)
-			json_array_append_new(buckets,
-					      json_pack("[f,o]", bucket_edge(b) * ns,
-							stat_document_count_json(h->bucket[b])));
-	json_object_set_new(out, "buckets", buckets);
-	return out;
-}
-
-/* P50 to P99.9 of the map's answers against libc's. */
-static json_t *
-stat_document_ratios_json(const struct symfast_shm_histogram *libc,
-			  const struct symfast_shm_histogram *map)
-{
-	static const double quantiles[] = {0.5, 0.9, 0.99, 0.999};
-	json_t *out = json_array();
-
-	for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++) {
-		struct bucket_ratio r = bucket_compare(libc, map, quantiles[i]);
-		json_t *row = json_pack("{s:f,s:f}", "quantile", quantiles[i], "ratio", r.ratio);
-
-		if (r.bounded) {
-			json_object_set_new(row, "low", json_real(r.low));
-			json_object_set_new(row, "high", json_real(r.high));
-		}
-		json_object_set_new(row, "verdict",
-				    json_string(!r.bounded   ? "too few samples to say"
-						: r.high < 1 ? "less"
-						: r.low > 1  ? "more"
-							     : "no difference shown"));
-		json_array_append_new(out, row);
-	}
-	return out;
-}
-
 static uint64_t
-stat_document_counted(const struct stat_sum *sum, const char *name)
+stat_document_counted(const void *of, const char *name)
 {
+	const struct stat_sum *sum = of;
+
 	for (size_t i = 0; i < sum->counter_count; i++)
 		if (strcmp(sum->counters[i].name, name) == 0)
 			return sum->counters[i].value;
@@ -209,20 +173,54 @@ stat_document_put_latencies(json_t *document, const struct stat_sum *sum, double
 		json_t *row = json_pack("{s:s}", "function", l->function);
 
 		json_object_set_new(row, "libc",
-				    libc ? stat_document_histogram_json(&l->arm[0], ns)
-					 : json_null());
+				    libc ? stat_latency_histogram(&l->arm[0], ns) : json_null());
 		json_object_set_new(row, "map",
-				    map ? stat_document_histogram_json(&l->arm[1], ns)
-					: json_null());
+				    map ? stat_latency_histogram(&l->arm[1], ns) : json_null());
 		json_object_set_new(row, "ratios",
-				    libc && map ? stat_document_ratios_json(&l->arm[0], &l->arm[1])
+				    libc && map ? stat_latency_ratios(&l->arm[0], &l->arm[1])
 						: json_null());
-		json_object_set_new(
-			row, "unseen",
-			stat_document_count_json(stat_document_unseen(sum, l->function)));
+		json_object_set_new(row, "unseen",
+				    stat_latency_count(stat_document_unseen(sum, l->function)));
 		json_array_append_new(list, row);
 	}
 	json_object_set_new(document, "latencies", list);
+}
+
+static const struct symfast_shm_histogram *
+stat_document_estimate_row(const void *of, const char *function)
+{
+	const struct stat_sum *sum = of;
+
+	for (size_t i = 0; i < sum->latency_count; i++)
+		if (strcmp(sum->latencies[i].function, function) == 0)
+			return sum->latencies[i].arm[0].count != 0 ? &sum->latencies[i].arm[0]
+								   : NULL;
+	return NULL;
+}
+
+static void
+stat_document_put_savings(json_t *document, const struct stat_sum *sum)
+{
+	const struct symfast_shm_control *c = &sum->control;
+	const struct sf_estimate_source from = {
+		.of = sum,
+		.counted = stat_document_counted,
+		.row = stat_document_estimate_row,
+		.ns = sum->ns,
+		.cpu_ns = sum->cpu_ns,
+		.churn_ticks = sum->churn_ticks,
+		.churn_loads = sum->churn_loads,
+		.own_ticks = sum->own_ticks,
+		.go = c->go_state,
+		.observed = c->phase == SYMFAST_SHM_PHASE_LIVE &&
+			    (c->word == SYMFAST_SHM_OBSERVE || c->ab_share != 0),
+		.changed = c->reason != SYMFAST_SHM_BY_SETTING,
+	};
+	struct sf_estimate e;
+
+	sf_estimate(&e, &from);
+	if (e.verdict != SF_ESTIMATE_NONE)
+		json_object_set_new(document, "savings", savings_json(&e));
 }
 
 static bool
@@ -277,6 +275,9 @@ stat_document_add_latencies(struct stat_sum *sum, const struct segment *s)
 		to->count += h.count;
 		to->ticks += h.ticks;
 		to->waited += h.waited;
+		to->clocked += h.clocked;
+		to->clocked_ticks += h.clocked_ticks;
+		to->clocked_ns += h.clocked_ns;
 		to->longest = to->longest > h.longest ? to->longest : h.longest;
 		for (size_t b = 0; b < SYMFAST_SHM_BUCKETS; b++)
 			to->bucket[b] += h.bucket[b];
@@ -285,19 +286,23 @@ stat_document_add_latencies(struct stat_sum *sum, const struct segment *s)
 }
 
 static void
-stat_document_add_objects(json_t *list, const struct segment *s, double ns)
+stat_document_add_objects(struct stat_sum *sum, json_t *list, const struct segment *s, double ns)
 {
 	struct symfast_shm_object o;
 
-	for (uint32_t i = 0; i < s->head.objects.used; i++)
-		if (segment_object(s, i, &o))
-			json_array_append_new(
-				list, json_pack("{s:s,s:o,s:f,s:o,s:o,s:s}", "file", o.file,
-						"loads", stat_document_count_json(o.loads), "time",
-						(double)o.ticks * ns, "compared",
-						stat_document_count_json(o.compared), "unchanged",
-						stat_document_count_json(o.unchanged), "differs",
-						o.differs));
+	for (uint32_t i = 0; i < s->head.objects.used; i++) {
+		if (!segment_object(s, i, &o))
+			continue;
+		json_array_append_new(
+			list, json_pack("{s:s,s:o,s:f,s:o,s:o,s:s}", "file", o.file, "loads",
+					stat_latency_count(o.loads), "time", (double)o.ticks * ns,
+					"compared", stat_latency_count(o.compared), "unchanged",
+					stat_latency_count(o.unchanged), "differs", o.differs));
+		if (o.loads < SF_ESTIMATE_AGAIN)
+			continue;
+		sum->churn_loads += (double)o.loads;
+		sum->churn_ticks += (double)o.ticks;
+	}
 }
 
 static json_t *
@@ -328,7 +333,7 @@ stat_document_add_sites(json_t *list, const struct segment *s, double ns)
 			list, json_pack("{s:s,s:s,s:o,s:f,s:f,s:o}", "function",
 					site.function < count ? functions[site.function].name : "?",
 					"arm", site.arm != 0 ? "map" : "libc", "count",
-					stat_document_count_json(site.count), "time",
+					stat_latency_count(site.count), "time",
 					(double)site.ticks * ns, "waited", (double)site.waited * ns,
 					"frames", stat_document_frames_json(s, &site)));
 	}
@@ -356,16 +361,17 @@ stat_document_add(struct stat_sum *sum, const struct segment *s)
 		return false;
 	sum->ns = ns > 0 ? ns : sum->ns;
 	sum->processes++;
-	if (s->liveness == SEGMENT_LIVE)
-		sum->cpu_ns += proc_cpu_ns(s->head.pid);
+	sum->cpu_ns +=
+		s->liveness == SEGMENT_LIVE ? proc_cpu_ns(s->head.pid) : (double)s->control.cpu_ns;
+	sum->own_ticks += (double)s->control.own_ticks;
+	sum->control = s->control;
 	json_object_update_new(d, stat_document_head(s));
-	json_object_set_new(d, "made_ns", stat_document_count_json(s->head.made_ns));
-	json_object_set_new(d, "parent", stat_document_count_json(s->head.parent_pid));
-	json_object_set_new(d, "threads_private",
-			    stat_document_count_json(s->head.threads_private));
+	json_object_set_new(d, "made_ns", stat_latency_count(s->head.made_ns));
+	json_object_set_new(d, "parent", stat_latency_count(s->head.parent_pid));
+	json_object_set_new(d, "threads_private", stat_latency_count(s->head.threads_private));
 	json_object_set_new(d, "control", stat_document_control_json(&s->control));
 	stat_document_add_latencies(sum, s);
-	stat_document_add_objects(json_object_get(d, "objects"), s, factor);
+	stat_document_add_objects(sum, json_object_get(d, "objects"), s, factor);
 	stat_document_add_sites(json_object_get(d, "sites"), s, factor);
 	return true;
 }
@@ -376,10 +382,10 @@ stat_document_of(struct stat_sum *sum)
 	json_t *document = sum->document;
 
 	json_object_set_new(document, "unit", json_string(sum->ns > 0 ? "ns" : "ticks"));
-	json_object_set_new(document, "processes", stat_document_count_json(sum->processes));
-	stat_document_put_counters(document, sum->counters, sum->counter_count);
+	json_object_set_new(document, "processes", stat_latency_count(sum->processes));
+	stat_document_put_counters(document, sum);
 	stat_document_put_latencies(document, sum, sum->ns > 0 ? sum->ns : 1);
-	savings_add(document, sum->cpu_ns);
+	stat_document_put_savings(document, sum);
 	free(sum->counters);
 	free(sum->latencies);
 	free(sum);

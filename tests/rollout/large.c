@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// large.c: a library of 20000 functions, big_0 to big_19999, and big_last behind them.
+__asm__(".text\n"
+	".altmacro\n"
+	".macro big n\n"
+	"	.globl big_\\n\n"
+	"	.type big_\\n, %function\n"
+	"big_\\n:\n"
+	"	.skip 64\n"
+	"	.size big_\\n, 64\n"
+	".endm\n"
+	".set big_count, 0\n"
+	".rept 20000\n"
+	"	big %big_count\n"
+	"	.set big_count, big_count + 1\n"
+	".endr\n"
+	".globl big_last\n"
+	".type big_last, %function\n"
+	"big_last:\n"
+	"	.skip 64\n"
+	"	.size big_last, 64\n");
