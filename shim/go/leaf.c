@@ -24,17 +24,10 @@
 SF_LARGE struct sf_go_table sf_go_table;
 SF_LARGE struct sf_go_arms sf_go_arms;
 
-// What a reader that renews has to know.
-struct renewal {
-	uint64_t at, expires; // coarse time, and the entry's, before the proof
-	uint32_t era, filled; // of the call, and the entry's
-	bool canonical;       // out: the name is the path that realpath would make of it
-};
-
-// The plugin of the proved variant for this file, or 0. With `r` its path is walked once more.
+// The plugin of the proved variant for this file, or 0. To renew it, its path is walked once more.
 static SF_NOINLINE uint64_t
 leaf_match_slow(struct sf_go_entry *e, const struct sf_go_identity *id, struct statx *st,
-		struct renewal *r)
+		bool renew)
 {
 	for (int i = 0; i < SF_GO_VARIANTS; i++) {
 		struct sf_go_variant *v = &e->variant[i];
@@ -49,32 +42,28 @@ leaf_match_slow(struct sf_go_entry *e, const struct sf_go_identity *id, struct s
 			continue;
 		uint64_t value = LOAD(&v->value);
 		const char *path = LOAD(&v->path);
-		if (r ? !prove_whole(path ? path : e->name, id, st)
-		      : path && !sf_go_leads_to(AT_FDCWD, path, id, st))
+		if (renew ? !prove_whole(path ? path : e->name, id, st)
+			  : path && !sf_go_leads_to(AT_FDCWD, path, id, st))
 			continue;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (LOAD(&v->seq) != seq)
-			continue;
-		if (r)
-			r->canonical = !path;
-		return value;
+		if (LOAD(&v->seq) == seq)
+			return value;
 	}
 	return 0;
 }
 
 static SF_NOINLINE uint64_t
-leaf_look_slow(struct sf_go_table *t, struct sf_go_entry *e, struct statx *st, struct renewal *r)
+leaf_look_slow(struct sf_go_table *t, struct sf_go_entry *e, struct statx *st, bool renew)
 {
 	struct sf_go_identity id;
 	enum file f = ask_kernel(AT_FDCWD, e->name, 0, st);
 	uint64_t value = 0;
-	bool canonical;
 
 	if (f == FILE_PROVABLE) {
 		take_identity(st, &id);
-		value = leaf_match_slow(e, &id, st, r);
+		value = leaf_match_slow(e, &id, st, renew);
 		if (!value)
-			value = prove_slow(t, e, &id, r ? &r->canonical : &canonical);
+			value = prove_slow(t, e, &id);
 	} else if (f != FILE_NONE) {
 		count_fill(t, f == FILE_UNKNOWN ? SF_GO_SKIP_KERNEL : SF_GO_SKIP_FILE);
 		prove_pause(t, e, SF_GO_PAUSE_NS);
@@ -93,7 +82,7 @@ leaf_sleeps(struct rusage *r)
 // A goroutine that waits here holds its processor, and a collection waits for it: once, and then Go
 // itself asks, which gives the processor away.
 static SF_NOINLINE uint64_t
-leaf_check_slow(struct sf_go_table *t, struct sf_go_entry *e, struct renewal *r)
+leaf_check_slow(struct sf_go_table *t, struct sf_go_entry *e, bool renew)
 {
 	union {
 		struct statx st;
@@ -101,12 +90,12 @@ leaf_check_slow(struct sf_go_table *t, struct sf_go_entry *e, struct renewal *r)
 	} u;
 
 	if (sf_go_tell(t, CLOCK_MONOTONIC_COARSE) < LOAD(&e->paused)) {
-		if (!r)
+		if (!renew)
 			count_fill(t, SF_GO_BYPASS_PAUSED);
 		return 0;
 	}
 	long slept = leaf_sleeps(&u.usage);
-	uint64_t from = sf_go_tell(t, CLOCK_MONOTONIC), value = leaf_look_slow(t, e, &u.st, r);
+	uint64_t from = sf_go_tell(t, CLOCK_MONOTONIC), value = leaf_look_slow(t, e, &u.st, renew);
 	if (sf_unlikely(sf_go_tell(t, CLOCK_MONOTONIC) - from > SF_GO_SLOW_NS) &&
 	    (slept < 0 || leaf_sleeps(&u.usage) != slept)) {
 		count_fill(t, SF_GO_SLOW);
@@ -114,25 +103,45 @@ leaf_check_slow(struct sf_go_table *t, struct sf_go_entry *e, struct renewal *r)
 	}
 	if (value)
 		count(t, SF_GO_CHECKED);
-	else if (!r)
+	else if (!renew)
 		count(t, SF_GO_STALE);
 	return value;
 }
 
-// The proof holds as long as Go's own word would, from before it was begun. If anybody has filled the entry
-// meanwhile, that is newer.
+// From how long on is there another one to renew, once it was elected at this time?
+SF_INLINE uint64_t
+leaf_elected(const struct sf_go_table *t, uint64_t at)
+{
+	return at + (t->half_ttl ? t->half_ttl : SF_GO_RENEW_NS) + 1;
+}
+
+// Is the name the path of this plugin, as it was proved? A plugin of Go has one path.
+static bool
+leaf_is_canonical_locked(const struct sf_go_entry *e, uint64_t value)
+{
+	for (int i = 0; i < SF_GO_VARIANTS; i++) {
+		const struct sf_go_variant *v = &e->variant[i];
+
+		if (v->seq && v->proved && !v->path && v->value == value)
+			return true;
+	}
+	return false;
+}
+
+// The proof holds as long as Go's own word would, from before it was begun. Who fills the entry meanwhile writes
+// something else where the time is that this reader has written, and is newer.
 static SF_NOINLINE void
-leaf_set_time_slow(struct sf_go_table *t, struct sf_go_entry *e, const struct renewal *r,
+leaf_set_time_slow(struct sf_go_table *t, struct sf_go_entry *e, uint64_t elected, uint32_t era,
 		   uint64_t value)
 {
-	if (!t->half_ttl || !r->canonical || __atomic_exchange_n(&t->filling, 1, __ATOMIC_ACQUIRE))
+	if (!t->half_ttl || __atomic_exchange_n(&t->filling, 1, __ATOMIC_ACQUIRE))
 		return;
-	if (e->expires == r->expires && e->era == r->filled) {
+	if (e->elected == elected && leaf_is_canonical_locked(e, value)) {
 		// In the order of fill_set_time().
 		STORE(&e->value, value);
-		STORE(&e->expires, r->at + 2 * t->half_ttl);
+		STORE(&e->expires, elected - 1 + t->half_ttl);
 		STORE(&e->elected, 0);
-		__atomic_store_n(&e->era, r->era, __ATOMIC_RELEASE);
+		__atomic_store_n(&e->era, era, __ATOMIC_RELEASE);
 	}
 	__atomic_store_n(&t->filling, 0, __ATOMIC_RELEASE);
 }
@@ -142,11 +151,11 @@ leaf_set_time_slow(struct sf_go_table *t, struct sf_go_entry *e, const struct re
 static SF_NOINLINE bool
 leaf_elect_slow(struct sf_go_table *t, struct sf_go_entry *e, uint64_t at)
 {
-	uint64_t until = LOAD(&e->elected), half = t->half_ttl ? t->half_ttl : SF_GO_RENEW_NS;
+	uint64_t until = LOAD(&e->elected);
 
 	if (until > at)
 		return false;
-	if (!__atomic_compare_exchange_n(&e->elected, &until, at + half + 1, false,
+	if (!__atomic_compare_exchange_n(&e->elected, &until, leaf_elected(t, at), false,
 					 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return false;
 	return true;
@@ -154,12 +163,12 @@ leaf_elect_slow(struct sf_go_table *t, struct sf_go_entry *e, uint64_t at)
 
 // By a proof, or 0: Go's own way does it.
 static SF_NOINLINE uint64_t
-leaf_prove_again_slow(struct sf_go_table *t, struct sf_go_entry *e, struct renewal *r)
+leaf_prove_again_slow(struct sf_go_table *t, struct sf_go_entry *e, uint64_t at, uint32_t era)
 {
-	uint64_t value = leaf_check_slow(t, e, r);
+	uint64_t value = leaf_check_slow(t, e, true);
 
 	if (value)
-		leaf_set_time_slow(t, e, r, value);
+		leaf_set_time_slow(t, e, leaf_elected(t, at), era, value);
 	else
 		count(t, SF_GO_REFRESH);
 	return value;
@@ -171,17 +180,16 @@ leaf_renew_slow(struct sf_go_table *t, struct sf_go_entry *e, uint32_t era, bool
 {
 	uint32_t filled = __atomic_load_n(&e->era, __ATOMIC_ACQUIRE);
 	uint64_t at = sf_go_tell(t, CLOCK_MONOTONIC_COARSE);
-	struct renewal r = {at, LOAD(&e->expires), era, filled, false};
 
 	if (!bound) {
 		if (leaf_elect_slow(t, e, at))
-			return leaf_prove_again_slow(t, e, &r);
+			return leaf_prove_again_slow(t, e, at, era);
 		if (filled == era && at < LOAD(&e->expires)) {
 			count(t, SF_GO_HIT);
 			return e->value;
 		}
 	}
-	return leaf_check_slow(t, e, NULL);
+	return leaf_check_slow(t, e, false);
 }
 
 SF_INLINE uint64_t

@@ -108,7 +108,7 @@ prove_lies_at(char *path, const struct sf_go_identity *id)
 static bool
 prove_whole(const char *path, const struct sf_go_identity *id, struct statx *st)
 {
-	const uint64_t how[3] = {O_PATH | O_CLOEXEC, 0, 4 /* RESOLVE_NO_SYMLINKS */};
+	static const uint64_t how[3] = {O_PATH | O_CLOEXEC, 0, 4 /* RESOLVE_NO_SYMLINKS */};
 	long fd = sf_syscall6(SYS_openat2, AT_FDCWD, (long)path, (long)how, sizeof(how), 0, 0);
 
 	if (fd < 0)
@@ -161,8 +161,7 @@ prove_locked(struct sf_go_table *t, struct sf_go_entry *e, struct sf_go_variant 
 // The name leads to `id`, which no proved variant has: is that the file of one that is not proved, or
 // of one that has changed?
 static SF_NOINLINE uint64_t
-prove_slow(struct sf_go_table *t, struct sf_go_entry *e, const struct sf_go_identity *id,
-	   bool *canonical)
+prove_slow(struct sf_go_table *t, struct sf_go_entry *e, const struct sf_go_identity *id)
 {
 	uint64_t value = 0;
 
@@ -173,10 +172,8 @@ prove_slow(struct sf_go_table *t, struct sf_go_entry *e, const struct sf_go_iden
 	for (int i = 0; !value && i < SF_GO_VARIANTS; i++) {
 		struct sf_go_variant *v = &e->variant[i];
 
-		if (v->seq && prove_locked(t, e, v, id)) {
+		if (v->seq && prove_locked(t, e, v, id))
 			value = v->value;
-			*canonical = !v->path;
-		}
 	}
 	__atomic_store_n(&t->filling, 0, __ATOMIC_RELEASE);
 	return value;
