@@ -8,6 +8,7 @@
 #include "../libc/next.h"
 #include "../map/object.h"
 #include "recheck.h"
+#include "revive.h"
 #include "image.h"
 #include "pages.h"
 #include <time.h>
@@ -26,6 +27,8 @@ struct load_watch {
 	bool unloads;         /* it is a dlclose */
 	bool closes;          /* a destructor has closed something: libc does that afterwards */
 	bool loads;           /* a destructor has loaded something */
+	bool told;            /* ld.so has told what this load mapped */
+	bool mixed; /* it was told of more than one: the host's malloc, called by libc, loads as well */
 };
 
 struct sf_retain_arguments sf_retain_arguments;
@@ -33,9 +36,6 @@ size_t sf_retain_load_limit;
 uint64_t sf_retain_load_scope, sf_retain_load_foreign;
 static struct load_watch *load_watch; /* the innermost */
 static uint32_t load_number;
-static unsigned int
-	load_known; /* objects behind the initial set, when ld.so last told of a change */
-static sf_retain_set load_reviving; /* closed objects that a load by libc itself needs */
 
 /* ---- what libc calls ---- */
 
@@ -86,79 +86,6 @@ load_note(struct load_watch *w, int place)
 		w->order.place[w->order.count++] = (uint8_t)place;
 }
 
-/*
- * libc has loaded something by itself (NSS, iconv), unseen until ld.so told, and it needs closed objects: they are new
- * again, and their constructors run before those of what needs them.
- */
-static void
-load_revive(int argc, char **argv, char **envp)
-{
-	sf_retain_set set = load_reviving;
-	const struct sf_retain_order *order = sf_retain_sets_find(SF_RETAIN_LOADED, set);
-	struct sf_retain_order now = {.set = set};
-
-	load_reviving = 0;
-	if (order != NULL)
-		now = *order;
-	for (sf_retain_set left = order != NULL ? 0 : set; left != 0; left &= left - 1)
-		now.place[now.count++] = (uint8_t)__builtin_ctzll(left);
-	for (; set != 0; set &= set - 1) {
-		struct sf_retain_place *p = &sf_retain_places[__builtin_ctzll(set)];
-
-		p->state = SF_RETAIN_LIVE;
-		p->owed = p->held;
-		p->held = 0;
-		p->fit = SF_RETAIN_UNFIT_LIBC;
-	}
-	for (unsigned int i = 0; i < now.count; i++)
-		sf_retain_place_run_init(now.place[i], argc, argv, envp);
-}
-
-static unsigned int
-load_count(void)
-{
-	unsigned int n = 0;
-
-	for (const struct link_map *l = sf_next.tail->l_next; l != NULL; l = l->l_next)
-		n++;
-	return n;
-}
-
-/* The first object that has come since ld.so last told of a change: not relocated yet. */
-static struct link_map *
-load_newest(void)
-{
-	struct link_map *l = sf_next.tail->l_next;
-
-	for (unsigned int n = load_known; n > 0 && l != NULL; n--)
-		l = l->l_next;
-	return l;
-}
-
-/* What needs closed objects gets a stub, and so revives them; without a place they are revived at once. */
-static void
-load_foreign(void)
-{
-	bool stubs = false;
-
-	sf_retain_graph_update();
-	load_reviving = sf_retain_graph_outside() & sf_retain_graph_in_state(SF_RETAIN_CLOSED);
-	if (load_reviving == 0)
-		return;
-	for (struct link_map *l = load_newest(); l != NULL; l = l->l_next) {
-		int place = sf_retain_place_find(l) < 0 ? sf_retain_place_attach(l) : -1;
-
-		if (place >= 0) {
-			stubs |= sf_retain_places[place].init_one != 0;
-			sf_retain_places[place].fit = SF_RETAIN_UNFIT_LIBC;
-			sf_retain_places[place].loading = 0;
-		}
-	}
-	if (!stubs)
-		load_revive(sf_retain_arguments.argc, sf_retain_arguments.argv,
-			    *sf_retain_arguments.envp);
-}
-
 void
 sf_retain_run_init(int argc, char **argv, char **envp, int place)
 {
@@ -166,7 +93,7 @@ sf_retain_run_init(int argc, char **argv, char **envp, int place)
 
 	sf_retain_arguments.argc = argc;
 	sf_retain_arguments.argv = argv;
-	load_revive(argc, argv, envp);
+	sf_retain_revive(argc, argv, envp);
 	/* All of them are relocated, and none has run a constructor. */
 	if (w != NULL && (w->came & SF_RETAIN_BIT(place))) {
 		load_copy(w->came);
@@ -215,18 +142,20 @@ load_look(void)
 {
 	struct load_watch *w = load_watch;
 	sf_retain_set gone = load_sweep(); /* by whomever */
-	unsigned int now = load_count();
+	unsigned int now = sf_retain_revive_count();
 
-	if (now < load_known && load_known - now != (unsigned int)__builtin_popcountll(gone))
+	if (now < sf_retain_revive_last &&
+	    sf_retain_revive_last - now != (unsigned int)__builtin_popcountll(gone))
 		sf_retain_load_foreign++;
 	if (w != NULL)
 		w->gone |= gone;
 	if (w == NULL || w->last == NULL || w->came != 0) {
 		if (sf_retain_graph_in_state(SF_RETAIN_CLOSED) != 0)
-			load_foreign();
+			sf_retain_revive_foreign(sf_retain_arguments.argc, sf_retain_arguments.argv,
+						 *sf_retain_arguments.envp);
 		return;
 	}
-	for (struct link_map *l = w->last->l_next; l != NULL; l = l->l_next) {
+	for (struct link_map *l = w->mixed ? NULL : w->last->l_next; l != NULL; l = l->l_next) {
 		int place = sf_retain_place_attach(l);
 
 		if (place >= 0)
@@ -236,6 +165,19 @@ load_look(void)
 	}
 }
 
+/*
+ * A second notice within one load: libc loads from a constructor by itself, or from the host's malloc, before all of this
+ * load was mapped and relocated. Which of both cannot be told, so the copies are worth nothing.
+ */
+static void
+load_tell(struct load_watch *w)
+{
+	if (w->told)
+		for (sf_retain_set left = w->came; left != 0; left &= left - 1)
+			sf_retain_places[__builtin_ctzll(left)].fit = SF_RETAIN_UNFIT_UNKNOWN;
+	w->told = true;
+}
+
 /* ld.so has mapped what a dlopen wants, and tells so, before any constructor. */
 static void
 load_moved(bool settled)
@@ -243,7 +185,9 @@ load_moved(bool settled)
 	if (!settled)
 		return;
 	load_look();
-	load_known = load_count();
+	if (load_watch != NULL && !load_watch->unloads)
+		load_tell(load_watch);
+	sf_retain_revive_known();
 }
 
 bool
@@ -261,7 +205,7 @@ sf_retain_load_init(void)
 	sf_retain_arguments.envp = sf_next.own.dlsym(sf_next.main, "environ");
 	if (sf_retain_arguments.envp == NULL)
 		return false;
-	load_known = load_count();
+	sf_retain_revive_known();
 	sf_changes_on_move(load_moved);
 	return true;
 }
@@ -382,11 +326,13 @@ sf_retain_load_open(const char *name, int mode, bool manage)
 	int place;
 
 	load_begin(&watch, manage);
-	count = load_count();
+	count = sf_retain_revive_count();
 	handle = sf_next.own.dlopen(name, mode);
 	load_watch = watch.outer;
-	if (watch.outer != NULL && load_count() != count)
+	if (watch.outer != NULL && sf_retain_revive_count() != count) {
 		watch.outer->loads = true;
+		watch.outer->mixed |= !watch.outer->told;
+	}
 	if (handle == NULL) {
 		load_sweep();
 		return NULL;
@@ -411,6 +357,15 @@ sf_retain_load_unloading(void)
 {
 	for (const struct load_watch *w = load_watch; w != NULL; w = w->outer)
 		if (w->unloads)
+			return true;
+	return false;
+}
+
+bool
+sf_retain_load_mapping(void)
+{
+	for (const struct load_watch *w = load_watch; w != NULL; w = w->outer)
+		if (!w->unloads && !w->told)
 			return true;
 	return false;
 }
@@ -450,7 +405,7 @@ sf_retain_load_close(void *handle, sf_retain_set expected)
 {
 	sf_retain_set closed = sf_retain_graph_in_state(SF_RETAIN_CLOSED), gone, stayed;
 	bool within = sf_retain_load_unloading();
-	unsigned int before = load_count(), after;
+	unsigned int before = sf_retain_revive_count(), after;
 	struct load_watch watch;
 	int result;
 
@@ -461,7 +416,7 @@ sf_retain_load_close(void *handle, sf_retain_set expected)
 	load_watch = watch.outer;
 	if (watch.outer != NULL)
 		watch.outer->closes = true;
-	after = load_count();
+	after = sf_retain_revive_count();
 	gone = watch.gone | load_sweep();
 	watch.order.set = gone & ~closed;
 	watch.order.foreign = sf_retain_load_foreign;

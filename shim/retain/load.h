@@ -30,6 +30,9 @@ int sf_retain_load_close(void *handle, sf_retain_set expected);
 /* Is the calling thread within a dlclose by libc, in a destructor? */
 bool sf_retain_load_unloading(void);
 
+/* Is it within a dlopen by libc that has not yet mapped and bound all, in a malloc of the host's? */
+bool sf_retain_load_mapping(void);
+
 /* Gives back what was held of objects that libc's own loads have revived. */
 void sf_retain_load_settle(void);
 
