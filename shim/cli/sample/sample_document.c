@@ -96,9 +96,10 @@ sample_document_stops(const struct sample_process *p)
 {
 	double mean = p->stops != 0 ? (double)p->stop_ns / (double)p->stops : 0;
 
-	return cli_or_end(json_pack("{s:I,s:I,s:f,s:f,s:f}", "count", (json_int_t)p->stops,
+	return cli_or_end(json_pack("{s:I,s:I,s:f,s:f,s:f,s:b}", "count", (json_int_t)p->stops,
 				    "left_out", (json_int_t)p->skipped, "mean", mean, "longest",
-				    (double)p->stop_longest, "share", p->stop_share));
+				    (double)p->stop_longest, "share", p->stop_share, "denied",
+				    p->denied));
 }
 
 static int

@@ -106,7 +106,7 @@ sample_kind_loader(const struct sample_stack *s, size_t at)
 	else if (strcmp(s->names[at], "_dl_find_object") == 0)
 		k.function = "_dl_find_object";
 	else if (at + 1 == s->count)
-		k.function = "loader, at start";
+		k.function = "loader, no caller seen";
 	else if (!sample_kind_is_libc(s->frames[at + 1].file))
 		k.function = "lazy binding";
 	k.at = sample_kind_outermost(s, at);

@@ -40,8 +40,8 @@ struct sample_process {
 	uint64_t
 		skipped; /* running threads that were not stopped: it was their time, or they were late */
 	uint64_t owner_round; /* the round in which the owner of a lock was looked at last */
-	bool ended, denied;
-	char why[256];
+	bool ended;
+	bool denied; /* a thread could not be traced; it was possible at the beginning */
 };
 
 struct sample_process *sample_process_new(pid_t pid);

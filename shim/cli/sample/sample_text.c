@@ -149,6 +149,9 @@ sample_text_stops(const json_t *p)
 	       value_text(mean, sizeof(mean), document_real(stops, "mean"), "ns"),
 	       value_text(longest, sizeof(longest), document_real(stops, "longest"), "ns"),
 	       document_real(stops, "share") * 100);
+	if (json_is_true(sample_text_in(stops, "denied")))
+		printf("not allowed any more to stop its threads: it runs another program, or is "
+		       "traced by another\n");
 	if (document_number(stops, "left_out") != 0)
 		printf("left out: %lld times a running thread, so that none is stopped for more "
 		       "than 1%%\n",

@@ -26,7 +26,7 @@ uint64_t sample_turn_since(void);
  * way to sleep.
  */
 bool sample_turn_took(pid_t pid, pid_t tid, int cpu);
-/* Before all others on our CPU, or one among them again. Without CAP_SYS_NICE nothing changes. */
+/* Before all others on our CPU, or one among them again. Without CAP_SYS_NICE: as one whose turns are short. */
 void sample_turn_first(bool on);
 
 #endif
