@@ -85,18 +85,18 @@ fast_mark_due(const uint64_t *n, const void *handle)
 
 /*
  * A negative hit: libc's error text, from our own copies of the names. They are used only if the
- * cell and the lifetime they belong to are still the ones that answered.
+ * entry and the lifetime they belong to are still the ones that answered.
  */
 SF_INLINE struct fast_step
-fast_negative(struct sf_thread *t, const void *handle, const struct sf_cell_other *o)
+fast_negative(struct sf_thread *t, const void *handle, const struct sf_entry *e,
+	      const struct sf_reply *r)
 {
-	size_t len = sf_load_8(&o->lifetime->file_len), name_len;
-	const char *kept = sf_cell_name(o->cell, &name_len);
+	size_t len = sf_load_8(&r->object->file_len);
 	uint32_t turn;
 
 	/* RTLD_DEFAULT names its caller: the full wrapper knows it. One in so many is compared there. */
 	if (len == 0 || handle == RTLD_DEFAULT || sf_learn_errors_raw() ||
-	    !sf_negative_named(o->lifetime, handle))
+	    !sf_negative_named(r->object, handle))
 		return STEP(NULL, ASK_FULL);
 	if (sf_unlikely(sf_thread_next_hit_due(t, SF_DLSYM_NEGATIVE))) {
 		SF_ENTRY_LOOK();
@@ -105,8 +105,9 @@ fast_negative(struct sf_thread *t, const void *handle, const struct sf_cell_othe
 		sf_thread_take_sample(t, t->n[SF_DLSYM_NEGATIVE] + 1);
 	}
 	do {
-		turn = sf_negative_write_stored(t, o->lifetime->file, len, kept, name_len);
-		if (turn == 0 || !sf_cell_valid(o)) {
+		turn = sf_negative_write_stored(t, r->object->file, len, e->name,
+						(size_t)sf_load_16(&e->name_len) - 1);
+		if (turn == 0 || !sf_entry_still(e, r)) {
 			t->pending = 0;
 			return STEP(NULL, ASK_FULL);
 		}
@@ -123,34 +124,23 @@ fast_lifetime_handle(const void *handle)
 	return handle != RTLD_DEFAULT ? (uintptr_t)handle : SF_OBJECT_DEFAULT;
 }
 
-/* The entry that the cell of a long name refers to. */
-SF_INLINE struct fast_step
-fast_read_entry(struct sf_thread *t, void *handle, const char *name, const struct sf_entry *e)
-{
-	struct sf_reply r;
-
-	if (!sf_entry_answers(e, (uintptr_t)handle, name, NULL, SF_KIND_SYM, &r))
-		return STEP(NULL, GO_ON);
-	return r.verdict == SF_VALUE ? fast_found(t, handle, r.value, SF_OUTCOME_HIT)
-				     : STEP(NULL, ASK_FULL);
-}
-
-/* What a cell says that holds no value. */
+/* What a cell says that holds no value: the entry that it refers to. */
 static SF_NOINLINE struct fast_step
-fast_read_other(void *handle, const char *name, const struct sf_cell *c)
+fast_read_entry(void *handle, const char *name, const struct sf_cell *c)
 {
 	struct sf_thread *t = &sf_thread;
 	uint32_t seq = sf_cell_seq(c);
-	const struct sf_entry *e;
-	struct sf_cell_other o;
+	const struct sf_entry *e = sf_cell_entry(c, seq);
+	struct sf_reply r;
 
 	/* The tag again, after the number: the cell may be another name's by now. */
-	if (!sf_holds_32(&c->tag, sf_cell_tag(name)) || sf_facts_error_pending())
+	if (e == NULL || !sf_holds_32(&c->tag, sf_cell_tag(name)) || sf_facts_error_pending() ||
+	    !sf_entry_answers(e, (uintptr_t)handle, name, NULL, SF_KIND_SYM, &r))
 		return STEP(NULL, GO_ON);
-	if (sf_cell_negative(c, seq, fast_lifetime_handle(handle), name, &o))
-		return fast_negative(t, handle, &o);
-	e = sf_cell_entry(c, seq);
-	return e != NULL ? fast_read_entry(t, handle, name, e) : STEP(NULL, GO_ON);
+	if (r.verdict == SF_NEGATIVE)
+		return fast_negative(t, handle, e, &r);
+	return r.verdict == SF_VALUE ? fast_found(t, handle, r.value, SF_OUTCOME_HIT)
+				     : STEP(NULL, ASK_FULL);
 }
 
 /* Not found: a first sighting goes on to libc at once. */
@@ -229,7 +219,7 @@ fast_no_cell(void *handle, const char *name)
 static SF_NOINLINE void *
 fast_cell_without_value(void *handle, const char *name, const struct sf_cell *c)
 {
-	struct fast_step step = fast_read_other(handle, name, c);
+	struct fast_step step = fast_read_entry(handle, name, c);
 
 	if (sf_unlikely(step.next == GO_ON))
 		return fast_no_cell(handle, name);

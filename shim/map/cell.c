@@ -5,9 +5,9 @@
 #include "../base/lock.h"
 #include "self.h"
 
-const struct sf_object sf_cell_no_value = {.handle = 1};
+const struct sf_object sf_cell_reference = {.handle = 1}, sf_cell_no_value = {.handle = 1};
 
-_Static_assert(SF_COUNTER_COUNT < SF_CELL_REFERS, "a reason fits a byte");
+_Static_assert(SF_COUNTER_COUNT <= UINT8_MAX, "a reason fits a byte");
 
 static void cell_repair_locked(void);
 SF_LOCK(lock, cell_repair_locked);
@@ -20,11 +20,11 @@ cell_is_stale_locked(const struct sf_cell *c)
 
 	if (c->seq == 0)
 		return true;
-	if (lifetime == &sf_cell_no_value) {
-		if ((uintptr_t)c->value >> SF_CELL_WHY_SHIFT == SF_CELL_REFERS)
-			return false; /* goes in its turn */
-		lifetime = sf_cell_packed((uintptr_t)c->value);
-	}
+	if (lifetime == &sf_cell_reference)
+		return false; /* goes in its turn */
+	if (lifetime == &sf_cell_no_value)
+		lifetime = (const struct sf_object *)((uintptr_t)c->value &
+						      ~(0xffull << SF_CELL_WHY_SHIFT));
 	return !sf_object_is_gen(lifetime, c->gen);
 }
 
@@ -114,20 +114,6 @@ cell_store(struct sf_cell *set, const struct content *from)
 	sf_lock_release(&lock);
 }
 
-/* A cell that holds no value, but this pointer. */
-static void
-cell_store_other(struct sf_cell *set, uint32_t tag, const void *packed, uint64_t why, uint32_t gen)
-{
-	const struct content other = {
-		.tag = tag,
-		.gen = gen,
-		.lifetime = &sf_cell_no_value,
-		.value = (void *)((uintptr_t)packed | why << SF_CELL_WHY_SHIFT),
-	};
-
-	cell_store(set, &other);
-}
-
 static void
 cell_put_name(struct content *c, const char *name, size_t n)
 {
@@ -174,7 +160,7 @@ cell_copy_entry(struct copy *to, const struct sf_entry *e)
 	to->cell.value = sf_load_ptr(&e->value);
 	to->cell.lifetime =
 		cell_lifetime_of(sf_load_ptr(&e->object), sf_load_64((const uint64_t *)&e->handle));
-	to->fits = SF_WHAT_KIND(what) == SF_KIND_SYM && size <= SF_CELL_ROOM &&
+	to->fits = what == SF_WHAT(SF_KIND_SYM, SF_VALUE) && size <= SF_CELL_ROOM &&
 		   to->cell.lifetime != NULL;
 	if (to->fits)
 		cell_put_name(&to->cell, e->name, size);
@@ -186,14 +172,24 @@ void
 sf_cell_mark(struct sf_cell *set, const char *name, const struct sf_object *lifetime, uint32_t gen,
 	     uint8_t why)
 {
-	cell_store_other(set, ~sf_cell_tag(name), lifetime, why, gen);
+	const struct content mark = {
+		.tag = ~sf_cell_tag(name),
+		.gen = gen,
+		.lifetime = &sf_cell_no_value,
+		.value = (void *)((uintptr_t)lifetime | (uint64_t)why << SF_CELL_WHY_SHIFT),
+	};
+
+	cell_store(set, &mark);
 }
 
 bool
 sf_cell_keep(const struct sf_question *q, uint32_t entry)
 {
 	struct sf_cell *set = sf_cell_set_of(sf_table.cells, q);
-	const struct sf_entry *e = sf_table_entry(entry);
+	struct sf_entry *e = sf_table_entry(entry);
+	struct content reference = {.lifetime = &sf_cell_reference,
+				    .value = e,
+				    .gen = 1}; /* one that the marker has not */
 	struct copy c = {.fits = false};
 
 	if (!sf_cell_has_room(q->name) || !cell_copy_entry(&c, e))
@@ -203,17 +199,8 @@ sf_cell_keep(const struct sf_question *q, uint32_t entry)
 			     (uint8_t)(uintptr_t)c.cell.value);
 		return true;
 	}
-	if (!c.fits) {
-		cell_store_other(set, sf_cell_tag(q->name), e, SF_CELL_REFERS, 0);
-		return true;
-	}
-	if (c.verdict == SF_NEGATIVE) {
-		c.cell.value = (void *)((uintptr_t)c.cell.lifetime | (uint64_t)SF_CELL_NEGATIVE
-									     << SF_CELL_WHY_SHIFT);
-		c.cell.lifetime = &sf_cell_no_value;
-	}
-	c.cell.tag = sf_cell_tag(q->name);
-	cell_store(set, &c.cell);
+	c.cell.tag = reference.tag = sf_cell_tag(q->name);
+	cell_store(set, c.fits ? &c.cell : &reference);
 	return true;
 }
 

@@ -5,8 +5,8 @@
 // of the host's as they stand: no length, no loop, no second line of ours but the lifetime's generation.
 // The tag holds the low half of the name's address, and with it its place in its page: names that
 // end a page have no cell, so a reader that finds its tag may read 32 bytes, whatever the cell says.
-// For what does not fit (a longer name, a version, a path to open) the cell refers to the entry of the map,
-// in which everything is compared again.
+// For all else (a longer name, a version, a path to open, a negative answer) the cell refers to the entry of the
+// map, in which everything is compared again.
 //
 // All threads share one table: a hit only reads it. A signal handler may rewrite a cell in the middle of a
 // look-up of its own thread.
@@ -26,7 +26,7 @@ struct sf_cell {
 	uint32_t gen;  /* of the lifetime */
 	uint32_t tag;  /* low half of the name's address; 0 if never used */
 	uint32_t care; /* a bit for each byte of the name, its NUL included */
-	void *value;   /* if it is no value: lifetime or entry, and in the top byte why */
+	void *value;   /* or an entry, or what a mark says */
 	/*
 	 * How far the lifetime stands from this cell; its `handle` is the question's. Of a cell that was never
 	 * used this is the cell itself.
@@ -206,26 +206,11 @@ sf_cell_value(const struct sf_cell *c, uint32_t seq, uintptr_t handle, const cha
 	return true;
 }
 
-/* The lifetime of cells that hold no value: no handle matches it in any generation. */
-extern const struct sf_object sf_cell_no_value;
-
-/* Such a cell's `value`: a pointer, and in the top byte, which no address uses, a reason or one of these. */
-#define SF_CELL_WHY_SHIFT 56
-#define SF_CELL_NEGATIVE  0xff /* the lifetime of a negative answer */
-#define SF_CELL_REFERS    0xfe /* an entry of the map */
-
-/* A negative answer. */
-struct sf_cell_other {
-	const struct sf_cell *cell;
-	const struct sf_object *lifetime;
-	uint32_t seq, gen;
-};
-
-SF_INLINE const void *
-sf_cell_packed(uint64_t packed)
-{
-	return (const void *)(uintptr_t)(packed & ~(0xffull << SF_CELL_WHY_SHIFT));
-}
+/*
+ * The lifetimes of cells that hold no value, which no handle matches: of a reference, whose `value` is an entry of
+ * the map; and of a mark.
+ */
+extern const struct sf_object sf_cell_reference, sf_cell_no_value;
 
 /*
  * The entry that the cell of this address refers to, or NULL. What the entry answers is to be found out
@@ -235,11 +220,9 @@ SF_INLINE const struct sf_entry *
 sf_cell_entry(const struct sf_cell *c, uint32_t seq)
 {
 	const struct sf_object *lifetime = sf_cell_lifetime(c);
-	uint64_t packed = (uint64_t)(uintptr_t)sf_load_ptr(&c->value);
+	const struct sf_entry *e = sf_load_ptr(&c->value);
 
-	if (lifetime != &sf_cell_no_value || packed >> SF_CELL_WHY_SHIFT != SF_CELL_REFERS)
-		return NULL;
-	return sf_cell_whole(c, seq) ? sf_cell_packed(packed) : NULL;
+	return lifetime == &sf_cell_reference && sf_cell_whole(c, seq) ? e : NULL;
 }
 
 /* The same where nothing else is of use: dlvsym, dlopen. */
@@ -252,18 +235,13 @@ sf_cell_set_entry(const struct sf_cell *set, const char *name)
 	return c != NULL ? sf_cell_entry(c, seq) : NULL;
 }
 
-SF_INLINE bool
-sf_cell_valid(const struct sf_cell_other *o)
-{
-	return sf_cell_whole(o->cell, o->seq) && sf_object_is_gen(o->lifetime, o->gen);
-}
-
 /*
- * A mark: this address's look-up is libc's affair, for the reason in the top byte of `value`. Its tag is the
- * complement of an address's, so that no reader of answers finds it. Nothing else of it is compared: libc is
+ * A mark: this address's look-up is libc's affair, for the reason in the top byte of `value`, which no address uses;
+ * the rest of it is a lifetime. Its tag is the complement of an address's, so that no reader of answers finds it. Nothing else of it is compared: libc is
  * always right, and one call in SF_CELL_MARK_TRUST goes the whole way, which replaces a mark that is outdated.
  */
 #define SF_CELL_MARK_TRUST 128
+#define SF_CELL_WHY_SHIFT  56
 
 SF_INLINE bool
 sf_cell_marked(const struct sf_cell *c, const char *name)
@@ -284,31 +262,6 @@ void sf_cell_mark(struct sf_cell *set, const char *name, const struct sf_object 
 		  uint32_t gen, uint8_t why);
 
 /*
- * Is this cell a negative answer, and the name's? Its tag has been found to be this address's, after its number was
- * read. What was made of it counts only if it is still valid afterwards.
- */
-SF_INLINE bool
-sf_cell_negative(const struct sf_cell *c, uint32_t seq, uintptr_t handle, const char *name,
-		 struct sf_cell_other *out)
-{
-	struct sf_cell_reading r;
-	uint64_t packed;
-
-	if (sf_unlikely(!sf_cell_read(c, name, &r)) || r.lifetime != &sf_cell_no_value)
-		return false;
-	packed = (uint64_t)(uintptr_t)r.value;
-	out->cell = c;
-	out->seq = seq;
-	out->gen = r.gen;
-	out->lifetime = sf_cell_packed(packed);
-	/* Whole until here: the pointer is one that was written as such. */
-	return packed >> SF_CELL_WHY_SHIFT == SF_CELL_NEGATIVE &&
-	       sf_likely(sf_cell_whole(c, seq)) &&
-	       sf_likely(sf_holds_64(&out->lifetime->handle, handle)) &&
-	       sf_likely(sf_cell_valid(out));
-}
-
-/*
  * May this address have a cell? Not where 32 bytes would leave the page; and valgrind would report what a hit reads
  * past the NUL.
  */
@@ -316,14 +269,6 @@ SF_INLINE bool
 sf_cell_has_room(const char *name)
 {
 	return ((uintptr_t)name & 4095) <= 4096 - SF_CELL_ROOM && !sf_bytes_careful;
-}
-
-/* The name as a valid cell keeps it, and its length. Copies of it may read a block further. */
-SF_INLINE const char *
-sf_cell_name(const struct sf_cell *c, size_t *len)
-{
-	*len = 31 - (size_t)__builtin_clz(sf_load_32(&c->care) | 1);
-	return c->name;
 }
 
 /* Where a question has its cell: that of a version by both addresses. */

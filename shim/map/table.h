@@ -75,6 +75,7 @@ struct sf_reply {
 	uint32_t gen;
 	uint8_t verdict;
 	uint32_t entry; /* its number, for a cell */
+	uint32_t seq;   /* of that entry when it was read */
 };
 
 /* Set when the map finds itself overwritten; the next slow call tells the breaker. */
@@ -132,9 +133,18 @@ sf_entry_answers(const struct sf_entry *e, uintptr_t handle, const char *name, c
 	r->gen = sf_load_32(&e->gen);
 	r->value = sf_load_ptr(&e->value);
 	r->verdict = SF_WHAT_VERDICT(what);
+	r->seq = seq;
 	sf_fence_load(); /* pairs with the store fence before the writer makes seq even again */
 	return sf_likely(!(seq & 1)) && sf_likely(sf_holds_32(&e->seq, seq)) &&
 	       sf_likely(sf_object_is_gen(r->object, r->gen));
+}
+
+/* Does what was read of the entry still hold? */
+SF_INLINE bool
+sf_entry_still(const struct sf_entry *e, const struct sf_reply *r)
+{
+	sf_fence_load(); /* as above */
+	return sf_holds_32(&e->seq, r->seq) && sf_object_is_gen(r->object, r->gen);
 }
 
 /* The same for a value under a short name that is already read, in half the instructions. */
