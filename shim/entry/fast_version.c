@@ -108,16 +108,11 @@ fast_version_special_dlvsym(void *handle, const char *name, const char *version)
 	const void *caller = __builtin_return_address(0);
 	struct sf_thread *t = &sf_thread;
 
-	if (handle == RTLD_NEXT) {
-		if (sf_unlikely(t->block == NULL || t->stock))
-			return sf_full_dlvsym(handle, name, version);
-		return fast_version_pass(t, RTLD_NEXT, name, version, SF_BYPASS_NEXT);
-	}
-	if (sf_unlikely(handle != RTLD_DEFAULT))
+	if (sf_likely(handle == RTLD_DEFAULT) && sf_thread_is_not_plain(t, caller))
+		return fast_version_pass(t, RTLD_DEFAULT, name, version, SF_BYPASS_CALLER);
+	if (sf_unlikely(handle != RTLD_NEXT || t->block == NULL || t->stock))
 		return sf_full_dlvsym(handle, name, version);
-	if (!sf_thread_is_not_plain(t, caller))
-		return sf_full_dlvsym(RTLD_DEFAULT, name, version);
-	return fast_version_pass(t, RTLD_DEFAULT, name, version, SF_BYPASS_CALLER);
+	return fast_version_pass(t, RTLD_NEXT, name, version, SF_BYPASS_NEXT);
 }
 
 SF_EXPORT void *
