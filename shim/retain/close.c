@@ -112,9 +112,11 @@ close_restore(sf_retain_set set)
 	for (sf_retain_set left = set; left != 0; left &= left - 1)
 		if (!sf_retain_image_ready(&sf_retain_places[__builtin_ctzll(left)]))
 			return false;
+	if (sf_retain_pages_written(set))
+		return false;
 	for (sf_retain_set left = set; left != 0; left &= left - 1)
 		sf_retain_image_restore(&sf_retain_places[__builtin_ctzll(left)]);
-	return !sf_retain_pages_written(set);
+	return true;
 }
 
 /* The destructors have run; libc unmaps, and silently. Nothing that is closed may keep a part of it. */
