@@ -22,6 +22,8 @@ struct paths_folder {
 	struct sf_retain_identity identity;
 	bool exists;
 	bool changed; /* since it was first asked about: what was found then may not be found now */
+	bool looked;  /* it is known what is below it for kinds of CPU: */
+	sf_retain_folders below;
 };
 
 SF_LARGE static struct paths_folder paths_known[PATHS_MOST];
@@ -58,6 +60,8 @@ paths_add(const char *path, struct paths_request *r, sf_retain_folders *to)
 		f = paths_free(r->used);
 		if (f == NULL || n == PATHS_MAX)
 			return false;
+		for (unsigned int i = 0; i < PATHS_MOST; i++)
+			paths_known[i].looked = false; /* the slot may have been below one */
 		*f = (struct paths_folder){.changed = false};
 		*sf_bytes_put(f->path, path, n) = '\0';
 		paths_look(f);
@@ -76,7 +80,7 @@ paths_add(const char *path, struct paths_request *r, sf_retain_folders *to)
  * above it. The older names (before glibc 2.37) may be combined, and are rare: false.
  */
 static bool
-paths_add_for_cpu(const char *path, struct paths_request *r, sf_retain_folders *to)
+paths_look_below(const char *path, struct paths_request *r, sf_retain_folders *to)
 {
 	static const char below[] =
 		"/glibc-hwcaps\0/glibc-hwcaps/x86-64-v2\0/glibc-hwcaps/x86-64-v3\0"
@@ -96,6 +100,35 @@ paths_add_for_cpu(const char *path, struct paths_request *r, sf_retain_folders *
 		if (i >= 4 || !paths_add(full, r, to))
 			return false;
 	}
+	return true;
+}
+
+static bool
+paths_changed(sf_retain_folders folders)
+{
+	for (; folders != 0; folders &= folders - 1)
+		if (paths_known[__builtin_ctz(folders)].changed)
+			return true;
+	return false;
+}
+
+/* Of a folder that was just added. Asked once for each: a group may have many members, and they search the same folders. */
+static bool
+paths_add_for_cpu(const char *path, struct paths_request *r, sf_retain_folders *to)
+{
+	struct paths_folder *f = paths_find(path);
+	sf_retain_folders below = 0;
+
+	if (f == NULL)
+		return false;
+	if (!f->looked || paths_changed(f->below)) {
+		if (!paths_look_below(path, r, &below))
+			return false;
+		f->below = below;
+		f->looked = true;
+	}
+	*to |= f->below;
+	r->used |= f->below;
 	return true;
 }
 
