@@ -45,6 +45,40 @@ def numbers(made):
     case.check('a saved document gives the same text', made.run('stat', saved).stdout == text)
 
 
+def answers(made, at):
+    """Does it help, is it safe: above the numbers, in each mode, with an open breaker."""
+    def have(**values):
+        for field, value in values.items():
+            offset, size = at[f'control.{field}']
+            patch(made.path, offset, value if isinstance(value, bytes) else value.to_bytes(size, 'little'))
+        d = case.document(made.run('stat', '-j', made.pid), 'stat')
+        lines = made.run('stat', made.pid).stdout.splitlines()
+        case.check(f'{values}: said first', lines[1:3] == [f'Did it help?  {d["answers"]["helped"]["text"]}',
+                                                           f'Is it safe?   {d["answers"]["safe"]["text"]}'], lines[:3])
+        return [(a['level'], a['text']) for a in d['answers'].values()]
+
+    def row(what, made, *wanted):
+        case.check(f'answers: {what}', all(a[0] == w[0] and w[1] in a[1] for a, w in zip(made, wanted)), made)
+
+    row('on', have(), ('good', 'Yes: '), ('unsure', 'nothing was compared'))
+    case.check('with medians of both arms', 'dlsym takes 16.5 ns instead of 164 ns (medians)' in have()[0][1], have())
+    row('off', have(word=0), ('unsure', 'No: it is off, by setting'), ('good', 'libc gives every answer'))
+    row('verify', have(word=3), ('unsure', 'is libc\'s, and compared'), ('unsure', 'nothing was compared'))
+    row('a mismatch', have(word=1, mismatches=2, mismatch_function=b'dlsym\0', mismatch_ns=1700000000 * 10**9),
+        ('good', 'Yes: '), ('bad', 'No: 2 answers were not libc\'s, the last one in dlsym'))
+    row('an open breaker', have(word=0, breaker=1, mismatches=1, breaker_ns=1700000000 * 10**9),
+        ('bad', 'No longer: its breaker is open'),
+        ('bad', '1 answer was not libc\'s, the last one in dlsym (symfast: none, libc: none); breaker open since '
+         '2023-11-14 22:13:20 UTC.'))
+    done = made.run('report', '-H', f'{made.folder}/page.html', made.pid)
+    with open(f'{made.folder}/page.html') as f:
+        page = f.read()
+    case.check('and on the page, in red', done.returncode == 0 and page.count('<span class="bad">No') == 2 and
+               'by , ' not in page and 'tr><th>when<td>20' in page, page[3000:6000])
+    os.unlink(f'{made.folder}/page.html')
+    have(word=1, breaker=0, mismatches=0, mismatch_function=b'\0', mismatch_ns=0, breaker_ns=0)
+
+
 def orders(made, at):
     for mode, before, word in (('observe', 'on', 2), ('verify', 'observe', 3), ('off', 'verify', 0),
                                ('on', 'off', 1)):
@@ -175,6 +209,7 @@ offsets = case.fields()
 with case.workshop() as place:
     with case.Made(place) as one:
         numbers(one)
+        answers(one, offsets)
         orders(one, offsets)
     for name in os.listdir(place):
         os.unlink(f'{place}/{name}')

@@ -257,7 +257,7 @@ print_fields(void)
 	CONTROL(breaker), CONTROL(breaker_trips), CONTROL(mismatches), CONTROL(breaker_ns);
 	CONTROL(mismatch_function), CONTROL(why), CONTROL(go_state), CONTROL(canary_share);
 	CONTROL(drain);
-	CONTROL(kill_file);
+	CONTROL(kill_file), CONTROL(mismatch_ns);
 }
 
 /* Every 10 ms. */

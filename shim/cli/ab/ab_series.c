@@ -251,6 +251,7 @@ ab_series(const struct ab_plan *p, json_t **document)
 	if (ab_wait_ended())
 		status = ab_series_finished(*document);
 	stat = stat_document_of(sum);
+	json_object_del(stat, "answers"); /* the whole document has its own */
 	if (stat_document_valid(stat))
 		json_object_set(*document, "stat", stat);
 	json_decref(stat);

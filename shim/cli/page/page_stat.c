@@ -13,7 +13,12 @@ page_stat_head(FILE *out, const json_t *d)
 	const json_t *breaker = json_object_get(c, "breaker"), *go = json_object_get(c, "go");
 	char savings[512];
 
-	fputs("<h1>The shim in a process</h1>\n<div class=\"wide\"><table class=\"facts\">\n", out);
+	fputs("<h1>The shim in a process</h1>\n", out);
+	page_answers(out, d);
+	fputs("<div class=\"wide\"><table class=\"facts\">\n", out);
+	if (*document_text(d, "time") != '\0')
+		page_fact(out, "when", "%s, on %s", document_text(d, "time"),
+			  document_text(d, "node"));
 	if (document_number(d, "processes") > 1)
 		page_fact(out, "processes", "%lld, added up; what follows is of the last one",
 			  document_number(d, "processes"));
@@ -29,10 +34,12 @@ page_stat_head(FILE *out, const json_t *d)
 	page_fact(out, "mismatches", "%lld", document_number(d, "mismatches"));
 	if (*document_text(c, "doubt") != '\0')
 		page_fact(out, "in doubt", "%s", document_text(c, "doubt"));
-	page_fact(out, "canary", "%g %% by %s, %s",
-		  json_number_value(json_object_get(canary, "percent")),
-		  document_text(canary, "key"),
-		  json_is_true(json_object_get(canary, "chosen")) ? "chosen" : "not chosen");
+	if (json_number_value(json_object_get(canary, "percent")) < 100)
+		page_fact(out, "canary", "%g %% by %s, %s",
+			  json_number_value(json_object_get(canary, "percent")),
+			  document_text(canary, "key"),
+			  json_is_true(json_object_get(canary, "chosen")) ? "chosen"
+									  : "not chosen");
 	if (*document_text(go, "state") != '\0')
 		page_fact(out, "Go", "%s %s", document_text(go, "state"),
 			  document_text(go, "refusal"));

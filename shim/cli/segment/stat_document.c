@@ -5,10 +5,13 @@
 #include "../base/proc.h"
 #include "rollup.h"
 #include "savings.h"
+#include "stat_answers.h"
 #include "stat_latency.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *
@@ -376,6 +379,21 @@ stat_document_add(struct stat_sum *sum, const struct segment *s)
 	return true;
 }
 
+/* When and where it was read. */
+static void
+stat_document_put_place(json_t *document)
+{
+	time_t now = time(NULL);
+	char when[32], node[256];
+	struct utsname u;
+
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+	json_object_set_new(document, "time", json_string(when));
+	if (uname(&u) == 0)
+		json_object_set_new(document, "node",
+				    json_string(cli_clean(node, sizeof(node), u.nodename)));
+}
+
 json_t *
 stat_document_of(struct stat_sum *sum)
 {
@@ -386,6 +404,8 @@ stat_document_of(struct stat_sum *sum)
 	stat_document_put_counters(document, sum);
 	stat_document_put_latencies(document, sum, sum->ns > 0 ? sum->ns : 1);
 	stat_document_put_savings(document, sum);
+	stat_document_put_place(document);
+	json_object_set_new(document, "answers", stat_answers(document));
 	free(sum->counters);
 	free(sum->latencies);
 	free(sum);

@@ -2,6 +2,7 @@
 // stat_text.c: see stat_text.h.
 #include "stat_text.h"
 
+#include "../base/answer.h"
 #include "../base/value.h"
 #include "savings.h"
 #include <string.h>
@@ -17,6 +18,7 @@ stat_text_print_head(const json_t *d)
 		printf("%lld processes added up; the last one:\n", document_number(d, "processes"));
 	printf("process %lld (%s)  %s  symfast %s\n", document_number(d, "pid"),
 	       document_text(d, "state"), document_text(d, "exe"), document_text(d, "library"));
+	answer_print(json_object_get(d, "answers"));
 	printf("mode %s, by %s", document_text(d, "mode"), document_text(d, "set_by"));
 	if (*document_text(c, "why") != '\0')
 		printf(": \"%s\"", document_text(c, "why"));
