@@ -36,7 +36,7 @@ stat_answers_would(const json_t *d)
 		return answer_new(
 			"unsure",
 			cli_format("It is not serving: on would save nothing worth mentioning."));
-	return answer_new("unsure", cli_format("It is not serving; what on would save: %s.", text));
+	return answer_new("unsure", cli_format("It is not serving; %s.", text));
 }
 
 /* The function with most samples in both arms; NULL: there is none. */
