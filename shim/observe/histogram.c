@@ -60,25 +60,6 @@ sf_histogram_usual(enum sf_timed function, enum sf_arm arm)
 	return sf_load_64(&usual[function][arm]);
 }
 
-uint64_t
-sf_histogram_quantile(const struct symfast_shm_histogram *h, unsigned int per_10000)
-{
-	uint64_t total = 0, seen = 0, wanted;
-
-	for (unsigned int i = 0; i < SYMFAST_SHM_BUCKETS; i++)
-		total += sf_load_64(&h->bucket[i]);
-	if (total == 0)
-		return 0;
-	wanted = (total * per_10000 + 9999) / 10000;
-	for (unsigned int i = 0; i < SYMFAST_SHM_BUCKETS; i++) {
-		seen += sf_load_64(&h->bucket[i]);
-		if (seen >= wanted)
-			return i + 1 < SYMFAST_SHM_BUCKETS ? sf_histogram_start(i + 1) - 1
-							   : sf_load_64(&h->longest);
-	}
-	return sf_load_64(&h->longest);
-}
-
 const char *
 sf_histogram_name(enum sf_timed function)
 {

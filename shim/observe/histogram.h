@@ -92,8 +92,6 @@ void sf_histogram_init(void);
 bool sf_histogram_add(enum sf_timed function, enum sf_arm arm, uint64_t ticks);
 /* The running mean of such calls; 0: there were none. */
 uint64_t sf_histogram_usual(enum sf_timed function, enum sf_arm arm);
-/* The duration that `per_10000` of the recorded calls do not exceed, in ticks; 0 if there are none. */
-uint64_t sf_histogram_quantile(const struct symfast_shm_histogram *h, unsigned int per_10000);
 /* A row whose pages may be written, NULL: they may not. */
 struct symfast_shm_histogram *sf_histogram_ready(enum sf_timed function, enum sf_arm arm);
 /* A row; never NULL once the segment's area is there. */

@@ -27,15 +27,6 @@ sf_retain_place_find(const struct link_map *map)
 	return -1;
 }
 
-int
-sf_retain_place_named(const char *name)
-{
-	for (int i = 0; i < SF_RETAIN_PLACES; i++)
-		if (sf_bytes_same(sf_retain_places[i].name, name))
-			return i;
-	return -1;
-}
-
 /* A place for this name: its own from an earlier load, an unused one, or that of the longest gone. */
 static int
 place_take(const char *name)

@@ -125,8 +125,6 @@ extern const char *sf_retain_libc_version;
 
 /* The place of a mapped object, -1 if it has none. */
 int sf_retain_place_find(const struct link_map *map);
-/* The place of a file name, mapped or not. */
-int sf_retain_place_named(const char *name);
 
 /* The stubs of the first place (retain_stubs.S); both are known before anything is attached. */
 struct sf_retain_stubs {

@@ -46,52 +46,6 @@ START_TEST(no_bucket_is_too_wide)
 }
 END_TEST
 
-START_TEST(quantiles)
-{
-	static struct symfast_shm_histogram h;
-
-	ck_assert_uint_eq(sf_histogram_quantile(&h, 5000), 0);
-	for (uint64_t ticks = 0; ticks < 10; ticks++)
-		h.bucket[sf_histogram_bucket(ticks)]++;
-	ck_assert_uint_eq(sf_histogram_quantile(&h, 1), 0);
-	ck_assert_uint_eq(sf_histogram_quantile(&h, 1000), 0);
-	ck_assert_uint_eq(sf_histogram_quantile(&h, 1001), 1);
-	ck_assert_uint_eq(sf_histogram_quantile(&h, 5000), 4);
-	ck_assert_uint_eq(sf_histogram_quantile(&h, 9000), 8);
-	ck_assert_uint_eq(sf_histogram_quantile(&h, 10000), 9);
-	h.bucket[SYMFAST_SHM_BUCKETS - 1] = 1000000;
-	h.longest = 1ull << 40;
-	ck_assert_uint_eq(sf_histogram_quantile(&h, 5000), 1ull << 40);
-}
-END_TEST
-
-/* Against sorting: the bucket's end may lie a sixteenth above the true value. */
-START_TEST(quantiles_against_the_truth)
-{
-	static struct symfast_shm_histogram h;
-	static uint64_t all[4000];
-	static const unsigned int shares[] = {100, 5000, 9000, 9900, 9990};
-
-	for (size_t i = 0; i < COUNT_OF(all); i++) {
-		uint64_t v = unit_random() >> (30 + unit_random() % 30), at = i;
-
-		for (; at > 0 && all[at - 1] > v; at--)
-			all[at] = all[at - 1];
-		all[at] = v;
-		h.bucket[sf_histogram_bucket(v)]++;
-		h.longest = all[i] > h.longest ? all[i] : h.longest;
-	}
-	for (size_t i = 0; i < COUNT_OF(shares); i++) {
-		uint64_t truth = all[(COUNT_OF(all) * shares[i] + 9999) / 10000 - 1];
-		uint64_t said = sf_histogram_quantile(&h, shares[i]);
-
-		ck_assert_msg(said >= truth && said <= truth + truth / 16,
-			      "at %u: %llu, truly %llu", shares[i], (unsigned long long)said,
-			      (unsigned long long)truth);
-	}
-}
-END_TEST
-
 START_TEST(what_is_recorded)
 {
 	const struct symfast_shm_histogram *h;
@@ -150,8 +104,6 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, every_bucket_begins_where_the_last_one_ended);
 	tcase_add_test(tests, buckets_of_some_durations);
 	tcase_add_test(tests, no_bucket_is_too_wide);
-	tcase_add_test(tests, quantiles);
-	tcase_add_test(tests, quantiles_against_the_truth);
 	tcase_add_test(tests, what_is_recorded);
 	tcase_add_test(tests, what_is_unusual_is_waiting);
 	tcase_add_test(tests, names);
