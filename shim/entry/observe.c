@@ -140,3 +140,31 @@ sf_observe_note_open(struct sf_thread *t, struct sf_question *q, const void *han
 	if (observe_question(q, (uintptr_t)handle) == ANSWERED)
 		sf_count_for(t, SF_OBSERVE_DLOPEN);
 }
+
+/* Would this name's plugin be known? One that is opened for the first time is not. */
+static void
+observe_note_path(struct sf_thread *t, const char *name)
+{
+	struct sf_question q = {
+		.handle = SF_OBJECT_DEFAULT - 1, .name = name, .kind = SF_KIND_OPEN};
+
+	sf_thread_passes(t);
+	if (sf_table_hash(&q) && sf_table_seen(q.hash))
+		sf_count_for(t, SF_OBSERVE_REALPATH);
+}
+
+char *
+sf_observe_realpath(const char *name, char *out)
+{
+	struct sf_timing timing;
+	char *path;
+
+	if (name == NULL || sf_load_32(&sf_mode_word) != SF_MODE_WORD_OBSERVE)
+		return sf_next.realpath(name, out);
+	timing = sf_timing_begin(SF_TIMED_REALPATH);
+	path = sf_next.realpath(name, out);
+	sf_timing_end(&timing, SF_TIMED_REALPATH);
+	if (path != NULL)
+		observe_note_path(&sf_thread, name);
+	return path;
+}

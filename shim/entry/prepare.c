@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // prepare.c: see prepare.h.
-#include "entry.h"
+#include "observe.h"
 
 #include "../base/log.h"
 #include "../base/memcheck.h"
@@ -127,6 +127,7 @@ prepare_go(const struct sf_decision *m)
 		.realpath = sf_next.realpath_is_libc ? sf_next.realpath : NULL,
 		.errno_location = __errno_location,
 		.look = sf_killfile_waiting ? sf_killfile_poll : NULL,
+		.observed = m->word == SF_MODE_WORD_OBSERVE ? sf_observe_realpath : NULL,
 		.ab_share = m->ab_share,
 		.ab_mask = AB_SAMPLE - 1,
 	};
@@ -148,7 +149,7 @@ prepare_switch_go(uint32_t word)
 static void
 prepare_show_go(enum sf_go_state state)
 {
-	static const char words[] = "none\0off\0libc\0detour";
+	static const char words[] = "none\0off\0libc\0detour\0seen\0unseen";
 	struct sf_go_live live;
 
 	sf_bytes_cut(sf_control.go_state, sf_bytes_word(words, state), sizeof(sf_control.go_state));
@@ -207,8 +208,8 @@ prepare_live(const struct sf_decision *m)
 
 	sf_mode_start(m, "");
 	sf_killfile_start();
-	/* Where plugin.Open is served at all, its code is changed: not in mode observe. */
-	if (m->word == SF_MODE_WORD_ON && !noted.plain)
+	/* Where plugin.Open is served at all, its code is changed; where it is observed, only the slot of realpath. */
+	if ((m->word == SF_MODE_WORD_ON || m->word == SF_MODE_WORD_OBSERVE) && !noted.plain)
 		go = prepare_go(m);
 	prepare_show_go(go);
 	if (sf_settings.shm >= SF_SHM_START || go >= SF_GO_STATE_LIBC ||

@@ -36,6 +36,9 @@ struct sf_go_env {
 	void (*log)(const char *line);                  // may be NULL; the line has no newline
 	char *(*realpath)(const char *name, char *out); // next definition; NULL: no C level
 	int *(*errno_location)(void);                   // __errno_location; NULL: no C level
+	// In observe: called in place of realpath by the executable, and asks it. Nothing else is done to the
+	// host; NULL: it is served.
+	char *(*observed)(const char *name, char *out);
 	// Called at each realpath of the executable, which plugin.open makes when it goes Go's own
 	// way; may be NULL.
 	void (*look)(void);
@@ -46,6 +49,8 @@ enum sf_go_state {
 	SF_GO_STATE_OFF,     // SYMFAST_GO=off
 	SF_GO_STATE_LIBC,    // refused, or SYMFAST_GO=libc: realpath only
 	SF_GO_STATE_DETOUR,  // both jumps are in place
+	SF_GO_STATE_SEEN,    // observed: its calls of realpath are counted and timed
+	SF_GO_STATE_UNSEEN,  // observed, but it has no slot for realpath that could be
 };
 
 // Is it a Go program with package plugin? Anything else sf_go_init leaves alone. No system call.

@@ -319,6 +319,9 @@ sf_go_init(const struct sf_go_env *env)
 		return SF_GO_STATE_NO_HOST;
 	if (env->mode == SF_GO_OFF)
 		return SF_GO_STATE_OFF;
+	if (env->observed)
+		return sf_go_level_watch(env) && sf_go_bind_realpath(env) ? SF_GO_STATE_SEEN
+									  : SF_GO_STATE_UNSEEN;
 	enum sf_go_refusal why = host_describe(&h);
 	if (env->mode != SF_GO_LIBC) {
 		sf_go_refused = why ? why : host_install(env, &h);

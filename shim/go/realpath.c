@@ -46,9 +46,9 @@ sf_go_level_init(const struct sf_go_env *env)
 bool
 sf_go_level_watch(const struct sf_go_env *env)
 {
-	level.realpath = env->realpath;
+	level.realpath = env->observed ? env->observed : env->realpath;
 	level.look = env->look;
-	return env->realpath && env->look;
+	return env->realpath && (env->look || env->observed);
 }
 
 void
