@@ -18,7 +18,7 @@
 	((struct sf_estimate_span){3000, 6000, 12000}) /* of a retained object, and closed */
 /* What plugin.Open of Go takes beside its realpath: the way to C and back, 4928 bytes, a mutex. */
 #define GO_REST       ((struct sf_estimate_span){1200, 2500, 5000})
-#define OBSERVED_OPEN 300.0  /* and of dlopen and dlclose */
+#define OBSERVED_OPEN 400.0  /* and of dlopen and dlclose */
 #define OBSERVED      65.0   /* what observing one call takes */
 #define CLOCKED       1100.0 /* and reading the CPU clock around it */
 #define COLD_CALLS                                                                                 \
