@@ -264,20 +264,61 @@ sf_retain_image_code_same(const struct sf_retain_place *p)
 
 /* A page in memory of our own, as it stands, put in its place in one step. */
 static bool
-image_own_page(const struct sf_retain_place *p, char *page)
+image_own_page(char *page, bool readonly)
 {
-	bool relro = (size_t)(page - p->relro.at) < p->relro.size;
 	char *own = sf_sys_map(IMAGE_PAGE);
 
 	if (own == NULL)
 		return false;
 	sf_bytes_put(own, page, IMAGE_PAGE);
-	if ((!relro || sf_syscall6(SYS_mprotect, (long)own, IMAGE_PAGE, PROT_READ, 0, 0, 0) == 0) &&
+	if ((!readonly ||
+	     sf_syscall6(SYS_mprotect, (long)own, IMAGE_PAGE, PROT_READ, 0, 0, 0) == 0) &&
 	    sf_syscall6(SYS_mremap, (long)own, IMAGE_PAGE, IMAGE_PAGE,
 			MREMAP_MAYMOVE | MREMAP_FIXED, (long)page, 0) == (long)page)
 		return true;
 	sf_sys_unmap(own, IMAGE_PAGE);
 	return false;
+}
+
+static bool
+image_touches(uintptr_t page, uintptr_t from, uintptr_t to)
+{
+	return from < to && page < to && from < page + IMAGE_PAGE;
+}
+
+/* Is this page of one segment only, which can be read and nothing else? */
+static bool
+image_is_plain(const struct sf_retain_place *p, uintptr_t page)
+{
+	unsigned int plain = 0, all = 0;
+
+	for (int i = 0; i < p->nspans; i++)
+		if (image_touches(page, p->spans[i].from, p->spans[i].to)) {
+			all++;
+			plain += p->spans[i].protection == PROT_READ;
+		}
+	for (int i = 0; i < p->nranges; i++)
+		all += image_touches(page, (uintptr_t)p->ranges[i].at,
+				     (uintptr_t)p->ranges[i].at + p->ranges[i].size);
+	all += image_touches(page, (uintptr_t)p->relro.at, (uintptr_t)p->relro.at + p->relro.size);
+	return plain == 1 && all == 1;
+}
+
+/* The soname, which libc compares with each name that it looks for. Where it stands beside code it stays the file's. */
+static bool
+image_own_soname(const struct sf_retain_place *p)
+{
+	struct sf_elf e;
+	uintptr_t page, end;
+
+	if (!sf_elf_open(&e, p->map->l_addr, p->map->l_ld) || e.soname == NULL)
+		return true;
+	page = (uintptr_t)e.soname & ~(uintptr_t)(IMAGE_PAGE - 1);
+	end = (uintptr_t)e.soname + sf_bytes_length(e.soname, IMAGE_PAGE) + 1;
+	for (; page < end; page += IMAGE_PAGE)
+		if (image_is_plain(p, page) && !image_own_page((char *)page, true))
+			return false;
+	return true;
 }
 
 bool
@@ -287,7 +328,7 @@ sf_retain_image_own(const struct sf_retain_place *p)
 	const char *end = (const char *)p->map->l_ld + p->dynamic_size;
 
 	for (; page < end; page += IMAGE_PAGE)
-		if (!image_own_page(p, page))
+		if (!image_own_page(page, (size_t)(page - p->relro.at) < p->relro.size))
 			return false;
-	return true;
+	return image_own_soname(p);
 }

@@ -30,7 +30,8 @@ void sf_retain_image_restore(const struct sf_retain_place *p);
 
 /*
  * Puts its dynamic section, as it stands, into memory of our own: truncating the file would take it away even from
- * private pages, and libc reads it at each unload and at the process's end. False: no memory.
+ * private pages, and libc reads it at each unload and at the process's end; and its soname, which libc compares
+ * when it loads anything by itself. False: no memory.
  */
 bool sf_retain_image_own(const struct sf_retain_place *p);
 

@@ -2,6 +2,7 @@
 // R3: a file that changed, of a plugin or of what it needs, is never taken for the one that was mapped.
 #include "host.h"
 
+#include <iconv.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
@@ -113,6 +114,35 @@ truncated_beside(void)
 		if (g)
 			host_close(g);
 	}
+}
+
+/* Truncated while it is closed, and libc loads something by itself, which it looks for by name among all objects. */
+static void
+truncated_under_libc(void)
+{
+	host_copy(lab("there/libnamed.so"), "./named.so");
+	for (int i = 0; i < 4; i++) {
+		void *h = host_open("./named.so", RTLD_NOW);
+
+		host_touch(h, "named");
+		host_close(h);
+	}
+	run("cp named.so keep; truncate -s 0 named.so");
+	for (int i = 0; i < 2; i++) {
+		iconv_t c = iconv_open(i ? "IBM037" : "UTF-16LE", "ISO-8859-2");
+
+		say("iconv %d", c != (iconv_t)-1);
+		if (c != (iconv_t)-1)
+			iconv_close(c);
+	}
+	run("cat keep > named.so");
+	for (int i = 0; i < 3; i++) {
+		void *h = host_open("./named.so", RTLD_NOW);
+
+		host_touch(h, "named");
+		host_close(h);
+	}
+	host_loaded_bare("libnamed.so.1");
 }
 
 static void
@@ -382,6 +412,7 @@ const struct row rows[] = {
 	{"R3 files: written over, time kept", in_place, 0},
 	{"R3 files: truncated", truncated, 0},
 	{"R3 files: truncated, and others come and go", truncated_beside, 0},
+	{"R3 files: truncated, and libc loads by itself", truncated_under_libc, 0},
 	{"R3 files: gone and back, a folder, no library", deleted, 0},
 	{"R3 files: a switched link", linked, 0},
 	{"R3 files: a switched folder", folder, 0},
