@@ -28,25 +28,51 @@ dlopen_tail(struct sf_thread *t, const char *name, int mode, uintptr_t sp, enum 
 }
 
 /*
+ * The search path of this caller counts, as it did for the last one from there. Another object may lie there by now:
+ * that libc is asked is always right, and one call in so many is looked at anew.
+ */
+static bool
+dlopen_searches_again(const struct sf_thread *t, const void *caller)
+{
+	return (uintptr_t)caller - t->searches.start < t->searches.size &&
+	       (t->n[SF_DLOPEN_PASS] & (SF_CELL_MARK_TRUST - 1)) != 0;
+}
+
+static bool
+dlopen_searches_apart(struct sf_thread *t, const void *caller)
+{
+	struct link_map *l = NULL;
+	uintptr_t lo = 0, hi = 0;
+	bool apart;
+
+	if (dlopen_searches_again(t, caller))
+		return true;
+	if (sf_facts_object(caller, &l, &lo, &hi) && !sf_object_initial(l))
+		apart = !sf_facts_searches_alike_later(l);
+	else
+		apart = !sf_facts_searches_alike(l);
+	t->searches = (struct sf_gap){lo, apart ? hi - lo : 0};
+	return apart;
+}
+
+/*
  * May the shim call in the host's place (CONTRACT 25)? The caller decides only how names without
  * '/' are searched for, what '$' stands for, and the namespace. A name that an object of the initial
  * set goes by is not searched for at all: libc compares names first, and those objects come first.
  */
 static bool
-dlopen_caller_matters(const char *name, const void *caller)
+dlopen_caller_matters(struct sf_thread *t, const char *name, const void *caller)
 {
-	struct link_map *l = NULL;
-	uintptr_t lo, hi;
+	bool path = name[0] == '\0';
 
-	if (sf_bytes_has(name, '$'))
-		return true;
-	if (name[0] == '\0' || sf_bytes_has(name, '/'))
+	for (const char *p = name; *p != '\0'; p++) {
+		if (*p == '$')
+			return true;
+		path |= *p == '/';
+	}
+	if (path)
 		return false;
-	if (sf_facts_is_initial_soname(name))
-		return false;
-	if (sf_facts_object(caller, &l, &lo, &hi) && !sf_object_initial(l))
-		return !sf_facts_searches_alike_later(l);
-	return !sf_facts_searches_alike(l);
+	return !sf_facts_is_initial_soname(name) && dlopen_searches_apart(t, caller);
 }
 
 /* Keeps (name, mode) -> handle once it was seen twice. */
@@ -217,7 +243,7 @@ dlopen_must_pass(struct sf_thread *t, const char *name, int mode, const void *ca
 		return SF_BYPASS_RAW;
 	if (sf_learn_has_namespaces())
 		return SF_BYPASS_SPACE;
-	return dlopen_caller_matters(name, caller) ? SF_BYPASS_SEARCH : SF_COUNTER_COUNT;
+	return dlopen_caller_matters(t, name, caller) ? SF_BYPASS_SEARCH : SF_COUNTER_COUNT;
 }
 
 /* The map by content: a hit whose cell is gone, or that must clear libc's error first. */

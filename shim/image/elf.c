@@ -103,6 +103,23 @@ sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) * d)
 	return true;
 }
 
+const char *
+sf_elf_soname(uintptr_t bias, const ElfW(Dyn) * d)
+{
+	const struct sf_elf e = {.bias = bias};
+	const ElfW(Dyn) *strings = NULL, *soname = NULL;
+
+	for (; d != NULL && d->d_tag != DT_NULL; d++) {
+		if (d->d_tag == DT_STRTAB)
+			strings = d;
+		else if (d->d_tag == DT_SONAME)
+			soname = d;
+	}
+	if (strings == NULL || soname == NULL)
+		return NULL;
+	return (const char *)sf_elf_table(&e, strings, strings->d_un.d_ptr) + soname->d_un.d_val;
+}
+
 uint32_t
 sf_elf_hash(const char *s)
 {

@@ -35,6 +35,9 @@ const void *sf_elf_table(const struct sf_elf *e, const ElfW(Dyn) * dynamic, ElfW
 uint32_t sf_elf_hash(const char *name);
 bool sf_elf_may_have(const struct sf_elf *e, uint32_t hash);
 
+/* The object's own name alone, NULL if it has none: a third of what sf_elf_open() costs. */
+const char *sf_elf_soname(uintptr_t bias, const ElfW(Dyn) * dynamic);
+
 /*
  * The next symbol called `name` after `*cursor` (0 to start) in the object's GNU hash table;
  * NULL at the end. Source of the walk: the GNU hash section as GNU ld writes it and glibc's

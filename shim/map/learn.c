@@ -74,10 +74,18 @@ sf_learn_has_namespaces(void)
 /* ---- handles we have not seen opened ---- */
 
 /* Last parts of the names whose dlopen was passed through: fingerprints, overwritten when full. */
-#define PASSED 256
+#define PASSED       256
+#define LONGEST_PATH 65536
 SF_LARGE static uint64_t passed[PASSED];
 static uint8_t any_passed;
 
+static uint64_t
+learn_fingerprint_part(const char *from, const char *end)
+{
+	return sf_bytes_hash(from, (size_t)(end - from), sf_table.seed) | 1;
+}
+
+/* Of a short name, as a rule. */
 static uint64_t
 learn_fingerprint(const char *path)
 {
@@ -86,7 +94,18 @@ learn_fingerprint(const char *path)
 	for (; *path != '\0'; path++)
 		if (*path == '/')
 			base = path + 1;
-	return sf_bytes_hash(base, (size_t)(path - base), sf_table.seed) | 1;
+	return learn_fingerprint_part(base, path);
+}
+
+/* The same of a path, from its end. */
+static uint64_t
+learn_fingerprint_path(const char *path)
+{
+	const char *end = path + sf_bytes_length(path, LONGEST_PATH), *base = end;
+
+	while (base > path && base[-1] != '/')
+		base--;
+	return learn_fingerprint_part(base, end);
 }
 
 void
@@ -102,12 +121,12 @@ sf_learn_passed_open(const char *name)
 static bool
 learn_was_passed(const struct link_map *l, bool forget)
 {
-	uint64_t prints[2] = {learn_fingerprint(l->l_name), 0};
+	uint64_t prints[2] = {learn_fingerprint_path(l->l_name), 0};
+	const char *soname = sf_elf_soname(l->l_addr, l->l_ld);
 	bool found = false;
-	struct sf_elf e;
 
-	if (sf_elf_open(&e, l->l_addr, l->l_ld) && e.soname != NULL)
-		prints[1] = learn_fingerprint(e.soname);
+	if (soname != NULL)
+		prints[1] = learn_fingerprint(soname);
 	for (int i = 0; i < 2; i++) {
 		uint64_t *slot = &passed[prints[i] / 2 % PASSED];
 

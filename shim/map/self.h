@@ -85,6 +85,8 @@ struct sf_thread {
 	/* The record of the last caller of RTLD_NEXT that is answered (sf_object_behind), never NULL; the same for it. */
 	const struct sf_object *behind;
 	const struct sf_gap *not_behind;
+	/* The last caller of dlopen whose own search path counts. A handler may leave parts of two: either is only passed. */
+	struct sf_gap searches;
 	/* Cold. */
 	uint32_t starting; /* depth of the stack where attach is under way: a signal must not
 				      nest it; 0: nowhere */
