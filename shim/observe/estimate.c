@@ -12,8 +12,8 @@
 #define ANSWER_CLOSE   ((struct sf_estimate_span){8, 25, 80})
 #define ANSWER_GO      ((struct sf_estimate_span){8, 20, 60})
 #define PASSED         ((struct sf_estimate_span){2, 10, 30}) /* more than libc alone */
-#define LEARNT         ((struct sf_estimate_span){500, 1000, 2000})
-#define LOADED         ((struct sf_estimate_span){400, 1000, 2000}) /* a load with its unload */
+#define LEARNT         ((struct sf_estimate_span){200, 450, 1500})
+#define LOADED         ((struct sf_estimate_span){-300, 150, 1200}) /* a load with its unload */
 #define REOPENED                                                                                   \
 	((struct sf_estimate_span){3000, 6000, 12000}) /* of a retained object, and closed */
 /* What plugin.Open of Go takes beside its realpath: the way to C and back, 4928 bytes, a mutex. */
