@@ -259,7 +259,7 @@ table_victim_locked(unsigned int size_class)
 		e = sf_table_entry(slab * (SF_SLAB / UNIT) +
 				   (uint32_t)(at % per_slab << size_class));
 		steps++;
-		if (!e->ref || table_is_stale(e))
+		if (!sf_load_8(&e->ref) || table_is_stale(e))
 			break;
 		sf_store_8(&e->ref, 0);
 	}
@@ -322,7 +322,7 @@ table_slot_locked(uint64_t *set, uint64_t hash)
 	for (int i = 0; i < SF_TABLE_WAYS && oldest == NULL; i++) {
 		struct sf_entry *e = sf_table_entry((uint32_t)set[i]);
 
-		if (!e->ref || table_is_stale(e))
+		if (!sf_load_8(&e->ref) || table_is_stale(e))
 			oldest = &set[i];
 		sf_store_8(&e->ref, 0);
 	}
