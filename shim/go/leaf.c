@@ -161,6 +161,17 @@ leaf_elect_slow(struct sf_go_table *t, struct sf_go_entry *e, uint64_t at)
 	return true;
 }
 
+// One renewal in SF_GO_LOOK_NS is for who looks at realpath.
+static SF_NOINLINE bool
+leaf_is_look_slow(struct sf_go_table *t, uint64_t at)
+{
+	uint64_t due = LOAD(&t->look_at);
+
+	return t->looks && due <= at &&
+	       __atomic_compare_exchange_n(&t->look_at, &due, at + SF_GO_LOOK_NS, false,
+					   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 // By a proof, or 0: Go's own way does it.
 static SF_NOINLINE uint64_t
 leaf_prove_again_slow(struct sf_go_table *t, struct sf_go_entry *e, uint64_t at, uint32_t era)
@@ -182,8 +193,12 @@ leaf_renew_slow(struct sf_go_table *t, struct sf_go_entry *e, uint32_t era, bool
 	uint64_t at = sf_go_tell(t, CLOCK_MONOTONIC_COARSE);
 
 	if (!bound) {
-		if (leaf_elect_slow(t, e, at))
-			return leaf_prove_again_slow(t, e, at, era);
+		if (leaf_elect_slow(t, e, at)) {
+			if (!leaf_is_look_slow(t, at))
+				return leaf_prove_again_slow(t, e, at, era);
+			count(t, SF_GO_REFRESH);
+			return 0;
+		}
 		if (filled == era && at < LOAD(&e->expires)) {
 			count(t, SF_GO_HIT);
 			return e->value;

@@ -30,6 +30,7 @@
 #define SF_GO_PAGE 65536
 #endif
 #define SF_GO_RENEW_NS  50000000u    // half a time to live for names that have none
+#define SF_GO_LOOK_NS   200000000u   // between two renewals that go Go's own way for who looks at realpath
 #define SF_GO_SLOW_NS   1000000u     // a proof that slept and took longer is a slow one: then
 #define SF_GO_PAUSE_NS  1000000000u  // so long without another; the same for what no stat proves,
 #define SF_GO_REMOTE_NS 60000000000u // and so long if another machine or process answers
@@ -115,6 +116,10 @@ struct sf_go_table {
 	intptr_t rseq; // offset of glibc's struct rseq from the thread pointer; 0 = none
 	struct sf_go_entry **slots;
 	uint32_t locked; // in g: not 0 while the goroutine is bound to its thread; 0: not known
+	// Somebody looks for something at each realpath (the kill file): so often a renewal goes Go's own way, which
+	// calls that. Coarse time from when on, and whether at all.
+	uint64_t look_at;
+	uint32_t looks;
 	// Writer's own.
 	char *arena SF_CACHE;
 	size_t used;

@@ -48,6 +48,7 @@ sf_go_level_watch(const struct sf_go_env *env)
 {
 	level.realpath = env->observed ? env->observed : env->realpath;
 	level.look = env->look;
+	sf_go_table.looks = env->realpath && env->look;
 	return env->realpath && (env->look || env->observed);
 }
 

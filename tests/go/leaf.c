@@ -238,6 +238,32 @@ test_bound(void)
 	t->locked = 0;
 }
 
+// Where somebody looks at realpath (the kill file), a renewal goes Go's own way once in so long, also of a name that
+// is proved at each call; where nobody does, none.
+static void
+test_looked_at(void)
+{
+	for (int looks = 0; looks < 2; looks++)
+		for (uint64_t ttl = 0; ttl <= 1000; ttl += 1000) {
+			unsigned int sent = 0;
+
+			fresh_table(ttl);
+			put(a, a, 7);
+			t->looks = (uint32_t)looks;
+			t->look_at = 0;
+			for (int i = 0; i < 100; i++) {
+				fake_ns += SF_GO_LOOK_NS / 10;
+				if (get(a) == 0) {
+					sent++;
+					put(a, a, 7);
+				}
+			}
+			CHECK(looks ? sent >= 9 && sent <= 11 : sent == 0);
+			CHECK(counted(SF_GO_REFRESH) == sent && counted(SF_GO_STALE) == 0);
+		}
+	t->looks = 0;
+}
+
 // One field of the identity differs, or the variant is being written: no proof.
 static void
 test_identity(void)
@@ -507,6 +533,7 @@ main(void)
 	test_identity();
 	test_folders_exchanged();
 	test_bound();
+	test_looked_at();
 	test_no_plain_file();
 	test_two_links();
 	test_settled();
