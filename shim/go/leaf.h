@@ -29,8 +29,9 @@
 #else
 #define SF_GO_PAGE 65536
 #endif
-#define SF_GO_RENEW_NS  50000000u    // half a time to live for names that have none
-#define SF_GO_LOOK_NS   200000000u   // between two renewals that go Go's own way for who looks at realpath
+#define SF_GO_RENEW_NS 50000000u // half a time to live for names that have none
+#define SF_GO_LOOK_NS                                                                              \
+	200000000u // between two renewals that go Go's own way for who looks at realpath
 #define SF_GO_SLOW_NS   1000000u     // a proof that slept and took longer is a slow one: then
 #define SF_GO_PAUSE_NS  1000000000u  // so long without another; the same for what no stat proves,
 #define SF_GO_REMOTE_NS 60000000000u // and so long if another machine or process answers
