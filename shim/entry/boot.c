@@ -19,14 +19,39 @@ sf_boot(void)
 	sf_next_boot();
 }
 
+static bool boot_by_glibc;
+
 /*
  * The dynamic loader calls this while it relocates us: every object of the initial set is mapped,
  * no constructor has run. The end of the link map list is therefore exactly the end of the set.
  */
 static void (*boot_resolver(void))(void)
 {
+	boot_by_glibc = true;
 	sf_boot_begin();
 	return sf_boot_begin;
 }
 
-void sf_boot_early(void) __attribute__((ifunc("boot_resolver"), visibility("hidden")));
+void symfast_boot(void) __attribute__((ifunc("boot_resolver"), visibility("default")));
+
+/*
+ * The reference that makes the loader call it, in code that never runs: its relocation comes after all others but
+ * those of calls. It is undefined and weak, although the name is our own: by the empty version the linker takes it
+ * for another symbol, and drops the version. glibc finds our definition. musl knows no IFUNC and would refuse a
+ * relocation of that kind, and with it the program; so it finds nothing.
+ */
+#ifdef __x86_64__
+#define BOOT_JUMP "jmp \"symfast_boot@\""
+#else
+#define BOOT_JUMP "b \"symfast_boot@\""
+#endif
+__asm__(".pushsection .text\n"
+	"	.weak \"symfast_boot@\"\n"
+	"	" BOOT_JUMP "\n"
+	"	.popsection");
+
+bool
+sf_boot_by_glibc(void)
+{
+	return boot_by_glibc;
+}

@@ -3,11 +3,13 @@
 #ifndef SF_BOOT_H
 #define SF_BOOT_H
 
+#include "../base/attr.h"
+
 /* The first part, in COLD alone: no definition is looked up. */
 void sf_boot_begin(void);
 /* Finds the next definitions, once; before relocation or at any later time. */
 void sf_boot(void);
-/* Never needed: its IFUNC relocation is what makes the dynamic loader run the first part. */
-void sf_boot_early(void) __attribute__((visibility("hidden")));
+/* False: the loader did not run the first part while it relocated us, so it is not glibc's. */
+bool sf_boot_by_glibc(void);
 
 #endif

@@ -19,8 +19,12 @@
 #include "../retain/retain.h"
 #include "../rollout/canary.h"
 #include <errno.h>
-#include <pthread.h>
 #include <sys/auxv.h>
+
+/* What pthread_atfork calls. Weak: where it is not there, nothing is served either. */
+extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *)
+	__attribute__((weak, visibility("default")));
+extern void *__dso_handle __attribute__((visibility("hidden")));
 
 static void
 init_forked_child(void)
@@ -58,8 +62,12 @@ init_start(int argc, char **argv, char **envp)
 {
 	(void)argc;
 	sf_quiet_note_stderr();
+	if (!sf_boot_by_glibc()) {
+		sf_prepare_elsewhere();
+		return;
+	}
 	sf_boot_begin();
-	sf_boot_early(); /* keeps the IFUNC relocation */
+	sf_next_ready();
 	sf_settings_read(getauxval(AT_SECURE) ? NULL : envp);
 	if (sf_settings.disable)
 		sf_boot();
@@ -71,7 +79,8 @@ init_start(int argc, char **argv, char **envp)
 	sf_stack_top = (uintptr_t)argv;
 	sf_segment_begin();
 	sf_thread_first();
-	pthread_atfork(NULL, NULL, init_forked_child);
+	if (__register_atfork != NULL)
+		__register_atfork(NULL, NULL, init_forked_child, &__dso_handle);
 	sf_prepare_start(envp);
 }
 

@@ -263,6 +263,18 @@ sf_prepare_refuse(void)
 	sf_store_32(&sf_phase, sf_next.dlsym != NULL ? SF_PHASE_PASS : SF_PHASE_COLD);
 }
 
+/*
+ * musl: it passes no arguments to constructors, and nothing is known of its insides. All calls go to it. It does
+ * not clear the large arrays.
+ */
+void
+sf_prepare_elsewhere(void)
+{
+	sf_boot();
+	prepare_large();
+	sf_prepare_refuse();
+}
+
 SF_START static bool
 prepare_can_wait(void)
 {

@@ -29,6 +29,8 @@ extern struct sf_early sf_early;
 void sf_prepare_start(char **envp);
 /* From here on every call is libc's, if that has been found. */
 void sf_prepare_refuse(void);
+/* The same where the libc is not glibc. */
+void sf_prepare_elsewhere(void);
 /* Prepares now, if that is still to be done. Is the phase LIVE? Any thread, signal handlers too. */
 bool sf_prepare(void);
 /* Applies sf_early; in phase LIVE. */

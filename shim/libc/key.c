@@ -6,6 +6,16 @@
 #include "next.h"
 #include <limits.h>
 
+/*
+ * libc's functions, found as the next definitions are: glibc 2.34 gave them a new version, and before that they
+ * were in libpthread, so an import of any version would keep the library from some libc.
+ */
+static struct {
+	int (*create)(pthread_key_t *, void (*)(void *));
+	int (*delete)(pthread_key_t);
+	int (*set)(pthread_key_t, const void *);
+} key_libc;
+
 #define INLINE_KEYS 32 /* glibc's struct pthread: specific_1stblock */
 
 _Static_assert(SF_KEY_ROUNDS == PTHREAD_DESTRUCTOR_ITERATIONS, "libc's rounds");
@@ -33,6 +43,16 @@ key_find_libc_keys(void)
 	return keys != NULL && sf_load_ptr(&keys[key].ended) == destructor ? keys : NULL;
 }
 
+SF_START static bool
+key_find_functions(void)
+{
+	key_libc.create =
+		(int (*)(pthread_key_t *, void (*)(void *)))sf_next_find("pthread_key_create");
+	key_libc.delete = (int (*)(pthread_key_t))sf_next_find("pthread_key_delete");
+	key_libc.set = (int (*)(pthread_key_t, const void *))sf_next_find("pthread_setspecific");
+	return key_libc.create != NULL && key_libc.delete != NULL && key_libc.set != NULL;
+}
+
 /* All that are free up to the last wanted one are taken for a moment: libc gives the lowest. */
 SF_START bool
 sf_key_make(void (*ended)(void *))
@@ -41,12 +61,14 @@ sf_key_make(void (*ended)(void *))
 	unsigned int n = 0;
 	bool made = false;
 
-	while (n <= INLINE_KEYS && pthread_key_create(&taken[n], ended) == 0)
+	if (!key_find_functions())
+		return false;
+	while (n <= INLINE_KEYS && key_libc.create(&taken[n], ended) == 0)
 		if (taken[n++] >= INLINE_KEYS - 1)
 			break;
 	while (n-- > 0) {
 		if (made || taken[n] == 0 || taken[n] >= INLINE_KEYS) {
-			pthread_key_delete(taken[n]);
+			key_libc.delete(taken[n]);
 			continue;
 		}
 		key = taken[n];
@@ -66,5 +88,5 @@ sf_key_is_ours(void)
 bool
 sf_key_set(const void *value)
 {
-	return pthread_setspecific(key, value) == 0;
+	return key_libc.set(key, value) == 0;
 }

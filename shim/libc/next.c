@@ -21,29 +21,46 @@ static const ElfW(Dyn) * next_dynamic_of(uintptr_t bias, const ElfW(Phdr) * ph, 
 	return NULL;
 }
 
+static bool loader_is_libc; /* musl: one object is both, wherever it stands in the list */
+static bool ready;          /* functions of libc may be called */
+
 /*
  * Before our own relocation: the kernel tells where ld.so is (AT_BASE), or, when ld.so was started
  * as a command, AT_PHDR is ld.so's own. Its symbol table has _r_debug.
  */
-static struct r_debug *
-next_debug_from_auxv(void)
+static bool
+next_open_loader(struct sf_elf *loader)
 {
 	uintptr_t base = sf_sys_auxv(AT_BASE);
-	struct sf_elf loader;
 	const ElfW(Ehdr) * eh;
 
 	if (base == 0) {
 		base = sf_sys_auxv(AT_PHDR);
 		if (base == 0)
-			return NULL;
+			return false;
 		base -= sizeof(ElfW(Ehdr));
 	}
 	eh = (const ElfW(Ehdr) *)base;
-	if (!sf_elf_open(
-		    &loader, base,
-		    next_dynamic_of(base, (const ElfW(Phdr) *)(base + eh->e_phoff), eh->e_phnum)))
+	return sf_elf_open(
+		loader, base,
+		next_dynamic_of(base, (const ElfW(Phdr) *)(base + eh->e_phoff), eh->e_phnum));
+}
+
+/* musl has a pointer to the same structure instead. */
+static struct r_debug *
+next_debug_from_auxv(void)
+{
+	struct sf_elf loader;
+	struct r_debug *d, **musl;
+
+	if (!next_open_loader(&loader))
 		return NULL;
-	return sf_elf_function(&loader, "_r_debug");
+	d = sf_elf_function(&loader, "_r_debug");
+	musl = d == NULL ? sf_elf_function(&loader, "_dl_debug_addr") : NULL;
+	if (musl == NULL)
+		return d;
+	loader_is_libc = true;
+	return *musl;
 }
 
 static struct r_debug *
@@ -115,45 +132,101 @@ struct next_found {
 	bool by_libc;
 };
 
+static unsigned int
+next_search_object(struct next_found found[NEXT_COUNT], const struct sf_elf *e, struct link_map *l)
+{
+	unsigned int missing = 0;
+	const char *name = wanted;
+
+	for (unsigned int i = 0; i < NEXT_COUNT; i++) {
+		void *f = found[i].at == NULL ? sf_elf_function(e, name) : NULL;
+
+		while (*name++ != '\0')
+			;
+		if (f != NULL)
+			found[i] = (struct next_found){f, l, next_is_libc(e)};
+		missing += found[i].at == NULL;
+	}
+	return missing;
+}
+
 /* Each object's tables are read once. */
 static void
 next_search(struct next_found found[NEXT_COUNT])
 {
 	unsigned int missing = NEXT_COUNT;
+	struct sf_elf e;
 
 	for (struct link_map *l = next_after(sf_next.self); l != NULL && missing != 0;
-	     l = next_after(l)) {
-		const char *name = wanted;
-		struct sf_elf e;
+	     l = next_after(l))
+		if (sf_elf_open(&e, l->l_addr, l->l_ld))
+			missing = next_search_object(found, &e, l);
+	if (missing != 0 && loader_is_libc && next_open_loader(&e))
+		next_search_object(found, &e, sf_next.self);
+}
 
-		if (!sf_elf_open(&e, l->l_addr, l->l_ld))
-			continue;
-		for (unsigned int i = 0; i < NEXT_COUNT; i++) {
-			void *f = found[i].at == NULL ? sf_elf_function(&e, name) : NULL;
+/* ---- before glibc 2.34 dlsym is in libdl, which may come only with an object that is loaded later ---- */
 
-			while (*name++ != '\0')
-				;
-			if (f == NULL)
-				continue;
-			found[i] = (struct next_found){f, l, next_is_libc(&e)};
-			missing--;
-		}
-	}
+struct next_late {
+	struct next_found *found;
+	const char *file;
+};
+
+static int
+next_look_late(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct next_late *late = arg;
+	struct sf_elf e;
+
+	(void)size;
+	if (!sf_elf_open(&e, info->dlpi_addr,
+			 next_dynamic_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum)) ||
+	    e.soname == NULL || !sf_bytes_same(e.soname, "libdl.so.2"))
+		return 0;
+	next_search_object(late->found, &e, sf_next.self);
+	late->file = info->dlpi_name;
+	return 1;
+}
+
+/*
+ * Who calls us needs libdl, so it is there for this long. A reference of ours keeps it for ever; it gets that
+ * from libdl's own dlopen, whose first call this is: no error is pending that it could drop.
+ */
+static void
+next_search_late(struct next_found found[NEXT_COUNT])
+{
+	struct next_late late = {found, NULL};
+	int (*walk)(int (*)(struct dl_phdr_info *, size_t, void *), void *) = (int (*)(
+		int (*)(struct dl_phdr_info *, size_t, void *), void *))found[NEXT_iterate_phdr]
+										      .at;
+	void *(*open)(const char *, int);
+
+	walk(next_look_late, &late);
+	open = (void *(*)(const char *, int))found[NEXT_dlopen].at;
+	if (open != NULL && open(late.file, RTLD_LAZY | RTLD_NOLOAD) == NULL)
+		found[NEXT_dlsym].at = NULL;
+}
+
+void
+sf_next_ready(void)
+{
+	ready = true;
 }
 
 void *
 sf_next_find(const char *name)
 {
+	struct sf_elf e;
+
 	if (!sf_next_begin())
 		return NULL;
 	for (struct link_map *l = next_after(sf_next.self); l != NULL; l = next_after(l)) {
-		struct sf_elf e;
 		void *f = sf_elf_open(&e, l->l_addr, l->l_ld) ? sf_elf_function(&e, name) : NULL;
 
 		if (f != NULL)
 			return f;
 	}
-	return NULL;
+	return loader_is_libc && next_open_loader(&e) ? sf_elf_function(&e, name) : NULL;
 }
 
 /* libc's own definition, whatever object defines the name before it. */
@@ -165,6 +238,13 @@ next_of_libc(const char *name)
 	if (sf_next.libc == NULL || !sf_elf_open(&libc, sf_next.libc->l_addr, sf_next.libc->l_ld))
 		return NULL;
 	return sf_elf_function(&libc, name);
+}
+
+/* For what this libc does not have, and nobody that was linked with it calls. */
+static void *
+next_nothing(void)
+{
+	return NULL;
 }
 
 /* All but what is jumped by. */
@@ -234,6 +314,11 @@ sf_next_boot(void)
 	if (!sf_next_begin())
 		return false;
 	next_search(found);
+	if (ready && found[NEXT_dlsym].at == NULL && found[NEXT_iterate_phdr].at != NULL)
+		next_search_late(found);
+	for (int i = 0; loader_is_libc && i < NEXT_realpath; i++)
+		if (found[i].at == NULL)
+			found[i].at = (void *)(uintptr_t)next_nothing;
 	all = next_note(found);
 	next_publish();
 	return all;

@@ -68,6 +68,8 @@ extern struct sf_next sf_next;
  * nothing else has run. False: this object is not in the list.
  */
 bool sf_next_begin(void);
+/* The constructor has run: from now on sf_next_boot() may also ask libc for objects that were loaded later. */
+void sf_next_ready(void);
 /* Fills the rest of sf_next. Idempotent, any thread; true if every wrapped name has a next definition. */
 bool sf_next_boot(void);
 /* The next definition of another name, for those that are seldom wanted. NULL: none, or too early. */

@@ -15,8 +15,11 @@
 #define PAGES         (SYMFAST_SHM_SIZE / SF_PAGE)
 #define SMALLEST_PAGE 4096
 
-/* A page of its own in .bss; the symbol that every hit reads. */
-SF_LARGE __attribute__((aligned(SF_PAGE))) struct sf_page sf_page;
+/*
+ * A page of its own in .bss; the symbol that every hit reads. Not among the large arrays: a loader that does not
+ * clear what is mapped to be read only (musl's) would let the mode word begin with anything.
+ */
+__attribute__((section(".bss.page"), aligned(SF_PAGE))) struct sf_page sf_page;
 uint8_t sf_segment_due;
 void (*sf_segment_on_mode)(uint32_t word);
 

@@ -145,7 +145,7 @@ doctor_program_loader(struct patient *p, const struct doctor_object *program)
 	doctor_fact(p, "libc", kind);
 	if (strcmp(kind, "musl") == 0) {
 		doctor_find(p, LEVEL_STOP, "musl",
-			    "uses musl: the library is built for glibc and would not load");
+			    "uses musl: the shim serves glibc alone and passes everything through");
 		return;
 	}
 	if (strcmp(kind, "glibc") != 0)
