@@ -203,7 +203,7 @@ symfast_shm_set(volatile struct symfast_shm_control *c, uint32_t word, uint32_t 
  * arm 0 holds every timed call of the modes OBSERVE, VERIFY and A/B (threads of the stock arm). Of
  * plugin.Open and realpath both arms are samples of A/B, and arm 1 holds the misses of its calls, too. "dlopen" and
  * "dlclose" are calls that mapped and unmapped nothing, "load" and "unload" those that did. In OBSERVE "realpath" has
- * all of a Go host's calls. What reading the clock takes is taken off.
+ * all of a Go host's calls. What reading the counter takes is taken off in arm 0.
  */
 #define SYMFAST_SHM_BUCKETS         496
 #define SYMFAST_SHM_HISTOGRAM_LEAST 4000

@@ -226,7 +226,6 @@ verify_checked(struct sf_thread *t, const struct sf_question *q, void *value)
 void
 sf_verify_sampled_open(enum sf_timed function, unsigned int due, uint64_t ticks)
 {
-	ticks = sf_timing_net(ticks);
 	if ((due & SF_DUE_TIME) && sf_histogram_add(function, SF_ARM_MAP, ticks))
 		sf_count_for(&sf_thread, SF_SAMPLE_HIT);
 }

@@ -135,17 +135,11 @@ sf_timing_begin(enum sf_timed function)
 }
 
 uint64_t
-sf_timing_net(uint64_t ticks)
-{
-	uint64_t empty = timing_empty();
-
-	return ticks > empty ? ticks - empty : 0;
-}
-
-uint64_t
 sf_timing_since(uint64_t from)
 {
-	return sf_timing_net(sf_ticks_since(from));
+	uint64_t ticks = sf_ticks_since(from), empty = timing_empty();
+
+	return ticks > empty ? ticks - empty : 0;
 }
 
 uint64_t

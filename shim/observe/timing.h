@@ -21,8 +21,6 @@ struct sf_timing sf_timing_begin(enum sf_timed function);
 uint64_t sf_timing_end(const struct sf_timing *t, enum sf_timed function);
 /* Observing itself took the time since `from`, and it is much: no part of what the host would take without. */
 void sf_timing_own(uint64_t from);
-/* Ticks between two readings of the counter, without what the reading takes. */
-uint64_t sf_timing_net(uint64_t ticks);
 /* Ticks since `from`, without what it takes to read the counter. */
 uint64_t sf_timing_since(uint64_t from);
 
