@@ -68,18 +68,12 @@ conf_name_program(struct sf_conf *c, const char *program)
 		sf_sys_exe(c->program, PROGRAM_MAX);
 }
 
-bool
-sf_conf_open(struct sf_conf *c, const char *path, bool must_be, const char *program)
+/* Apart: as a rule there is no file, and the start touches no page for what is done with one. */
+static SF_NOINLINE bool
+conf_open_file(struct sf_conf *c, long fd, bool must_be, const char *program)
 {
-	long fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)path,
-			      O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0, 0, 0);
 	bool good;
 
-	c->fault = NULL;
-	c->line = 0;
-	c->text = c->at = c->end = NULL;
-	c->inside = true;
-	c->sections = c->listed = false;
 	if (fd < 0 && !must_be && (fd == -ENOENT || fd == -ENOTDIR))
 		return false;
 	if (fd < 0)
@@ -91,6 +85,20 @@ sf_conf_open(struct sf_conf *c, const char *path, bool must_be, const char *prog
 	else
 		sf_conf_close(c);
 	return good;
+}
+
+SF_START bool
+sf_conf_open(struct sf_conf *c, const char *path, bool must_be, const char *program)
+{
+	long fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)path,
+			      O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0, 0, 0);
+
+	c->fault = NULL;
+	c->line = 0;
+	c->text = c->at = c->end = NULL;
+	c->inside = true;
+	c->sections = c->listed = false;
+	return (fd != -ENOENT || must_be) && conf_open_file(c, fd, must_be, program);
 }
 
 static bool

@@ -468,11 +468,13 @@ settings_read_file(char **envp)
 		return true;
 	if (sf_settings.conf.n == 0)
 		return true;
+	if (!sf_conf_open(&c, sf_settings.conf_text,
+			  !sf_bytes_same(sf_settings.conf_text, SF_CONF_PATH), NULL) &&
+	    c.fault == NULL)
+		return true;
 	settings_file = &c;
-	if (sf_conf_open(&c, sf_settings.conf_text,
-			 !sf_bytes_same(sf_settings.conf_text, SF_CONF_PATH), NULL))
-		while ((entry = sf_conf_next(&c)) != NULL)
-			settings_read_entry(entry);
+	while (c.fault == NULL && (entry = sf_conf_next(&c)) != NULL)
+		settings_read_entry(entry);
 	if (c.fault != NULL)
 		settings_file_is_wrong(&c);
 	settings_file = NULL;
