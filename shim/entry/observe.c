@@ -94,6 +94,16 @@ observe_seldom(uint32_t every)
 }
 
 /*
+ * RTLD_DEFAULT in an object that was opened later makes libc keep that object for the caller: only a call of the
+ * host's own does so (CONTRACT 20).
+ */
+static bool
+observe_finds_initial(const char *name)
+{
+	return sf_object_global_untouched() && !sf_facts_later_may_define(name);
+}
+
+/*
  * By handle a look-up does not depend on its caller (CONTRACT 15), so it can be made from here. One of a plain
  * caller's RTLD_DEFAULT can (CONTRACT 20), but for the text of its error: libc is then asked by the host itself, and
  * so it is for every RTLD_NEXT.
@@ -112,7 +122,7 @@ sf_observe_symbol(struct sf_thread *t, struct sf_question *q, const void *caller
 	observe_note_symbol(t, q);
 	if (q->handle != 0 && !sf_behind_is(q->handle))
 		return observe_timed(t, q, reason);
-	if (q->handle != 0 || !observe_seldom(DEFAULTS))
+	if (q->handle != 0 || !observe_seldom(DEFAULTS) || !observe_finds_initial(q->name))
 		return sf_pass(t, sf_outcome(q, SF_OUTCOME_PASS), reason);
 	a = observe_timed(t, q, reason);
 	if (a.value != NULL)
