@@ -7,17 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t
+static long long
 once(void)
 {
 	krb5_context context;
 	char *realm = NULL;
-	size_t n = 0;
+	long long n = 0;
 
 	if (krb5_init_context(&context) != 0)
 		return 0;
 	if (krb5_get_default_realm(context, &realm) == 0)
-		n = strlen(realm);
+		n = (long long)strlen(realm);
 	krb5_free_default_realm(context, realm);
 	krb5_free_context(context);
 	return n;
@@ -27,12 +27,8 @@ int
 main(int argc, char **argv)
 {
 	int n = argc == 2 ? atoi(argv[1]) : 0;
-	size_t sum = 0;
-	double begin = cpu_us();
+	long long sum = cpu_measure(0, n, once, "Kerberos context");
 
-	for (int i = 0; i < n; i++)
-		sum += once();
-	dprintf(3, "metric %.3f us Kerberos context, CPU time\n", (cpu_us() - begin) / n);
-	printf("%d contexts, %zu letters\n", n, sum);
+	printf("%d contexts, %lld letters\n", n, sum);
 	return sum == 0;
 }

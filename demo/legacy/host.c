@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static unsigned int
+static long long
 once(void)
 {
 	OSSL_LIB_CTX *context = OSSL_LIB_CTX_new();
@@ -28,16 +28,8 @@ int
 main(int argc, char **argv)
 {
 	int n = argc == 2 ? atoi(argv[1]) : 0;
-	unsigned int sum = 0;
-	double begin;
+	long long sum = cpu_measure(4, n, once, "legacy provider, load to unload");
 
-	for (int i = 0; i < 4; i++)
-		sum += once();
-	begin = cpu_us();
-	for (int i = 0; i < n; i++)
-		sum += once();
-	dprintf(3, "metric %.3f us legacy provider, load to unload, CPU time\n",
-		(cpu_us() - begin) / n);
-	printf("%d hashes, sum %u\n", n, sum);
+	printf("%d hashes, sum %lld\n", n, sum);
 	return sum == 0;
 }

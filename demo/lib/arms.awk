@@ -1,24 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Medians of four arms and their ratios to stock: one row for each metric, and one for resident memory (KiB, files ARM.N.rss).
-# Run as awk -v runs=N -f arms.awk FILE...; fields of a row end in tabs.
-function median(arm, label,	i, j, v, n, sorted)
-{
-	n = 0
-	for (i = 1; i <= runs; i++) {
-		v = value[arm, i, label]
-		for (j = n; j > 0 && sorted[j] > v; j--)
-			sorted[j + 1] = sorted[j]
-		sorted[j + 1] = v
-		n++
-	}
-	return n % 2 ? sorted[(n + 1) / 2] : (sorted[n / 2] + sorted[n / 2 + 1]) / 2
-}
-
-function digits(v)
-{
-	return sprintf(v >= 99.95 ? "%.0f" : v >= 9.995 ? "%.1f" : "%.2f", v)
-}
-
+# Run as awk -v runs=N -f figures.awk -f arms.awk FILE...; fields of a row end in tabs.
 function show(v, unit)
 {
 	if (unit == "KiB")

@@ -155,12 +155,9 @@ hit_share()
 	' "$1"
 }
 
-# measure_case NAME: sets $failure (a program failed), $different (a file that differs), $hits.
-measure_case()
+# prepare NAME: an empty folder with what the case makes in it; 77: not possible here ($case_skip), 1: sets $failure.
+prepare()
 {
-	local pair
-
-	failure='' different='' hits=- stats=()
 	progress "$1: preparing"
 	rm -rf "$CASE_WORK" && mkdir -p "$CASE_WORK" || return 1
 	case_prepare >"$CASE_WORK/prepare.log" 2>&1
@@ -169,6 +166,15 @@ measure_case()
 	77)	case_skip=${case_skip:-not possible here}; return 77 ;;
 	*)	failure="could not be prepared: $(tail -n 1 "$CASE_WORK/prepare.log")"; return 1 ;;
 	esac
+}
+
+# measure_case NAME: sets $failure (a program failed), $different (a file that differs), $hits.
+measure_case()
+{
+	local pair
+
+	failure='' different='' hits=- stats=()
+	prepare "$1" || return
 
 	# Unmeasured: warms the page cache, and is what every later output is held against.
 	progress "$1: first run"
@@ -194,14 +200,7 @@ measure_arms()
 	local round each order=(stock map fresh keep)
 
 	failure='' different='' stats=()
-	progress "$1: preparing"
-	rm -rf "$CASE_WORK" && mkdir -p "$CASE_WORK" || return 1
-	case_prepare >"$CASE_WORK/prepare.log" 2>&1
-	case $? in
-	0)	;;
-	77)	case_skip=${case_skip:-not possible here}; return 77 ;;
-	*)	failure="could not be prepared: $(tail -n 1 "$CASE_WORK/prepare.log")"; return 1 ;;
-	esac
+	prepare "$1" || return
 	run_once stock first || return 1
 	for ((round = 1; round <= DEMO_RUNS; round++)); do
 		progress "$1: round $round of $DEMO_RUNS"

@@ -3,24 +3,6 @@
 # what, stock median, symfast median, ratio, lowest and highest ratio of a pair, and the verdict.
 # Pairs that disagree on which is better, or too few of them, prove nothing: the ratio gets a "~".
 
-function median(arm, label,	i, j, v, n, sorted)
-{
-	n = 0
-	for (i = 1; i <= runs; i++) {
-		v = value[arm, i, label]
-		for (j = n; j > 0 && sorted[j] > v; j--)
-			sorted[j + 1] = sorted[j]
-		sorted[j + 1] = v
-		n++
-	}
-	return n % 2 ? sorted[(n + 1) / 2] : (sorted[n / 2] + sorted[n / 2 + 1]) / 2
-}
-
-function digits(v)
-{
-	return sprintf(v >= 99.95 ? "%.0f" : v >= 9.995 ? "%.1f" : "%.2f", v)
-}
-
 function show(v, unit)
 {
 	if (unit == "N/s")

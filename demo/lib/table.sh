@@ -65,7 +65,7 @@ print_arms()
 {
 	local row
 
-	awk -v runs="$DEMO_RUNS" -f "$DEMO_DIR/lib/arms.awk" "$CASE_WORK"/{stock,map,fresh,keep}.*.metric \
+	awk -v runs="$DEMO_RUNS" -f "$DEMO_DIR/lib/figures.awk" -f "$DEMO_DIR/lib/arms.awk" "$CASE_WORK"/{stock,map,fresh,keep}.*.metric \
 		"$CASE_WORK"/{stock,map,fresh,keep}.*.rss >"$CASE_WORK/rows" || return
 	while IFS=$'\t' read -ra row; do
 		# shellcheck disable=SC2059
@@ -81,7 +81,7 @@ print_rows()
 	for ((pair = 1; pair <= DEMO_RUNS; pair++)); do
 		files+=("$CASE_WORK/stock.$pair.metric" "$CASE_WORK/symfast.$pair.metric")
 	done
-	awk -v runs="$DEMO_RUNS" -f "$DEMO_DIR/lib/rows.awk" "${files[@]}" >"$CASE_WORK/rows" ||
+	awk -v runs="$DEMO_RUNS" -f "$DEMO_DIR/lib/figures.awk" -f "$DEMO_DIR/lib/rows.awk" "${files[@]}" >"$CASE_WORK/rows" ||
 		return 1
 	while IFS=$'\t' read -r what stock symfast ratio range verdict; do
 		case $verdict in

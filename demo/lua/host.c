@@ -31,15 +31,8 @@ int
 main(int argc, char **argv)
 {
 	int n = argc == 2 ? atoi(argv[1]) : 0;
-	long long sum = 0;
-	double begin;
+	long long sum = cpu_measure(10, n, request, "Lua state with cjson");
 
-	for (int i = 0; i < 10; i++)
-		sum += request();
-	begin = cpu_us();
-	for (int i = 0; i < n; i++)
-		sum += request();
-	dprintf(3, "metric %.3f us Lua state with cjson, CPU time\n", (cpu_us() - begin) / n);
 	printf("%d states, %lld bytes of JSON\n", n, sum);
 	return 0;
 }

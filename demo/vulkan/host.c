@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <vulkan/vulkan.h>
 
-static unsigned int
+static long long
 once(void)
 {
 	const VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO};
@@ -24,15 +24,8 @@ int
 main(int argc, char **argv)
 {
 	int n = argc == 2 ? atoi(argv[1]) : 0;
-	unsigned int devices = 0;
-	double begin;
+	long long devices = cpu_measure(4, n, once, "Vulkan instance");
 
-	for (int i = 0; i < 4; i++)
-		devices += once();
-	begin = cpu_us();
-	for (int i = 0; i < n; i++)
-		devices += once();
-	dprintf(3, "metric %.3f us Vulkan instance, CPU time\n", (cpu_us() - begin) / n);
-	printf("%d instances, %u devices\n", n, devices);
+	printf("%d instances, %lld devices\n", n, devices);
 	return devices == 0;
 }
