@@ -54,6 +54,13 @@ fresh(double cpu_ns)
 					   .observed = true};
 }
 
+static enum sf_estimate_verdict
+verdict(struct sf_estimate *e, const struct sf_estimate_source *from)
+{
+	sf_estimate(e, from);
+	return e->verdict;
+}
+
 static void
 count(const char *name, uint64_t value)
 {
@@ -95,8 +102,7 @@ START_TEST(what_is_answered_is_saved)
 
 	look_ups(1000000);
 	take("dlsym", 1000000, 107);
-	sf_estimate(&e, &from);
-	ck_assert_int_eq(e.verdict, SF_ESTIMATE_SAVES);
+	ck_assert_int_eq(verdict(&e, &from), SF_ESTIMATE_SAVES);
 	ck_assert(e.saved.likely > 95 * MS && e.saved.likely < 105 * MS);
 	ck_assert(e.saved.least < e.saved.likely && e.saved.likely < e.saved.most);
 	ck_assert(sf_estimate_percent(&e, e.saved.likely) > 10); /* observing took 65 ms of it */
@@ -162,8 +168,7 @@ START_TEST(what_only_costs)
 	take("dlsym", 10000, 100);
 	take("load", 10000, 20000);
 	take("unload", 10000, 10000);
-	sf_estimate(&e, &from);
-	ck_assert_int_eq(e.verdict, SF_ESTIMATE_COSTS);
+	ck_assert_int_eq(verdict(&e, &from), SF_ESTIMATE_COSTS);
 	ck_assert(e.saved.likely < -4 * MS && e.saved.likely > -40 * MS);
 	ck_assert(e.retained.likely == 0);
 	from.churn_loads = 10000;
@@ -181,26 +186,21 @@ START_TEST(what_cannot_be_said)
 
 	look_ups(20);
 	take("dlsym", 20, 100000);
-	sf_estimate(&e, &from);
-	ck_assert_int_eq(e.verdict, SF_ESTIMATE_CANNOT);
+	ck_assert_int_eq(verdict(&e, &from), SF_ESTIMATE_CANNOT);
 	ck_assert_str_eq(e.why, "too few calls were timed");
 	from = fresh(1000 * MS);
 	from.go = "unseen";
-	sf_estimate(&e, &from);
-	ck_assert_int_eq(e.verdict, SF_ESTIMATE_CANNOT);
+	ck_assert_int_eq(verdict(&e, &from), SF_ESTIMATE_CANNOT);
 	from = fresh(1000 * MS);
 	look_ups(1000000);
 	take("dlsym", 1000000, 107);
 	from.changed = true;
-	sf_estimate(&e, &from);
-	ck_assert_int_eq(e.verdict, SF_ESTIMATE_CANNOT);
+	ck_assert_int_eq(verdict(&e, &from), SF_ESTIMATE_CANNOT);
 	from.changed = false;
 	from.cpu_ns = 0;
-	sf_estimate(&e, &from);
-	ck_assert_int_eq(e.verdict, SF_ESTIMATE_CANNOT);
+	ck_assert_int_eq(verdict(&e, &from), SF_ESTIMATE_CANNOT);
 	from.observed = false;
-	sf_estimate(&e, &from);
-	ck_assert_int_eq(e.verdict, SF_ESTIMATE_NONE);
+	ck_assert_int_eq(verdict(&e, &from), SF_ESTIMATE_NONE);
 }
 END_TEST
 
@@ -212,8 +212,7 @@ START_TEST(nothing)
 
 	look_ups(20);
 	take("dlsym", 20, 100);
-	sf_estimate(&e, &from);
-	ck_assert_int_eq(e.verdict, SF_ESTIMATE_NOTHING);
+	ck_assert_int_eq(verdict(&e, &from), SF_ESTIMATE_NOTHING);
 	ck_assert(e.part[0].why == NULL);
 }
 END_TEST
@@ -227,8 +226,7 @@ START_TEST(plugins_of_go)
 	count("observe.realpath", 100000);
 	take("realpath", 100000, 3000);
 	from.go = "seen";
-	sf_estimate(&e, &from);
-	ck_assert_int_eq(e.verdict, SF_ESTIMATE_SAVES);
+	ck_assert_int_eq(verdict(&e, &from), SF_ESTIMATE_SAVES);
 	ck_assert(e.saved.likely > 500 * MS && e.saved.likely < 600 * MS);
 	from = fresh(1000 * MS);
 	from.go = "detour"; /* A/B */
