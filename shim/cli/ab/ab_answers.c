@@ -40,7 +40,7 @@ ab_answers_help(const json_t *document)
 	const json_t *wall = ab_answers_ratio(document, AB_wall),
 		     *user = ab_answers_ratio(document, AB_user);
 	const char *verdict = json_string_value(json_object_get(wall, "verdict"));
-	int by_wall, by_user;
+	int by_wall, by_user, sign;
 	char *texts[2], *both;
 
 	if (json_is_false(json_object_get(document, "loaded")))
@@ -53,17 +53,15 @@ ab_answers_help(const json_t *document)
 		return answer_new("unsure", cli_format("Cannot say: too few runs."));
 	texts[0] = ab_answers_metric(wall, "wall time", &by_wall);
 	texts[1] = ab_answers_metric(user, "CPU time in the program", &by_user);
+	sign = by_wall != 0 ? by_wall : by_user;
 	both = cli_format("%s: %s; %s.",
-			  by_wall < 0 || (by_wall == 0 && by_user < 0)   ? "Yes"
-			  : by_wall > 0 || (by_wall == 0 && by_user > 0) ? "No, it cost"
-									 : "No difference shown",
+			  sign < 0   ? "Yes"
+			  : sign > 0 ? "No, it cost"
+				     : "No difference shown",
 			  texts[0], texts[1]);
 	free(texts[0]);
 	free(texts[1]);
-	return answer_new(by_wall < 0 || (by_wall == 0 && by_user < 0)   ? "good"
-			  : by_wall > 0 || (by_wall == 0 && by_user > 0) ? "bad"
-									 : "unsure",
-			  both);
+	return answer_new(sign < 0 ? "good" : sign > 0 ? "bad" : "unsure", both);
 }
 
 /* Did every run of both arms fail in the same way? Then what was compared is a failure. */

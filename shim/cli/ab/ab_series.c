@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -129,14 +128,12 @@ static json_t *
 ab_series_start_document(const struct ab_plan *p)
 {
 	json_t *document = document_new("ab"), *command = json_array();
-	char text[4096], when[32];
-	time_t now = time(NULL);
+	char text[4096];
 
 	for (char **word = p->command; *word != NULL; word++)
 		json_array_append_new(command, json_string(cli_clean(text, sizeof(text), *word)));
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
 	json_object_set_new(document, "command", command);
-	json_object_set_new(document, "time", json_string(when));
+	document_put_time(document);
 	json_object_set_new(document, "machine", ab_series_machine());
 	json_object_set_new(document, "library",
 			    json_string(cli_clean(text, sizeof(text), p->library)));

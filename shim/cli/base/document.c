@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define FORMAT 1
 
@@ -105,6 +106,16 @@ document_load(const char *path)
 	}
 	document_clean(document);
 	return document;
+}
+
+void
+document_put_time(json_t *document)
+{
+	time_t now = time(NULL);
+	char when[32];
+
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+	json_object_set_new(document, "time", json_string(when));
 }
 
 const char *

@@ -15,6 +15,9 @@ int document_save(json_t *document, const char *path);
 /* Reads a document and its kind; NULL after one line. */
 json_t *document_load(const char *path);
 
+/* Puts the time into a document, as ISO 8601 in UTC. */
+void document_put_time(json_t *document);
+
 /* A member: its text, "" if it has none; its integer or real number, 0 if it has none. */
 const char *document_text(const json_t *o, const char *key);
 long long document_number(const json_t *o, const char *key);

@@ -75,23 +75,10 @@ cmd_sites_print_json(const struct profile *p, const char *unit)
 }
 
 static int
-cmd_sites_save_pprof(const struct profile *p, const char *path)
-{
-	struct output_file f;
-	bool ok = output_open(&f, path);
-
-	if (ok) {
-		ok = pprof_write(p, f.stream);
-		ok = output_close(&f) && ok;
-	}
-	return ok ? CLI_OK : CLI_FAILED;
-}
-
-static int
 cmd_sites_write_out(const struct sites *s, const struct profile *p, const char *unit)
 {
 	if (s->pprof != NULL)
-		return cmd_sites_save_pprof(p, s->pprof);
+		return pprof_save(p, s->pprof);
 	if (s->json)
 		return cmd_sites_print_json(p, unit);
 	if (!s->folded)

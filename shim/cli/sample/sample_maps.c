@@ -4,6 +4,7 @@
 
 #include "../base/cli.h"
 #include "../base/proc.h"
+#include "../base/search.h"
 #include "sample_symbols.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -229,17 +230,10 @@ sample_maps_read(struct sample_maps *m, pid_t pid)
 const struct sample_map *
 sample_maps_at(const struct sample_maps *m, uint64_t address)
 {
-	size_t low = 0, high = m->count;
+	size_t i = search_until(m->list, m->count, sizeof(*m->list),
+				offsetof(struct sample_map, end), address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (address >= m->list[middle].end)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < m->count && address >= m->list[low].start ? &m->list[low] : NULL;
+	return i < m->count && address >= m->list[i].start ? &m->list[i] : NULL;
 }
 
 struct sample_file *

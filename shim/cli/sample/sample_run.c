@@ -9,19 +9,6 @@
 #include "sample_text.h"
 
 static int
-sample_run_save_pprof(const struct profile *p, const char *path)
-{
-	struct output_file f;
-	bool ok = output_open(&f, path);
-
-	if (ok) {
-		ok = pprof_write(p, f.stream);
-		ok = output_close(&f) && ok;
-	}
-	return ok ? CLI_OK : CLI_FAILED;
-}
-
-static int
 sample_run_profile(const struct sample *s, const json_t *document)
 {
 	json_t *sites = sample_document_sites(document);
@@ -30,7 +17,7 @@ sample_run_profile(const struct sample *s, const json_t *document)
 
 	p.counted = "samples";
 	if (s->pprof != NULL)
-		status = sample_run_save_pprof(&p, s->pprof);
+		status = pprof_save(&p, s->pprof);
 	else if (!profile_fold(&p, stdout))
 		status = output_result(false);
 	profile_free(&p);

@@ -3,6 +3,7 @@
 #include "sample_symbols.h"
 
 #include "../base/cli.h"
+#include "../base/search.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,17 +118,8 @@ sample_symbols_read(struct sample_file *f)
 static size_t
 sample_symbols_until(const struct sample_file *f, uint64_t address)
 {
-	size_t low = 0, high = f->symbol_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (f->symbols[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return search_until(f->symbols, f->symbol_count, sizeof(*f->symbols),
+			    offsetof(struct sample_file_symbol, start), address);
 }
 
 static bool

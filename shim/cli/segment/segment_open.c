@@ -228,21 +228,15 @@ segment_open_of(struct segment *s, const char *path, int access, unsigned long p
 }
 
 const char *
-segment_open_for(struct segment *s, const char *path, int access)
-{
-	return segment_open_of(s, path, access, 0);
-}
-
-const char *
 segment_open(struct segment *s, const char *path)
 {
-	return segment_open_for(s, path, O_RDONLY);
+	return segment_open_of(s, path, O_RDONLY, 0);
 }
 
 const char *
 segment_open_to_set(struct segment *s, const char *path)
 {
-	return segment_open_for(s, path, O_RDWR);
+	return segment_open_of(s, path, O_RDWR, 0);
 }
 
 static bool

@@ -28,10 +28,9 @@ struct segment {
 	struct symfast_shm_control control;
 };
 
-/* Opens and checks a file, to be read, or with `access` as of open(2). NULL, or why not (a constant sentence); then there is nothing to close. */
+/* Opens and checks a file, to be read. NULL, or why not (a constant sentence); then there is nothing to close. */
 const char *segment_open(struct segment *s, const char *path);
-const char *segment_open_for(struct segment *s, const char *path, int access);
-/* The same of a process's file, whose users are named as in that process's user namespace. */
+/* The same with `access` as of open(2). `pid`: users are named as in that process's user namespace; 0: as in ours. */
 const char *segment_open_of(struct segment *s, const char *path, int access, unsigned long pid);
 void segment_close(struct segment *s);
 /*

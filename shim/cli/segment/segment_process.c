@@ -136,7 +136,7 @@ segment_process_open(struct segment *s, unsigned long pid, int access_mode)
 		owner = geteuid();
 	path = segment_process_path_of(owner, who.pid);
 	if (access(path, F_OK) == 0) {
-		why = segment_open_for(s, path, access_mode);
+		why = segment_open_of(s, path, access_mode, 0);
 		if (why == NULL && !segment_process_is_of(s, &who)) {
 			segment_close(s);
 			why = s->head.pid != who.pid ? "is damaged: it names another process"

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 static const char *
@@ -383,12 +382,10 @@ stat_document_add(struct stat_sum *sum, const struct segment *s)
 static void
 stat_document_put_place(json_t *document)
 {
-	time_t now = time(NULL);
-	char when[32], node[256];
+	char node[256];
 	struct utsname u;
 
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
-	json_object_set_new(document, "time", json_string(when));
+	document_put_time(document);
 	if (uname(&u) == 0)
 		json_object_set_new(document, "node",
 				    json_string(cli_clean(node, sizeof(node), u.nodename)));

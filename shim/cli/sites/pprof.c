@@ -6,6 +6,7 @@
 // blocks: a profile of some hundred stacks is not worth a compressor.
 #include "profile.h"
 
+#include "../base/output.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -267,7 +268,7 @@ pprof_write_gzip(const struct buffer *b, FILE *out)
 	return !ferror(out);
 }
 
-bool
+static bool
 pprof_write(const struct profile *p, FILE *out)
 {
 	struct tables t = {0};
@@ -290,4 +291,17 @@ pprof_write(const struct profile *p, FILE *out)
 	free(t.locations);
 	free(t.functions);
 	return ok;
+}
+
+int
+pprof_save(const struct profile *p, const char *path)
+{
+	struct output_file f;
+	bool ok = output_open(&f, path);
+
+	if (ok) {
+		ok = pprof_write(p, f.stream);
+		ok = output_close(&f) && ok;
+	}
+	return ok ? CLI_OK : CLI_FAILED;
 }

@@ -2,6 +2,7 @@
 // profile.c: see profile.h: from a document's sites to frames with names.
 #include "profile.h"
 
+#include "../base/search.h"
 #include "../doctor/doctor.h"
 #include <stdlib.h>
 #include <string.h>
@@ -104,17 +105,10 @@ profile_file_of(struct names *n, const char *path)
 static const char *
 profile_symbol_at(const struct file *f, uint64_t address)
 {
-	size_t low = 0, high = f->count;
+	size_t until = search_until(f->functions, f->count, sizeof(*f->functions),
+				    offsetof(struct function, start), address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (f->functions[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (size_t i = low, k = 0; i-- > 0 && k < ENCLOSING_MOST; k++) {
+	for (size_t i = until, k = 0; i-- > 0 && k < ENCLOSING_MOST; k++) {
 		Elf64_Sym s = sf_elf_file_symbol(&f->object.elf, f->functions[i].symbol);
 		const char *name = sf_elf_file_symbol_name(&f->object.elf, &s);
 

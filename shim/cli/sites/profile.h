@@ -35,7 +35,7 @@ void profile_free(struct profile *p);
 
 /* "main;f;g;dlsym COUNT", outermost first, as flamegraph.pl and speedscope read it. */
 bool profile_fold(const struct profile *p, FILE *out);
-/* A gzip file as `go tool pprof` reads it; see pprof.c. */
-bool pprof_write(const struct profile *p, FILE *out);
+/* To a gzip file as `go tool pprof` reads it (pprof.c, output.h); CLI_OK, or CLI_FAILED after one line. */
+int pprof_save(const struct profile *p, const char *path);
 
 #endif
