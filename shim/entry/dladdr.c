@@ -122,8 +122,11 @@ dladdr_function_of(enum sf_counter kind)
 static bool
 dladdr_compare(const struct sf_location *l, int result, const Dl_info *info, enum sf_counter kind)
 {
+	struct sf_verify_sides sides = {.function = dladdr_function_of(kind),
+					.name = l->sname != NULL ? l->sname : l->fname};
 	struct sf_thread *t = &sf_thread;
 	const void *map, *libc;
+	bool differs;
 
 	sf_fence_load(); /* pairs with the fence after a lifetime has ended */
 	if (sf_load_32(&l->region->lifetime) != l->lifetime ||
@@ -131,19 +134,10 @@ dladdr_compare(const struct sf_location *l, int result, const Dl_info *info, enu
 		sf_count_for(t, SF_VERIFY_VOID);
 		return false;
 	}
-	sf_count_for(t, kind);
-	if (!dladdr_differs(l, result, info, &map, &libc)) {
-		sf_count_for(t, SF_VERIFY_SAME);
-		sf_breaker_same();
-		return true;
-	}
-	if (sf_chores_hooks()) {
-		sf_count_for(t, SF_VERIFY_VOID); /* not libc's answer */
-		return false;
-	}
-	sf_breaker_mismatch(dladdr_function_of(kind), l->sname != NULL ? l->sname : l->fname,
-			    dladdr_finding(true, map), dladdr_finding(result != 0, libc));
-	return false;
+	differs = dladdr_differs(l, result, info, &map, &libc);
+	sides.map = dladdr_finding(true, map);
+	sides.libc = dladdr_finding(result != 0, libc);
+	return sf_verify_judge(t, kind, !differs, &sides);
 }
 
 /* An answer, counted; one in so many is held against libc's (verify:1/N). False: libc's is the host's. */

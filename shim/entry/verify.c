@@ -34,6 +34,23 @@ verify_compared(const struct sf_question *q, const struct sf_reply *r)
 	return SF_COMPARED_DLSYM;
 }
 
+bool
+sf_verify_judge(struct sf_thread *t, enum sf_counter compared, bool same,
+		const struct sf_verify_sides *sides)
+{
+	sf_count_for(t, compared);
+	if (same) {
+		sf_count_for(t, SF_VERIFY_SAME);
+		sf_breaker_same();
+		return true;
+	}
+	if (sf_chores_hooks())
+		sf_count_for(t, SF_VERIFY_VOID); /* not libc's answer */
+	else
+		sf_breaker_mismatch(sides->function, sides->name, sides->map, sides->libc);
+	return false;
+}
+
 /*
  * The reply was valid before libc was asked. If its lifetime still runs afterwards, it was the answer
  * all the time in between, and libc's may not differ. `alike`: so much is known to be the same.
@@ -43,6 +60,8 @@ verify_compare_more(struct sf_thread *t, const struct sf_question *q, const stru
 		    const void *value, bool alike)
 {
 	const void *kept = r->verdict == SF_VALUE ? r->value : NULL;
+	struct sf_verify_sides sides = {.function = sf_histogram_name(sf_verify_function(q)),
+					.name = q->name};
 
 	sf_fence_load();
 	if (SF_SEAM_LIE(q->name))
@@ -51,19 +70,9 @@ verify_compare_more(struct sf_thread *t, const struct sf_question *q, const stru
 		sf_count_for(t, SF_VERIFY_VOID);
 		return false;
 	}
-	sf_count_for(t, verify_compared(q, r));
-	if (kept == value && alike) {
-		sf_count_for(t, SF_VERIFY_SAME);
-		sf_breaker_same();
-		return true;
-	}
-	if (sf_chores_hooks()) {
-		sf_count_for(t, SF_VERIFY_VOID); /* not libc's answer */
-		return false;
-	}
-	sf_breaker_mismatch(sf_histogram_name(sf_verify_function(q)), q->name, verify_finding(kept),
-			    verify_finding(value));
-	return false;
+	sides.map = verify_finding(kept);
+	sides.libc = verify_finding(value);
+	return sf_verify_judge(t, verify_compared(q, r), kept == value && alike, &sides);
 }
 
 static bool

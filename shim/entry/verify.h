@@ -60,6 +60,18 @@ void *sf_verify_sampled(void *handle, const char *name, const char *version, voi
 /* The same for a hit of dlopen or dlclose, which is only timed. */
 void sf_verify_sampled_open(enum sf_timed function, unsigned int due, uint64_t ticks);
 
+/* What differs, if it does: the function, its argument, and both answers. */
+struct sf_verify_sides {
+	const char *function, *name;
+	struct sf_finding map, libc;
+};
+/*
+ * A comparison is counted as `compared`. False: they are not the same, and libc's answer is the host's; told, but if a
+ * hook of the host's may have answered in libc's place.
+ */
+bool sf_verify_judge(struct sf_thread *t, enum sf_counter compared, bool same,
+		     const struct sf_verify_sides *sides);
+
 /* Is the next one of these hits to be compared with libc's answer (verify:1/N)? Asked once for each. */
 SF_INLINE bool
 sf_verify_due(struct sf_thread *t, enum sf_counter hit)
