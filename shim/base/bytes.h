@@ -65,6 +65,15 @@ sf_bytes_has(const char *s, char c)
 	return false;
 }
 
+SF_INLINE bool
+sf_bytes_begins(const char *s, const char *word)
+{
+	while (*word != '\0')
+		if (*s++ != *word++)
+			return false;
+	return true;
+}
+
 /* The part of a path after its last '/'. */
 SF_INLINE const char *
 sf_bytes_base(const char *path)

@@ -198,6 +198,17 @@ sf_sys_exe(char *to, size_t room)
 			    (long)room - 1, 0, 0);
 }
 
+long
+sf_sys_read_all(long fd, char *to, size_t room)
+{
+	size_t used = 0;
+	long n;
+
+	while ((n = sf_syscall6(SYS_read, fd, (long)(to + used), (long)(room - used), 0, 0, 0)) > 0)
+		used += (size_t)n;
+	return n < 0 ? n : (long)used;
+}
+
 unsigned long
 sf_sys_auxv(unsigned long type)
 {

@@ -92,6 +92,8 @@ uint64_t sf_sys_clock(int clock);
 void sf_sys_exe(char *to, size_t room);
 /* Fills `out` from the kernel's random source; falls back on addresses and the clock. */
 uint64_t sf_sys_random(void);
+/* Reads to the end of a file, or until `room` bytes are full: how many; a negative errno if that fails. */
+long sf_sys_read_all(long fd, char *to, size_t room);
 /* The value of auxiliary vector entry `type` from /proc/self/auxv, 0 if unreadable or absent. */
 unsigned long sf_sys_auxv(unsigned long type);
 

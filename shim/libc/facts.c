@@ -264,6 +264,15 @@ sf_facts_last_object(void)
 	return l;
 }
 
+bool
+sf_facts_is_listed(const struct link_map *map)
+{
+	for (const struct link_map *l = sf_next.tail; l != NULL; l = l->l_next)
+		if (l == map)
+			return true;
+	return false;
+}
+
 /* Cost: some 100 ns for each object, within a hold. */
 bool
 sf_facts_later_may_define(const char *name)

@@ -26,6 +26,8 @@ bool sf_facts_later_may_define(const char *name);
 
 /* The last object of the base namespace. ld.so's lock is held, as it is while it tells of a change. */
 const struct link_map *sf_facts_last_object(void);
+/* Is an object that was opened later still in that list? As above. */
+bool sf_facts_is_listed(const struct link_map *map);
 
 /*
  * Is everything that this object's own search order holds besides itself part of the initial set?

@@ -4,29 +4,18 @@
 
 #include "../base/bytes.h"
 
-static const char *
-initial_last_part(const char *path)
-{
-	const char *part = path;
-
-	for (; *path != '\0'; path++)
-		if (*path == '/')
-			part = path + 1;
-	return part;
-}
-
 /* libc, or the libm that lies beside it and was built with it: it needs what libc keeps for its own. */
 static bool
 initial_is_glibc(const struct link_map *l, const struct sf_elf *e)
 {
 	const char *libc = sf_next.libc->l_name;
-	size_t folder = (size_t)(initial_last_part(libc) - libc);
+	size_t folder = (size_t)(sf_bytes_base(libc) - libc);
 
 	if (l == sf_next.libc)
 		return true;
 	if (e->soname == NULL || !sf_bytes_same(e->soname, "libm.so.6") ||
 	    !sf_elf_needs_version(e, l->l_ld, "libc.so.6", "GLIBC_PRIVATE") ||
-	    (size_t)(initial_last_part(l->l_name) - l->l_name) != folder)
+	    (size_t)(sf_bytes_base(l->l_name) - l->l_name) != folder)
 		return false;
 	for (size_t i = 0; i < folder; i++)
 		if (l->l_name[i] != libc[i])

@@ -40,16 +40,13 @@ conf_is_trusted(struct sf_conf *c, long fd)
 static bool
 conf_read(struct sf_conf *c, long fd)
 {
-	size_t used = 0;
-	long n;
+	long used;
 
 	c->text = sf_sys_map(ROOM);
 	if (c->text == NULL)
 		return conf_fault(c, "cannot be read: no memory");
-	while ((n = sf_syscall6(SYS_read, fd, (long)(c->text + used),
-				(long)(SF_CONF_MAX + 1 - used), 0, 0, 0)) > 0)
-		used += (size_t)n;
-	if (n < 0)
+	used = sf_sys_read_all(fd, c->text, SF_CONF_MAX + 1);
+	if (used < 0)
 		return conf_fault(c, "cannot be read");
 	if (used > SF_CONF_MAX)
 		return conf_fault(c, "is longer than 64 KiB");
@@ -158,15 +155,6 @@ conf_section(struct sf_conf *c, const char *at)
 	return true;
 }
 
-static bool
-conf_begins(const char *line, const char *word)
-{
-	while (*word != '\0')
-		if (*line++ != *word++)
-			return false;
-	return true;
-}
-
 const char *
 sf_conf_next(struct sf_conf *c)
 {
@@ -179,9 +167,9 @@ sf_conf_next(struct sf_conf *c)
 			conf_section(c, line);
 			continue;
 		}
-		if (!conf_begins(line, "SYMFAST") || !sf_bytes_has(line, '='))
+		if (!sf_bytes_begins(line, "SYMFAST") || !sf_bytes_has(line, '='))
 			conf_fault(c, "is neither [PROGRAM] nor SYMFAST...=VALUE");
-		else if (conf_begins(line, "SYMFAST_CONF="))
+		else if (sf_bytes_begins(line, "SYMFAST_CONF="))
 			conf_fault(c, "names a settings file within one");
 		else if (c->inside)
 			return line;

@@ -176,15 +176,6 @@ settings_parse_form(const struct setting *s, const char *value)
 	return false;
 }
 
-static bool
-settings_begins(const char *entry, const char *word)
-{
-	while (*word != '\0')
-		if (*entry++ != *word++)
-			return false;
-	return true;
-}
-
 /* The text after "VARIABLE=" in an environment string, or NULL. */
 static const char *
 settings_value_of(const char *entry, const char *variable)
@@ -416,7 +407,7 @@ settings_unknown(const char *entry)
 static void
 settings_read_entry(const char *entry)
 {
-	if (!settings_begins(entry, "SYMFAST"))
+	if (!sf_bytes_begins(entry, "SYMFAST"))
 		return;
 	for (size_t i = 0; i < COUNT; i++) {
 		const char *value = settings_value_of(entry, settings_text_at(table[i].variable));
@@ -426,7 +417,7 @@ settings_read_entry(const char *entry)
 		settings_apply(&table[i], value);
 		return;
 	}
-	if (settings_begins(entry, "SYMFAST_"))
+	if (sf_bytes_begins(entry, "SYMFAST_"))
 		settings_unknown(entry);
 }
 

@@ -84,15 +84,6 @@ evidence_take(void)
 	return oldest;
 }
 
-static bool
-evidence_is_listed(const struct link_map *map)
-{
-	for (const struct link_map *l = sf_next.tail; l != NULL; l = l->l_next)
-		if (l == map)
-			return true;
-	return false;
-}
-
 /* ---- after the load ---- */
 
 struct evidence_collect {
@@ -228,7 +219,7 @@ evidence_loaded_job(void *arg)
 	if (e != NULL)
 		evidence_free(e); /* of an earlier lifetime, which ended unseen */
 	if ((++evidence_turn > EVIDENCE_OFTEN && evidence_turn % EVIDENCE_PART != 0) ||
-	    !evidence_is_listed(c->first))
+	    !sf_facts_is_listed(c->first))
 		return;
 	e = evidence_take();
 	*e = (struct evidence_load){.turn = evidence_turn};
@@ -316,7 +307,7 @@ evidence_closing_job(void *arg)
 	const char *copy = e != NULL ? e->memory : NULL;
 	char *room;
 
-	if (e == NULL || !evidence_is_listed(e->root))
+	if (e == NULL || !sf_facts_is_listed(e->root))
 		return;
 	e->closing = true;
 	room = e->memory;
@@ -326,7 +317,7 @@ evidence_closing_job(void *arg)
 		struct evidence_piece *p = &e->piece[i];
 
 		p->read = false;
-		if (evidence_is_listed(p->map))
+		if (sf_facts_is_listed(p->map))
 			evidence_compare(p, copy, room);
 		copy += p->size;
 	}
@@ -356,13 +347,13 @@ evidence_closed_job(void *arg)
 	if (e == NULL || !e->closing)
 		return;
 	e->closing = false;
-	if (evidence_is_listed(e->root))
+	if (sf_facts_is_listed(e->root))
 		return;
 	for (unsigned int i = 0; i < e->count; i++) {
 		const struct evidence_piece *p = &e->piece[i];
 
-		all = all && (p->read || evidence_is_listed(p->map));
-		if (p->read && !p->same && differs[0] == '\0' && !evidence_is_listed(p->map))
+		all = all && (p->read || sf_facts_is_listed(p->map));
+		if (p->read && !p->same && differs[0] == '\0' && !sf_facts_is_listed(p->map))
 			differs = p->differs;
 	}
 	if (all)

@@ -5,6 +5,7 @@
 #include "../base/bytes.h"
 #include "../base/sys.h"
 #include "../libc/changes.h"
+#include "../libc/facts.h"
 #include "../libc/next.h"
 #include "../map/object.h"
 #include "recheck.h"
@@ -112,15 +113,6 @@ sf_retain_run_fini(int place)
 	sf_retain_place_run_fini(place);
 }
 
-static bool
-load_is_listed(const struct link_map *map)
-{
-	for (const struct link_map *l = sf_next.tail; l != NULL; l = l->l_next)
-		if (l == map)
-			return true;
-	return false;
-}
-
 /* Which of all places have lost their object? They are detached. */
 static sf_retain_set
 load_sweep(void)
@@ -129,7 +121,7 @@ load_sweep(void)
 
 	SF_RETAIN_EACH(i, sf_retain_mapped)
 	{
-		if (!load_is_listed(sf_retain_places[i].map)) {
+		if (!sf_facts_is_listed(sf_retain_places[i].map)) {
 			gone |= SF_RETAIN_BIT(i);
 			sf_retain_place_detach(i);
 		}

@@ -125,14 +125,13 @@ names_slurp(const char *path, char *to, size_t room)
 {
 	long fd = sf_syscall6(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC | O_NONBLOCK,
 			      0, 0, 0);
-	long used = 0, n = fd;
+	long used = fd;
 
-	while (fd >= 0 && (n = sf_syscall6(SYS_read, fd, (long)(to + used),
-					   (long)(room - (size_t)used), 0, 0, 0)) > 0)
-		used += n;
-	if (fd >= 0)
+	if (fd >= 0) {
+		used = sf_sys_read_all(fd, to, room);
 		sf_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
-	return n < 0 || (size_t)used == room ? -1 : used;
+	}
+	return used < 0 || (size_t)used == room ? -1 : used;
 }
 
 static bool
