@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
@@ -190,6 +191,30 @@ pinned_always(void)
 	pin_by_main("by default", 0, 1000);
 }
 
+/* The first look-up of many processes: a call that is sampled pins like all others (V4). */
+static void
+pinned_in_each_process(void)
+{
+	int stay = 0;
+
+	for (int i = 0; i < 160; i++) {
+		pid_t child = fork();
+		int status;
+
+		if (child == 0) {
+			void *handle = dlopen(lab("bare.so"), RTLD_LAZY | RTLD_GLOBAL);
+			void *found = dlsym(RTLD_DEFAULT, "bar");
+
+			dlclose(handle);
+			_exit(found != NULL &&
+			      dlopen(lab("bare.so"), RTLD_LAZY | RTLD_NOLOAD) != NULL);
+		}
+		waitpid(child, &status, 0);
+		stay += WIFEXITED(status) && WEXITSTATUS(status) == 1;
+	}
+	say("%d of 160 stay", stay);
+}
+
 static void
 pinned_by_object(void)
 {
@@ -364,6 +389,7 @@ const struct row rows[] = {
 	{"C19 the main handle does not pin", pinned_not, 0},
 	{"C19 one DEFAULT look-up after many by handle pins", pinned, 0},
 	{"C19 DEFAULT pins", pinned_always, 0},
+	{"C19 DEFAULT pins in each process", pinned_in_each_process, 0},
 	{"C19 an object pins until it unloads", pinned_by_object, 0},
 	{"C19 each object pins for itself", pinned_by_each_object, 0},
 	{"C19 C23 NEXT pins", pinned_by_next, 0},
