@@ -40,6 +40,33 @@ sf_elf_table(const struct sf_elf *e, const ElfW(Dyn) * dynamic, ElfW(Addr) ptr)
 	return (const void *)(linked ? ptr + e->bias : ptr);
 }
 
+/* Does what begins at `start` end before each table that begins behind it? `end`: the dynamic section's last entry. */
+static bool
+elf_has_room(const struct sf_elf *e, const ElfW(Dyn) * end, const void *start, uint64_t size)
+{
+	const void *const others[] = {e->symtab, e->strtab, e->hash, e->versym, end};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if ((uintptr_t)others[i] > (uintptr_t)start &&
+		    (uintptr_t)others[i] - (uintptr_t)start < size)
+			return false;
+	return true;
+}
+
+/*
+ * libc reads as far as a chain leads; a walk of ours ends at the number of symbols that the table itself names. Is
+ * that number one for which there is room? Two loads, only in an object that has no other table.
+ */
+static bool
+elf_hash_fits(const struct sf_elf *e, const ElfW(Dyn) * end)
+{
+	const uint64_t buckets = e->hash[0], symbols = e->hash[1];
+
+	return e->strsz != 0 && elf_has_room(e, end, e->hash, (buckets + symbols + 2) * 4) &&
+	       elf_has_room(e, end, e->symtab, symbols * sizeof(*e->symtab)) &&
+	       (e->versym == NULL || elf_has_room(e, end, e->versym, symbols * sizeof(*e->versym)));
+}
+
 bool
 sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) * d)
 {
@@ -98,6 +125,8 @@ sf_elf_open(struct sf_elf *e, uintptr_t bias, const ElfW(Dyn) * d)
 	}
 	if (e->symtab == NULL || e->strtab == NULL)
 		return false;
+	if (e->gnu_hash == NULL && e->hash != NULL && !elf_hash_fits(e, d))
+		e->hash = NULL;
 	if (named)
 		e->soname = e->strtab + soname;
 	return true;
@@ -120,83 +149,13 @@ sf_elf_soname(uintptr_t bias, const ElfW(Dyn) * d)
 	return (const char *)sf_elf_table(&e, strings, strings->d_un.d_ptr) + soname->d_un.d_val;
 }
 
-uint32_t
-sf_elf_hash(const char *s)
-{
-	uint32_t h = 5381;
-
-	while (*s != '\0')
-		h = h * 33 + (unsigned char)*s++;
-	return h;
-}
-
-/* The Bloom filter, as libc asks it: what it denies libc does not find, and reads no further. */
-static bool
-elf_may_have(const uint32_t *header, uint32_t hash)
-{
-	const ElfW(Addr) *words = (const ElfW(Addr) *)(const void *)(header + 4);
-	const uint32_t bits = sizeof(ElfW(Addr)) * 8;
-	ElfW(Addr) word = words[hash / bits & (header[2] - 1)];
-
-	return word >> hash % bits & word >> (hash >> (header[3] & 31)) % bits & 1;
-}
-
-bool
-sf_elf_may_have(const struct sf_elf *e, uint32_t hash)
-{
-	return e->gnu_hash == NULL || (e->gnu_hash[0] != 0 && elf_may_have(e->gnu_hash, hash));
-}
-
-/* With the name's hash. */
-static const ElfW(Sym) *
-	elf_next(const struct sf_elf *e, const char *name, uint32_t hash, uint32_t *cursor)
-{
-	const uint32_t *header = e->gnu_hash;
-	uint32_t index;
-
-	if (header == NULL || header[0] == 0)
-		return NULL;
-	const uint32_t nbuckets = header[0], symoffset = header[1], bloom_words = header[2];
-	const uint32_t *buckets = header + 4 + bloom_words * (sizeof(ElfW(Addr)) / 4);
-	const uint32_t *chain = buckets + nbuckets;
-
-	if (*cursor == 0) {
-		if (!elf_may_have(header, hash))
-			return NULL;
-		index = buckets[hash % nbuckets];
-		if (index < symoffset)
-			return NULL;
-	} else {
-		index = *cursor;
-		if (chain[index - symoffset] & 1)
-			return NULL;
-		index++;
-	}
-	for (;; index++) {
-		uint32_t word = chain[index - symoffset];
-
-		if ((word | 1) == (hash | 1) &&
-		    sf_bytes_same(e->strtab + e->symtab[index].st_name, name)) {
-			*cursor = index;
-			return &e->symtab[index];
-		}
-		if (word & 1)
-			return NULL;
-	}
-}
-
-const ElfW(Sym) * sf_elf_next(const struct sf_elf *e, const char *name, uint32_t *cursor)
-{
-	return elf_next(e, name, sf_elf_hash(name), cursor);
-}
-
 void *
 sf_elf_function(const struct sf_elf *e, const char *name)
 {
 	const ElfW(Sym) * s;
 	uint32_t hash = sf_elf_hash(name), cursor = 0;
 
-	while ((s = elf_next(e, name, hash, &cursor)) != NULL) {
+	while ((s = sf_elf_walk(e, name, hash, &cursor)) != NULL) {
 		unsigned int type = ELF64_ST_TYPE(s->st_info);
 
 		if (s->st_shndx == SHN_UNDEF || s->st_value == 0)
@@ -217,7 +176,7 @@ sf_elf_tls_offset(const struct sf_elf *e, const char *name, uintptr_t *offset)
 	const ElfW(Sym) * s;
 	uint32_t hash = sf_elf_hash(name), cursor = 0;
 
-	while ((s = elf_next(e, name, hash, &cursor)) != NULL) {
+	while ((s = sf_elf_walk(e, name, hash, &cursor)) != NULL) {
 		if (s->st_shndx == SHN_UNDEF || ELF64_ST_TYPE(s->st_info) != STT_TLS)
 			continue;
 		*offset = s->st_value;
@@ -236,16 +195,23 @@ elf_is_plain(const ElfW(Sym) * s)
 	       (bind == STB_GLOBAL || bind == STB_WEAK) && s->st_shndx != SHN_ABS;
 }
 
+/* libc takes what has no section and no value for no definition, except where it is thread-local: DT_HASH has such. */
+static bool
+elf_is_reference(const ElfW(Sym) * s)
+{
+	return s->st_shndx == SHN_UNDEF && ELF64_ST_TYPE(s->st_info) != STT_TLS;
+}
+
 bool
 sf_elf_defines_special(const struct sf_elf *e, const char *name, bool *unsure)
 {
 	const ElfW(Sym) * s;
 	uint32_t hash = sf_elf_hash(name), cursor = 0;
 
-	if (e->gnu_hash == NULL)
+	if (!sf_elf_is_hashed(e))
 		*unsure = true;
-	while ((s = elf_next(e, name, hash, &cursor)) != NULL)
-		if (s->st_shndx != SHN_UNDEF && !elf_is_plain(s))
+	while ((s = sf_elf_walk(e, name, hash, &cursor)) != NULL)
+		if (!elf_is_reference(s) && !elf_is_plain(s))
 			return true;
 	return false;
 }
@@ -256,10 +222,10 @@ sf_elf_special_is_ifunc(const struct sf_elf *e, const char *name)
 	const ElfW(Sym) * s;
 	uint32_t hash = sf_elf_hash(name), cursor = 0;
 
-	while ((s = elf_next(e, name, hash, &cursor)) != NULL) {
+	while ((s = sf_elf_walk(e, name, hash, &cursor)) != NULL) {
 		unsigned int bind = ELF64_ST_BIND(s->st_info);
 
-		if (s->st_shndx == SHN_UNDEF || elf_is_plain(s))
+		if (elf_is_reference(s) || elf_is_plain(s))
 			continue;
 		if (ELF64_ST_TYPE(s->st_info) != STT_GNU_IFUNC || s->st_shndx == SHN_ABS ||
 		    (bind != STB_GLOBAL && bind != STB_WEAK))
@@ -339,7 +305,7 @@ sf_elf_defines(const struct sf_elf *e, const char *name)
 	const ElfW(Sym) * s;
 	uint32_t hash = sf_elf_hash(name), cursor = 0;
 
-	while ((s = elf_next(e, name, hash, &cursor)) != NULL)
+	while ((s = sf_elf_walk(e, name, hash, &cursor)) != NULL)
 		if (s->st_shndx != SHN_UNDEF && (s->st_value != 0 || !elf_is_plain(s)) &&
 		    (e->versym == NULL || !(e->versym[cursor] & VERSYM_HIDDEN)))
 			return true;
@@ -396,7 +362,7 @@ sf_elf_proves(const struct sf_elf *e, const char *name, uintptr_t value)
 	uint32_t hash = sf_elf_hash(name), cursor = 0;
 	bool found = false;
 
-	while ((s = elf_next(e, name, hash, &cursor)) != NULL) {
+	while ((s = sf_elf_walk(e, name, hash, &cursor)) != NULL) {
 		if (s->st_shndx == SHN_UNDEF)
 			continue;
 		if (!elf_is_plain(s))

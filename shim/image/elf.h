@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// elf.h: reads the dynamic section, GNU hash table and symbols of an object mapped in memory.
+// elf.h: reads the dynamic section, hash tables and symbols of an object mapped in memory.
 //
 // Pure readers: no allocation, no call into libc, usable before relocation. They trust what the
 // dynamic loader has already accepted (it walks the same tables at every symbol look-up).
@@ -15,7 +15,7 @@ struct sf_elf {
 	const ElfW(Sym) * symtab;
 	const char *strtab;
 	const uint32_t *gnu_hash;
-	const uint32_t *hash; /* DT_HASH */
+	const uint32_t *hash; /* DT_HASH; NULL, too, where it is all there is and says more than there is room for */
 	ElfW(Xword) strsz;    /* bytes in strtab */
 	const ElfW(Half) * versym;
 	const char *soname;
@@ -38,17 +38,28 @@ bool sf_elf_may_have(const struct sf_elf *e, uint32_t hash);
 /* The object's own name alone, NULL if it has none: a third of what sf_elf_open() costs. */
 const char *sf_elf_soname(uintptr_t bias, const ElfW(Dyn) * dynamic);
 
+/* Has it a hash table that can be searched? libc finds no name in one that has none. */
+SF_INLINE bool
+sf_elf_is_hashed(const struct sf_elf *e)
+{
+	return e->gnu_hash != NULL || e->hash != NULL;
+}
+
 /*
- * The next symbol called `name` after `*cursor` (0 to start) in the object's GNU hash table;
- * NULL at the end. Source of the walk: the GNU hash section as GNU ld writes it and glibc's
- * elf/dl-lookup.c reads it, no byte of it that libc would not read.
+ * The next symbol called `name` after `*cursor` (0 to start) in the object's GNU hash table, or, as libc does it, in
+ * DT_HASH where that is all there is; NULL at the end. Source of the walk: the sections as GNU ld writes them and
+ * glibc's elf/dl-lookup.c reads them, no byte of them that libc would not read.
  */
 const ElfW(Sym) * sf_elf_next(const struct sf_elf *e, const char *name, uint32_t *cursor);
 
+/* The same for who has the name's hash. */
+const ElfW(Sym) *
+	sf_elf_walk(const struct sf_elf *e, const char *name, uint32_t hash, uint32_t *cursor);
+
 /*
  * Does the object define `name` as anything but a plain FUNC, OBJECT or NOTYPE of its own sections
- * (IFUNC, TLS, absolute, GNU_UNIQUE)? Objects without a GNU hash table are not searched: `unsure`
- * is set for them.
+ * (IFUNC, TLS, absolute, GNU_UNIQUE)? Objects without a hash table are not searched: `unsure` is
+ * set for them.
  */
 bool sf_elf_defines_special(const struct sf_elf *e, const char *name, bool *unsure);
 
@@ -68,7 +79,7 @@ bool sf_elf_defines(const struct sf_elf *e, const char *name);
 
 /*
  * Could a look-up without a version end in this object? `value`: where, if one plain definition is all that libc would
- * find there; 0: that is not sure, or computed by libc. Objects without a GNU hash table are not searched.
+ * find there; 0: that is not sure, or computed by libc. Objects without a hash table are not searched.
  */
 bool sf_elf_ends(const struct sf_elf *e, const char *name, uintptr_t *value);
 

@@ -290,7 +290,7 @@ sf_facts_later_may_define(const char *name)
 		struct sf_elf e;
 
 		found = sf_elf_open(&e, l->l_addr, l->l_ld) &&
-			(e.gnu_hash == NULL || sf_elf_defines(&e, name));
+			(!sf_elf_is_hashed(&e) || sf_elf_defines(&e, name));
 	}
 	sf_changes_release(&hold);
 	return found;

@@ -113,7 +113,7 @@ sf_initial_next(const struct link_map *caller, const char *name, struct sf_initi
 
 		if (sf_facts_is_vdso(l))
 			continue;
-		if (!sf_elf_open(&e, l->l_addr, l->l_ld) || e.gnu_hash == NULL)
+		if (!sf_elf_open(&e, l->l_addr, l->l_ld) || !sf_elf_is_hashed(&e))
 			return false;
 		if (sf_elf_ends(&e, name, &value)) {
 			initial_put(&out->whole, l, value);
