@@ -15,7 +15,7 @@ struct sf_elf {
 	const ElfW(Sym) * symtab;
 	const char *strtab;
 	const uint32_t *gnu_hash;
-	const uint32_t *hash; /* DT_HASH; NULL, too, where it is all there is and says more than there is room for */
+	const uint32_t *hash; /* DT_HASH; NULL, too, if there is no room for what it says */
 	ElfW(Xword) strsz;    /* bytes in strtab */
 	const ElfW(Half) * versym;
 	const char *soname;

@@ -71,6 +71,41 @@ sf_symbols_step(const struct sf_symbols *s, struct sf_symbols_walk *w, uint32_t 
 	return symbols_counts(s, *index) ? SF_SYMBOLS_ONE : SF_SYMBOLS_SKIP;
 }
 
+/* One more than the last symbol that `size` bytes of relocations name. */
+static uint32_t
+symbols_named(const char *at, size_t size, uint32_t end)
+{
+	for (; size >= sizeof(ElfW(Rela)); size -= sizeof(ElfW(Rela)), at += sizeof(ElfW(Rela))) {
+		uint32_t index = ELF64_R_SYM(((const ElfW(Rela) *)(const void *)at)->r_info);
+
+		end = index >= end ? index + 1 : end;
+	}
+	return end;
+}
+
+/*
+ * Imports stand before the hashed symbols. GNU ld writes an empty table for what exports nothing, as if there were no
+ * symbol before it: there, and without a table, the relocations tell (DT_RELR's name none).
+ */
+uint32_t
+sf_symbols_imports_end(const struct sf_elf *e, const ElfW(Dyn) * d)
+{
+	const char *rela = NULL, *plt = NULL;
+	size_t size = 0, plt_size = 0;
+
+	if (e->gnu_hash != NULL && e->gnu_hash[1] > 1)
+		return e->gnu_hash[1];
+	if (e->gnu_hash == NULL && e->hash != NULL)
+		return e->hash[1];
+	for (; d->d_tag != DT_NULL; d++) {
+		rela = d->d_tag == DT_RELA ? sf_elf_table(e, d, d->d_un.d_ptr) : rela;
+		size = d->d_tag == DT_RELASZ ? d->d_un.d_val : size;
+		plt = d->d_tag == DT_JMPREL ? sf_elf_table(e, d, d->d_un.d_ptr) : plt;
+		plt_size = d->d_tag == DT_PLTRELSZ ? d->d_un.d_val : plt_size;
+	}
+	return symbols_named(plt, plt_size, symbols_named(rela, size, 0));
+}
+
 /* ---- program headers ---- */
 
 #define FIRST_PAGE SF_ELF_HEADER_MOST

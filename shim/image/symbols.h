@@ -34,6 +34,9 @@ enum sf_symbols_step { SF_SYMBOLS_END, SF_SYMBOLS_SKIP, SF_SYMBOLS_ONE };
 enum sf_symbols_step sf_symbols_step(const struct sf_symbols *s, struct sf_symbols_walk *w,
 				     uint32_t *index);
 
+/* One past the last symbol that the object with this dynamic section takes from others; some before it are its own. */
+uint32_t sf_symbols_imports_end(const struct sf_elf *e, const ElfW(Dyn) * dynamic);
+
 /* What the three below read from the object's start on. libc reads none of it after the load. */
 #define SF_ELF_HEADER_MOST 4096u
 

@@ -3,6 +3,7 @@
 #include "graph.h"
 
 #include "../base/bytes.h"
+#include "../image/symbols.h"
 #include "../libc/changes.h"
 #include "../libc/next.h"
 #include "../map/object.h"
@@ -321,7 +322,7 @@ graph_is_asked(sf_retain_set set)
 			continue;
 		if (!sf_elf_open(&e, l->l_addr, l->l_ld))
 			continue;
-		count = e.gnu_hash != NULL ? e.gnu_hash[1] : e.hash != NULL ? e.hash[1] : 0;
+		count = sf_symbols_imports_end(&e, l->l_ld);
 		for (size_t i = 1; i < count; i++)
 			if (e.symtab[i].st_shndx == SHN_UNDEF &&
 			    sf_retain_graph_defines(set, e.strtab + e.symtab[i].st_name))

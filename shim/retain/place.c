@@ -4,6 +4,7 @@
 
 #include "../base/bytes.h"
 #include "../base/sys.h"
+#include "../image/symbols.h"
 #include "../libc/next.h"
 #include "image.h"
 #include "sets.h"
@@ -272,14 +273,11 @@ place_scan(struct dl_phdr_info *info, size_t size, void *arg)
 	return 1;
 }
 
-/*
- * Does it ask for destructors at thread end? Names that it takes from others stand before the hashed ones in its
- * symbol table.
- */
+/* Does it take the name from others: one that asks for destructors at thread end? */
 static bool
-place_imports(const struct sf_elf *e, const char *name)
+place_imports(const struct sf_elf *e, const ElfW(Dyn) * d, const char *name)
 {
-	size_t count = e->gnu_hash != NULL ? e->gnu_hash[1] : e->hash != NULL ? e->hash[1] : 0;
+	size_t count = sf_symbols_imports_end(e, d);
 
 	for (size_t i = 1; i < count; i++)
 		if (e->symtab[i].st_shndx == SHN_UNDEF &&
@@ -352,8 +350,8 @@ place_judge(const struct sf_retain_place *p, const struct place_scan *s,
 		return SF_RETAIN_UNFIT_LIBC;
 	if (d->static_tls && s->tls)
 		return SF_RETAIN_UNFIT_TLS;
-	if (place_imports(&e, "__cxa_thread_atexit_impl") ||
-	    place_imports(&e, "__cxa_thread_atexit"))
+	if (place_imports(&e, p->map->l_ld, "__cxa_thread_atexit_impl") ||
+	    place_imports(&e, p->map->l_ld, "__cxa_thread_atexit"))
 		return SF_RETAIN_UNFIT_DTORS;
 	return SF_RETAIN_FIT;
 }

@@ -13,6 +13,9 @@ static const ElfW(Sxword) tags[] = {DT_SYMTAB,  DT_STRTAB,   DT_GNU_HASH, DT_VER
 				    DT_RUNPATH, DT_FLAGS_1,  DT_NEEDED,   DT_HASH,
 				    DT_DEBUG,   0x6ffffeff,  0x7fffffff,  -1};
 
+/* Its sizes are read where it is the only table: ld.so has read them, too. */
+static const uint32_t hash[] = {1, 1, 0, 0};
+
 int
 main(void)
 {
@@ -28,6 +31,8 @@ main(void)
 		for (uint64_t i = 0; i < n; i++) {
 			d[i].d_tag = tags[fuzz_below(sizeof(tags) / sizeof(tags[0]))];
 			d[i].d_un.d_val = fuzz_next() >> fuzz_below(64) | 4;
+			if (d[i].d_tag == DT_HASH)
+				d[i].d_un.d_ptr = (uintptr_t)hash;
 			symtab |= d[i].d_tag == DT_SYMTAB;
 			strtab |= d[i].d_tag == DT_STRTAB;
 			rpath |= d[i].d_tag == DT_RPATH;

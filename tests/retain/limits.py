@@ -74,6 +74,30 @@ def limits():
           number(done, 'retain.release') == 1, done.stdout + done.stderr)
 
 
+def silent():
+    """What it takes from others is seen without a hash table that leads there, with relative relocations packed or not."""
+    source = """int __cxa_thread_atexit_impl(void (*)(void *), void *, void *);
+        extern void *__dso_handle;
+        void ends(void *p) { (void)p; }
+        void (*asks)(void *) = ends;
+        void begins(int asked) { if (asked) __cxa_thread_atexit_impl(asks, 0, &__dso_handle); }"""
+    script = os.path.join(scratch, 'none.map')
+    with open(script, 'w', encoding='ascii') as f:
+        f.write('{ local: *; };')
+    for name, words, opened in (
+            ('nothing', ['-DNO'], True), ('all', [], False),
+            ('exports nothing', [f'-Wl,--version-script={script}'], False),
+            ('DT_HASH alone', ['-Wl,--hash-style=sysv'], False),
+            ('both, exports nothing', ['-Wl,--hash-style=both', f'-Wl,--version-script={script}'], False),
+            ('packed, exports nothing', ['-Wl,-z,pack-relative-relocs', f'-Wl,--version-script={script}'], False)):
+        plugin = os.path.join(scratch, f'{name}.so')
+        text = source.replace('__cxa_thread_atexit_impl', '__cxa_atexit') if '-DNO' in words else source
+        subprocess.run([*cc, '-shared', '-fPIC', '-x', 'c', *words, '-', '-o', plugin], input=text, text=True, check=True)
+        done = run([host, 'cycle', plugin, '6'], SYMFAST_RETAIN='*')
+        check(f'destructors at the end of threads, linked: {name}', (number(done, 'retain.open') > 0) == opened,
+              done.stdout + done.stderr)
+
+
 def lists():
     alpha = f'{lab}/alpha.so'
     for bad in ('[', '@/not/there', 'a=what', 'alpha*:[a', 'x' * 9000):
@@ -123,6 +147,7 @@ one(6)'''
 
 many()
 limits()
+silent()
 lists()
 keep()
 node()
