@@ -9,26 +9,10 @@ import subprocess
 import urllib.request
 
 import case
+import manifests
 
 ROOT = os.environ['SYMFAST_ROOT']
 DEPLOY = f'{ROOT}/docs/deploy'
-# Debian's modules belong to Debian's interpreter.
-PYTHON = '/usr/bin/python3'
-MODELS = '''
-import json, sys, yaml
-from kubernetes import client
-api = client.ApiClient()
-class Reply:
-    def __init__(self, text):
-        self.data = text
-out = []
-for manifest in yaml.safe_load_all(sys.stdin):
-    kind = {'Deployment': 'V1Deployment'}[manifest['kind']]
-    # Unknown names are dropped by the model, missing ones and wrong types raise.
-    read = api.deserialize(Reply(json.dumps(manifest)), kind)
-    out.append([manifest, api.sanitize_for_serialization(read)])
-print(json.dumps(out))
-'''
 
 
 def read(name):
@@ -37,10 +21,7 @@ def read(name):
 
 
 def load(name):
-    done = subprocess.run([PYTHON, '-c', 'import json, sys, yaml; '
-                           'print(json.dumps(yaml.safe_load(sys.stdin)))'], input=read(name),
-                          capture_output=True, text=True)
-    return __import__('json').loads(done.stdout)
+    return manifests.load_all(read(name))[0]
 
 
 def settings():
@@ -146,30 +127,18 @@ def real_systemd():
 
 # ---- Kubernetes ----
 
-def models(text):
-    return subprocess.run([PYTHON, '-c', MODELS], input=text, capture_output=True, text=True)
-
-
-def manifests():
-    if subprocess.run([PYTHON, '-c', 'import kubernetes, yaml'], capture_output=True).returncode:
+def known_to_the_api():
+    if not manifests.has('kubernetes, yaml'):
         print('SKIP: no models of the API (Debian: python3-kubernetes, python3-yaml)')
         return
     for name in ('deployment', 'canary'):
-        text = read(f'kubernetes/{name}.yaml')
-        done = models(text)
-        pairs = __import__('json').loads(done.stdout) if done.returncode == 0 else []
-        case.check(f'{name}.yaml: the API knows every name and type in it',
-                   pairs and all(a == b for a, b in pairs), done.stderr[-800:])
+        pairs, said = manifests.models(read(f'kubernetes/{name}.yaml'))
+        case.check(f'{name}.yaml: the API knows every name and type in it', pairs and all(a == b for a, b in pairs), said)
     good = read('kubernetes/deployment.yaml')
     for wrong in (('volumeMounts', 'volumeMount'), ('shareProcess', 'sharePid'),
                   ('containerPort: 9405', 'hostPort: 9405'), ('    matchLabels', '    Labels')):
-        done = models(good.replace(*wrong))
-        pairs = __import__('json').loads(done.stdout) if done.returncode == 0 else []
+        pairs, _ = manifests.models(good.replace(*wrong))
         case.check(f'and would find {wrong[1]}', not pairs or any(a != b for a, b in pairs))
-
-
-def pod_of(manifest):
-    return manifest['spec']['template']['spec']
 
 
 def canary():
@@ -181,7 +150,7 @@ def canary():
                    same['spec']['template']['metadata']['labels']):
         case.check('the canary has a track of its own', labels['track'] == 'canary')
         labels['track'] = 'stable'
-    for one in pod_of(same)['containers'][0]['env']:
+    for one in manifests.pod_of(same)['containers'][0]['env']:
         if one['name'] == 'SYMFAST':
             case.check('and the next mode', one['value'] == 'on')
             one['value'] = 'observe'
@@ -189,7 +158,7 @@ def canary():
 
 
 def pod():
-    spec = pod_of(load('kubernetes/deployment.yaml'))
+    spec = manifests.pod_of(load('kubernetes/deployment.yaml'))
     service, sidecar = spec['containers']
     env = {one['name']: one.get('value') for one in service['env']}
     case.check('the service gets only settings that there are',
@@ -203,18 +172,22 @@ def pod():
                os.path.dirname(env['LD_PRELOAD']) in mounts and env['SYMFAST_SHM_DIR'] in mounts)
     case.check('the sidecar reads where the service writes', {'name': 'SYMFAST_SHM_DIR', 'value':
                env['SYMFAST_SHM_DIR']} in sidecar['env'] and spec['shareProcessNamespace'])
+    for container in (spec['initContainers'][0], sidecar):
+        case.check(f'{container["name"]}: a restricted namespace takes it', not manifests.unrestricted(container, spec),
+                   manifests.unrestricted(container, spec))
     return spec
 
 
 def commands(spec, folder):
-    """The init container's command, with its two folders here."""
+    """The init container's command, with its program and its two folders here."""
     os.makedirs(f'{folder}/symfast')
-    command = spec['initContainers'][0]['command']
-    # The library's folder here may be named symfast, too.
-    script = command[2].replace('/symfast/', f'{folder}/symfast/').replace(
-        '/usr/lib/libsymfast.so', case.LIB)
-    done = subprocess.run(command[:2] + [script], capture_output=True, text=True)
-    copied = f'{folder}/symfast/libsymfast.so'
+    program, library, target = spec['initContainers'][0]['command']
+    case.check('the init container copies to where the service looks', program == '/usr/bin/symfast-copy' and
+               {'name': 'LD_PRELOAD', 'value': target} in spec['containers'][0]['env'])
+    subprocess.run(['cc', '-o', f'{folder}/copy', f'{DEPLOY}/oci/copy.c'], check=True)
+    copied = folder + target
+    done = subprocess.run([f'{folder}/copy', library.replace('/usr/lib/libsymfast.so', case.LIB), copied],
+                          capture_output=True, text=True)
     case.check('the init container copies the library, and nothing else', done.returncode == 0 and
                os.listdir(f'{folder}/symfast') == ['libsymfast.so'], done)
     os.makedirs(f'{folder}/run')
@@ -303,8 +276,8 @@ with case.workshop() as place:
     drop_in(f'{place}/systemd')
     units(f'{place}/units')
     real_systemd()
-    manifests()
-    if subprocess.run([PYTHON, '-c', 'import yaml'], capture_output=True).returncode:
+    known_to_the_api()
+    if not manifests.has('yaml'):
         print('SKIP: no YAML (Debian: python3-yaml)')
     else:
         canary()

@@ -44,9 +44,10 @@ def contents(folder, files):
         r'/fish/vendor_completions\.d/symfast\.fish$')]
     documents = [name for name in files if '/share/doc/symfast/' in name]
     for wanted in ('README.md', 'LICENSE', 'settings.md', 'counters.md', 'rollout.md', 'deploy/prometheus/rules.yml',
-                   'deploy/grafana/symfast.json', 'deploy/kubernetes/deployment.yaml', 'deploy/systemd/symfast.conf'):
+                   'deploy/grafana/symfast.json', 'deploy/kubernetes/deployment.yaml',
+                   'deploy/kubernetes/component/pieces.yaml', 'deploy/oci/build', 'deploy/systemd/symfast.conf'):
         one(documents, f'/share/doc/symfast/{re.escape(wanted)}$')
-    case.check('documents alone', all(re.search(r'(\.(md|svg|ya?ml|json|conf|service|timer)|Dockerfile|LICENSE)$', name)
+    case.check('documents alone', all(re.search(r'(\.(md|svg|ya?ml|json|conf|service|timer)|oci/build|oci/copy\.c|LICENSE)$', name)
                                       for name in documents), documents)
     units = [name for name in files if '/lib/systemd/system/' in name]
     installed_units(folder, units, f'/{program}')
