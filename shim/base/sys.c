@@ -10,18 +10,30 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#define PAGE 4096u
-
 #define WIPE_ON_FORK 18 /* MADV_WIPEONFORK */
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
-#define HUGE_PAGE  (2u << 20)
-#define SMALL_PAGE 4096u
+#define HUGE_PAGE (2u << 20)
 
 uint8_t sf_sys_confined, sf_ticks_forbidden;
+
+#ifndef __x86_64__
+uintptr_t sf_sys_page = 4096;
+#endif
+
+SF_START void
+sf_sys_set_page(unsigned long size)
+{
+#ifdef __x86_64__
+	(void)size; /* a constant */
+#else
+	if (size != 0)
+		sf_sys_page = size;
+#endif
+}
 
 void *
 sf_sys_map(size_t size)
@@ -41,8 +53,8 @@ sf_sys_map(size_t size)
 SF_START bool
 sf_sys_uncount(void *p, size_t size)
 {
-	uintptr_t begin = ((uintptr_t)p + SMALL_PAGE - 1) & ~(uintptr_t)(SMALL_PAGE - 1);
-	uintptr_t end = ((uintptr_t)p + size) & ~(uintptr_t)(SMALL_PAGE - 1);
+	uintptr_t begin = sf_sys_page_up((uintptr_t)p);
+	uintptr_t end = sf_sys_page_down((uintptr_t)p + size);
 
 	return end <= begin ||
 	       sf_sys_lay_over((void *)begin, end - begin,
@@ -52,13 +64,13 @@ sf_sys_uncount(void *p, size_t size)
 SF_START void *
 sf_sys_map_uncounted(size_t size)
 {
-	char *p = sf_sys_reserve(size + SMALL_PAGE);
+	char *p = sf_sys_reserve(size + SF_SYS_PAGE);
 
 	if (p == NULL)
 		return NULL;
-	p += SMALL_PAGE;
+	p += SF_SYS_PAGE;
 	if (!sf_sys_uncount(p, size) && !sf_sys_open(p, size)) {
-		sf_sys_unmap(p - SMALL_PAGE, size + SMALL_PAGE);
+		sf_sys_unmap(p - SF_SYS_PAGE, size + SF_SYS_PAGE);
 		return NULL;
 	}
 	if (size >= HUGE_PAGE)
@@ -234,13 +246,11 @@ sf_sys_auxv(unsigned long type)
 bool
 sf_sys_is_readable(const void *p, size_t size)
 {
-	uintptr_t into = (uintptr_t)p & (PAGE - 1), first = (uintptr_t)p - into;
+	uintptr_t first = sf_sys_page_down((uintptr_t)p), into = (uintptr_t)p - first;
 
 	if (sf_sys_confined)
 		return false;
-	if (sf_sys_confined)
-		return false;
-	for (size_t at = 0; at < into + size; at += PAGE)
+	for (size_t at = 0; at < into + size; at += SF_SYS_PAGE)
 		if (sf_syscall6(SYS_rt_sigprocmask, -1, (long)(first + at), 0, 8, 0, 0) == -EFAULT)
 			return false;
 	return true;
@@ -250,7 +260,7 @@ bool
 sf_sys_is_mapped(const void *p)
 {
 	unsigned char resident;
-	long page = (long)((uintptr_t)p & ~(uintptr_t)4095);
+	long page = (long)sf_sys_page_down((uintptr_t)p);
 
 	return !sf_sys_confined && sf_syscall6(SYS_mincore, page, 1, (long)&resident, 0, 0, 0) == 0;
 }

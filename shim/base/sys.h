@@ -14,6 +14,32 @@
  */
 extern uint8_t sf_sys_confined;
 
+/*
+ * The kernel's page, which what it maps and protects is a multiple of: 4, 16 or 64 KiB on aarch64 by how the
+ * kernel was built, so asked for at the start; till then 4.
+ */
+#ifdef __x86_64__
+#define SF_SYS_PAGE ((uintptr_t)4096)
+#else
+extern uintptr_t sf_sys_page;
+#define SF_SYS_PAGE sf_sys_page
+#endif
+/* `size`: what AT_PAGESZ says. */
+void sf_sys_set_page(unsigned long size);
+
+/* Where the page of an address begins, and the first page that begins there or after it. */
+SF_INLINE uintptr_t
+sf_sys_page_down(uintptr_t address)
+{
+	return address & ~(SF_SYS_PAGE - 1);
+}
+
+SF_INLINE uintptr_t
+sf_sys_page_up(uintptr_t address)
+{
+	return sf_sys_page_down(address + SF_SYS_PAGE - 1);
+}
+
 #if defined(__x86_64__)
 SF_INLINE long
 sf_syscall6(long n, long a, long b, long c, long d, long e, long f)

@@ -61,6 +61,7 @@ __attribute__((constructor)) static void
 init_start(int argc, char **argv, char **envp)
 {
 	(void)argc;
+	sf_sys_set_page(getauxval(AT_PAGESZ));
 	sf_quiet_note_stderr();
 	if (!sf_boot_by_glibc()) {
 		sf_prepare_elsewhere();

@@ -197,3 +197,39 @@ sf_elf_build_id(const void *header, uintptr_t bias, const uint8_t **id, unsigned
 				(const char *)(bias + ph[i].p_vaddr + ph[i].p_memsz), id, max);
 	return length;
 }
+
+#define PROPERTY_FEATURES 0xc0000000u /* GNU_PROPERTY_AARCH64_FEATURE_1_AND; the first bit is BTI */
+
+/* The properties of one note: type, size, and as many bytes up to a multiple of eight. */
+static bool
+symbols_features_have_bti(const uint32_t *at, const uint32_t *end)
+{
+	while (end - at >= 3) {
+		size_t words = ((size_t)at[1] + 7) / 8 * 2;
+
+		if (at[0] == PROPERTY_FEATURES)
+			return at[1] == 4 && (at[2] & 1);
+		if (words > (size_t)(end - at - 2))
+			return false;
+		at += 2 + words;
+	}
+	return false;
+}
+
+bool
+sf_elf_has_landing_pads(const void *header, uintptr_t bias)
+{
+	unsigned int n = 0;
+	const ElfW(Phdr) *ph = symbols_program_headers(header, &n);
+
+	for (unsigned int i = 0; ph != NULL && i < n; i++) {
+		const uint32_t *note = (const uint32_t *)(bias + ph[i].p_vaddr);
+
+		if (ph[i].p_type != PT_GNU_PROPERTY || !symbols_is_within_load(&ph[i], ph, n) ||
+		    ph[i].p_memsz < 16 || note[0] != 4 || note[2] != NT_GNU_PROPERTY_TYPE_0)
+			continue;
+		return note[1] <= ph[i].p_memsz - 16 &&
+		       symbols_features_have_bti(note + 4, note + 4 + note[1] / 4);
+	}
+	return false;
+}

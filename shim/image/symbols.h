@@ -43,6 +43,12 @@ uint32_t sf_symbols_imports_end(const struct sf_elf *e, const ElfW(Dyn) * dynami
 /* Does an object's header stand there, with its program headers on the same page? */
 bool sf_elf_is_header(const void *header);
 
+/*
+ * Does that object say that all its indirect jumps end on landing pads (aarch64's BTI), so that the kernel or ld.so
+ * guards its code where the CPU can?
+ */
+bool sf_elf_has_landing_pads(const void *header, uintptr_t bias);
+
 /* One loaded segment: addresses from start to end (not included). */
 struct sf_segment {
 	uintptr_t start, end;

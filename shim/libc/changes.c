@@ -247,8 +247,8 @@ sf_changes_init(void)
 		refusal = changes_try_once(breakpoint, undo);
 	if (refusal != NULL)
 		return false;
-	sf_changes.text = sf_load_64((const uint64_t *)(const void *)breakpoint);
-	sf_changes.at = (const uint64_t *)(const void *)breakpoint;
+	sf_changes.text = sf_break_load(sf_break_jump(breakpoint));
+	sf_changes.at = sf_break_jump(breakpoint);
 	sf_fence_full(); /* who finds the count even compares what is there */
 	changes_begin_count();
 	return true;

@@ -49,10 +49,19 @@ struct sf_wiped {
 	uint32_t ordered; /* sf_changes_child_ordered() was called in this process */
 };
 
+/* What one store of this CPU replaces of its code, compared as one. */
+#ifdef __x86_64__
+typedef uint64_t sf_break_word;
+#define sf_break_load(p) sf_load_64(p)
+#else
+typedef uint32_t sf_break_word;
+#define sf_break_load(p) sf_load_32(p)
+#endif
+
 struct sf_changes {
 	SF_CACHE uint64_t count; /* written by sf_changes_seen only, under ld.so's lock */
-	const uint64_t *at;      /* the jump, and what was written there */
-	uint64_t text;
+	const sf_break_word *at; /* the jump, and what was written there */
+	sf_break_word text;
 	struct sf_wiped *wiped;
 };
 
@@ -88,14 +97,14 @@ sf_changes_settled(uint64_t count)
 }
 
 /*
- * Is the jump still there? A uprobe set later puts an int3 over it and then runs what the file has there, so
+ * Is the jump still there? A uprobe set later puts a breakpoint over it and then runs what the file has there, so
  * that nothing is seen any more; taken away, it leaves the file's byte. If this is true after a fact was
  * read, every change before that was seen.
  */
 SF_INLINE bool
 sf_changes_intact(void)
 {
-	return sf_load_64(sf_changes.at) == sf_changes.text;
+	return sf_break_load(sf_changes.at) == sf_changes.text;
 }
 
 struct sf_hold {
@@ -122,6 +131,8 @@ void sf_changes_release_initial(struct sf_hold *h);
  */
 #define SF_BREAK_ROOM 16
 const char *sf_break_write(uint8_t *at, void (*to)(void), uint8_t undo[SF_BREAK_ROOM]);
+/* The word of a written jump that says whether it is still there. */
+const sf_break_word *sf_break_jump(const uint8_t *at);
 void sf_break_undo(uint8_t *at, const uint8_t undo[SF_BREAK_ROOM]);
 
 #endif

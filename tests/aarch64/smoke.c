@@ -4,6 +4,7 @@
 // Prints the same with and without the shim; smoke compares the two runs.
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,64 @@ fail(void *handle, const char *name)
 	error = dlerror();
 	snprintf(text, sizeof(text), "%s, errno %d", error != NULL ? error : "no error", errno);
 	printf("%s, then %s\n", text, dlerror() == NULL ? "nothing" : "an error");
+}
+
+/* ---- objects that come and go, one where another was ---- */
+
+static const struct {
+	const char *file, *names[2];
+} objects[] = {
+	{"libBrokenLocale.so.1", {"__ctype_get_mb_cur_max", "strtol"}},
+	{"libgcc_s.so.1", {"_Unwind_Backtrace", "__addtf3"}},
+	{"libpcprofile.so", {"__cyg_profile_func_enter", "__cyg_profile_func_exit"}},
+	{"libresolv.so.2", {"__sym_ntop", "inet_net_pton"}},
+	{"libm.so.6", {"cos", "strtod"}},
+};
+#define OBJECTS (sizeof(objects) / sizeof(objects[0]))
+
+/* Where a name was found in the first of an object's loads, from the start of what it was found in. */
+static size_t first[OBJECTS][2];
+
+static int
+is_as_at_first(unsigned int i, unsigned int k, const struct link_map *map)
+{
+	void *found = dlsym((void *)(uintptr_t)map, objects[i].names[k]);
+	Dl_info info;
+	size_t at;
+
+	if (found == NULL || dladdr(found, &info) == 0 || info.dli_saddr != found)
+		return 0;
+	at = (size_t)((char *)found - (char *)info.dli_fbase);
+	if (first[i][k] == 0)
+		first[i][k] = at;
+	return at == first[i][k] && (strncmp(objects[i].names[k], "strto", 5) == 0) ==
+					    (info.dli_fbase != (void *)map->l_addr);
+}
+
+/* One is open all the time, by turns, so that the others lie now here, now there. */
+static void
+come_and_go(void)
+{
+	unsigned int right = 0, wrong = 0;
+
+	for (unsigned int round = 0; round < 600; round++) {
+		unsigned int i = round % OBJECTS;
+		void *stays = dlopen(objects[(round / 7) % OBJECTS].file, RTLD_NOW);
+		void *handle = dlopen(objects[i].file, RTLD_NOW);
+
+		for (unsigned int turn = 0; handle != NULL && turn < 65; turn++)
+			for (unsigned int k = 0; k < 2; k++) {
+				int ok = is_as_at_first(i, k, handle);
+
+				right += ok != 0;
+				wrong += ok == 0;
+			}
+		if (handle != NULL)
+			dlclose(handle);
+		if (stays != NULL)
+			dlclose(stays);
+	}
+	printf("%u right, %u wrong\n", right, wrong);
 }
 
 int
@@ -43,6 +102,7 @@ main(void)
 	}
 	printf("%u right\n", right);
 	cosine = (double (*)(double))dlsym(libm, "cos");
+	come_and_go();
 	printf("cos 0 is %.1f\n", cosine(0));
 	for (int i = 0; i < 4; i++) {
 		fail(libm, "no_such_symbol");

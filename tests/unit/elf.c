@@ -384,23 +384,32 @@ nothing(const void *p, size_t size)
 	return !anything(p, size);
 }
 
-/* A header page with one loaded segment and one note, `size` bytes at `at` from the header. */
+/* A page before an edge that begins with the header of an object and ends with a note, where `ph` says. */
+static char *
+page_with_note(const ElfW(Phdr) ph[2], const void *note, size_t size)
+{
+	char *page = unit_edge(1) - 4096;
+	ElfW(Ehdr) head = {.e_ident = {0x7f, 'E', 'L', 'F'},
+			   .e_phentsize = sizeof(ph[0]),
+			   .e_phoff = 64,
+			   .e_phnum = 2};
+
+	memcpy(page, &head, sizeof(head));
+	memcpy(page + 64, ph, 2 * sizeof(ph[0]));
+	memcpy(page + 4096 - size, note, size);
+	return page;
+}
+
+/* One loaded segment and one note, `size` bytes at `at` from the header. */
 static unsigned int
 id_of_note(uintptr_t at, size_t size, uint32_t flags)
 {
 	static const uint32_t note[] = {4, 4, NT_GNU_BUILD_ID, 0x554e47, 0x12345678};
-	char *page = unit_edge(1) - 4096;
 	ElfW(Phdr) ph[] = {{.p_type = PT_LOAD, .p_flags = flags, .p_filesz = 4096, .p_memsz = 4096},
 			   {.p_type = PT_NOTE, .p_vaddr = at, .p_filesz = size, .p_memsz = size}};
-	ElfW(Ehdr) head = {.e_ident = {0x7f, 'E', 'L', 'F'},
-			   .e_phentsize = sizeof(ph[0]),
-			   .e_phoff = 64,
-			   .e_phnum = COUNT_OF(ph)};
+	char *page = page_with_note(ph, note, sizeof(note));
 	const uint8_t *id = NULL;
 
-	memcpy(page, &head, sizeof(head));
-	memcpy(page + 64, ph, sizeof(ph));
-	memcpy(page + 4096 - sizeof(note), note, sizeof(note));
 	ck_assert_uint_eq(sf_elf_build_id(page, (uintptr_t)page, &id, 32, nothing), 0);
 	return sf_elf_build_id(page, (uintptr_t)page, &id, 32, anything);
 }
@@ -420,6 +429,40 @@ START_TEST(notes_are_read_only_where_something_was_loaded)
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
 		ck_assert_uint_eq(id_of_note(rows[i].at, rows[i].size, rows[i].flags),
 				  rows[i].length);
+}
+END_TEST
+
+START_TEST(landing_pads_are_what_the_property_says)
+{
+	static const struct {
+		uint32_t note[10];
+		size_t words;
+		bool pads;
+	} rows[] = {
+		{{4, 16, 5, 0x554e47, 0xc0000000, 4, 7, 0}, 8, true}, /* Debian 13's ld.so */
+		{{4, 16, 5, 0x554e47, 0xc0000000, 4, 2, 0}, 8, false},
+		{{4, 16, 5, 0x554e47, 0xc0000002, 4, 1, 0}, 8, false}, /* x86-64's */
+		{{4, 24, 5, 0x554e47, 0xc0000002, 0, 0xc0000000, 4, 1, 0}, 10, true},
+		{{4, 16, 5, 0x554e47, 0xc0000002, 0xfffffffc, 1, 0}, 8, false},
+		{{4, 16, 5, 0x554e47, 0xc0000000, 8, 1, 0}, 8, false},
+		{{4, 32, 5, 0x554e47, 0xc0000000, 4, 1, 0}, 8, false}, /* longer than it is */
+		{{4, 16, 3, 0x554e47, 0xc0000000, 4, 1, 0}, 8, false},
+		{{4, 4, 5, 0x554e47, 0xc0000000}, 5, false},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		size_t size = rows[i].words * 4;
+		ElfW(Phdr) ph[] = {
+			{.p_type = PT_LOAD, .p_flags = PF_R, .p_filesz = 4096, .p_memsz = 4096},
+			{.p_type = PT_GNU_PROPERTY, .p_vaddr = 4096 - size, .p_memsz = size}};
+		char *page = page_with_note(ph, rows[i].note, size);
+
+		ck_assert_msg(sf_elf_has_landing_pads(page, (uintptr_t)page) == rows[i].pads,
+			      "row %zu", i);
+		ph[0].p_flags = 0;
+		memcpy(page + 64, ph, sizeof(ph));
+		ck_assert(!sf_elf_has_landing_pads(page, (uintptr_t)page));
+	}
 }
 END_TEST
 
@@ -450,5 +493,6 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, dynamic_sections_made_by_hand);
 	tcase_add_test(tests, a_table_is_found_wherever_the_object_was_linked);
 	tcase_add_test(tests, notes_are_read_only_where_something_was_loaded);
+	tcase_add_test(tests, landing_pads_are_what_the_property_says);
 	tcase_add_test(tests, objects_without_a_gnu_hash_table_have_no_symbols);
 }

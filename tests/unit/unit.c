@@ -2,9 +2,11 @@
 // unit.c: main() of every unit program, and the helpers of unit.h.
 #include "unit.h"
 
+#include "base/sys.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 const char *
@@ -38,6 +40,22 @@ unit_edge(size_t pages)
 	return p + pages * page;
 }
 
+bool
+unit_forks_wipe(void)
+{
+	char *page = sf_sys_map_wiped(1);
+	int status = 0;
+	pid_t child;
+
+	ck_assert_ptr_nonnull(page);
+	*page = 1;
+	child = fork();
+	if (child == 0)
+		_exit(*page);
+	ck_assert(waitpid(child, &status, 0) == child);
+	return status == 0;
+}
+
 uint64_t
 unit_random(void)
 {
@@ -57,6 +75,7 @@ main(void)
 	SRunner *runner;
 	int failed;
 
+	sf_sys_set_page((unsigned long)sysconf(_SC_PAGESIZE));
 	tcase_set_timeout(tests, 120);
 	unit_tests(tests);
 	suite_add_tcase(suite, tests);

@@ -20,6 +20,9 @@ const char *unit_stderr(void (*run)(void *), void *arg);
 /* The first byte of an inaccessible page; `pages` readable and writable ones lie before it. */
 char *unit_edge(size_t pages);
 
+/* Does a child find memory zeroed that is to be? Not under qemu-user 7, which takes MADV_WIPEONFORK and does nothing. */
+bool unit_forks_wipe(void);
+
 /* A number stream that is the same in every run. */
 uint64_t unit_random(void);
 

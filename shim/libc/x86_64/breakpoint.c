@@ -6,17 +6,11 @@
 //   [endbr64] jmp *0(%rip) address   14 bytes, anywhere
 // Anything else (a debugger's int3, a function with a body, too little room) is left alone.
 //
-// The page is made writable and executable at once, and then executable again: a policy against that
-// (PR_SET_MDWE, SELinux execmem, systemd's MemoryDenyWriteExecute) refuses the first step, before
-// anything is changed. Write-only first would leave ld.so without code if the second step were
-// refused. The first eight bytes are written last, by one aligned store.
+// The first eight bytes are written last, by one aligned store.
 #include "../changes.h"
+#include "../code.h"
 
-#include "../../base/sys.h"
-#include <sys/mman.h>
-
-#define PAGE 4096u
-#define RET  0xc3
+#define RET 0xc3
 
 #define ENDBR64 0xfa1e0ff3u
 
@@ -64,14 +58,6 @@ breakpoint_room(const uint8_t *at, unsigned int head)
 	return end;
 }
 
-static bool
-breakpoint_protect(const uint8_t *at, long prot)
-{
-	uintptr_t page = (uintptr_t)at & ~(uintptr_t)(PAGE - 1);
-
-	return sf_syscall6(SYS_mprotect, (long)page, PAGE, prot, 0, 0, 0) == 0;
-}
-
 /* Makes valgrind forget its translation of these bytes; nothing at all on a real CPU. */
 static void
 breakpoint_forget_translation(const uint8_t *at)
@@ -84,16 +70,6 @@ breakpoint_forget_translation(const uint8_t *at)
 			 : "+d"(result)
 			 : "a"(request)
 			 : "cc", "memory");
-}
-
-/* Executable only, again: what refused once may have been short of memory. */
-static bool
-breakpoint_close_page(const uint8_t *at)
-{
-	for (int i = 0; i < 8; i++)
-		if (breakpoint_protect(at, PROT_READ | PROT_EXEC))
-			return true;
-	return false;
 }
 
 static void
@@ -117,10 +93,10 @@ breakpoint_replace(uint8_t *at, const uint8_t text[SF_BREAK_ROOM],
 {
 	bool closed;
 
-	if (!breakpoint_protect(at, PROT_READ | PROT_WRITE | PROT_EXEC))
+	if (!sf_code_open(at, 0))
 		return "ld.so's code may not be changed";
 	breakpoint_write_text(at, text);
-	closed = breakpoint_close_page(at);
+	closed = sf_code_close(at, 0);
 	if (!closed && undo != NULL)
 		breakpoint_write_text(at, undo);
 	breakpoint_forget_translation(at);
@@ -173,4 +149,10 @@ void
 sf_break_undo(uint8_t *at, const uint8_t undo[SF_BREAK_ROOM])
 {
 	breakpoint_replace(at, undo, NULL);
+}
+
+const sf_break_word *
+sf_break_jump(const uint8_t *at)
+{
+	return (const sf_break_word *)(const void *)at;
 }

@@ -127,6 +127,7 @@ srunner_free(SRunner *r)
 	free(r);
 }
 
+#define ck_abort_msg(...) ck_assert_msg(0, __VA_ARGS__)
 #define ck_assert_msg(cond, ...)                                                                   \
 	do {                                                                                       \
 		if (!(cond)) {                                                                     \
