@@ -24,6 +24,17 @@ sf_facts_object(const void *address, struct link_map **map, uintptr_t *lo, uintp
 }
 
 bool
+sf_facts_code(const struct link_map *l, uintptr_t *lo, uintptr_t *hi)
+{
+	const void *entry = l == sf_next.main ? (const void *)getauxval(AT_ENTRY) : NULL;
+	struct link_map *found;
+
+	if (entry != NULL && sf_facts_object(entry, &found, lo, hi) && found == l)
+		return true;
+	return sf_facts_object(l->l_ld, &found, lo, hi) && found == l;
+}
+
+bool
 sf_facts_live(const void *handle)
 {
 	const struct link_map *l = handle;

@@ -8,6 +8,12 @@
 /* The object that covers `address`, by _dl_find_object (lock-free, signal-safe). False: none. */
 bool sf_facts_object(const void *address, struct link_map **map, uintptr_t *lo, uintptr_t *hi);
 
+/*
+ * Where the object's code lies. Of an executable whose segments do not adjoin, as aarch64's linker leaves them,
+ * _dl_find_object tells one segment at a time, and the dynamic section is in another. Once, at the start.
+ */
+bool sf_facts_code(const struct link_map *l, uintptr_t *lo, uintptr_t *hi);
+
 /* Is `handle` the link map of an object that is mapped now? Reads the handle's memory, as libc
  * does; wrong for a handle that dangles into readable memory only if that memory imitates one. */
 bool sf_facts_live(const void *handle);

@@ -179,12 +179,10 @@ object_find_or_create(const void *handle)
 SF_START static void
 object_note_caller(struct sf_object *o, const struct link_map *l)
 {
-	struct link_map *found;
 	uintptr_t lo, hi;
 	struct sf_elf e;
 
-	if (!sf_facts_object(l->l_ld, &found, &lo, &hi) || found != l ||
-	    !sf_elf_open(&e, l->l_addr, l->l_ld))
+	if (!sf_facts_code(l, &lo, &hi) || !sf_elf_open(&e, l->l_addr, l->l_ld))
 		return;
 	o->plain = !e.symbolic;
 	o->code_start = lo;
