@@ -187,6 +187,7 @@ symfast_shm_set(volatile struct symfast_shm_control *c, uint32_t word, uint32_t 
 {
 	c->reason = reason;
 	c->word = word;
+	__sync_synchronize(); /* seen before the era below is: a setter whose era comes later looks again */
 	do {
 		word = c->word;
 		c->go_era = word == SYMFAST_SHM_ON ? ++c->go_eras : 0;

@@ -87,6 +87,7 @@ changes_seen(void)
 	sf_fence_full(); /* pairs with the one in sf_changes_hold(): a holder is seen, or sees this */
 	if (sf_unlikely(sf_load_32(&sf_changes.wiped->holders) != 0))
 		changes_wait_for_holders();
+	sf_fence_acquire(); /* pairs with the release fence in changes_drop(): what a holder has made is seen */
 	settled = !changes_under_way();
 	for (unsigned int i = 0; i < HOOKS; i++)
 		if (on_move[i] != NULL)
@@ -119,6 +120,7 @@ changes_drop(void)
 {
 	struct sf_wiped *w = sf_changes.wiped;
 
+	sf_fence_release(); /* what was read and written under the hold, before ld.so may go on */
 	sf_faa_32(&w->holders, (uint32_t)-1);
 	sf_fence_full(); /* pairs with the one in changes_wait_for_holders() */
 	if (sf_load_32(&w->waiting))

@@ -63,6 +63,7 @@ sf_patched(void)
 	};
 	bool first = !sf_load_8(&have_text);
 
+	sf_fence_load(); /* pairs with the store fence below: `text` is there */
 	if (sf_load_ptr(&found) != NULL)
 		return found;
 	for (unsigned int i = 0; i < FUNCTIONS; i++) {

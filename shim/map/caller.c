@@ -39,7 +39,7 @@ caller_keep_gap(struct sf_gap gap)
 	if (n >= GAPS)
 		return &sf_self_no_gap;
 	gaps[n].start = gap.start;
-	sf_fence_store(); /* pairs with the dependency of who finds it: a size of 0 is nobody's gap */
+	/* In whatever order both are seen: a thread takes a gap when it has read both, and they never change. */
 	sf_store_64(&gaps[n].size, gap.size);
 	return &gaps[n];
 }

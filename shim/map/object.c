@@ -96,7 +96,7 @@ static void
 object_leave_record(uint32_t n)
 {
 	sf_object_records[n].handle = 0;
-	sf_fence_store(); /* pairs with the full fence of the taker */
+	sf_fence_store(); /* pairs with the taker, which writes only when it has the number */
 	sf_cas_32(&spare, 0, n);
 }
 
@@ -148,7 +148,7 @@ object_evict_locked(const void *handle)
 		if (o == sf_object_records || o->permanent || SF_STATE_OPEN(s) ||
 		    SF_STATE_GEN(s) >= GEN_LAST)
 			continue;
-		sf_fence_load();
+		/* In whatever order the two are read: both are compared. */
 		from[0] = s;
 		from[1] = sf_load_64((uint64_t *)&o->handle);
 		to[0] = SF_STATE_OF_GEN(SF_STATE_GEN(s) + 1);
@@ -336,6 +336,7 @@ object_add_reference(void *handle, uint64_t what, uint32_t *gen)
 		if (sf_cas_64(&o->state, s, next))
 			break;
 	} while (true);
+	sf_fence_atomic_load(); /* pairs with the one in sf_object_retire_all(): it finds this lifetime, or is found */
 	*gen = SF_STATE_GEN(next);
 	if (!(next & SF_STATE_NAMED) && !o->permanent)
 		object_name_lifetime(o, handle, *gen);

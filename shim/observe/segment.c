@@ -63,7 +63,10 @@ sf_segment_at(size_t offset)
 static bool
 segment_is_touched(size_t page)
 {
-	return sf_load_64(&segment.touched[page / 64]) >> page % 64 & 1;
+	bool touched = sf_load_64(&segment.touched[page / 64]) >> page % 64 & 1;
+
+	sf_fence_load(); /* pairs with the store fence in segment_touch_locked() */
+	return touched;
 }
 
 static void
@@ -93,7 +96,7 @@ segment_touch_locked(size_t page)
 			return false;
 		*(uint64_t *)(void *)at = 0;
 	}
-	sf_fence_store(); /* pairs with the load in is_touched: the page is zero again */
+	sf_fence_store(); /* pairs with the load fence in segment_is_touched(): the page is zero again */
 	segment_note_touched_locked(page);
 	return true;
 }
@@ -444,6 +447,7 @@ sf_segment_set_mode(uint32_t word, enum symfast_shm_reason reason)
 	sf_store_32(&segment.last, word | (uint32_t)reason << 16);
 	/* Before and after: one of them lies within map_page_locked's two looks. */
 	sf_faa_32(&segment.turn, 1);
+	sf_fence_full(); /* pairs with those in segment_map_page_locked() */
 	symfast_shm_set(&sf_control, word, reason);
 	sf_faa_32(&segment.turn, 1);
 	/* The switch is told of the mode word that is there now, whichever thread set it. */

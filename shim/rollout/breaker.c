@@ -59,7 +59,9 @@ breaker_open_it(void)
 					       sf_settings.breaker_retry_s * 1000000000ull);
 	sf_store_64(&c->breaker_ns, sf_sys_clock(CLOCK_REALTIME));
 	sf_store_32(&c->breaker, SYMFAST_SHM_BREAKER_OPEN);
-	sf_fence_full();
+	sf_fence_full(); /* pairs with those in breaker_give_mode() and put_back(): they see it, or this their mode word */
+	if (sf_load_32(&c->word) != SF_MODE_WORD_OFF)
+		sf_segment_set_mode(SF_MODE_WORD_OFF, SYMFAST_SHM_BY_BREAKER);
 	sf_faa_32(&c->breaker_trips, 1);
 	sf_count(SF_BREAKER_TRIP);
 	if (sf_settings.breaker_retry_s != 0)
