@@ -5,7 +5,6 @@
 #include "../base/sys.h"
 
 #define GRANULE   256u
-#define PAGE      4096u
 #define WORD_BITS 64u
 
 static size_t limit;   /* bytes */
@@ -26,7 +25,7 @@ arena_reserve(void)
 	if (limit == 0)
 		return false;
 	if (bits == NULL)
-		bits = sf_sys_map(limit / GRANULE / 8 + PAGE);
+		bits = sf_sys_map(limit / GRANULE / 8 + SF_SYS_PAGE);
 	if (bits != NULL)
 		memory = sf_sys_reserve(limit);
 	return memory != NULL;
@@ -82,9 +81,8 @@ sf_arena_take_locked(size_t size)
 	if (first == all)
 		return NULL;
 	begin = (uintptr_t)memory + first * GRANULE;
-	end = (begin + count * GRANULE + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
-	if (!sf_sys_open((void *)(begin & ~(uintptr_t)(PAGE - 1)),
-			 end - (begin & ~(uintptr_t)(PAGE - 1))))
+	end = sf_sys_page_up(begin + count * GRANULE);
+	if (!sf_sys_open((void *)sf_sys_page_down(begin), end - sf_sys_page_down(begin)))
 		return NULL;
 	arena_mark(first, count, true);
 	return (void *)begin;
@@ -94,8 +92,8 @@ void
 sf_arena_give_locked(void *p, size_t size)
 {
 	size_t count = (size + GRANULE - 1) / GRANULE;
-	uintptr_t begin = ((uintptr_t)p + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
-	uintptr_t end = ((uintptr_t)p + count * GRANULE) & ~(uintptr_t)(PAGE - 1);
+	uintptr_t begin = sf_sys_page_up((uintptr_t)p);
+	uintptr_t end = sf_sys_page_down((uintptr_t)p + count * GRANULE);
 
 	arena_mark((size_t)((char *)p - memory) / GRANULE, count, false);
 	if (end > begin)

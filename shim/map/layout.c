@@ -6,7 +6,7 @@
 #include "cell.h"
 #include "table.h"
 
-#define PAGE 4096u
+#define PIECE 4096u /* where the arrays begin; only the entries need a page of the kernel */
 
 struct sf_table sf_table;
 
@@ -47,11 +47,11 @@ sf_layout_reserve(unsigned int kib)
 	size_t total = (size_t)kib * 1024;
 	size_t index = layout_power_below(total / 16), doorkeeper = layout_power_below(total / 256);
 	size_t cells = layout_power_below(total / 32) / (SF_CELL_WAYS * sizeof(struct sf_cell));
-	size_t cell_bytes = (SF_CELL_BYTES(cells) + 4095) & ~4095u;
-	size_t entries = total - index - doorkeeper - cell_bytes, map;
+	size_t cell_bytes = (SF_CELL_BYTES(cells) + PIECE - 1) & ~(size_t)(PIECE - 1);
+	size_t before = index + doorkeeper + cell_bytes, entries = total - before, map;
 	char *p;
 
-	map = (entries / SF_SLAB + 4095) & ~4095u;
+	map = sf_sys_page_up(before + entries / SF_SLAB) - before;
 	sf_table.slabs = (uint32_t)((entries - map) / SF_SLAB) - SF_SLABS_PAD;
 	p = sf_sys_map_uncounted(total);
 	if (p == NULL)
@@ -71,7 +71,7 @@ sf_layout_reserve(unsigned int kib)
 	p += map;
 	sf_table.entries = p;
 	sf_table.slabs_open = sf_table.slabs;
-	if (growing && (uintptr_t)p % PAGE == 0 &&
+	if (growing && (uintptr_t)p % SF_SYS_PAGE == 0 &&
 	    sf_sys_close(p, (size_t)(sf_table.slabs + SF_SLABS_PAD) * SF_SLAB))
 		sf_table.slabs_open = 0;
 	sf_table.seed = sf_sys_random();

@@ -137,7 +137,6 @@ static void
 evidence_add_object(struct evidence_collect *c, const struct dl_phdr_info *info,
 		    const struct link_map *map)
 {
-	const uintptr_t page = 4095;
 	struct evidence_piece p = {.map = map};
 	uintptr_t relro = 0, relro_end = 0;
 
@@ -147,8 +146,8 @@ evidence_add_object(struct evidence_collect *c, const struct dl_phdr_info *info,
 
 		if (h->p_type != PT_GNU_RELRO)
 			continue;
-		relro = (info->dlpi_addr + h->p_vaddr) & ~page;
-		relro_end = (info->dlpi_addr + h->p_vaddr + h->p_memsz) & ~page;
+		relro = sf_sys_page_down(info->dlpi_addr + h->p_vaddr);
+		relro_end = sf_sys_page_down(info->dlpi_addr + h->p_vaddr + h->p_memsz);
 	}
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *h = &info->dlpi_phdr[i];

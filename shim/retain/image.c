@@ -7,7 +7,6 @@
 #include "../libc/facts.h"
 #include <sys/mman.h>
 
-#define IMAGE_PAGE  4096u
 #define IMAGE_CHUNK 256u   /* bytes compared before anything is written */
 #define IMAGE_LARGE 65536u /* zeros that are given back to the kernel rather than looked for */
 
@@ -58,8 +57,8 @@ image_used(const struct sf_retain_range *r)
 {
 	size_t n = r->size;
 
-	while (n > IMAGE_PAGE && image_is_zero(r->at + n - IMAGE_PAGE, IMAGE_PAGE))
-		n -= IMAGE_PAGE;
+	while (n > SF_SYS_PAGE && image_is_zero(r->at + n - SF_SYS_PAGE, SF_SYS_PAGE))
+		n -= SF_SYS_PAGE;
 	while (n > 0 && r->at[n - 1] == 0)
 		n--;
 	return n;
@@ -139,8 +138,8 @@ image_protect_pages(uintptr_t from, uintptr_t to, int protection)
 static bool
 image_protect(const struct sf_retain_range *r, int protection)
 {
-	uintptr_t from = (uintptr_t)r->at & ~(uintptr_t)(IMAGE_PAGE - 1);
-	uintptr_t to = ((uintptr_t)r->at + r->size + IMAGE_PAGE - 1) & ~(uintptr_t)(IMAGE_PAGE - 1);
+	uintptr_t from = sf_sys_page_down((uintptr_t)r->at);
+	uintptr_t to = sf_sys_page_up((uintptr_t)r->at + r->size);
 
 	return r->size == 0 || image_protect_pages(from, to, protection);
 }
@@ -187,11 +186,8 @@ image_clear_slowly(char *at, const char *end)
 static void
 image_clear(char *at, char *end, char *plain)
 {
-	char *from =
-		at > plain
-			? (char *)(((uintptr_t)at + IMAGE_PAGE - 1) & ~(uintptr_t)(IMAGE_PAGE - 1))
-			: plain;
-	char *to = (char *)((uintptr_t)end & ~(uintptr_t)(IMAGE_PAGE - 1));
+	char *from = at > plain ? (char *)sf_sys_page_up((uintptr_t)at) : plain;
+	char *to = (char *)sf_sys_page_down((uintptr_t)end);
 
 	if (to - from < (ptrdiff_t)IMAGE_LARGE ||
 	    sf_syscall6(SYS_madvise, (long)from, to - from, MADV_DONTNEED, 0, 0, 0) != 0) {
@@ -266,24 +262,24 @@ sf_retain_image_code_same(const struct sf_retain_place *p)
 static bool
 image_own_page(char *page, bool readonly)
 {
-	char *own = sf_sys_map(IMAGE_PAGE);
+	char *own = sf_sys_map(SF_SYS_PAGE);
 
 	if (own == NULL)
 		return false;
-	sf_bytes_put(own, page, IMAGE_PAGE);
+	sf_bytes_put(own, page, SF_SYS_PAGE);
 	if ((!readonly ||
-	     sf_syscall6(SYS_mprotect, (long)own, IMAGE_PAGE, PROT_READ, 0, 0, 0) == 0) &&
-	    sf_syscall6(SYS_mremap, (long)own, IMAGE_PAGE, IMAGE_PAGE,
+	     sf_syscall6(SYS_mprotect, (long)own, (long)SF_SYS_PAGE, PROT_READ, 0, 0, 0) == 0) &&
+	    sf_syscall6(SYS_mremap, (long)own, (long)SF_SYS_PAGE, (long)SF_SYS_PAGE,
 			MREMAP_MAYMOVE | MREMAP_FIXED, (long)page, 0) == (long)page)
 		return true;
-	sf_sys_unmap(own, IMAGE_PAGE);
+	sf_sys_unmap(own, SF_SYS_PAGE);
 	return false;
 }
 
 static bool
 image_touches(uintptr_t page, uintptr_t from, uintptr_t to)
 {
-	return from < to && page < to && from < page + IMAGE_PAGE;
+	return from < to && page < to && from < page + SF_SYS_PAGE;
 }
 
 /* Is this page of one segment only, which can be read and nothing else? */
@@ -313,9 +309,9 @@ image_own_soname(const struct sf_retain_place *p)
 
 	if (!sf_elf_open(&e, p->map->l_addr, p->map->l_ld) || e.soname == NULL)
 		return true;
-	page = (uintptr_t)e.soname & ~(uintptr_t)(IMAGE_PAGE - 1);
-	end = (uintptr_t)e.soname + sf_bytes_length(e.soname, IMAGE_PAGE) + 1;
-	for (; page < end; page += IMAGE_PAGE)
+	page = sf_sys_page_down((uintptr_t)e.soname);
+	end = (uintptr_t)e.soname + sf_bytes_length(e.soname, SF_SYS_PAGE) + 1;
+	for (; page < end; page += SF_SYS_PAGE)
 		if (image_is_plain(p, page) && !image_own_page((char *)page, true))
 			return false;
 	return true;
@@ -324,10 +320,10 @@ image_own_soname(const struct sf_retain_place *p)
 bool
 sf_retain_image_own(const struct sf_retain_place *p)
 {
-	char *page = (char *)((uintptr_t)p->map->l_ld & ~(uintptr_t)(IMAGE_PAGE - 1));
+	char *page = (char *)sf_sys_page_down((uintptr_t)p->map->l_ld);
 	const char *end = (const char *)p->map->l_ld + p->dynamic_size;
 
-	for (; page < end; page += IMAGE_PAGE)
+	for (; page < end; page += SF_SYS_PAGE)
 		if (!image_own_page(page, (size_t)(page - p->relro.at) < p->relro.size))
 			return false;
 	return image_own_soname(p);

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 
-#define PAGES_PAGE    4096u
 #define PAGES_AT_ONCE 256
 /* Of an entry: the page is in memory; in swap; a file's, or shared. */
 #define PAGES_PRESENT (1ull << 63)
@@ -59,7 +58,7 @@ static bool
 pages_add_each(long fd, uintptr_t from, uintptr_t to, unsigned int *count)
 {
 	uint64_t entries[PAGES_AT_ONCE];
-	uintptr_t page = from / PAGES_PAGE, end = to / PAGES_PAGE;
+	uintptr_t page = from / SF_SYS_PAGE, end = to / SF_SYS_PAGE;
 
 	while (page < end) {
 		size_t n = end - page < PAGES_AT_ONCE ? end - page : PAGES_AT_ONCE;
@@ -98,7 +97,7 @@ pages_add_found(long fd, uintptr_t from, uintptr_t to, unsigned int *count)
 		if (n < 0 || scan.reached <= scan.from)
 			return false;
 		for (long i = 0; i < n; i++)
-			sum += (unsigned int)((found[i].to - found[i].from) / PAGES_PAGE);
+			sum += (unsigned int)((found[i].to - found[i].from) / SF_SYS_PAGE);
 		scan.from = scan.reached;
 	}
 	*count += sum;

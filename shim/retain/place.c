@@ -132,12 +132,11 @@ place_patch(uintptr_t bias, ElfW(Dyn) * one, ElfW(Dyn) * array, ElfW(Dyn) * size
 static bool
 place_dynamic_protect(const struct sf_retain_place *p, int protection)
 {
-	const uintptr_t page = 4095;
-	uintptr_t from = (uintptr_t)p->map->l_ld & ~page, to = (uintptr_t)p->map->l_ld;
+	uintptr_t from = sf_sys_page_down((uintptr_t)p->map->l_ld), to = (uintptr_t)p->map->l_ld;
 
 	for (const ElfW(Dyn) *d = p->map->l_ld; d->d_tag != DT_NULL; d++)
 		to = (uintptr_t)(d + 2);
-	to = (to + page) & ~page;
+	to = sf_sys_page_up(to);
 	return sf_syscall6(SYS_mprotect, (long)from, (long)(to - from), protection, 0, 0, 0) == 0;
 }
 
@@ -222,8 +221,8 @@ place_add_span(struct place_scan *s, uintptr_t from, uintptr_t to, unsigned int 
 		return;
 	}
 	p->spans[p->nspans++] = (struct sf_retain_span){
-		.from = from & ~(uintptr_t)4095,
-		.to = (to + 4095) & ~(uintptr_t)4095,
+		.from = sf_sys_page_down(from),
+		.to = sf_sys_page_up(to),
 		.protection = ((flags & PF_R) ? PROT_READ : 0) | ((flags & PF_X) ? PROT_EXEC : 0),
 	};
 }
@@ -231,8 +230,8 @@ place_add_span(struct place_scan *s, uintptr_t from, uintptr_t to, unsigned int 
 static void
 place_note_relro(struct sf_retain_place *p, uintptr_t bias, const ElfW(Phdr) * h)
 {
-	const uintptr_t page = 4095;
-	uintptr_t from = (bias + h->p_vaddr) & ~page, to = (bias + h->p_vaddr + h->p_memsz) & ~page;
+	uintptr_t from = sf_sys_page_down(bias + h->p_vaddr);
+	uintptr_t to = sf_sys_page_down(bias + h->p_vaddr + h->p_memsz);
 
 	if (to > from)
 		p->relro = (struct sf_retain_range){.at = (char *)from, .size = to - from};
@@ -257,7 +256,7 @@ place_scan(struct dl_phdr_info *info, size_t size, void *arg)
 
 		if (h->p_type == PT_LOAD && (h->p_flags & PF_W))
 			place_add_segment(s, from, from + h->p_memsz,
-					  (from + h->p_filesz + 4095) & ~(uintptr_t)4095);
+					  sf_sys_page_up(from + h->p_filesz));
 		if (h->p_type == PT_LOAD && !(h->p_flags & PF_W) && h->p_memsz > 0)
 			place_add_span(s, from, from + h->p_memsz, h->p_flags);
 		if (h->p_type == PT_DYNAMIC)

@@ -57,11 +57,11 @@ is_as_at_first(unsigned int i, unsigned int k, const struct link_map *map)
 
 /* One is open all the time, by turns, so that the others lie now here, now there. */
 static void
-come_and_go(void)
+come_and_go(unsigned int rounds)
 {
 	unsigned int right = 0, wrong = 0;
 
-	for (unsigned int round = 0; round < 600; round++) {
+	for (unsigned int round = 0; round < rounds; round++) {
 		unsigned int i = round % OBJECTS;
 		void *stays = dlopen(objects[(round / 7) % OBJECTS].file, RTLD_NOW);
 		void *handle = dlopen(objects[i].file, RTLD_NOW);
@@ -82,7 +82,7 @@ come_and_go(void)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	static const char *const names[] = {"strtod", "qsort", "getenv", "memcpy", "stdout"};
 	void *libm = dlopen("libm.so.6", RTLD_NOW), *again;
@@ -102,7 +102,7 @@ main(void)
 	}
 	printf("%u right\n", right);
 	cosine = (double (*)(double))dlsym(libm, "cos");
-	come_and_go();
+	come_and_go(argc > 1 ? (unsigned int)atoi(argv[1]) : 600);
 	printf("cos 0 is %.1f\n", cosine(0));
 	for (int i = 0; i < 4; i++) {
 		fail(libm, "no_such_symbol");

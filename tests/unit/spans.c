@@ -2,6 +2,7 @@
 // spans.c: the address index against a plain scan as dladdr makes it, on tables made for it.
 #include "unit.h"
 
+#include "base/sys.h"
 #include "map/arena.h"
 #include "map/spans.h"
 #include <stdio.h>
@@ -338,23 +339,25 @@ END_TEST
 
 START_TEST(an_arena_is_bounded_and_stays_readable)
 {
+	const size_t page = SF_SYS_PAGE,
+		     size = 5 * page / 2 - 240; /* two pages and a half, in granules */
 	char *taken[64], *again;
 	int n = 0;
 
-	sf_arena_init(256);
-	while (n < 64 && (taken[n] = sf_arena_take_locked(10000)) != NULL)
-		memset(taken[n++], 'x', 10000);
-	ck_assert_int_eq(n, 256 * 1024 / 10240);
+	sf_arena_init((unsigned int)(64 * page / 1024));
+	while (n < 64 && (taken[n] = sf_arena_take_locked(size)) != NULL)
+		memset(taken[n++], 'x', size);
+	ck_assert_int_eq(n, 64 * 2 / 5);
 	ck_assert_ptr_null(sf_arena_take_locked(0));
 	ck_assert_ptr_null(sf_arena_take_locked(1u << 30));
-	sf_arena_give_locked(taken[3], 10000);
-	ck_assert(taken[3][5000] == 0); /* given back to the kernel, still there */
-	ck_assert(taken[2][9999] == 'x' && taken[4][0] == 'x');
-	again = sf_arena_take_locked(9000);
+	sf_arena_give_locked(taken[3], size);
+	ck_assert(taken[3][page + page / 4] == 0); /* given back to the kernel, still there */
+	ck_assert(taken[2][size - 1] == 'x' && taken[4][0] == 'x');
+	again = sf_arena_take_locked(size - page / 4);
 	ck_assert_ptr_eq(again, taken[3]);
 	for (int i = 0; i < n; i++)
-		sf_arena_give_locked(taken[i], 10000);
-	ck_assert_ptr_eq(sf_arena_take_locked(256 * 1024), taken[0]);
+		sf_arena_give_locked(taken[i], size);
+	ck_assert_ptr_eq(sf_arena_take_locked(64 * page), taken[0]);
 }
 END_TEST
 

@@ -95,7 +95,7 @@ sample_file_address(const struct sample_file *f, uint64_t offset, uint64_t *addr
 {
 	for (unsigned int i = 0; i < f->load_count; i++)
 		/* A mapping begins on the page that the segment begins on. */
-		if (offset >= (f->load[i].p_offset & ~(uint64_t)4095) &&
+		if (offset >= (f->load[i].p_offset & ~(uint64_t)(sysconf(_SC_PAGESIZE) - 1)) &&
 		    offset < f->load[i].p_offset + f->load[i].p_filesz) {
 			*address = offset - f->load[i].p_offset + f->load[i].p_vaddr;
 			return true;
