@@ -47,7 +47,7 @@ def contents(folder, files):
                    'deploy/grafana/symfast.json', 'deploy/kubernetes/deployment.yaml',
                    'deploy/kubernetes/component/pieces.yaml', 'deploy/oci/build', 'deploy/systemd/symfast.conf'):
         one(documents, f'/share/doc/symfast/{re.escape(wanted)}$')
-    case.check('documents alone', all(re.search(r'(\.(md|svg|ya?ml|json|conf|service|timer)|oci/build|oci/copy\.c|LICENSE)$', name)
+    case.check('documents alone', all(re.search(r'(\.(md|svg|ya?ml|json|conf|service|timer|spec|rpmlintrc)|oci/build|oci/copy\.c|LICENSE)$', name)
                                       for name in documents), documents)
     units = [name for name in files if '/lib/systemd/system/' in name]
     installed_units(folder, units, f'/{program}')
