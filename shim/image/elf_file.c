@@ -354,3 +354,29 @@ sf_elf_file_needed_version(const struct sf_elf_file *f, struct sf_elf_file_versi
 	elf_file_step(w, &n, &a);
 	return sf_elf_file_string(f, a.vna_name);
 }
+
+/* Of each definition the first name is its own; the others are those that it follows. */
+const char *
+sf_elf_file_defined_version(const struct sf_elf_file *f, struct sf_elf_file_versions *w)
+{
+	uint64_t section;
+	Elf64_Verdef d;
+	Elf64_Verdaux a;
+	const void *at;
+
+	w->ended |= w->steps++ == SF_ELF_FILE_VERSIONS || !sf_elf_file_tag(f, DT_VERDEF, &section);
+	if (w->ended)
+		return NULL;
+	w->ended = true;
+	at = sf_elf_file_at(f, section + w->need, sizeof(d));
+	if (at == NULL)
+		return NULL;
+	__builtin_memcpy(&d, at, sizeof(d));
+	at = sf_elf_file_at(f, section + w->need + d.vd_aux, sizeof(a));
+	if (at == NULL)
+		return NULL;
+	__builtin_memcpy(&a, at, sizeof(a));
+	w->ended = d.vd_next == 0;
+	w->need += d.vd_next;
+	return sf_elf_file_string(f, a.vda_name);
+}

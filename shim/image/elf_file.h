@@ -77,5 +77,8 @@ struct sf_elf_file_versions {
 	bool ended;
 };
 const char *sf_elf_file_needed_version(const struct sf_elf_file *f, struct sf_elf_file_versions *w);
+/* The same for the names of the versions that it defines; the file's own name is one of them. */
+const char *sf_elf_file_defined_version(const struct sf_elf_file *f,
+					struct sf_elf_file_versions *w);
 
 #endif

@@ -206,6 +206,10 @@ def readers(layout, root):
     case.check('umoci unpacks it', done.returncode == 0, done.stderr)
     done = subprocess.run(['diff', '-r', root, f'{where}/rootfs'], capture_output=True, text=True)
     case.check('to the same files', done.returncode == 0, done.stdout)
+    done = case.run('doctor', '--json', '--image', f'{where}/rootfs')
+    made = case.document(done, 'doctor')
+    case.check('symfast doctor --image finds by umoci\'s config.json what it starts', made['facts'].get('program') ==
+               '/usr/bin/symfast' and done.returncode in (0, 1, 5), made)
     if not case.needs('skopeo', 'skopeo'):
         return
     done = subprocess.run(['skopeo', 'inspect', '--config', f'oci:{layout}:{VERSION}'], capture_output=True, text=True)

@@ -98,6 +98,12 @@ ask(const struct sf_elf_file *f, unsigned long round)
 	}
 	while (!walk.ended)
 		versions += sf_elf_file_needed_version(f, &walk) != NULL;
+	walk = (struct sf_elf_file_versions){0};
+	while (!walk.ended) {
+		const char *defined = sf_elf_file_defined_version(f, &walk);
+
+		FUZZ_DEMAND(defined == NULL || strlen(defined) < size, "a defined version", round);
+	}
 	if (sf_elf_file_interpreter(f) != NULL)
 		FUZZ_DEMAND(strlen(sf_elf_file_interpreter(f)) < size, "interpreter", round);
 	sf_elf_file_whole(f);

@@ -12,19 +12,31 @@
 #define SCRIPTS_DEEP 5 /* the kernel follows as many */
 #define SCRIPT_MOST  65536
 
+/* Is it there, for anybody to run? */
+static bool
+doctor_file_is_program(const struct patient *p, const char *path)
+{
+	mode_t mode;
+
+	if (*p->root == '\0')
+		return access(path, X_OK) == 0;
+	return doctor_root_is_file(p->root, path, &mode) && (mode & 0111) != 0;
+}
+
 /* The file of a word: a path, or a program of PATH as the shell finds it. */
 static char *
-doctor_file_find_program(const char *word)
+doctor_file_find_program(const struct patient *p, const char *word)
 {
-	const char *list = getenv("PATH");
+	const char *list = p->search;
 
-	if (strchr(word, '/') != NULL || access(word, F_OK) == 0 || list == NULL)
+	if (strchr(word, '/') != NULL || list == NULL ||
+	    (*p->root == '\0' && access(word, F_OK) == 0))
 		return cli_format("%s", word);
 	while (*list != '\0') {
 		size_t len = strcspn(list, ":");
 		char *path = cli_format("%.*s/%s", (int)len, list, word);
 
-		if (len != 0 && access(path, X_OK) == 0)
+		if (len != 0 && doctor_file_is_program(p, path))
 			return path;
 		free(path);
 		list += len + (list[len] == ':');
@@ -37,7 +49,7 @@ doctor_file_find_program(const char *word)
  * is like an option or an assignment after env is not the program.
  */
 static char *
-doctor_file_script_program(const struct doctor_object *o)
+doctor_file_script_program(const struct patient *p, const struct doctor_object *o)
 {
 	char line[256], *word, *save = NULL;
 	size_t n = o->size < sizeof(line) - 1 ? o->size : sizeof(line) - 1;
@@ -52,7 +64,7 @@ doctor_file_script_program(const struct doctor_object *o)
 		do
 			word = strtok_r(NULL, " \t", &save);
 		while (word != NULL && (*word == '-' || strchr(word, '=') != NULL));
-	return word != NULL ? doctor_file_find_program(word) : NULL;
+	return word != NULL ? doctor_file_find_program(p, word) : NULL;
 }
 
 /* exec /usr/lib/app/app "$@": the program of a line of a shell's wrapper, if its path can be read there. */
@@ -80,7 +92,7 @@ doctor_file_exec_of_line(const char *line, size_t n)
 
 /* The last such line counts: what stands before it prepares. */
 static char *
-doctor_file_exec(const struct doctor_object *o)
+doctor_file_exec(const struct patient *p, const struct doctor_object *o)
 {
 	const char *at = o->bytes, *end = at + (o->size < SCRIPT_MOST ? o->size : SCRIPT_MOST);
 	char *found = NULL;
@@ -91,7 +103,7 @@ doctor_file_exec(const struct doctor_object *o)
 
 		stop = stop != NULL ? stop : end;
 		path = doctor_file_exec_of_line(at, (size_t)(stop - at));
-		if (path != NULL && access(path, X_OK) == 0) {
+		if (path != NULL && doctor_file_is_program(p, path)) {
 			free(found);
 			found = path;
 		} else {
@@ -117,11 +129,11 @@ doctor_file_is_shell(const char *path)
 static char *
 doctor_file_follow(struct patient *p, const struct doctor_object *o)
 {
-	char *by = doctor_file_script_program(o), *exec;
+	char *by = doctor_file_script_program(p, o), *exec;
 
 	if (by == NULL)
 		return NULL;
-	exec = doctor_file_is_shell(by) ? doctor_file_exec(o) : NULL;
+	exec = doctor_file_is_shell(by) ? doctor_file_exec(p, o) : NULL;
 	if (exec == NULL) {
 		doctor_find(p, LEVEL_NOTE, "script", "%s is a script, run by %s", o->path, by);
 		return by;
@@ -149,11 +161,14 @@ doctor_file_cannot(const char *path)
 static int
 doctor_file_read(struct patient *p, const char *word, struct doctor_object *program)
 {
-	char *path = doctor_file_find_program(word), *real, *next;
+	char *path = doctor_file_find_program(p, word), *real, *next;
 
 	for (int depth = 0; path != NULL; depth++) {
-		real = realpath(path, NULL);
-		if (!doctor_object_read(program, real != NULL ? real : path, DOCTOR_OBJECT_MOST)) {
+		int at = doctor_root_open(p->root, path, &real);
+
+		if (at >= 0)
+			close(at);
+		if (!doctor_object_of(program, p, real != NULL ? real : path)) {
 			doctor_file_cannot(path);
 			free(real);
 			free(path);
@@ -171,19 +186,23 @@ doctor_file_read(struct patient *p, const char *word, struct doctor_object *prog
 	return CLI_OK;
 }
 
-static const char *
-doctor_file_own_variable(const char *name)
-{
-	return getenv(name);
-}
-
-static bool
+bool
 doctor_file_is_readable(struct doctor_object *o)
 {
 	if (o->fault == SF_ELF_FILE_NONE && !sf_elf_file_whole(&o->elf))
 		o->fault = SF_ELF_FILE_TRUNCATED;
 	return o->fault != SF_ELF_FILE_NOT_ELF && o->fault != SF_ELF_FILE_TRUNCATED &&
 	       o->fault != SF_ELF_FILE_DAMAGED;
+}
+
+void
+doctor_file_examine(struct patient *p, const struct doctor_object *program)
+{
+	doctor_program(p, program);
+	doctor_conf(p, program->path, p->variable("SYMFAST_CONF"));
+	doctor_environment(p, p->variable);
+	if (program->fault == SF_ELF_FILE_NONE)
+		doctor_dependencies(p, program);
 }
 
 int
@@ -201,11 +220,7 @@ doctor_file(struct patient *p, const char *word)
 		doctor_object_free(&program);
 		return CLI_TARGET;
 	}
-	doctor_program(p, &program);
-	doctor_conf(p, program.path, doctor_file_own_variable("SYMFAST_CONF"));
-	doctor_environment(p, doctor_file_own_variable);
-	if (program.fault == SF_ELF_FILE_NONE)
-		doctor_dependencies(p, &program);
+	doctor_file_examine(p, &program);
 	if (program.fault == SF_ELF_FILE_NONE && doctor_program_is_object(&program))
 		doctor_retain(p, &program);
 	doctor_object_free(&program);

@@ -8,6 +8,16 @@
 
 const char *const doctor_levels[] = {"ok", "note", "warn", "stop"};
 
+json_t *
+doctor_document(void)
+{
+	json_t *made = document_new("doctor");
+
+	json_object_update_new(
+		made, json_pack("{s:{},s:[],s:[],s:[]}", "facts", "findings", "imports", "expect"));
+	return made;
+}
+
 void
 doctor_find(struct patient *p, enum level level, const char *id, const char *format, ...)
 {

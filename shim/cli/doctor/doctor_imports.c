@@ -144,7 +144,7 @@ doctor_imports_visit_needed(struct walk *w, const char *name, const struct docto
 		return;
 	doctor_imports_sanitizer(w->patient, name, true);
 	path = doctor_object_search(name, needer, w->patient->root);
-	if (path == NULL || !doctor_object_read(&o, path, DOCTOR_OBJECT_MOST)) {
+	if (path == NULL || !doctor_object_of(&o, w->patient, path)) {
 		w->missing++;
 	} else {
 		if (o.fault == SF_ELF_FILE_NONE)
@@ -196,29 +196,26 @@ doctor_imports_mapped(struct walk *w, const char *path, const char *program)
 {
 	const char *base = strrchr(path, '/') + 1;
 	struct doctor_object o;
-	char *whole;
 
 	if (doctor_is_part_of_libc(base) || strcmp(path, program) == 0 ||
 	    strncmp(base, "libsymfast.so", 13) == 0 || !doctor_imports_remember(w, path))
 		return;
 	doctor_imports_sanitizer(w->patient, base, true);
 	doctor_known(w->patient, base);
-	whole = cli_format("%s%s", w->patient->root, path);
-	if (!doctor_object_read(&o, whole, DOCTOR_OBJECT_MOST)) {
+	if (!doctor_object_of(&o, w->patient, path)) {
 		w->missing++;
 	} else {
 		if (o.fault == SF_ELF_FILE_NONE)
 			doctor_imports_symbols(w, base, &o);
 		doctor_object_free(&o);
 	}
-	free(whole);
 }
 
 void
 doctor_mapped(struct patient *p, const struct doctor_object *program, unsigned long pid)
 {
 	struct walk *w = cli_alloc(1, sizeof(*w));
-	const char *path = program->path + strlen(p->root), *base = strrchr(path, '/');
+	const char *path = program->path, *base = strrchr(path, '/');
 	size_t size;
 	char *maps = proc_read(pid, "maps", &size), *rest = maps;
 

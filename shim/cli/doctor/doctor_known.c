@@ -5,6 +5,8 @@
 #include "../../base/bytes.h"
 #include "../../observe/conf.h"
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Libraries that load and unload others for each of their users: what retaining is for (docs/retain.md). */
 static const struct {
@@ -38,6 +40,28 @@ doctor_known(struct patient *p, const char *name)
 			"passed through");
 }
 
+/* What `path` is under the root, by a name that leads there whatever links are on the way; ENOENT if nothing. */
+static bool
+doctor_conf_open(struct sf_conf *c, const struct patient *p, const char *path, bool must_be,
+		 const char *program)
+{
+	int at = *p->root != '\0' ? doctor_root_open(p->root, path, NULL) : -1;
+	struct stat st;
+	char link[32];
+	bool open;
+
+	if (at >= 0 && fstat(at, &st) == 0 && !S_ISREG(st.st_mode)) {
+		close(at); /* not even opened: a device may do something then */
+		*c = (struct sf_conf){.fault = "is no regular file"};
+		return false;
+	}
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", at);
+	open = sf_conf_open(c, *p->root != '\0' ? link : path, must_be, program);
+	if (at >= 0)
+		close(at);
+	return open;
+}
+
 void
 doctor_conf(struct patient *p, const char *program, const char *named)
 {
@@ -46,7 +70,7 @@ doctor_conf(struct patient *p, const char *program, const char *named)
 
 	if (*path == '\0')
 		return;
-	if (sf_conf_open(&c, path, named != NULL, program))
+	if (doctor_conf_open(&c, p, path, named != NULL, program))
 		while ((entry = sf_conf_next(&c)) != NULL)
 			mode = strncmp(entry, "SYMFAST=", 8) == 0 ? entry : mode;
 	if (c.fault != NULL)

@@ -2,77 +2,49 @@
 // doctor_object.c: reads object files, and finds those that others need.
 #include "doctor.h"
 
+#include "../../base/bytes.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
-static bool
-doctor_object_read_all(int fd, struct doctor_object *o, uint64_t size)
+bool
+doctor_object_read(struct doctor_object *o, const char *root, const char *path, uint64_t most)
 {
-	uint64_t have = 0;
+	int at = doctor_root_open(root, path, NULL), fd, error;
+	struct stat st;
 
-	o->bytes = malloc(size != 0 ? size : 1);
+	*o = (struct doctor_object){0};
+	if (at < 0)
+		return false;
+	fd = doctor_root_reopen(at, &st);
+	if (fd < 0)
+		return false;
+	o->bytes = doctor_root_read_all(fd, &st, most, &o->size);
+	error = errno;
+	o->capable = fgetxattr(fd, "security.capability", NULL, 0) > 0;
+	close(fd);
+	errno = error;
 	if (o->bytes == NULL)
 		return false;
-	while (have < size) {
-		ssize_t n = read(fd, (char *)o->bytes + have, size - have);
-
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (n == 0)
-			break; /* shorter than it was a moment ago */
-		have += n > 0 ? (uint64_t)n : 0;
-	}
-	o->size = have;
-	o->fault = sf_elf_file_open(&o->elf, o->bytes, have);
+	o->path = cli_format("%s", path);
+	o->mode = st.st_mode;
+	o->fault = sf_elf_file_open(&o->elf, o->bytes, o->size);
 	return true;
 }
 
-/*
- * A regular file, opened; -1 with errno. A device is not even opened, which alone may do something, and
- * nothing can take the file's place between look and opening.
- */
-static int
-doctor_object_open_regular(const char *path, struct stat *st)
-{
-	int at = open(path, O_PATH | O_CLOEXEC), fd = -1, error;
-	char link[32];
-
-	if (at < 0)
-		return -1;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", at);
-	errno = ENOEXEC;
-	if (fstat(at, st) == 0 && S_ISREG(st->st_mode))
-		fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	error = errno;
-	close(at);
-	errno = error;
-	return fd;
-}
-
 bool
-doctor_object_read(struct doctor_object *o, const char *path, uint64_t most)
+doctor_object_of(struct doctor_object *o, const struct patient *p, const char *path)
 {
-	struct stat st;
-	int fd = doctor_object_open_regular(path, &st), error;
+	uint64_t most = p->left != NULL && *p->left < p->most ? *p->left : p->most;
 
-	*o = (struct doctor_object){.path = cli_format("%s", path)};
-	if (fd >= 0) {
-		errno = (uint64_t)st.st_size > most ? EFBIG : 0;
-		if (errno == 0 && doctor_object_read_all(fd, o, (uint64_t)st.st_size)) {
-			close(fd);
-			return true;
-		}
-	}
-	error = errno;
-	if (fd >= 0)
-		close(fd);
-	doctor_object_free(o);
-	errno = error;
-	return false;
+	if (!doctor_object_read(o, p->root, path, most))
+		return false;
+	if (p->left != NULL)
+		*p->left -= o->size;
+	return true;
 }
 
 void
@@ -104,12 +76,9 @@ doctor_object_expand(const char *folder, size_t len, const struct doctor_object 
 static char *
 doctor_object_try(const char *root, const char *folder, const char *name)
 {
-	/* $ORIGIN of a process's object begins with its root already. */
-	bool inside = *root != '\0' && strncmp(folder, root, strlen(root)) == 0;
-	char *path = cli_format("%s%s/%s", inside ? "" : root, folder, name);
-	struct stat st;
+	char *path = cli_format("%s/%s", folder, name);
 
-	if (*folder == '/' && stat(path, &st) == 0 && S_ISREG(st.st_mode))
+	if (*folder == '/' && doctor_root_is_file(root, path, NULL))
 		return path;
 	free(path);
 	return NULL;
@@ -132,13 +101,21 @@ doctor_object_search_list(const char *list, const char *name, const struct docto
 	return NULL;
 }
 
+/* Where distributions put libraries of this processor. */
+static char *
+doctor_object_usual(uint16_t machine)
+{
+	const char *cpu = doctor_served_machine(machine);
+
+	return cli_format("/lib/%s-linux-gnu:/usr/lib/%s-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib"
+			  ":/usr/local/lib:/usr/local/lib/%s-linux-gnu",
+			  cpu, cpu, cpu);
+}
+
 char *
 doctor_object_search(const char *name, const struct doctor_object *needer, const char *root)
 {
-	static const char usual[] = "/lib/" SF_TRIPLET ":/usr/lib/" SF_TRIPLET
-				    ":/lib64:/usr/lib64:/lib:/usr/lib:/usr/local/lib"
-				    ":/usr/local/lib/" SF_TRIPLET;
-	char *found = NULL;
+	char *found = NULL, *usual;
 	uint64_t offset;
 
 	if (strchr(name, '/') != NULL)
@@ -147,7 +124,28 @@ doctor_object_search(const char *name, const struct doctor_object *needer, const
 	    sf_elf_file_tag(&needer->elf, DT_RPATH, &offset))
 		found = doctor_object_search_list(sf_elf_file_string(&needer->elf, offset), name,
 						  needer, root);
-	return found != NULL ? found : doctor_object_search_list(usual, name, needer, root);
+	if (found != NULL)
+		return found;
+	usual = doctor_object_usual(needer->elf.machine);
+	found = doctor_object_search_list(usual, name, needer, root);
+	free(usual);
+	return found;
+}
+
+/* The highest GLIBC_2.x that it defines: a banner can be taken out, versions cannot. */
+static bool
+doctor_object_newest_version(const struct doctor_object *libc, char *version, size_t size)
+{
+	struct sf_elf_file_versions walk = {0};
+
+	*version = '\0';
+	while (!walk.ended) {
+		const char *v = sf_elf_file_defined_version(&libc->elf, &walk);
+
+		if (v != NULL && sf_bytes_begins(v, "GLIBC_2.") && strverscmp(version, v + 6) < 0)
+			cli_clean(version, size, v + 6);
+	}
+	return *version != '\0';
 }
 
 bool
@@ -158,18 +156,17 @@ doctor_object_libc_version(const struct doctor_object *libc, char *version, size
 	const char *end = (const char *)libc->bytes + libc->elf.size;
 	size_t n = 0;
 
-	if (at == NULL)
-		return false;
-	if (end - at > 256)
+	if (at != NULL && end - at > 256)
 		end = at + 256;
-	at = memmem(at, (size_t)(end - at), mark, strlen(mark));
+	if (at != NULL)
+		at = memmem(at, (size_t)(end - at), mark, strlen(mark));
 	if (at == NULL)
-		return false;
+		return doctor_object_newest_version(libc, version, size);
 	for (at += strlen(mark); at < end && n + 1 < size; at++) {
 		if ((*at < '0' || *at > '9') && (*at != '.' || at + 1 >= end || at[1] < '0'))
 			break;
 		version[n++] = *at;
 	}
 	version[n] = '\0';
-	return n != 0;
+	return n != 0 || doctor_object_newest_version(libc, version, size);
 }

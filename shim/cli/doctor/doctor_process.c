@@ -3,7 +3,6 @@
 // the shim.
 #include "doctor.h"
 
-#include "../../observe/conf.h"
 #include "../base/proc.h"
 #include <elf.h>
 #include <errno.h>
@@ -26,18 +25,6 @@ doctor_process_get_variable(const char *name)
 	return NULL;
 }
 
-/* The settings file as the process sees it, under its own root. */
-static void
-doctor_process_conf(struct patient *p, const char *program)
-{
-	const char *named = doctor_process_get_variable("SYMFAST_CONF");
-	char *path = cli_format("%s%s", p->root, named != NULL ? named : SF_CONF_PATH);
-
-	if ((named != NULL && *named != '\0') || (named == NULL && access(path, F_OK) == 0))
-		doctor_conf(p, program, path);
-	free(path);
-}
-
 static void
 doctor_process_environment(struct patient *p, unsigned long pid, const char *program)
 {
@@ -48,7 +35,7 @@ doctor_process_environment(struct patient *p, unsigned long pid, const char *pro
 		return;
 	}
 	doctor_environment(p, doctor_process_get_variable);
-	doctor_process_conf(p, program);
+	doctor_conf(p, program, doctor_process_get_variable("SYMFAST_CONF"));
 	free(variables);
 	variables = NULL;
 }
@@ -140,7 +127,7 @@ doctor_process(struct patient *p, unsigned long pid)
 
 	if (n < 0 && errno == ENOENT && access("/proc/self", F_OK) == 0)
 		errno = ESRCH;
-	if (n < 0 || !doctor_object_read(&program, exe, DOCTOR_OBJECT_MOST)) {
+	if (n < 0 || !doctor_object_read(&program, "", exe, DOCTOR_OBJECT_MOST)) {
 		free(exe);
 		return cli_error_errno(CLI_TARGET, "process %lu", pid);
 	}
@@ -149,9 +136,10 @@ doctor_process(struct patient *p, unsigned long pid)
 	doctor_fact(p, "program", cli_clean(clean, sizeof(clean), target));
 	snprintf(root, sizeof(root), "/proc/%lu/root", pid);
 	p->root = root;
-	/* For $ORIGIN: where the file lies, as seen through the process's root. */
+	p->variable = doctor_process_get_variable;
+	/* For $ORIGIN: where the file lies, as the process sees it. */
 	free(program.path);
-	program.path = cli_format("%s%s", root, target);
+	program.path = cli_format("%s", target);
 	doctor_process_maps(p, pid);
 	doctor_program(p, &program);
 	doctor_process_environment(p, pid, target);

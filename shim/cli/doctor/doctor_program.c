@@ -6,21 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 
 static void
 doctor_program_rights(struct patient *p, const struct doctor_object *program)
 {
-	struct stat st;
 	const char *what = NULL;
 
-	if (stat(program->path, &st) != 0)
-		return;
-	if (st.st_mode & S_ISUID)
+	if (program->mode & S_ISUID)
 		what = "setuid";
-	else if ((st.st_mode & S_ISGID) && (st.st_mode & S_IXGRP))
+	else if ((program->mode & S_ISGID) && (program->mode & S_IXGRP))
 		what = "setgid";
-	else if (getxattr(program->path, "security.capability", NULL, 0) > 0)
+	else if (program->capable)
 		what = "file capabilities";
 	if (what == NULL)
 		return;
@@ -79,32 +75,56 @@ doctor_program_needed_versions(struct patient *p, const struct doctor_object *pr
 		doctor_fact(p, "needs_glibc", newest);
 }
 
-/* The libc that this machine (or the process's root) would give the program. */
-static void
-doctor_program_libc(struct patient *p, const struct doctor_object *program)
+/* Its version, and what its ld.so has; false if there is none. */
+static bool
+doctor_program_read_libc(struct patient *p, const struct doctor_object *program,
+			 struct doctor_libc *libc)
 {
-	char *path = doctor_object_search("libc.so.6", program, p->root), version[16];
-	struct doctor_object libc;
+	char *path = doctor_object_search("libc.so.6", program, p->root);
+	const char *interpreter = sf_elf_file_interpreter(&program->elf);
+	struct doctor_object o;
+	Elf64_Sym s;
 
-	if (path == NULL || !doctor_object_read(&libc, path, DOCTOR_OBJECT_MOST)) {
-		doctor_find(p, LEVEL_WARN, "libc", "no libc.so.6 found in the usual folders");
+	if (path == NULL || !doctor_object_of(&o, p, path)) {
 		free(path);
+		return false;
+	}
+	free(path);
+	if (!doctor_object_libc_version(&o, libc->version, sizeof(libc->version)))
+		doctor_find(p, LEVEL_WARN, "libc", "%s does not tell its version", o.path);
+	doctor_object_free(&o);
+	if (doctor_object_of(&o, p, interpreter)) {
+		libc->find_object = sf_elf_file_defined(&o.elf, "_dl_find_object", &s);
+		doctor_object_free(&o);
+	}
+	return true;
+}
+
+/* The libc that this machine, or its root, would give the program. */
+static void
+doctor_program_libc(struct patient *p, const struct doctor_object *program,
+		    struct doctor_libc *libc)
+{
+	enum doctor_state state;
+	char why[256];
+
+	if (strcmp(libc->kind, "glibc") != 0)
+		doctor_find(p, LEVEL_WARN, "libc", "its libc is not recognised");
+	doctor_program_needed_versions(p, program);
+	if (!doctor_program_read_libc(p, program, libc)) {
+		doctor_find(p, LEVEL_WARN, "libc", "no libc.so.6 found in the usual folders");
 		return;
 	}
-	if (!doctor_object_libc_version(&libc, version, sizeof(version))) {
-		doctor_find(p, LEVEL_WARN, "libc", "%s does not tell its version", path);
-	} else {
-		doctor_fact(p, "glibc", version);
-		if (doctor_program_older(version, "2.35"))
-			doctor_find(p, LEVEL_STOP, "libc",
-				    "glibc %s: the shim needs 2.35 or newer and passes everything "
-				    "through",
-				    version);
-		else
-			doctor_find(p, LEVEL_OK, "libc", "glibc %s", version);
-	}
-	doctor_object_free(&libc);
-	free(path);
+	if (*libc->version == '\0')
+		return;
+	doctor_fact(p, "glibc", libc->version);
+	libc->kind = "glibc";
+	state = doctor_served(libc, why, sizeof(why));
+	if (state == DOCTOR_SERVED)
+		doctor_find(p, LEVEL_OK, "libc", "glibc %s", libc->version);
+	else
+		doctor_find(p, LEVEL_STOP, state == DOCTOR_PASSED ? "libc" : "libc-too-old",
+			    "glibc %s: %s", libc->version, why);
 }
 
 /* A name of its own is no mark: plugins have none. What starts itself is marked, as all programs of this kind. */
@@ -124,7 +144,8 @@ doctor_program_is_object(const struct doctor_object *o)
 static void
 doctor_program_loader(struct patient *p, const struct doctor_object *program)
 {
-	const char *interpreter = sf_elf_file_interpreter(&program->elf), *kind;
+	const char *interpreter = sf_elf_file_interpreter(&program->elf);
+	struct doctor_libc libc = {.machine = program->elf.machine};
 
 	if (interpreter == NULL) {
 		if (doctor_program_is_object(program)) {
@@ -139,19 +160,18 @@ doctor_program_loader(struct patient *p, const struct doctor_object *program)
 			    "statically linked: it has no loader, LD_PRELOAD has no effect");
 		return;
 	}
-	kind = doctor_program_libc_kind(program, interpreter);
+	libc.kind = doctor_program_libc_kind(program, interpreter);
 	doctor_fact(p, "linking", "dynamic");
 	doctor_fact(p, "interpreter", interpreter);
-	doctor_fact(p, "libc", kind);
-	if (strcmp(kind, "musl") == 0) {
+	doctor_fact(p, "libc", libc.kind);
+	if (strcmp(libc.kind, "musl") == 0)
 		doctor_find(p, LEVEL_STOP, "musl",
 			    "uses musl: the shim serves glibc alone and passes everything through");
-		return;
-	}
-	if (strcmp(kind, "glibc") != 0)
-		doctor_find(p, LEVEL_WARN, "libc", "its libc is not recognised");
-	doctor_program_needed_versions(p, program);
-	doctor_program_libc(p, program);
+	else if (*p->root != '\0' && !doctor_root_is_file(p->root, interpreter, NULL))
+		doctor_find(p, LEVEL_STOP, "loader", "its loader %s is not there: it cannot start",
+			    interpreter);
+	else
+		doctor_program_libc(p, program, &libc);
 }
 
 static void
@@ -212,8 +232,10 @@ doctor_program(struct patient *p, const struct doctor_object *program)
 		doctor_find(p, LEVEL_STOP, "format", "%s", sf_elf_file_fault_text(program->fault));
 		return;
 	}
-	if (program->elf.machine != own)
-		doctor_find(p, LEVEL_STOP, "machine", "built for another processor");
+	if (p->any_machine ? !doctor_served_is_built_for(program->elf.machine)
+			   : program->elf.machine != own)
+		doctor_find(p, LEVEL_STOP, "machine", "built for another processor (%s)",
+			    doctor_served_machine(program->elf.machine));
 	doctor_program_loader(p, program);
 	doctor_program_rights(p, program);
 	doctor_program_flags(p, program);

@@ -157,7 +157,7 @@ doctor_retain_needed(struct group *g, const char *name, const struct doctor_obje
 	char *path = doctor_object_search(name, by, g->patient->root), clean[256];
 	struct doctor_object o;
 
-	if (path != NULL && doctor_object_read(&o, path, DOCTOR_OBJECT_MOST)) {
+	if (path != NULL && doctor_object_of(&o, g->patient, path)) {
 		struct traits t = {0};
 		const char *why = NULL;
 

@@ -71,7 +71,7 @@ profile_read_file(struct names *n, struct file *f, const char *path)
 	uint64_t left = BYTES_MOST - n->bytes;
 
 	if (*path != '/' ||
-	    !doctor_object_read(&f->object, path, left < FILE_MOST ? left : FILE_MOST))
+	    !doctor_object_read(&f->object, "", path, left < FILE_MOST ? left : FILE_MOST))
 		return false;
 	n->bytes += f->object.size;
 	if (f->object.fault == SF_ELF_FILE_NONE)
