@@ -17,7 +17,7 @@ const char *sf_patched(void);
 
 /*
  * For a CPU's part: does code at `at` begin with a jump elsewhere, or with a breakpoint (*to NULL)? Reads
- * no more than 16 bytes.
+ * no more than 16 bytes on x86-64, 28 on aarch64.
  */
 bool sf_patched_jumps(const uint8_t *at, const void **to);
 

@@ -8,8 +8,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE 4096
-
 static long calls;
 
 /* In libc's place: an answer that says who gave it. */
@@ -31,20 +29,16 @@ own_dladdr(const void *address, Dl_info *info)
 	return 1;
 }
 
-/* Writes a jump to `to` over libc's function; `form`: relative, by a register, by memory, push. */
-static void
-hook(const char *function, void *to, int form)
-{
-	static const unsigned char endbr[4] = {0xf3, 0x0f, 0x1e, 0xfa};
-	unsigned char *at = raw_function(function), code[16] = {0};
-	uintptr_t page = (uintptr_t)at & ~(uintptr_t)(PAGE - 1), target = (uintptr_t)to;
-	uint32_t low = (uint32_t)target, high = (uint32_t)(target >> 32);
-	size_t size = 14;
+/* A jump to `target`: how long, where `code` will stand at `at`. Forms: by memory, by a register, by another one, push. */
+#ifdef __x86_64__
+static const unsigned char landing_pad[4] = {0xf3, 0x0f, 0x1e, 0xfa};
 
-	if (mprotect((void *)page, 2 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC) != 0)
-		_exit(92);
-	if (memcmp(at, endbr, 4) == 0)
-		at += 4;
+static size_t
+make_jump(unsigned char *code, const unsigned char *at, uintptr_t target, int form)
+{
+	uint32_t low = (uint32_t)target, high = (uint32_t)(target >> 32);
+
+	(void)at;
 	if (form == 0) {
 		memcpy(code, "\xff\x25\0\0\0\0", 6);
 		memcpy(code + 6, &target, 8);
@@ -63,10 +57,55 @@ hook(const char *function, void *to, int form)
 		memcpy(code + 9, &high, 4);
 		code[13] = 0xc3;
 	}
-	memcpy(at, code, size);
+	return 14;
+}
+#else
+static const unsigned char landing_pad[4] = {0x5f, 0x24, 0x03, 0xd5};
+
+static size_t
+make_jump(unsigned char *code, const unsigned char *at, uintptr_t target, int form)
+{
+	uint32_t *w = (uint32_t *)(void *)code;
+	uint64_t pages = (target >> 12) - ((uintptr_t)at >> 12);
+
+	if (form == 0) { /* ldr x16, #8 */
+		w[0] = 0x58000050;
+		w[1] = 0xd61f0200;
+		memcpy(w + 2, &target, 8);
+		return 16;
+	}
+	if (form == 1) { /* adrp x17, add */
+		w[0] = 0x90000011 | (uint32_t)(pages & 3) << 29 |
+		       (uint32_t)(pages >> 2 & 0x7ffff) << 5;
+		w[1] = 0x91000231 | (uint32_t)(target & 0xfff) << 10;
+		w[2] = 0xd61f0220;
+		return 12;
+	}
+	for (unsigned int i = 0; i < 3; i++) /* movz x16, movk, movk */
+		w[i] = (i == 0 ? 0xd2800010 : 0xf2800010) | i << 21 |
+		       (uint32_t)(target >> 16 * i & 0xffff) << 5;
+	w[3] = 0xd61f0200;
+	return 16;
+}
+#endif
+
+/* Writes a jump to `to` over libc's function. */
+static void
+hook(const char *function, void *to, int form)
+{
+	unsigned char *at = raw_function(function), code[16] = {0};
+	uintptr_t size = (uintptr_t)sysconf(_SC_PAGESIZE), page = (uintptr_t)at & ~(size - 1);
+	size_t bytes;
+
+	if (mprotect((void *)page, 2 * size, PROT_READ | PROT_WRITE | PROT_EXEC) != 0)
+		_exit(92);
+	if (memcmp(at, landing_pad, sizeof(landing_pad)) == 0)
+		at += sizeof(landing_pad);
+	bytes = make_jump(code, at, (uintptr_t)to, form);
+	memcpy(at, code, bytes);
+	__builtin___clear_cache((char *)at, (char *)at + bytes);
 }
 
-#ifdef __x86_64__
 static void
 see_hook(const char *when)
 {
@@ -94,20 +133,22 @@ hooked_by_memory(void)
 	hooked_first(0);
 }
 static void
-hooked_by_rax(void)
+hooked_by_a_register(void)
 {
 	hooked_first(1);
 }
 static void
-hooked_by_r11(void)
+hooked_by_another(void)
 {
 	hooked_first(2);
 }
+#ifdef __x86_64__
 static void
 hooked_by_push(void)
 {
 	hooked_first(3);
 }
+#endif
 
 /* After the library has been at work: noticed within so many hits of one thread. */
 static void
@@ -140,7 +181,6 @@ dladdr_hooked_later(void)
 		say("%s", text(info.dli_fname));
 	}
 }
-#endif
 
 /* ---- l_name ---- */
 
@@ -193,14 +233,14 @@ renamed_opened(void)
 }
 
 const struct row rows[] = {
-#ifdef __x86_64__
 	{"C36 dlsym hooked in place, by memory", hooked_by_memory, 0},
-	{"C36 dlsym hooked in place, by rax", hooked_by_rax, 0},
-	{"C36 dlsym hooked in place, by r11", hooked_by_r11, 0},
+	{"C36 dlsym hooked in place, by a register", hooked_by_a_register, 0},
+	{"C36 dlsym hooked in place, by another register", hooked_by_another, 0},
+#ifdef __x86_64__
 	{"C36 dlsym hooked in place, by push", hooked_by_push, 0},
+#endif
 	{"C36 dlsym hooked in place, later", hooked_later, 0},
 	{"C36 dladdr hooked in place, later", dladdr_hooked_later, 0},
-#endif
 	{"C05 C39 the executable's l_name", renamed_main, 0},
 	{"C05 C39 libc's l_name", renamed_initial, 0},
 	{"C05 an opened object's l_name", renamed_opened, 0},

@@ -2,7 +2,9 @@
 // libc.c: next definitions, facts about objects, libc's pending error; no shim is preloaded here.
 #include "unit.h"
 
+#include "base/sys.h"
 #include "libc/initial.h"
+#include "libc/patched.h"
 #include "libc/wording.h"
 #include <dlfcn.h>
 #include <execinfo.h>
@@ -231,6 +233,69 @@ START_TEST(wording_by_the_pieces)
 }
 END_TEST
 
+/* ---- in-place hooks ---- */
+
+/* Where a jump leads: so far from its first byte, nowhere that is known, or it is none. */
+#define UNKNOWN INT64_MIN
+#define NO_JUMP INT64_MAX
+#ifdef __x86_64__
+static const struct {
+	uint8_t code[32];
+	int64_t to;
+} hooks[] = {
+	{{0xe9, 0x10, 0, 0, 0}, 0x15},
+	{{0xf3, 0x0f, 0x1e, 0xfa, 0xe9, 0xf0, 0xff, 0xff, 0xff}, -7},
+	{{0xeb, 0x7e}, 0x80},
+	{{0xcc}, UNKNOWN},
+	{{0x55, 0x48, 0x89, 0xe5}, NO_JUMP},
+	{{0x48, 0xb8, 1, 2, 3, 4, 5, 6, 7, 8, 0xc3}, NO_JUMP},
+};
+#else
+static const struct {
+	uint32_t code[8];
+	int64_t to;
+} hooks[] = {
+	{{0x14000004}, 16},
+	{{0xd503245f, 0x17ffffff}, 0},                          /* bti c, b */
+	{{0xd503201f, 0x14000001}, 8},                          /* nop, b */
+	{{0xd4200000}, UNKNOWN},                                /* brk #0: a debugger */
+	{{0xd503245f, 0xd42000a0}, UNKNOWN},                    /* brk #5: a uprobe */
+	{{0x58000050, 0xd61f0200, 0x89abcdef, 0}, -1},          /* ldr x16, #8; br x16 */
+	{{0xd503201f, 0x58000051, 0xd61f0220, 0x89abcdef}, -1}, /* nop; ldr x17, #8; br x17 */
+	{{0x58000050, 0xd61f0220}, NO_JUMP},                    /* br of another register */
+	{{0xb0000010, 0xd61f0200}, 0x1000},                     /* adrp x16, next page; br x16 */
+	{{0xb0000011, 0x91004231, 0xd61f0220}, 0x1010},         /* with an add */
+	{{0xb0000011, 0x91004230, 0xd61f0220}, NO_JUMP},        /* to another register */
+	{{0xb0000000, 0xf9400000, 0xd61f0000}, NO_JUMP},        /* a load: libc's own code */
+	{{0xd299bdf0, 0xf2b13570, 0xd61f0200}, -1},             /* movz, movk; br */
+	{{0xd2800000, 0xd65f03c0}, NO_JUMP},                    /* mov x0, #0; ret */
+	{{0xd503233f, 0xa9bf7bfd}, NO_JUMP},                    /* paciasp, stp */
+	{{0x94000004}, NO_JUMP},                                /* bl */
+};
+#endif
+
+START_TEST(what_hooks_look_like)
+{
+	char *code = (char *)mmap(NULL, 2 * SF_SYS_PAGE, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	for (size_t i = 0; i < COUNT_OF(hooks); i++) {
+		const void *to;
+		bool jumps;
+
+		memcpy(code, hooks[i].code, sizeof(hooks[i].code));
+		jumps = sf_patched_jumps((uint8_t *)code, &to);
+		ck_assert_msg(jumps == (hooks[i].to != NO_JUMP), "row %zu", i);
+		if (jumps && hooks[i].to == UNKNOWN)
+			ck_assert_ptr_null(to);
+		else if (jumps && hooks[i].to == -1)
+			ck_assert_msg((uintptr_t)to == 0x89abcdef, "row %zu: %p", i, to);
+		else if (jumps)
+			ck_assert_msg((char *)to - code == hooks[i].to, "row %zu: %p", i, to);
+	}
+}
+END_TEST
+
 /* This machine's libc does as its code says. */
 START_TEST(wording_of_this_libc)
 {
@@ -260,6 +325,7 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, next_of_a_caller_in_front_of_us);
 	tcase_add_test(tests, raw_functions);
 	tcase_add_test(tests, libcs_pending_error);
+	tcase_add_test(tests, what_hooks_look_like);
 	tcase_add_test(tests, wording_by_the_pieces);
 	tcase_add_test(tests, wording_of_this_libc);
 }
