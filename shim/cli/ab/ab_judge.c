@@ -5,6 +5,7 @@
 
 #include "../base/answer.h"
 #include "../base/interval.h"
+#include "../segment/savings.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -242,6 +243,8 @@ ab_print(const json_t *document)
 	const json_t *calls = json_object_get(document, "syscalls");
 
 	answer_print(json_object_get(document, "answers"));
+	savings_print(
+		json_object_get(document, "stat")); /* of the runs with the shim, in observe */
 	ab_judge_print_metrics(document);
 	if (json_is_object(calls))
 		printf("%-20s %12lld %12lld  one traced run each\n", "system calls",

@@ -6,8 +6,10 @@
 #include "../base/document.h"
 #include "../base/output.h"
 #include "../base/screen.h"
+#include "../segment/savings.h"
 #include "../segment/segment_rounds.h"
 #include "../segment/stat_document.h"
+#include "../segment/stat_sum.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,7 +22,8 @@ struct reading {
 	uint64_t mismatches;
 	bool tripped; /* the breaker is open */
 	struct rollup rollup;
-	bool known; /* there is one before it: rates can be told */
+	bool known;       /* there is one before it: rates can be told */
+	json_t *estimate; /* {"savings": ...} of one that is observed, NULL of others */
 };
 
 struct readings {
@@ -90,6 +93,7 @@ cmd_top_add(struct readings *r, const struct segment *s, const struct rollup *ro
 	const char *slash = strrchr(s->head.exe, '/');
 	size_t size = rollup->count * sizeof(*rollup->rows);
 	struct reading *new;
+	struct sf_estimate e;
 
 	if (s->liveness == SEGMENT_ENDED || s->liveness == SEGMENT_REPLACED)
 		return;
@@ -102,6 +106,9 @@ cmd_top_add(struct readings *r, const struct segment *s, const struct rollup *ro
 	snprintf(new->mode, sizeof(new->mode), "%s", stat_document_mode(s));
 	snprintf(new->program, sizeof(new->program), "%.31s",
 		 slash != NULL ? slash + 1 : s->head.exe);
+	new->estimate = stat_sum_estimate_of(s, &e)
+				? json_pack("{s:o}", "savings", savings_json(&e))
+				: NULL;
 	new->rollup = (struct rollup){cli_alloc(size + 1, 1), rollup->count};
 	memcpy(new->rollup.rows, rollup->rows, size);
 }
@@ -153,8 +160,10 @@ cmd_top_read_all(const struct top *t, struct readings *r)
 static void
 cmd_top_free_readings(struct readings *r)
 {
-	for (size_t i = 0; i < r->count; i++)
+	for (size_t i = 0; i < r->count; i++) {
 		rollup_free(&r->list[i].rollup);
+		json_decref(r->list[i].estimate);
+	}
 	free(r->list);
 	*r = (struct readings){0};
 }
@@ -283,6 +292,20 @@ cmd_top_draw_row(const struct rate *r)
 			       share, mismatches, r->of->program);
 }
 
+/* Below the first row of its process: the same text as in `stat`. */
+static void
+cmd_top_draw_estimate(const struct rate *rates, size_t i)
+{
+	char text[512];
+
+	for (size_t k = 0; k < i; k++)
+		if (rates[k].of == rates[i].of)
+			return;
+	if (rates[i].of->estimate != NULL && !screen_full())
+		screen_line_in("\033[2m", "%8s %s", "",
+			       savings_text(rates[i].of->estimate, text, sizeof(text)));
+}
+
 static void
 cmd_top_draw(const struct readings *now, const struct rate *rates, size_t count, enum order order)
 {
@@ -302,13 +325,30 @@ cmd_top_draw(const struct readings *now, const struct rate *rates, size_t count,
 		screen_line_in("\033[1m", "%8s %-8s %-14s %12s %10s %10s %9s %10s  %s", "pid",
 			       "mode", "function", "answered/s", "learnt/s", "passed/s", "answered",
 			       "mismatches", "program");
-	for (size_t i = 0; i < count && !screen_full(); i++)
+	for (size_t i = 0; i < count && !screen_full(); i++) {
 		cmd_top_draw_row(&rates[i]);
+		cmd_top_draw_estimate(rates, i);
+	}
 	screen_end();
 }
 
+/* Of each process that is observed, what "savings" of `stat --json` is. */
+static json_t *
+cmd_top_estimates(const struct readings *now)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < now->count; i++)
+		if (now->list[i].estimate != NULL)
+			json_array_append_new(
+				list, json_pack("{s:I,s:O}", "pid", (json_int_t)now->list[i].pid,
+						"savings",
+						json_object_get(now->list[i].estimate, "savings")));
+	return list;
+}
+
 static int
-cmd_top_print_json(const struct rate *rates, size_t count)
+cmd_top_print_json(const struct readings *now, const struct rate *rates, size_t count)
 {
 	json_t *document = document_new("top"), *list = json_array();
 
@@ -323,6 +363,7 @@ cmd_top_print_json(const struct rate *rates, size_t count)
 						(json_int_t)(rates[i].of->mismatches & INT64_MAX),
 						"breaker_open", rates[i].of->tripped));
 	json_object_set_new(document, "rates", list);
+	json_object_set_new(document, "estimates", cmd_top_estimates(now));
 	json_dumpf(document, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	json_decref(document);
 	return output_result(putchar('\n') != EOF && fflush(stdout) == 0);
@@ -343,7 +384,7 @@ cmd_top_turn(const struct top *t, struct readings *before)
 	}
 	rates = cmd_top_rates_of(&now, before, t->order, &count);
 	if (t->json)
-		status = cmd_top_print_json(rates, count);
+		status = cmd_top_print_json(&now, rates, count);
 	else {
 		cmd_top_draw(&now, rates, count, t->order);
 		status = output_result(fflush(stdout) == 0 && !ferror(stdout));

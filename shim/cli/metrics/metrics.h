@@ -45,6 +45,13 @@ struct metrics_sums {
 	size_t counter_count, latency_count;
 };
 
+/* What the map would have saved those that are observed; in seconds of CPU time. */
+enum metrics_bound { METRICS_LEAST, METRICS_LIKELY, METRICS_MOST, METRICS_BOUNDS };
+struct metrics_estimate {
+	uint64_t observed, unknown; /* processes; of those, about which nothing can be said */
+	double cpu, saved[METRICS_BOUNDS]; /* of the others */
+};
+
 /* All that have the same labels. */
 struct metrics_group {
 	char pid[16], space[24], exe[256]; /* "": no such label */
@@ -53,6 +60,7 @@ struct metrics_group {
 	uint64_t live, ended, mode[METRICS_MODES], breaker[METRICS_BREAKERS], pass[METRICS_WHYS];
 	uint64_t canary_chosen, go_refused, mismatches, trips;
 	uint64_t made_ns, mismatch_ns, breaker_ns; /* the first; the last */
+	struct metrics_estimate estimate;
 	char why[METRICS_TEXTS][96], library[METRICS_TEXTS][16];
 };
 

@@ -6,6 +6,7 @@
 #include "metrics_sums.h"
 
 #include "../base/proc.h"
+#include "../segment/stat_sum.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,6 +181,26 @@ metrics_groups_add_pass(struct metrics_group *g, const struct symfast_shm_contro
 		metrics_groups_keep(g->why[0], sizeof(g->why[0]), c->why);
 }
 
+static void
+metrics_groups_add_estimate(struct metrics_group *g, const struct segment *s)
+{
+	struct sf_estimate e;
+
+	if (!stat_sum_estimate_of(s, &e))
+		return;
+	g->estimate.observed++;
+	if (e.verdict == SF_ESTIMATE_CANNOT || !(e.cpu_ns > 0)) {
+		g->estimate.unknown++;
+		return;
+	}
+	g->estimate.cpu += e.cpu_ns / 1e9;
+	if (e.verdict == SF_ESTIMATE_NOTHING)
+		return;
+	g->estimate.saved[METRICS_LEAST] += e.saved.least / 1e9;
+	g->estimate.saved[METRICS_LIKELY] += e.saved.likely / 1e9;
+	g->estimate.saved[METRICS_MOST] += e.saved.most / 1e9;
+}
+
 /* What a process that runs is in. */
 static void
 metrics_groups_add_live(struct metrics_group *g, const struct segment *s)
@@ -193,6 +214,7 @@ metrics_groups_add_live(struct metrics_group *g, const struct segment *s)
 	if (mode == METRICS_PASS)
 		metrics_groups_add_pass(g, &s->control);
 	metrics_groups_keep(g->library[0], sizeof(g->library[0]), s->head.library);
+	metrics_groups_add_estimate(g, s);
 }
 
 static uint64_t

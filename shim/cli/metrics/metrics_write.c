@@ -293,6 +293,42 @@ metrics_write_marks(const struct writer *w)
 }
 
 static void
+metrics_write_real(const struct writer *w, size_t group, const char *name, const char *label,
+		   const char *value, double x)
+{
+	metrics_write_name(w, group, name, label, value);
+	fprintf(w->out, "%.9g\n", x);
+}
+
+/* Of groups with a process that is observed: the share is estimate_saved_seconds / estimate_cpu_seconds. */
+static void
+metrics_write_estimates(const struct writer *w)
+{
+	static const char *const bounds[METRICS_BOUNDS] = {"least", "likely", "most"};
+
+	metrics_write_family(w, "estimate_saved_seconds", "gauge",
+			     "CPU time that the map would have saved observed processes; below "
+			     "zero: cost.");
+	for (size_t i = 0; i < w->count; i++)
+		for (int k = 0; w->groups[i].estimate.observed != 0 && k < METRICS_BOUNDS; k++)
+			metrics_write_real(w, i, "estimate_saved_seconds", "bound", bounds[k],
+					   w->groups[i].estimate.saved[k]);
+	metrics_write_family(w, "estimate_cpu_seconds", "gauge",
+			     "CPU time of observed processes that the estimate is about.");
+	for (size_t i = 0; i < w->count; i++)
+		if (w->groups[i].estimate.observed != 0)
+			metrics_write_real(w, i, "estimate_cpu_seconds", NULL, NULL,
+					   w->groups[i].estimate.cpu);
+	metrics_write_family(
+		w, "estimate_unknown", "gauge",
+		"Observed processes about which the estimate cannot say anything yet.");
+	for (size_t i = 0; i < w->count; i++)
+		if (w->groups[i].estimate.observed != 0)
+			metrics_write_gauge(w, i, "estimate_unknown", NULL, NULL,
+					    w->groups[i].estimate.unknown);
+}
+
+static void
 metrics_write_rest(const struct writer *w, const struct metrics *m)
 {
 	EACH(w, gauge, "canary_chosen", canary_chosen, "Processes that SYMFAST_CANARY chose.");
@@ -320,6 +356,7 @@ metrics_write_all(const struct writer *w, const struct metrics *m)
 	metrics_write_latencies(w);
 	metrics_write_marks(w);
 	metrics_write_states(w);
+	metrics_write_estimates(w);
 	metrics_write_rest(w, m);
 	if (w->open)
 		fputs("# EOF\n", w->out);

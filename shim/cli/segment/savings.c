@@ -148,3 +148,14 @@ savings_more(const json_t *document, size_t i, char *to, size_t size)
 	}
 	return false;
 }
+
+void
+savings_print(const json_t *document)
+{
+	char text[512];
+
+	if (*savings_text(document, text, sizeof(text)) != '\0')
+		printf("estimate: %s\n", text);
+	for (size_t i = 0; savings_more(document, i, text, sizeof(text)); i++)
+		printf("estimate: %s\n", text);
+}

@@ -13,6 +13,8 @@ json_t *savings_json(const struct sf_estimate *e);
  * ..."; "" if nothing was observed.
  */
 char *savings_text(const json_t *document, char *to, size_t size);
+/* All of that as lines that begin with "estimate: "; nothing if nothing was observed. */
+void savings_print(const json_t *document);
 /* What retaining would save, and each part that is left out; one sentence for each `i`; false: there are no more. */
 bool savings_more(const json_t *document, size_t i, char *to, size_t size);
 

@@ -2,11 +2,11 @@
 // stat_document.c: see stat_document.h.
 #include "stat_document.h"
 
-#include "../base/proc.h"
 #include "rollup.h"
 #include "savings.h"
 #include "stat_answers.h"
 #include "stat_latency.h"
+#include "stat_sum.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,21 +78,6 @@ stat_document_control_json(const struct symfast_shm_control *c)
 #undef KIND
 }
 
-struct latency {
-	char function[24];
-	struct symfast_shm_histogram arm[2];
-};
-
-struct stat_sum {
-	json_t *document; /* head and control of the last one, objects and sites of all */
-	struct counter *counters;
-	struct latency *latencies;
-	size_t counter_count, latency_count, processes;
-	double ns, cpu_ns;                  /* per tick, 0: not known; of all */
-	struct symfast_shm_control control; /* the last one's */
-	double churn_loads, churn_ticks, own_ticks;
-};
-
 /* Calls of A/B's stock arm, which were never asked of the map: as many as were timed. */
 static uint64_t
 stat_document_stock(const struct stat_sum *sum, const struct rollup_row *row)
@@ -141,27 +126,16 @@ stat_document_put_counters(json_t *document, const struct stat_sum *sum)
 	json_object_set_new(document, "bypasses", bypasses);
 }
 
-static uint64_t
-stat_document_counted(const void *of, const char *name)
-{
-	const struct stat_sum *sum = of;
-
-	for (size_t i = 0; i < sum->counter_count; i++)
-		if (strcmp(sum->counters[i].name, name) == 0)
-			return sum->counters[i].value;
-	return 0;
-}
-
 /* Timed calls of A/B that are in neither arm: sent Go's way, and not seen to come back. */
 static uint64_t
 stat_document_unseen(const struct stat_sum *sum, const char *function)
 {
-	uint64_t sent = stat_document_counted(sum, "go.ab.sent"),
-		 ended = stat_document_counted(sum, "go.ab.ended");
+	uint64_t sent = stat_sum_counted(sum, "go.ab.sent"),
+		 ended = stat_sum_counted(sum, "go.ab.ended");
 
 	if (strcmp(function, "plugin.Open") != 0)
 		return 0;
-	return (sent > ended ? sent - ended : 0) + stat_document_counted(sum, "go.ab.lost");
+	return (sent > ended ? sent - ended : 0) + stat_sum_counted(sum, "go.ab.lost");
 }
 
 static void
@@ -188,107 +162,8 @@ stat_document_put_latencies(json_t *document, const struct stat_sum *sum, double
 	json_object_set_new(document, "latencies", list);
 }
 
-static const struct symfast_shm_histogram *
-stat_document_estimate_row(const void *of, const char *function)
-{
-	const struct stat_sum *sum = of;
-
-	for (size_t i = 0; i < sum->latency_count; i++)
-		if (strcmp(sum->latencies[i].function, function) == 0)
-			return sum->latencies[i].arm[0].count != 0 ? &sum->latencies[i].arm[0]
-								   : NULL;
-	return NULL;
-}
-
 static void
-stat_document_put_savings(json_t *document, const struct stat_sum *sum)
-{
-	const struct symfast_shm_control *c = &sum->control;
-	const struct sf_estimate_source from = {
-		.of = sum,
-		.counted = stat_document_counted,
-		.row = stat_document_estimate_row,
-		.ns = sum->ns,
-		.cpu_ns = sum->cpu_ns,
-		.churn_ticks = sum->churn_ticks,
-		.churn_loads = sum->churn_loads,
-		.own_ticks = sum->own_ticks,
-		.go = c->go_state,
-		.observed = c->phase == SYMFAST_SHM_PHASE_LIVE &&
-			    (c->word == SYMFAST_SHM_OBSERVE || c->ab_share != 0),
-		.changed = c->reason != SYMFAST_SHM_BY_SETTING,
-	};
-	struct sf_estimate e;
-
-	sf_estimate(&e, &from);
-	if (e.verdict != SF_ESTIMATE_NONE)
-		json_object_set_new(document, "savings", savings_json(&e));
-}
-
-static bool
-stat_document_add_counters(struct stat_sum *sum, const struct segment *s)
-{
-	size_t count;
-	struct counter *counters = segment_counters(s, &count);
-
-	for (size_t i = 0; counters != NULL && i < count; i++) {
-		size_t k = 0;
-
-		while (k < sum->counter_count &&
-		       strcmp(sum->counters[k].name, counters[i].name) != 0)
-			k++;
-		if (k == sum->counter_count) {
-			sum->counters = cli_grow(sum->counters, k + 1, sizeof(*sum->counters));
-			sum->counters[sum->counter_count++] = counters[i];
-		} else {
-			sum->counters[k].value += counters[i].value;
-		}
-	}
-	free(counters);
-	return counters != NULL;
-}
-
-static struct latency *
-stat_document_latency_of(struct stat_sum *sum, const char *function)
-{
-	struct latency *l;
-
-	for (size_t i = 0; i < sum->latency_count; i++)
-		if (strcmp(sum->latencies[i].function, function) == 0)
-			return &sum->latencies[i];
-	sum->latencies = cli_grow(sum->latencies, sum->latency_count + 1, sizeof(*sum->latencies));
-	l = &sum->latencies[sum->latency_count++];
-	*l = (struct latency){0};
-	snprintf(l->function, sizeof(l->function), "%s", function);
-	return l;
-}
-
-static void
-stat_document_add_latencies(struct stat_sum *sum, const struct segment *s)
-{
-	size_t count;
-	struct segment_function *functions = segment_functions(s, &count);
-	struct symfast_shm_histogram h, *to;
-
-	for (size_t row = 0; row < count * 2; row++) {
-		if (!segment_histogram(s, (uint32_t)row, &h))
-			continue;
-		to = &stat_document_latency_of(sum, functions[row / 2].name)->arm[row % 2];
-		to->count += h.count;
-		to->ticks += h.ticks;
-		to->waited += h.waited;
-		to->clocked += h.clocked;
-		to->clocked_ticks += h.clocked_ticks;
-		to->clocked_ns += h.clocked_ns;
-		to->longest = to->longest > h.longest ? to->longest : h.longest;
-		for (size_t b = 0; b < SYMFAST_SHM_BUCKETS; b++)
-			to->bucket[b] += h.bucket[b];
-	}
-	free(functions);
-}
-
-static void
-stat_document_add_objects(struct stat_sum *sum, json_t *list, const struct segment *s, double ns)
+stat_document_add_objects(json_t *list, const struct segment *s, double ns)
 {
 	struct symfast_shm_object o;
 
@@ -300,10 +175,6 @@ stat_document_add_objects(struct stat_sum *sum, json_t *list, const struct segme
 					stat_latency_count(o.loads), "time", (double)o.ticks * ns,
 					"compared", stat_latency_count(o.compared), "unchanged",
 					stat_latency_count(o.unchanged), "differs", o.differs));
-		if (o.loads < SF_ESTIMATE_AGAIN)
-			continue;
-		sum->churn_loads += (double)o.loads;
-		sum->churn_ticks += (double)o.ticks;
 	}
 }
 
@@ -359,21 +230,14 @@ stat_document_add(struct stat_sum *sum, const struct segment *s)
 	double ns = segment_ns_per_tick(s), factor = ns > 0 ? ns : 1;
 	json_t *d = sum->document;
 
-	if (!stat_document_add_counters(sum, s))
+	if (!stat_sum_add(sum, s))
 		return false;
-	sum->ns = ns > 0 ? ns : sum->ns;
-	sum->processes++;
-	sum->cpu_ns +=
-		s->liveness == SEGMENT_LIVE ? proc_cpu_ns(s->head.pid) : (double)s->control.cpu_ns;
-	sum->own_ticks += (double)s->control.own_ticks;
-	sum->control = s->control;
 	json_object_update_new(d, stat_document_head(s));
 	json_object_set_new(d, "made_ns", stat_latency_count(s->head.made_ns));
 	json_object_set_new(d, "parent", stat_latency_count(s->head.parent_pid));
 	json_object_set_new(d, "threads_private", stat_latency_count(s->head.threads_private));
 	json_object_set_new(d, "control", stat_document_control_json(&s->control));
-	stat_document_add_latencies(sum, s);
-	stat_document_add_objects(sum, json_object_get(d, "objects"), s, factor);
+	stat_document_add_objects(json_object_get(d, "objects"), s, factor);
 	stat_document_add_sites(json_object_get(d, "sites"), s, factor);
 	return true;
 }
@@ -395,16 +259,18 @@ json_t *
 stat_document_of(struct stat_sum *sum)
 {
 	json_t *document = sum->document;
+	struct sf_estimate e;
 
 	json_object_set_new(document, "unit", json_string(sum->ns > 0 ? "ns" : "ticks"));
 	json_object_set_new(document, "processes", stat_latency_count(sum->processes));
 	stat_document_put_counters(document, sum);
 	stat_document_put_latencies(document, sum, sum->ns > 0 ? sum->ns : 1);
-	stat_document_put_savings(document, sum);
+	stat_sum_estimate(sum, &e);
+	if (e.verdict != SF_ESTIMATE_NONE)
+		json_object_set_new(document, "savings", savings_json(&e));
 	stat_document_put_place(document);
 	json_object_set_new(document, "answers", stat_answers(document));
-	free(sum->counters);
-	free(sum->latencies);
+	stat_sum_free(sum);
 	free(sum);
 	return document;
 }

@@ -45,19 +45,18 @@ static void
 stat_text_print_savings(const json_t *d)
 {
 	const json_t *s = json_object_get(d, "savings");
-	char text[512], libc[32], waited[32], loading[32];
+	char libc[32], waited[32], loading[32];
 	double asked, repeats, t, w, l;
 
 	if (json_unpack((json_t *)(uintptr_t)s, "{s:F,s:F,s:F,s:F,s:F}", "asked", &asked, "repeats",
 			&repeats, "libc", &t, "waited", &w, "loading", &l) != 0)
 		return;
 	printf("observed %.0f look-ups, %.0f asked before; in libc %s, and waited %s; loading and "
-	       "unloading %s\nestimate: %s\n",
+	       "unloading %s\n",
 	       asked, repeats, value_text(libc, sizeof(libc), t, "ns"),
 	       value_text(waited, sizeof(waited), w, "ns"),
-	       value_text(loading, sizeof(loading), l, "ns"), savings_text(d, text, sizeof(text)));
-	for (size_t i = 0; savings_more(d, i, text, sizeof(text)); i++)
-		printf("estimate: %s\n", text);
+	       value_text(loading, sizeof(loading), l, "ns"));
+	savings_print(d);
 }
 
 static void
