@@ -8,7 +8,7 @@
 
 #include "../base/sys.h"
 #include "../image/elf.h"
-#include "../image/go_plugin.h"
+#include "../image/go_native.h"
 #include "arms.h"
 #include "detour.h"
 #include "leaf.h"
@@ -193,7 +193,7 @@ host_find_locked(const struct host *h)
 
 	if (!s || !host_in_segment(h, at, s->st_size, PF_R | PF_X))
 		return 0;
-	return sf_go_parse_locked((const uint8_t *)(uintptr_t)at, s->st_size);
+	return sf_go_native_parse_locked((const uint8_t *)(uintptr_t)at, s->st_size);
 }
 
 static enum sf_go_refusal
@@ -201,7 +201,7 @@ host_install(const struct sf_go_env *env, struct host *h)
 {
 	struct sf_go_shape shape;
 	bool strict = env->mode == SF_GO_STRICT;
-	enum sf_go_refusal why = sf_go_parse(&h->code, &shape);
+	enum sf_go_refusal why = sf_go_native_parse(&h->code, &shape);
 
 	if (why)
 		return why;
@@ -246,7 +246,7 @@ host_find_walk(const struct host *h, const char *name, enum sf_go_walk_kind kind
 		return SF_GO_REFUSE_SYMBOLS;
 	site->entry = (uint8_t *)(uintptr_t)code.addr;
 	site->first = (const uint8_t *)(uintptr_t)code.first;
-	return sf_go_parse_walk(&code, kind, &site->walk);
+	return sf_go_native_parse_walk(&code, kind, &site->walk);
 }
 
 // Only where the detour is: a host that was refused for its plugin.open is not trusted here either.

@@ -2,6 +2,8 @@
 // go_file.c: see go_file.h. Source of the build information's format: Go's debug/buildinfo.
 #include "go_file.h"
 
+#include "go_arm64.h"
+
 static const char magic[] = "\xff Go buildinf:";
 
 #define MAGIC_LEN   14
@@ -78,14 +80,18 @@ go_file_address(const struct sf_elf_file *f, const char *name)
 }
 
 /* The same questions that the library asks of the running host (shim/go/host.c). */
-static enum sf_go_refusal
-go_file_read_shape(const struct sf_elf_file *f, const Elf64_Sym *open, const char *version)
+bool
+sf_go_file_code(const struct sf_elf_file *f, const char *version, struct sf_go_code *code)
 {
-	struct sf_go_shape shape;
-	struct sf_go_code code = {
-		.bytes = sf_elf_file_at(f, open->st_value, open->st_size),
-		.size = open->st_size,
-		.addr = open->st_value,
+	Elf64_Sym open;
+
+	if (!sf_elf_file_defined(f, "plugin.open", &open) ||
+	    ELF64_ST_TYPE(open.st_info) != STT_FUNC)
+		return false;
+	*code = (struct sf_go_code){
+		.bytes = sf_elf_file_at(f, open.st_value, open.st_size),
+		.size = open.st_size,
+		.addr = open.st_value,
 		.mapaccess = go_file_address(f, "runtime.mapaccess1_faststr"),
 		.chanrecv = go_file_address(f, "runtime.chanrecv1"),
 		.gostring = go_file_address(f, "runtime.gostring"),
@@ -94,32 +100,45 @@ go_file_read_shape(const struct sf_elf_file *f, const Elf64_Sym *open, const cha
 		.version_len = __builtin_strlen(version),
 		.race = go_file_address(f, "runtime.racecallback.abi0") != 0,
 	};
+	return true;
+}
 
-	if (code.bytes == NULL || code.mapaccess == 0 || code.chanrecv == 0 || code.gostring == 0 ||
-	    code.morestack == 0)
+enum sf_go_refusal
+sf_go_file_shape(const struct sf_elf_file *f, const struct sf_go_code *code,
+		 struct sf_go_shape *shape)
+{
+	if (code->bytes == NULL || code->mapaccess == 0 || code->chanrecv == 0 ||
+	    code->gostring == 0 || code->morestack == 0)
 		return SF_GO_REFUSE_SYMBOLS;
-	enum sf_go_refusal why = sf_go_parse(&code, &shape);
-	if (why != SF_GO_REFUSE_NONE)
-		return why;
+	return f->machine == EM_AARCH64 ? sf_go_arm64_parse(code, shape) : sf_go_parse(code, shape);
+}
+
+uint32_t
+sf_go_file_locked(const struct sf_elf_file *f)
+{
 	Elf64_Sym unlock;
-	if (!sf_elf_file_defined(f, "runtime.unlockOSThread", &unlock) ||
-	    sf_go_parse_locked(sf_elf_file_at(f, unlock.st_value, unlock.st_size),
-			       unlock.st_size) == 0)
-		return SF_GO_REFUSE_LOCKED;
-	return SF_GO_REFUSE_NONE;
+	const uint8_t *bytes;
+
+	if (!sf_elf_file_defined(f, "runtime.unlockOSThread", &unlock))
+		return 0;
+	bytes = sf_elf_file_at(f, unlock.st_value, unlock.st_size);
+	return f->machine == EM_AARCH64 ? sf_go_arm64_parse_locked(bytes, unlock.st_size)
+					: sf_go_parse_locked(bytes, unlock.st_size);
 }
 
 void
 sf_go_file_read(const struct sf_elf_file *f, struct sf_go_file *go)
 {
-	Elf64_Sym open;
+	struct sf_go_shape shape;
+	struct sf_go_code code;
 
 	*go = (struct sf_go_file){.shape = SF_GO_REFUSE_SYMBOLS};
 	go_file_find_build_info(f, go);
 	go->listed = sf_go_version_listed(go->version, __builtin_strlen(go->version));
-	if (!sf_elf_file_defined(f, "plugin.open", &open) ||
-	    ELF64_ST_TYPE(open.st_info) != STT_FUNC)
+	if (!sf_go_file_code(f, go->version, &code))
 		return;
 	go->is_go = go->opens_plugins = true;
-	go->shape = go_file_read_shape(f, &open, go->version);
+	go->shape = sf_go_file_shape(f, &code, &shape);
+	if (go->shape == SF_GO_REFUSE_NONE && sf_go_file_locked(f) == 0)
+		go->shape = SF_GO_REFUSE_LOCKED;
 }

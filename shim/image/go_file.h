@@ -15,6 +15,14 @@ struct sf_go_file {
 	enum sf_go_refusal shape; /* if it opens plugins: NONE, or why it would be refused */
 };
 
+/* plugin.open and what it calls, as addresses of the file; false if the file does not define it. */
+bool sf_go_file_code(const struct sf_elf_file *f, const char *version, struct sf_go_code *code);
+/* What the reader for the file's processor makes of it: x86-64, aarch64. */
+enum sf_go_refusal sf_go_file_shape(const struct sf_elf_file *f, const struct sf_go_code *code,
+				    struct sf_go_shape *shape);
+/* As sf_go_parse_locked(), from runtime.unlockOSThread; 0 if the file has none. */
+uint32_t sf_go_file_locked(const struct sf_elf_file *f);
+
 void sf_go_file_read(const struct sf_elf_file *f, struct sf_go_file *go);
 
 #endif

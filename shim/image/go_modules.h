@@ -20,9 +20,10 @@ struct sf_go_walk_code {
 
 // Offsets of code count from the function's entry, those of fields from a moduledata.
 struct sf_go_walk {
-	uint32_t site;   // lea firstmoduledata, seven bytes: the jump goes here
-	uint32_t resume; // what follows it
+	uint32_t site;   // lea firstmoduledata, seven bytes: the jump goes here; aarch64: b TEST
+	uint32_t resume; // what follows it; aarch64: TEST
 	uint32_t next, low, high;
+	uint32_t reg; // aarch64: which register holds the module
 };
 
 // Fills *walk and returns SF_GO_REFUSE_NONE, or returns the reason and leaves *walk zeroed. Reads
