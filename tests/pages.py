@@ -27,6 +27,8 @@ JUSTIFIED = {
     'go/leaf.h': (1, 'x86-64 has no other'),
     'go/x86_64/patch.h': (1, 'x86-64 has no other'),
     'libc/aarch64/patched.c': (2, 'what adrp counts in, and the 12 bits of add'),
+    'image/go_arm64_modules.c': (2, 'what adrp counts in'),
+    'image/go_words.h': (2, 'the 12 bits of add and ldr'),
     'libc/wording.c': (2, 'what adrp counts in, and the 12 bits of add'),
     'map/cell.h': (1, SMALLEST),
     'map/layout.c': (1, 'where arrays begin'),

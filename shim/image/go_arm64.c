@@ -185,7 +185,7 @@ go_arm64_eat_spill(struct words *c, uint32_t t, uint32_t frame)
 {
 	uint32_t w = go_words_next(c), d = GO_IMM12(w) * 8;
 
-	c->ok = c->ok && (w & ~(0xfffu << 10)) == GO_STR_SP(t, 0u) && d + 8 <= frame;
+	c->ok = c->ok && GO_NO_IMM12(w) == GO_STR_SP(t, 0u) && d + 8 <= frame;
 	return c->ok ? (int64_t)d : -1;
 }
 
@@ -222,7 +222,7 @@ go_arm64_parse_prologue(const struct sf_go_code *code, struct sf_go_shape *shape
 	uint32_t check = go_words_next(&c);
 	go_words_eat(&c, 0xeb10023fu); // cmp x17,x16
 	int64_t grow = go_words_eat_branch19(&c, 0x54000009u);
-	if (!c.ok || (check & ~(0xfffu << 10)) != 0xd10003f1u) // sub x17,sp,#D
+	if (!c.ok || GO_NO_IMM12(check) != 0xd10003f1u) // sub x17,sp,#D
 		return SF_GO_REFUSE_ENTRY;
 	if (grow <= CHECK_LEN || grow >= (int64_t)code->size || !go_arm64_grows(code, (size_t)grow))
 		return SF_GO_REFUSE_GROW;
@@ -232,7 +232,7 @@ go_arm64_parse_prologue(const struct sf_go_code *code, struct sf_go_shape *shape
 	go_words_eat(&c, 0xa93ffa9du); // stp x29,x30,[x20,#-8]
 	go_words_eat(&c, 0x9100029fu); // mov sp,x20
 	go_words_eat(&c, 0xd10023fdu); // sub x29,sp,#8
-	if (!c.ok || (take & ~(0xfffu << 10)) != 0xd10003f4u || !frame || frame % 16 ||
+	if (!c.ok || GO_NO_IMM12(take) != 0xd10003f4u || !frame || frame % 16 ||
 	    GO_IMM12(check) != frame - STACK_SMALL)
 		return SF_GO_REFUSE_FRAME;
 	shape->check = CHECK_LEN;
@@ -322,7 +322,7 @@ static enum sf_go_refusal
 go_arm64_parse_slot(struct words *c, const struct sf_go_shape *shape, size_t chanrecv,
 		    int64_t *slot)
 {
-	bool early = (go_words_look(c) & ~(0xfffu << 10)) == GO_STR_SP(4u, 0u);
+	bool early = GO_NO_IMM12(go_words_look(c)) == GO_STR_SP(4u, 0u);
 
 	if (early)
 		*slot = go_arm64_eat_spill(c, 4, shape->frame);

@@ -25,8 +25,8 @@ sf_go_arm64_parse_locked(const uint8_t *bytes, size_t size)
 	while (c.at + 4 <= size) {
 		uint32_t w = go_words_next(&c);
 
-		if ((w & ~(0xfffu << 10)) == STORE(28u)) {
-			if (found || (before & ~(0xfffu << 10)) != STORE(0u))
+		if (GO_NO_IMM12(w) == STORE(28u)) {
+			if (found || GO_NO_IMM12(before) != STORE(0u))
 				return 0;
 			found = GO_IMM12(w) * 8;
 		}

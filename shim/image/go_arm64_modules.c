@@ -38,7 +38,7 @@ go_arm64_eat_entry(struct words *c, enum sf_go_walk_kind kind)
 	int64_t early = go_words_eat_branch19(c, 0x34000001u); // cbz w1
 	uint32_t spill = go_words_next(c);                     // str w1,[sp,#d]
 	// Behind the three instructions that follow: not to where the jump will be.
-	c->ok = c->ok && (spill & ~(0xfffu << 10)) == 0xb90003e1u && early > (int64_t)at + 16;
+	c->ok = c->ok && GO_NO_IMM12(spill) == 0xb90003e1u && early > (int64_t)at + 16;
 }
 
 // The module's register and that it holds runtime.firstmoduledata.

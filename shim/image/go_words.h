@@ -28,6 +28,7 @@ struct words {
 #define GO_IS_LDR(w, t, n) (((w)&0xffc003ffu) == (0xf9400000u | (n) << 5 | (t)))
 #define GO_IS_BRK(w)       (((w)&0xffe0001fu) == 0xd4200000u)
 #define GO_IMM12(w)        ((w) >> 10 & 0xfffu)
+#define GO_NO_IMM12(w)     ((w) & ~(0xfffu << 10))
 
 static inline uint32_t
 go_words_look(const struct words *c)

@@ -4,13 +4,12 @@
 #define SF_GO_PATCH_H
 
 #include "../../base/sys.h"
-#include <sys/auxv.h>
 #include <sys/mman.h>
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
-#define PAGE        4096u   // the stubs' bytes; the kernel takes a page of its own size
+#define PAGE        SF_SYS_PAGE
 #define STEP        0x10000 // distance between two tries: the largest page
 #define TRIES       1984    // 124 MiB in each direction: a branch reaches 128
 #define INSN_LEN    4
@@ -48,8 +47,8 @@ patch_map_near(uintptr_t code)
 static inline bool
 patch_protect(const uint8_t *at, size_t len, long prot)
 {
-	const uintptr_t mask = (uintptr_t)getauxval(AT_PAGESZ) - 1;
-	uintptr_t first = (uintptr_t)at & ~mask, end = ((uintptr_t)at + len + mask) & ~mask;
+	uintptr_t first = sf_sys_page_down((uintptr_t)at),
+		  end = sf_sys_page_up((uintptr_t)at + len);
 
 	return sf_syscall6(SYS_mprotect, (long)first, (long)(end - first), prot, 0, 0, 0) == 0;
 }
