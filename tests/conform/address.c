@@ -398,6 +398,7 @@ same_place(void)
 static void
 return_at_once(void)
 {
+	const uintptr_t size = (uintptr_t)sysconf(_SC_PAGESIZE);
 	struct r_debug *debug = NULL;
 	uintptr_t page;
 
@@ -406,10 +407,15 @@ return_at_once(void)
 			debug = (struct r_debug *)d->d_un.d_ptr;
 	if (debug == NULL)
 		_exit(91);
-	page = debug->r_brk & ~(uintptr_t)4095;
-	mprotect((void *)page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
+	page = debug->r_brk & -size;
+	mprotect((void *)page, size, PROT_READ | PROT_WRITE | PROT_EXEC);
+#ifdef __x86_64__
 	*(volatile unsigned char *)debug->r_brk = 0xc3;
-	mprotect((void *)page, 4096, PROT_READ | PROT_EXEC);
+#else
+	*(volatile uint32_t *)debug->r_brk = 0xd65f03c0;
+	__builtin___clear_cache((char *)debug->r_brk, (char *)debug->r_brk + 4);
+#endif
+	mprotect((void *)page, size, PROT_READ | PROT_EXEC);
 }
 
 static void

@@ -1,13 +1,20 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-2-Clause
-# tests/run --suite-of: both commands in a fresh installation of another release, and a line of what came of it.
+# Installations of other releases and processors, in which tests/run works: makes them and enters them.
 
 # The mirror of a release's distribution; Ubuntu's names are those that Debian's are not.
 mirror_of()
 {
 	case $1 in
+	buster) echo http://archive.debian.org/debian ;;
 	bullseye | bookworm | trixie | forky | sid) echo http://deb.debian.org/debian ;;
-	*) echo http://archive.ubuntu.com/ubuntu ;;
+	*)
+		if [ "$arch" = arm64 ]; then
+			echo http://ports.ubuntu.com/ubuntu-ports
+		else
+			echo http://archive.ubuntu.com/ubuntu
+		fi
+		;;
 	esac
 }
 
@@ -35,6 +42,39 @@ keyring_of()
 	[ -e "$file" ] && echo "--keyring=$file"
 }
 
+# Debian's name of the machine's processor.
+own_arch()
+{
+	dpkg --print-architecture 2>/dev/null || case $(uname -m) in
+	x86_64) echo amd64 ;;
+	aarch64) echo arm64 ;;
+	*) uname -m ;;
+	esac
+}
+
+# Whether $arch is another processor's: then $emulated is what its programs start behind, and $slow says how many
+# times longer everything may take. Fails where that cannot be, after a line that says why.
+choose_processor()
+{
+	local how
+
+	arch=${arch:-$(own_arch)}
+	emulated=() slow=1
+	case $arch in
+	amd64 | arm64) ;;
+	*) wrong_use "--arch takes arm64 or amd64" ;;
+	esac
+	[ "$arch" != "$(own_arch)" ] || return 0
+	[ "$arch" = arm64 ] || { complain "skipped: programs of $arch are not emulated here"; return 1; }
+	how=$("$root/tests/lib/emulated" aarch64 --how 2>&1) || { complain "skipped: $how"; return 1; }
+	case $how in
+	registered) say "arm64: by the qemu that this machine's binfmt_misc names" ;;
+	namespace) say "arm64: by qemu, in a binfmt_misc of its own" ;;
+	*) say "arm64: by qemu, registered with this machine's binfmt_misc meanwhile" ;;
+	esac
+	emulated=("$root/tests/lib/emulated" aarch64) slow=6
+}
+
 # bootstrap RELEASE DIR: whole or not at all.
 bootstrap()
 {
@@ -45,10 +85,10 @@ bootstrap()
 		complain "$1: the archive's key is not here (package ubuntu-archive-keyring or ubuntu-keyring)"
 		return 1
 	fi
-	say "debootstrap $1"
+	say "debootstrap $1, $arch"
 	rm -rf --one-file-system "$2.new"
-	if ! children debootstrap --variant=minbase ${keyring:+"$keyring"} "$1" "$2.new" "$(mirror_of "$1")" \
-		"$(script_of "$1")" >"$2.log" 2>&1; then
+	if ! children "${emulated[@]}" debootstrap --arch="$arch" --variant=minbase ${keyring:+"$keyring"} "$1" \
+		"$2.new" "$(mirror_of "$1")" "$(script_of "$1")" >"$2.log" 2>&1; then
 		complain "$1 cannot be had from $(mirror_of "$1"): $(tail -n 1 "$2.log")"
 		return 1
 	fi
@@ -69,92 +109,44 @@ copy_tree()
 	[ -e "$1$tree/tests/run" ]
 }
 
-# in_chroot DIR COMMAND: in namespaces of its own, so that mounts and processes end with it, however it ends.
-in_chroot()
-{
-	# shellcheck disable=SC2016 # for the shell inside
-	children unshare --mount --pid --ipc --fork --kill-child --propagation private sh -c '
-		mount --bind "$0" "$0" && cd "$0" && mount -t proc proc proc && mount --rbind /sys sys &&
-		mount --rbind /dev dev && mount -t tmpfs -o mode=1777 tmpfs dev/shm &&
-		mount -t tmpfs -o mode=1777 tmpfs tmp || exit 125
-		exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb LC_ALL=C \
-			chroot . sh -c "$1"' "$1" "cd $tree && $2"
-}
-
 commit_of_tree()
 {
 	git -c safe.directory="$root" -C "$root" log -1 --format=%h 2>/dev/null || echo unknown
 	[ -z "$(git -c safe.directory="$root" -C "$root" status --porcelain -- . ':!docs/support.md' 2>/dev/null)" ] || echo ' and changes'
 }
 
-# record DIR RELEASE WHAT RESULT: one line for that command there, in the place of an older one.
-record()
+# in_chroot DIR COMMAND: in namespaces of its own, so that mounts and processes end with it, however it ends.
+in_chroot()
 {
-	# shellcheck disable=SC2016
-	local facts='. /etc/os-release; echo "$PRETTY_NAME"; getconf GNU_LIBC_VERSION; cc -dumpfullversion 2>/dev/null || echo -'
-
-	chroot "$1" sh -c "$facts" | python3 "$root/tests/lib/support.py" "$root/docs/support.md" "$2" "$3" "$4" \
-		"$(date +%F)" "$commit"
+	# shellcheck disable=SC2016 # for the shell inside
+	children "${emulated[@]}" unshare --mount --pid --ipc --fork --kill-child --propagation private sh -c '
+		mount --bind "$0" "$0" && cd "$0" && mount -t proc proc proc && mount --rbind /sys sys &&
+		mount --rbind /dev dev && mount -t tmpfs -o mode=1777 tmpfs dev/shm &&
+		mount -t tmpfs -o mode=1777 tmpfs tmp || exit 125
+		exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb LC_ALL=C "SYMFAST_TEST_SLOW=$2" \
+			DEMO_TIMEOUT=$((60 * $2)) chroot . sh -c "$1"' "$1" "cd $tree && $2" "$slow"
 }
 
-# one_command DIR RELEASE COMMAND: runs and records it.
-one_command()
+# A compiler that is emulated takes 25 times as long. So in an installation of another processor it is Debian's cross
+# compiler of that release, and three packages of ours hold the place of those that have the emulated ones.
+add_compiler()
 {
-	local log status result tee left
+	local log="$1.compiler.log"
 
-	log="$1.$(basename "$(dirname "${3%% *}")").log"
-	say "$2: $3"
-	# Not a pipeline: bash would run no trap before its end.
-	exec 8> >(exec tee "$log")
-	tee=$!
-	in_chroot "$1" "$3" >&8 2>&1 8>&-
-	status=$?
-	exec 8>&-
-	wait "$tee"
-	if [[ $3 == *tests/run* ]]; then
-		result=$(grep -E '^[0-9]+ passed, ' "$log" | tail -n 1)
-	else
-		result="$(grep -c ' yes$' "$log") rows, all outputs the same"
-		left=$(grep -oE '^[a-z]+ +(left out|skipped)' "$log" | cut -d' ' -f1 | paste -sd' ')
-		[ -z "$left" ] || result+="; left out: $left"
-	fi
-	[ "$status" -eq 0 ] || result="exit status $status; ${result:-no result}"
-	record "$1" "$2" "$3" "$result"
-	return "$status"
+	[ ${#emulated[@]} -gt 0 ] && [ ! -e "$1/usr/share/doc/symfast-cross" ] || return 0
+	say "the cross compiler of $(own_arch) for $arch"
+	in_chroot "$1" "tests/lib/cross-compiler $(own_arch) $arch aarch64-linux-gnu" >"$log" 2>&1 && return 0
+	complain "no cross compiler in $1: $(grep -E '^E: ' "$log" | tail -n 1) (see $log)"
+	return 1
 }
 
-# suite_of RELEASE [demo|tests] WORDS...: both commands, or that one; the words are for tests/run there.
-suite_of()
+# make_chroot RELEASE DIR: with the tree in $tree.
+make_chroot()
 {
-	local name=$1 dir status=0 left commit
-	shift
-
-	tree=/srv/symfast
-	chroots=${chroots:-${XDG_CACHE_HOME:-$HOME/.cache}/symfast/chroots}
-	dir=$chroots/$name
-	if [[ ! $name =~ ^[a-z]+$ || $chroots/ == "$root"/* ]]; then
-		wrong_use "--suite-of takes a release's name, --chroots a folder outside of the source tree"
-	elif [ "$(id -u)" -ne 0 ]; then
-		complain "--suite-of makes a chroot, which only root may: sudo tests/run --suite-of $name"
-		return 1
-	elif ! has debootstrap; then
-		complain "--suite-of needs debootstrap, unshare and git: apt install debootstrap"
-		return 1
-	fi
-	mkdir -p "$chroots" || return 1
-	exec 9>>"$dir.lock"
-	flock -n 9 || { complain "another tests/run works in $dir"; return 1; }
-	bootstrap "$name" "$dir" || return 1
-	cp -L /etc/resolv.conf "$dir/etc/resolv.conf"
+	bootstrap "$1" "$2" || return 1
+	cp -L /etc/resolv.conf "$2/etc/resolv.conf"
 	# Where an interrupt came while it installed.
-	children chroot "$dir" dpkg --configure -a >/dev/null 2>&1
-	copy_tree "$dir" || { complain "cannot copy the tree to $dir"; return 1; }
-	if [ "${1:-}" != tests ]; then
-		one_command "$dir" "$name" ./demo/run || status=1
-	fi
-	if [ "${1:-}" != demo ]; then
-		[ "${1:-}" != tests ] || shift
-		one_command "$dir" "$name" "./tests/run${*:+ $*}" || status=1
-	fi
-	return $status
+	children "${emulated[@]}" chroot "$2" dpkg --configure -a >/dev/null 2>&1
+	copy_tree "$2" || { complain "cannot copy the tree to $2"; return 1; }
+	add_compiler "$2"
 }

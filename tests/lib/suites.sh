@@ -23,10 +23,12 @@ for test in json.load(sys.stdin):
     print(test["suite"][0].split(":")[-1], test["name"], sep="\t")'
 }
 
-# Tests wait for processors, too: their limits grow with what the machine has to do already.
+# Tests wait for processors, too: their limits grow with what the machine has to do already,
+# and by a factor where every program is emulated.
 limits()
 {
-	awk -v cpus="$(nproc)" '{ n = 3 + int(2 * $1 / cpus); print (n > 20 ? 20 : n) }' /proc/loadavg
+	awk -v cpus="$(nproc)" -v slow="${SYMFAST_TEST_SLOW:-1}" \
+		'{ n = 3 + int(2 * $1 / cpus); print slow * (n > 20 ? 20 : n) }' /proc/loadavg
 }
 
 # Some tests wait for time more than for a processor: two more at once than there are processors.

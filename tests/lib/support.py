@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Puts one line into the table of docs/support.md: support.py FILE RELEASE WHAT RESULT DATE COMMIT
+"""Puts one line into the table of docs/support.md: support.py FILE RELEASE ARCH WHAT RESULT DATE COMMIT
 
 Standard input: the system's name, the C library, the compiler's version, a line each. A line for the same
-release and command is replaced; the table is made if there is none.
+release, processor and command is replaced; the table is made if there is none.
 """
 import sys
 
-HEAD = ['| release | system | glibc | gcc | what was run | result | date | commit |',
-        '|---|---|---|---|---|---|---|---|']
+HEAD = ['| release | processor | system | glibc | gcc | what was run | result | date | commit |',
+        '|---|---|---|---|---|---|---|---|---|']
 
 
 def main():
-    path, release, what, result, date, commit = sys.argv[1:7]
+    path, release, arch, what, result, date, commit = sys.argv[1:8]
     system, libc, compiler = (sys.stdin.read().splitlines() + ['?'] * 3)[:3]
-    row = [release, system, libc.removeprefix('glibc '), compiler, f'`{what}`', result, date, commit]
+    row = [release, arch, system, libc.removeprefix('glibc '), compiler, f'`{what}`', result, date, commit]
     try:
         with open(path) as f:
             lines = f.read().splitlines()
@@ -28,7 +28,7 @@ def main():
         end += 1
     command = what.split()[0]
     kept = [line for line in lines[first:end]
-            if not (line.startswith(f'| {release} |') and f'`{command}' in line)]
+            if not (line.startswith(f'| {release} | {arch} |') and f'`{command}' in line)]
     lines[first:end] = sorted(kept + ['| ' + ' | '.join(row) + ' |'])
     with open(path, 'w') as f:
         f.write('\n'.join(lines) + '\n')
