@@ -123,7 +123,7 @@ in_chroot()
 		mount --bind "$0" "$0" && cd "$0" && mount -t proc proc proc && mount --rbind /sys sys &&
 		mount --rbind /dev dev && mount -t tmpfs -o mode=1777 tmpfs dev/shm &&
 		mount -t tmpfs -o mode=1777 tmpfs tmp || exit 125
-		exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb LC_ALL=C "SYMFAST_TEST_SLOW=$2" \
+		exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb LC_ALL=C "TESTS_SLOWER=$2" \
 			DEMO_TIMEOUT=$((60 * $2)) chroot . sh -c "$1"' "$1" "cd $tree && $2" "$slow"
 }
 

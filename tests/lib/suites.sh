@@ -27,7 +27,7 @@ for test in json.load(sys.stdin):
 # and by a factor where every program is emulated.
 limits()
 {
-	awk -v cpus="$(nproc)" -v slow="${SYMFAST_TEST_SLOW:-1}" \
+	awk -v cpus="$(nproc)" -v slow="${TESTS_SLOWER:-1}" \
 		'{ n = 3 + int(2 * $1 / cpus); print slow * (n > 20 ? 20 : n) }' /proc/loadavg
 }
 
