@@ -147,7 +147,7 @@ doctor_image_is_of(const char *bundle, const char *root)
 
 	if (name == NULL)
 		return false;
-	path = *name == '/' ? cli_format("%s", name) : cli_format("%s/%s", bundle, name);
+	path = *name == '/' ? cli_format("%s", name) : cli_format("%s%s", bundle, name);
 	same = stat(path, &its) == 0 && stat(root, &ours) == 0 && its.st_dev == ours.st_dev &&
 	       its.st_ino == ours.st_ino;
 	free(path);
@@ -165,8 +165,8 @@ doctor_image_read_config(struct patient *p)
 		len--;
 	while (len > 0 && p->root[len - 1] != '/')
 		len--;
-	bundle = len != 0 ? cli_format("%.*s", (int)len, p->root) : cli_format(".");
-	path = cli_format("%s/config.json", bundle);
+	bundle = len != 0 ? cli_format("%.*s", (int)len, p->root) : cli_format("./");
+	path = cli_format("%sconfig.json", bundle);
 	text = doctor_root_read("", path, CONFIG_MOST, &size);
 	config = text != NULL ? json_loadb(text, size, 0, NULL) : NULL;
 	if (config != NULL && !doctor_image_is_of(bundle, p->root)) {
