@@ -18,7 +18,7 @@ SMALLEST = 'a limit that a page of any size is a multiple of'
 # File: how many lines have one, and why they may.
 JUSTIFIED = {
     'base/attr.h': (1, 'no program has anything in the first 4 KiB'),
-    'base/bytes_sse2.h': (2, SMALLEST),
+    'base/bytes_wide.h': (2, SMALLEST),
     'base/sys.c': (1, 'until AT_PAGESZ is known'),
     'base/sys.h': (1, 'x86-64 has no other'),
     'cli/base/proc.c': (1, 'room that grows'),

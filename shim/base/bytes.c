@@ -8,18 +8,15 @@
 
 uint8_t sf_bytes_careful;
 
-#ifdef __SSE2__
+#ifdef SF_BYTES_WIDE
 #define ONES_8 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff
 const uint8_t sf_bytes_edge[2 * SF_SHORT_MAX] = {ONES_8, ONES_8, ONES_8, ONES_8};
-#endif
 
-#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__) && !defined(SF_BYTES_GENERIC)
 /*
  * The host's string starts m bytes into its first aligned block, so the stored copy is read from
  * m bytes before its start and the low m bits of the first mask are shifted out. Every block but
  * the last must be equal and free of NUL: a torn `stored` or `n` could otherwise lead past the
- * host's terminator into an unmapped page. The minimum of a byte and of its all-ones-if-equal mask
- * is zero in both cases at once.
+ * host's terminator into an unmapped page.
  *
  * A mask has 16 bits and its complement 16 more ones above them. Shifting left by -k (mod 32)
  * leaves bits 0 to k-1 only, so neither these nor bytes behind the NUL count; k = 0 shifts by
@@ -30,20 +27,17 @@ bytes_equal_two(const char *host, const char *stored, size_t n)
 {
 	const size_t m = (uintptr_t)host & 15;
 	const unsigned int left = (unsigned int)(n + m);
-	const __m128i *a = (const __m128i *)(host - m);
-	const __m128i *b = (const __m128i *)(const void *)(stored - m);
-	__m128i s = _mm_loadu_si128(b);
-	__m128i same = _mm_cmpeq_epi8(_mm_load_si128(a), s);
+	const char *a = host - m, *b = stored - m;
+	sf_wide h = sf_wide_load_aligned(a), s = sf_wide_load(b);
 
 	if (left <= 16)
-		return (~(unsigned int)_mm_movemask_epi8(same) >> m) << ((m - left) & 31) == 0;
+		return (~sf_wide_same(h, s) >> m) << ((m - left) & 31) == 0;
 	if (left > 32)
 		return false;
-	same = _mm_cmpeq_epi8(_mm_min_epu8(same, s), _mm_setzero_si128());
-	if ((unsigned int)_mm_movemask_epi8(same) >> m != 0)
+	if (sf_wide_ends(h, s) >> m != 0)
 		return false;
-	same = _mm_cmpeq_epi8(_mm_load_si128(a + 1), _mm_loadu_si128(b + 1));
-	return ~(unsigned int)_mm_movemask_epi8(same) << ((16 - left) & 31) == 0;
+	h = sf_wide_load_aligned(a + 16);
+	return ~sf_wide_same(h, sf_wide_load(b + 16)) << ((16 - left) & 31) == 0;
 }
 
 static bool
@@ -66,15 +60,11 @@ sf_bytes_equal_blocks(const char *host, const char *stored, size_t n)
 	if (sf_unlikely(sf_bytes_careful))
 		return bytes_equal_each(host, stored, n);
 	/* Whole blocks, then the last two at most. */
-	for (; n + m > 32; n -= 16 - m, host += 16 - m, stored += 16 - m, m = 0, skip = 0) {
-		__m128i s = _mm_loadu_si128((const __m128i *)(const void *)(stored - m));
-		__m128i same = _mm_andnot_si128(
-			_mm_cmpeq_epi8(s, _mm_setzero_si128()),
-			_mm_cmpeq_epi8(_mm_load_si128((const __m128i *)(host - m)), s));
-
-		if (((unsigned int)_mm_movemask_epi8(same) ^ 0xffffu) >> skip != 0)
+	for (; n + m > 32; n -= 16 - m, host += 16 - m, stored += 16 - m, m = 0, skip = 0)
+		if (sf_wide_ends(sf_wide_load_aligned(host - m), sf_wide_load(stored - m)) >>
+			    skip !=
+		    0)
 			return false;
-	}
 	return bytes_equal_two(host, stored, n);
 }
 #endif

@@ -26,8 +26,10 @@ size_t sf_bytes_length_slow(const char *s, size_t max);
 /* sf_bytes_load_short without reading past the block that holds the NUL. */
 bool sf_bytes_load_short_slow(const char *s, struct sf_short *out);
 
-#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__) && !defined(SF_BYTES_GENERIC)
-#include "bytes_sse2.h"
+#if (defined(__SSE2__) || (defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)) &&  \
+	!defined(__SANITIZE_THREAD__) && !defined(SF_BYTES_GENERIC)
+#define SF_BYTES_WIDE 1
+#include "bytes_wide.h"
 #else
 #include "bytes_generic.h"
 #endif

@@ -116,12 +116,11 @@ sf_cell_tagged(const struct sf_cell *set, uint32_t tag, uint32_t *seq)
 }
 
 /* Does the cell's name stand at `name`? The tag has been found to be this address's. */
-#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__) && !defined(SF_BYTES_GENERIC)
+#ifdef SF_BYTES_WIDE
 SF_INLINE bool
 sf_cell_same(const struct sf_cell *c, const char *name)
 {
-	return sf_clear_32(&c->care,
-			   ~sf_bytes_same_32(name, (const __m128i *)(const void *)c->name));
+	return sf_clear_32(&c->care, ~sf_bytes_same_32(name, c->name));
 }
 
 #else
