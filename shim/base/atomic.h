@@ -9,6 +9,8 @@
 
 #include "attr.h"
 
+/* Nobody needs them, and gcc 10 compiles no function of doubles where only general registers may be used. */
+#define CK_PR_DISABLE_DOUBLE
 #include <ck_pr.h>
 
 #ifdef __SANITIZE_THREAD__

@@ -19,6 +19,19 @@
 #define SF_LARGE       __attribute__((section(".bss.large")))
 #define SF_GROWING     __attribute__((section(".bss.growing")))
 #define SF_FIRST       __attribute__((section(".bss.first")))
+/* gcc before 11 has this built-in function for other CPUs only. */
+#if defined(__x86_64__) && __GNUC__ < 11
+SF_INLINE void *
+sf_thread_pointer(void)
+{
+	void *p;
+
+	__asm__("mov %%fs:0, %0" : "=r"(p));
+	return p;
+}
+#define __builtin_thread_pointer sf_thread_pointer
+#endif
+
 #define sf_likely(x)   __builtin_expect(!!(x), 1)
 #define sf_unlikely(x) __builtin_expect(!!(x), 0)
 

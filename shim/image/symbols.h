@@ -10,6 +10,10 @@
 
 #include "elf.h"
 
+#ifndef PT_GNU_PROPERTY /* elf.h of glibc before 2.33 */
+#define PT_GNU_PROPERTY 0x6474e553
+#endif
+
 struct sf_symbols {
 	const ElfW(Sym) * symtab;
 	ElfW(Xword) strsz;
