@@ -15,10 +15,10 @@
  * Where symfast.ld puts it: what the start runs; zeroed memory that most processes never touch; such
  * memory of which the start writes the beginning; what each start writes.
  */
-#define SF_START       __attribute__((section(".text.start")))
-#define SF_LARGE       __attribute__((section(".bss.large")))
-#define SF_GROWING     __attribute__((section(".bss.growing")))
-#define SF_FIRST       __attribute__((section(".bss.first")))
+#define SF_START   __attribute__((section(".text.start")))
+#define SF_LARGE   __attribute__((section(".bss.large")))
+#define SF_GROWING __attribute__((section(".bss.growing")))
+#define SF_FIRST   __attribute__((section(".bss.first")))
 /* gcc before 11 has this built-in function for other CPUs only. */
 #if defined(__x86_64__) && __GNUC__ < 11
 SF_INLINE void *
