@@ -112,7 +112,10 @@ def without_ours(have, wanted, settings):
     case.check(f'{what}: it writes where the containers look', first['volumeMounts'] == [
         {'name': 'symfast', 'mountPath': '/symfast'}] and first['command'][-1] == LIBRARY, first)
     volumes = by_name(pod['volumes'])
-    case.check(f'{what}: the volumes', 'emptyDir' in volumes['symfast'] and
+    limits = first['resources']
+    case.check(f'{what}: its class of service stays', limits['requests'] == limits['limits'] and
+               set(limits['limits']) == {'cpu', 'memory'}, limits)
+    case.check(f'{what}: the volumes', volumes['symfast']['emptyDir'].get('medium') == 'Memory' and
                volumes['symfast-off']['configMap'] == {'name': 'symfast-off', 'optional': True}, volumes)
     pod['volumes'] = [one for one in pod['volumes'] if one['name'] not in ('symfast', 'symfast-off')]
     for container_, before in zip(pod['containers'], old['containers']):
