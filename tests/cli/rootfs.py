@@ -296,6 +296,11 @@ def bundles(place):
         case.check('and its environment counts', ('note:preload' in findings(made)) == ('LD_PRELOAD=/x/liba.so' in env) and
                    ('stop:audit' in findings(made)) == ('LD_AUDIT=/x/liba.so' in env), findings(made))
     config(['/usr/bin/asks'])
+    for folder, name in ((f'{place}/bundle', 'rootfs'), (f'{place}/bundle', './rootfs//'), (root, '.'), (root, '../rootfs')):
+        made = json.loads(case.run('doctor', '--json', '--image', name, cwd=folder).stdout)
+        # A bundle is looked for by the name that was given.
+        case.check(f'the root as {name}', made['facts'].get('program') == (None if name == '.' else '/usr/bin/asks') and
+                   made['libcs'][0]['state'] == SERVED, made['facts'])
     made = examine('--program goes before it', root, NOTHING, '--program', '/opt/bin/own')
     case.check('--program goes before it: so it is', made['facts']['program'] == '/opt/bin/own', made['facts'])
     case.one_error('a bundle that starts what is not there', (config(['gone']), case.run('doctor', '--image', root))[1], case.TARGET,
