@@ -123,6 +123,10 @@ this_cpu(const struct sf_go_table *t)
 #ifdef __x86_64__
 	if (sf_likely(t->rseq))
 		__asm__("movl %%fs:(%1), %0" : "=r"(cpu) : "r"(t->rseq));
+#elif defined(__aarch64__)
+	if (sf_likely(t->rseq))
+		cpu = *(const volatile uint32_t *)((const char *)__builtin_thread_pointer() +
+						   t->rseq);
 #endif
 	return cpu;
 }

@@ -205,7 +205,7 @@ one_of_crowd(void *arg)
 		if (!mark(arms, crowd[me], what))
 			continue;
 		if (i & 1)
-			__builtin_ia32_pause();
+			__asm__ volatile("" ::: "memory");
 		if (!unmark(arms, crowd[me], &found))
 			continue;
 		kept[me]++;

@@ -18,7 +18,7 @@ static struct {
 
 // As C's own frames do: writes all that lies right below SP.
 #define SPOIL                                                                                      \
-	volatile uint64_t junk[4];                                                                 \
+	__attribute__((unused)) volatile uint64_t junk[4];                                         \
 	for (int spoil = 0; spoil < 4; spoil++)                                                    \
 	junk[spoil] = (uint64_t)spoil
 
