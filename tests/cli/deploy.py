@@ -44,10 +44,10 @@ def verify(folder, text, name='service.service'):
 def drop_in(folder):
     text = read('systemd/symfast.conf')
     env = dict(re.findall(r'^Environment=(\w+)=(.*)$', text, re.M))
-    case.check('the drop-in sets the preload by bare name', env['LD_PRELOAD'] == 'libsymfast.so')
+    case.check("the drop-in sets the preload by ld.so's own token", env['LD_PRELOAD'] == '/usr/$LIB/libsymfast.so')
     case.check('and only settings that there are', set(env) - {'LD_PRELOAD'} <= settings(), env)
-    # As the service would be started, but for the folder, which ldconfig would know.
-    env.update(LD_LIBRARY_PATH=os.path.dirname(case.LIB), SYMFAST_CANARY='100%',
+    # As the service would be started, but for the folder: the package is not installed here.
+    env.update(LD_PRELOAD=case.LIB, SYMFAST_CANARY='100%',
                SYMFAST_VERBOSE='1', SYMFAST_SHM_DIR=folder)
     done = subprocess.run(['/bin/grep', '-c', 'libsymfast.so', '/proc/self/maps'],
                           env=case.clean_env(**env), capture_output=True, text=True)

@@ -260,6 +260,11 @@ def processes(folder):
         examine('a process under the shim, off', NOTHING, ['ok:loaded', 'note:mode'], 'there are no statistics', pid)
     with process(waits, LD_AUDIT='/no/such.so') as pid:
         examine('a process with an auditor', 1, ['stop:audit'], '', pid)
+    other = case.compile_32(folder, 'other', 'call(172, 1, (void *)9, 0); call(29, 0, 0, 0);', '-static', '-no-pie')
+    if other:
+        # It ends with its parent.
+        with process('sh', '-c', f'{other} & wait') as pid:
+            examine('a process with a 32-bit child', NOTHING, ['note:children'], 'among its children: 1', pid)
     filtered = case.compile_c(folder, 'filtered', FILTERED)
     with process(filtered) as pid:
         examine('a process with a filter', NOTHING, ['note:seccomp'], 'filter', pid)

@@ -3,6 +3,7 @@
 """meson install: what must lie where, and what of it must work from there."""
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -95,6 +96,37 @@ def works(folder, library, program):
     headers(folder)
 
 
+def token(folder, library, program):
+    """symfast run names the library by $LIB, which each child's ld.so reads as its own folder."""
+    prefix = os.path.dirname(os.path.dirname(program))
+    wanted = f'{prefix}/$LIB/libsymfast.so'
+    libc = [line.split()[-1] for line in open('/proc/self/maps') if line.endswith('/libc.so.6\n')][0]
+    if not os.path.dirname(library).endswith(re.sub('^/usr/', '/', os.path.dirname(libc))):
+        print('SKIP: not installed where libc lies below its prefix')
+        return
+    done = output(program, 'run', '-n')
+    case.check('symfast run names it by $LIB', done.stdout == f'LD_PRELOAD={wanted}\n', done.stdout + done.stderr)
+    done = output(program, 'run', '--', 'sh', '-c', 'echo "$LD_PRELOAD"; exec grep -c libsymfast /proc/self/maps')
+    case.check('which is the file', done.returncode == 0 and done.stdout.startswith(wanted) and not done.stderr,
+               done.stdout + done.stderr)
+    other = case.compile_32(folder, 'guest', '', '-pie', '-Wl,--dynamic-linker=/lib/ld-linux.so.2')
+    if other:
+        done = output(program, 'run', '--', other)
+        case.check("a 32-bit child: ld.so's own line, and it runs", (done.returncode, done.stdout) == (5, 'ready\n') and
+                   len(done.stderr.splitlines()) == 1 and f"ld.so: object '{wanted}'" in done.stderr, done)
+    if shutil.which('musl-gcc'):
+        source = f'{folder}/musl.c'
+        with open(source, 'w') as f:
+            f.write('#include <stdio.h>\nint main(void) { return puts("ready") < 0 ? 1 : 5; }\n')
+        subprocess.run(['musl-gcc', source, '-o', f'{folder}/musl'], check=True)
+        done = output(program, 'run', '--', f'{folder}/musl')
+        case.check('a child of musl runs, in silence', (done.returncode, done.stdout, done.stderr) == (5, 'ready\n', ''), done)
+    os.rename(library, library + '.away')
+    done = output(program, 'run', '-n')
+    case.check('without the file no token', '$LIB' not in done.stdout, done)
+    os.rename(library + '.away', library)
+
+
 def pkg_folder(folder):
     return next(where for where, _, names in os.walk(folder) if 'symfast.pc' in names)
 
@@ -124,5 +156,6 @@ with case.workshop() as place:
     found = installed(sys.argv[1], place)
     its_library, its_program = contents(place, found)
     works(place, its_library, its_program)
+    token(place, its_library, its_program)
     exports(its_library, os.environ['SYMFAST_ROOT'])
 case.end()

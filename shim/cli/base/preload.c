@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <link.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,17 +17,58 @@
 
 #define BARE "libsymfast.so"
 
-/* The library beside this very program: in a build tree one folder up, installed in SF_LIBDIR. */
+static int
+preload_is_libc(struct dl_phdr_info *info, size_t size, void *into)
+{
+	static const char end[] = "/libc.so.6";
+	size_t n = strlen(info->dlpi_name);
+
+	(void)size;
+	if (n < sizeof(end) || strcmp(info->dlpi_name + n - (sizeof(end) - 1), end) != 0)
+		return 0;
+	*(char **)into = cli_format("%.*s", (int)(n - (sizeof(end) - 1)), info->dlpi_name);
+	return 1;
+}
+
+/* What ld.so puts in the place of $LIB: its libc's folder, below / or /usr. NULL: it lies elsewhere. */
+static char *
+preload_lib_folder(void)
+{
+	char *folder = NULL, *lib = NULL;
+
+	dl_iterate_phdr(preload_is_libc, &folder);
+	if (folder != NULL && strncmp(folder, "/usr/lib", 8) == 0)
+		lib = cli_format("%s", folder + strlen("/usr/"));
+	else if (folder != NULL && strncmp(folder, "/lib", 4) == 0)
+		lib = cli_format("%s", folder + 1);
+	free(folder);
+	return lib;
+}
+
+/* PREFIX/$LIB/libsymfast.so, if this ld.so finds the file there. Each child's ld.so looks in its own folder. */
+static char *
+preload_by_token(const char *prefix)
+{
+	char *lib = preload_lib_folder();
+	char *path = lib != NULL ? cli_format("%s/%s/" BARE, prefix, lib) : NULL;
+	bool there = path != NULL && access(path, R_OK) == 0;
+
+	free(lib);
+	free(path);
+	return there ? cli_format("%s/$LIB/" BARE, prefix) : NULL;
+}
+
+/* The library beside this very program: in a build tree one folder up, installed under the same prefix or in SF_LIBDIR. */
 static char *
 preload_own_library(void)
 {
-	char self[PATH_MAX];
+	char self[PATH_MAX], *path, *folder;
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *path;
 
 	if (n > 0) {
 		self[n] = '\0';
-		path = cli_format("%s/../" BARE, dirname(self));
+		folder = dirname(self);
+		path = cli_format("%s/../" BARE, folder);
 		if (access(path, R_OK) == 0) {
 			char *whole = realpath(path, NULL);
 
@@ -34,6 +76,9 @@ preload_own_library(void)
 			return whole;
 		}
 		free(path);
+		path = preload_by_token(dirname(folder));
+		if (path != NULL)
+			return path;
 	}
 	path = cli_format("%s/" BARE, SF_LIBDIR);
 	if (access(path, R_OK) == 0)
@@ -90,7 +135,8 @@ preload_library(const char *given)
 		cli_error_errno(0, "%s", given != NULL ? given : BARE);
 		return NULL;
 	}
-	if (strchr(path, '/') != NULL && access(path, R_OK) != 0) {
+	if (strchr(path, '/') != NULL && strstr(path, "/$LIB/") == NULL &&
+	    access(path, R_OK) != 0) {
 		cli_error_errno(0, "%s", path);
 	} else if (strpbrk(path, " :") != NULL) {
 		cli_error("%s: LD_PRELOAD takes no path with a space or a colon", path);

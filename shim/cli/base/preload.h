@@ -6,8 +6,9 @@
 #include "arguments.h"
 
 /*
- * The library: `given`, or the one of the build tree or installation that this program belongs to,
- * or the bare name, which the loader then searches. NULL after one line if it cannot be preloaded.
+ * The library: `given`, or the one of the build tree or installation that this program belongs to (with the token
+ * $LIB in its path, where that leads to it), or the bare name, which the loader then searches. NULL after one line if
+ * it cannot be preloaded.
  */
 char *preload_library(const char *given);
 

@@ -7,6 +7,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -117,6 +118,50 @@ doctor_process_maps(struct patient *p, unsigned long pid)
 	free(text);
 }
 
+/* Is the program of a process a 32-bit one? */
+static bool
+doctor_process_is_32(unsigned long pid)
+{
+	char *exe = cli_format("/proc/%lu/exe", pid), ident[EI_CLASS + 1] = "";
+	int fd = open(exe, O_RDONLY | O_CLOEXEC);
+	bool is = fd >= 0 && read(fd, ident, sizeof(ident)) == (ssize_t)sizeof(ident) &&
+		  memcmp(ident, ELFMAG, SELFMAG) == 0 && ident[EI_CLASS] == ELFCLASS32;
+
+	if (fd >= 0)
+		close(fd);
+	free(exe);
+	return is;
+}
+
+/* Children inherit LD_PRELOAD; a thread's stand in a file of its own. */
+static void
+doctor_process_children(struct patient *p, unsigned long pid)
+{
+	char *pattern = cli_format("/proc/%lu/task/*/children", pid);
+	unsigned int count = 0;
+	glob_t files;
+
+	if (glob(pattern, GLOB_NOSORT, NULL, &files) == 0) {
+		for (size_t i = 0; i < files.gl_pathc && i < 256; i++) {
+			char text[4096] = "", *at = text;
+			FILE *f = fopen(files.gl_pathv[i], "re");
+
+			if (f != NULL && fgets(text, sizeof(text), f) != NULL)
+				for (unsigned long child; (child = strtoul(at, &at, 10)) != 0;)
+					count += doctor_process_is_32(child);
+			if (f != NULL)
+				fclose(f);
+		}
+		globfree(&files);
+	}
+	free(pattern);
+	if (count != 0)
+		doctor_find(p, LEVEL_NOTE, "children",
+			    "32-bit programs among its children: %u; the shim cannot serve them, "
+			    "ld.so says so in one line and they run without",
+			    count);
+}
+
 int
 doctor_process(struct patient *p, unsigned long pid)
 {
@@ -146,6 +191,7 @@ doctor_process(struct patient *p, unsigned long pid)
 	doctor_process_status(p, pid);
 	doctor_process_label(p, pid);
 	doctor_process_auxv(p, pid);
+	doctor_process_children(p, pid);
 	if (program.fault == SF_ELF_FILE_NONE)
 		doctor_mapped(p, &program, pid);
 	doctor_object_free(&program);
