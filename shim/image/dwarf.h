@@ -39,10 +39,12 @@ enum {
 	DW_CFA_def_cfa_offset_sf = 0x13,
 	DW_CFA_val_offset = 0x14,
 	DW_CFA_val_expression = 0x16,
+	DW_CFA_AARCH64_negate_ra_state_with_pc = 0x2c,
+	DW_CFA_AARCH64_negate_ra_state = 0x2d,
 	DW_CFA_GNU_args_size = 0x2e,
 };
 
 /* Operations of expressions. */
-enum { DW_OP_deref = 0x06, DW_OP_breg0 = 0x70, DW_OP_breg15 = 0x7f };
+enum { DW_OP_deref = 0x06, DW_OP_breg0 = 0x70 };
 
 #endif

@@ -163,6 +163,10 @@ unwind_read_cie(const uint8_t *p, struct entry *e)
 			unwind_fixed(&c, 1);
 		else if (*a == 'S')
 			e->signal = true;
+#ifdef __aarch64__
+		else if (*a == 'B' || *a == 'G')
+			continue; /* signed with the other key, a frame of memory tags: nothing follows */
+#endif
 		else if (*a == 'P')
 			unwind_fixed(&c, (unwind_fixed(&c, 1) & DW_EH_PE_form) == DW_EH_PE_sdata8
 						 ? 8
@@ -228,7 +232,7 @@ unwind_expression(struct cursor *c)
 	uint8_t op = (uint8_t)unwind_fixed(&block, 1);
 
 	unwind_fixed(c, n < 256 ? (unsigned int)n : 256);
-	if (op < DW_OP_breg0 || op > DW_OP_breg15)
+	if (op < DW_OP_breg0 || op > DW_OP_breg0 + SF_UNWIND_LAST)
 		return x;
 	x.base = (uint8_t)(op - DW_OP_breg0);
 	x.offset = (int32_t)unwind_sleb(&block);
@@ -347,6 +351,12 @@ unwind_state_instruction(struct run *r, struct cursor *c, uint8_t op)
 	case DW_CFA_GNU_args_size:
 		unwind_uleb(c);
 		return true;
+#ifdef __aarch64__
+	case DW_CFA_AARCH64_negate_ra_state:
+	case DW_CFA_AARCH64_negate_ra_state_with_pc:
+		r->now->is_signed ^= 1;
+		return true;
+#endif
 	default:
 		return false;
 	}

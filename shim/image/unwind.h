@@ -8,11 +8,18 @@
 
 #include "../base/attr.h"
 
-#define SF_UNWIND_REGISTERS 17 /* x86-64: 0 to 15, and 16 for the return address */
-#define SF_UNWIND_RBX       3
-#define SF_UNWIND_RBP       6
-#define SF_UNWIND_RSP       7
-#define SF_UNWIND_RA        16
+/* Numbers of DWARF's: how many are kept, which is the last of a register, the stack pointer, the return address. */
+#ifdef __x86_64__
+#define SF_UNWIND_REGISTERS 17
+#define SF_UNWIND_LAST      15
+#define SF_UNWIND_SP        7
+#define SF_UNWIND_RA        16 /* no register: always in memory */
+#else
+#define SF_UNWIND_REGISTERS 32
+#define SF_UNWIND_LAST      31
+#define SF_UNWIND_SP        31
+#define SF_UNWIND_RA        30 /* x30, and in memory where the function calls another */
+#endif
 
 enum sf_saved {
 	SF_SAVED_SAME,      /* still in its register */
@@ -26,6 +33,7 @@ struct sf_unwind {
 	uint8_t cfa_register;
 	uint8_t cfa_in_memory; /* the CFA is what stands there */
 	uint8_t signal;        /* a frame that a signal interrupted: its pc is exact */
+	uint8_t is_signed;     /* the return address, by aarch64's pointer authentication */
 	int32_t cfa_offset;
 	struct {
 		uint8_t saved; /* enum sf_saved */

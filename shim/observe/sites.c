@@ -6,11 +6,9 @@
 #include "../base/hash.h"
 #include "../base/lock.h"
 #include "../base/sys.h"
-#include "../image/unwind.h"
 #include "../libc/next.h"
+#include "frames.h"
 #include "segment.h"
-#include <fcntl.h>
-#include <sys/uio.h>
 
 #define ROWS      SF_SEGMENT_SITE_ROWS
 #define PROBES    16
@@ -34,96 +32,6 @@ sf_sites_forked(void)
 {
 	sf_lock_reset(&lock);
 	texts_used = 0;
-}
-
-/* ---- walking ---- */
-
-struct frame {
-	uintptr_t pc, reg[SF_UNWIND_REGISTERS];
-};
-
-static bool
-sites_read_word(uintptr_t from, uintptr_t *to)
-{
-	struct iovec local = {to, sizeof(*to)}, remote = {(void *)from, sizeof(*to)};
-	long pid;
-
-	if (sf_sys_confined)
-		return false;
-	pid = sf_syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0);
-	return sf_syscall6(SYS_process_vm_readv, pid, (long)&local, 1, (long)&remote, 1, 0) ==
-	       (long)sizeof(*to);
-}
-
-static bool
-sites_load(const struct sf_unwind *u, const struct frame *old, uintptr_t cfa, int reg,
-	   uintptr_t *to)
-{
-	uintptr_t base = u->reg[reg].saved == SF_SAVED_AT_CFA ? cfa : old->reg[u->reg[reg].base];
-
-	return sites_read_word(base + (uintptr_t)(intptr_t)u->reg[reg].offset, to);
-}
-
-static bool
-sites_is_in_memory(const struct sf_unwind *u, int reg)
-{
-	return u->reg[reg].saved == SF_SAVED_AT_CFA || u->reg[reg].saved == SF_SAVED_AT_BASE;
-}
-
-/* The frame's caller. `exact`: pc is where execution stands, not where it will come back to. */
-static bool
-sites_step(struct frame *f, bool *exact)
-{
-	struct frame old = *f;
-	struct dl_find_object o;
-	struct sf_unwind u;
-	uintptr_t cfa;
-
-	if (sf_next.find_object((void *)(f->pc - !*exact), &o) != 0 || o.dlfo_eh_frame == NULL ||
-	    !sf_unwind_rules(o.dlfo_eh_frame, f->pc - !*exact, &u) ||
-	    u.cfa_register >= SF_UNWIND_RA)
-		return false;
-	cfa = f->reg[u.cfa_register] + (uintptr_t)(intptr_t)u.cfa_offset;
-	if (u.cfa_in_memory && !sites_read_word(cfa, &cfa))
-		return false;
-	/* Stacks grow downwards, but for the step from a signal's own stack. */
-	if (!sites_is_in_memory(&u, SF_UNWIND_RA) || (!u.signal && cfa <= f->reg[SF_UNWIND_RSP]))
-		return false;
-	f->reg[SF_UNWIND_RSP] = cfa;
-	for (int i = 0; i < SF_UNWIND_RA; i++)
-		if (sites_is_in_memory(&u, i) && !sites_load(&u, &old, cfa, i, &f->reg[i]))
-			return false;
-	*exact = u.signal;
-	return sites_load(&u, &old, cfa, SF_UNWIND_RA, &f->pc) && f->pc != 0;
-}
-
-uint32_t
-sf_sites_walk(uintptr_t *pc, uint32_t max)
-{
-	uint32_t n = 0;
-#ifdef __x86_64__
-	struct frame f = {.pc = 0};
-	bool exact = true;
-
-	__asm__ volatile("lea 0(%%rip), %0\n\t"
-			 "mov %%rsp, %1\n\t"
-			 "mov %%rbp, %2\n\t"
-			 "mov %%rbx, %3\n\t"
-			 "mov %%r12, %4\n\t"
-			 "mov %%r13, %5\n\t"
-			 "mov %%r14, %6\n\t"
-			 "mov %%r15, %7"
-			 : "=&r"(f.pc), "=m"(f.reg[SF_UNWIND_RSP]), "=m"(f.reg[SF_UNWIND_RBP]),
-			   "=m"(f.reg[SF_UNWIND_RBX]), "=m"(f.reg[12]), "=m"(f.reg[13]),
-			   "=m"(f.reg[14]), "=m"(f.reg[15]));
-	while (n < max && sites_step(&f, &exact))
-		pc[n++] = f.pc;
-#else
-	(void)pc;
-	(void)max;
-	(void)sites_step;
-#endif
-	return n;
 }
 
 /* ---- recording ---- */
@@ -242,7 +150,7 @@ sf_sites_add(enum sf_timed function, enum sf_arm arm, uint64_t ticks, uint64_t w
 
 	if (arm == SF_ARM_LIBC && !sites_is_turn(sf_faa_32(&turn, 1)))
 		return;
-	n = sf_sites_walk(pc, DEEPEST);
+	n = sf_frames_walk(pc, DEEPEST);
 	if (!sf_lock_try(&lock))
 		return;
 	sites_describe_locked(&site, pc, n);

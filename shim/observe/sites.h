@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // sites.h: callers, as sampled call stacks in the statistics segment (SYMFAST_SITES).
 //
-// Own unwinder over .eh_frame (image/unwind.h): no lock, no allocation, no libc function. Stacks are read
-// through process_vm_readv, so a wrong rule ends the walk and not the host. Only x86-64.
+// Walked by observe/frames.h.
 #ifndef SF_SITES_H
 #define SF_SITES_H
 
@@ -15,8 +14,6 @@ extern uint32_t sf_sites_every;
 
 /* Records the stack of the caller with this call's duration. Called by sf_histogram_add. */
 void sf_sites_add(enum sf_timed function, enum sf_arm arm, uint64_t ticks, uint64_t waited);
-/* The return addresses of this thread's stack, innermost first; how many there are. */
-uint32_t sf_sites_walk(uintptr_t *pc, uint32_t max);
 void sf_sites_forked(void);
 
 /* Calls each(arg, site) for every row; false ends it. At exit: a row may still be counting. */

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "libc/next.h"
+#include "observe/frames.h"
 #include "observe/sites.h"
 #include "observe/segment.h"
 #include <execinfo.h>
@@ -14,7 +15,6 @@
 
 const char unit_name[] = "sites";
 
-#ifdef __x86_64__
 #define MAX 64
 
 /* The addresses above the caller's own frame must be the same. */
@@ -24,7 +24,7 @@ compare(void)
 	void *theirs[MAX];
 	uintptr_t ours[MAX];
 	int n = backtrace(theirs, MAX);
-	uint32_t m = sf_sites_walk(ours, MAX);
+	uint32_t m = sf_frames_walk(ours, MAX);
 
 	/* Ours begins with the return into this function, theirs with an address in it. */
 	ck_assert_uint_ge(m, 3);
@@ -140,7 +140,7 @@ static void
 on_tick(int number)
 {
 	uintptr_t pc[MAX];
-	uint32_t n = sf_sites_walk(pc, MAX);
+	uint32_t n = sf_frames_walk(pc, MAX);
 
 	(void)number;
 	walks++;
@@ -242,27 +242,13 @@ START_TEST(one_in_so_many_of_libc)
 	ck_assert_uint_eq(counts, 10);
 }
 END_TEST
-#else
-START_TEST(not_on_this_cpu)
-{
-	uintptr_t pc[4];
-
-	ck_assert_uint_eq(sf_sites_walk(pc, 4), 0);
-}
-END_TEST
-#endif
-
 void
 unit_tests(TCase *tests)
 {
-#ifdef __x86_64__
 	tcase_add_loop_test(tests, frames_of_every_shape, 0, 4);
 	tcase_add_test(tests, in_a_thread);
 	tcase_add_test(tests, through_a_signal_frame);
 	tcase_add_test(tests, from_anywhere);
 	tcase_add_test(tests, a_site_is_counted_once);
 	tcase_add_test(tests, one_in_so_many_of_libc);
-#else
-	tcase_add_test(tests, not_on_this_cpu);
-#endif
 }
