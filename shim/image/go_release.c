@@ -16,6 +16,13 @@ go_release_digits(const char **s, const char *end)
 	return *s > from && *s - from <= 4;
 }
 
+// No letter (go1.24.4rc1) and no further number (go1.24.4.1).
+static bool
+go_release_is_sign(char c)
+{
+	return c != '.' && !(c >= '0' && c <= '9') && !((c | 32) >= 'a' && (c | 32) <= 'z');
+}
+
 bool
 sf_go_version_listed(const char *version, size_t len)
 {
@@ -32,8 +39,8 @@ sf_go_version_listed(const char *version, size_t len)
 		bool whole = rest < end && *rest == '.';
 		if (whole && (rest++, !go_release_digits(&rest, end)))
 			return false;
-		// What a vendor or an experiment adds is proved by the shape.
-		return rest == end || *rest == ' ' || (whole && (*rest == '-' || *rest == '+'));
+		// What a vendor or an experiment adds, behind any sign, is proved by the shape.
+		return rest == end || *rest == ' ' || (whole && go_release_is_sign(*rest));
 	}
 	return false;
 }

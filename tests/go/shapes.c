@@ -264,9 +264,18 @@ test_hostile(const struct pair *p)
 					       "go1.24.4.4",
 					       "go1.24-",
 					       "go1.24-devel_abc",
+					       "devel go1.28-abcdef",
+					       "go1.24.4rc1",
+					       "go1.24.4beta1 (vendor)",
+					       "go1.24_amzn2",
+					       "gox1.24",
 					       "xo1.24"};
-	static const char *const words[] = {" X:nodwarf5", " (Red Hat 1.26.2-2.el10)", " ",
-					    "-vendor.1", "+patched"};
+	static const char *const words[] = {" X:nodwarf5", " (Red Hat 1.26.2-2.el10)",
+					    " ",           "-vendor.1",
+					    "+patched",    " X:boringcrypto",
+					    "-amzn",       "_amzn2",
+					    "~deb12",      "(vendor)",
+					    ":ibm"};
 	size_t size = (size_t)(p->in_end - p->in);
 	uint8_t *copy = malloc(size);
 	struct sf_go_code good = code_of(p, p->in, size), code = good;
