@@ -2,7 +2,9 @@
 // boot.c: see boot.h.
 #include "boot.h"
 
+#include "../libc/guess.h"
 #include "../libc/next.h"
+#include "../map/thread.h"
 #include "../rollout/mode.h"
 
 void
@@ -17,6 +19,10 @@ sf_boot(void)
 {
 	sf_boot_begin();
 	sf_next_boot();
+	/* Before this library is relocated, a place in the thread's memory is not known. */
+	if (sf_next.guessed && !sf_next_as_old() && sf_next.dlsym != NULL &&
+	    (void *)&sf_guess_perhaps != __builtin_thread_pointer())
+		sf_thread_first_call();
 }
 
 static bool boot_by_glibc;

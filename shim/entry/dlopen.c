@@ -47,6 +47,8 @@ dlopen_searches_apart(struct sf_thread *t, const void *caller)
 
 	if (dlopen_searches_again(t, caller))
 		return true;
+	if (sf_unlikely(sf_facts_unsure(caller)))
+		return true;
 	if (sf_facts_object(caller, &l, &lo, &hi) && !sf_object_initial(l))
 		apart = !sf_facts_searches_alike_later(l);
 	else
@@ -110,6 +112,8 @@ dlopen_load(struct sf_thread *t, const char *name, int mode, uintptr_t sp, bool 
 	t->open_depth++;
 	handle = sf_next.load(name, mode);
 	t->open_depth--;
+	if (handle != NULL)
+		sf_facts_error_none();
 	whole = handle != NULL && handle == t->load.first;
 	if (sf_unlikely(sf_evidence_on))
 		t->made = t->load;
@@ -150,6 +154,8 @@ dlopen_load_once(struct sf_thread *t, const char *name, int mode, bool *mapped)
 	t->open_depth++;
 	handle = sf_next.load(name, mode);
 	t->open_depth--;
+	if (handle != NULL)
+		sf_facts_error_none();
 	*mapped = t->load.first != NULL;
 	t->load = outer;
 	if (handle != NULL)
@@ -352,6 +358,8 @@ dlopen_close_really(struct sf_thread *t, void *handle, int calls)
 	t->close_depth++;
 	if (dlopen_drop_kept(t, handle, calls - 1))
 		result = sf_next.unload(handle);
+	if (result == 0)
+		sf_facts_error_none();
 	t->close_depth--;
 	if (sf_unlikely(result != 0 && calls > 0))
 		sf_breaker_doubt("libc refused to close what the reference count says is open");

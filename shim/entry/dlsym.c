@@ -114,6 +114,8 @@ dlsym_wrapped_name(struct sf_thread *t, const struct sf_question *q, const void 
 	}
 	value = q->kind == SF_KIND_VSYM ? sf_next.dlvsym((void *)q->handle, q->name, q->version)
 					: sf_next.dlsym((void *)q->handle, q->name);
+	if (value != NULL)
+		sf_facts_error_none();
 	if (value != NULL && sf_facts_is_raw(value))
 		sf_learn_raw(q->name);
 	sf_count_for(t, sf_outcome(q, SF_OUTCOME_LEARN));

@@ -69,6 +69,8 @@ init_start(int argc, char **argv, char **envp)
 	}
 	sf_boot_begin();
 	sf_next_ready();
+	if (sf_next.guessed)
+		sf_guess_perhaps = 1; /* of calls before this library was relocated */
 	sf_settings_read(getauxval(AT_SECURE) ? NULL : envp);
 	if (sf_settings.disable)
 		sf_boot();

@@ -9,6 +9,7 @@
 #include "../libc/changes.h"
 #include "../libc/facts.h"
 #include "../libc/initial.h"
+#include "../libc/mapped.h"
 #include "../map/address.h"
 #include "../map/snapshot.h"
 #include "../map/watch.h"
@@ -37,6 +38,8 @@ SF_FIRST static struct {
 static const char *
 prepare_refusal(void)
 {
+	const char *why;
+
 	if (sf_next.dlsym == NULL)
 		return "no next definitions";
 	if (sf_settings.wrong)
@@ -47,11 +50,39 @@ prepare_refusal(void)
 		return "secure mode";
 	if (sf_next.debug->r_version >= 2)
 		return "LD_AUDIT, or namespaces before main";
-	if (sf_next.find_object == NULL || sf_next.iterate_phdr == NULL)
-		return "libc has no _dl_find_object (glibc 2.35 or newer)";
+	if (sf_next.iterate_phdr == NULL)
+		return "libc has no dl_iterate_phdr";
+	if (sf_next.late)
+		return "libdl was loaded after the start";
+#ifndef __x86_64__
+	if (sf_next.guessed)
+		return "libc's error state was not found (glibc 2.34 or newer)";
+#endif
+	if (sf_next.guessed && sf_facts_minor() < 28)
+		return "libc is older than glibc 2.28";
+	why = sf_mapped_init();
+	if (why != NULL)
+		return why;
 	if (!sf_facts_error_init())
 		return "libc's error state was not found";
 	return noted.asked;
+}
+
+static void
+prepare_log(const char *text)
+{
+	struct sf_line l;
+
+	sf_line_start(&l);
+	sf_line_str(&l, text);
+	sf_line_write(&l);
+}
+
+/* What hides closed objects, or must save a pending error, needs a libc that shows both. */
+static bool
+prepare_is_old(void)
+{
+	return sf_next.guessed || sf_mapped_is_own();
 }
 
 /* Only where it was asked for: what is said then is said of a setting. */
@@ -66,7 +97,10 @@ prepare_retain(void)
 		.verbose = sf_settings.verbose,
 	};
 
-	if (sf_settings.retain.n != 0)
+	if (sf_settings.retain.n != 0 && prepare_is_old())
+		prepare_log("SYMFAST_RETAIN has no effect: libc has no _dl_find_object (glibc 2.35 "
+			    "or newer)");
+	else if (sf_settings.retain.n != 0)
 		sf_retain_init(&limits);
 }
 
@@ -89,6 +123,8 @@ prepare_map(const struct sf_decision *m)
 	sf_initial_init();
 	watched = sf_settings.watch && sf_changes_init();
 	if (watched)
+		sf_mapped_begin();
+	if (watched)
 		sf_changes_on_move(sf_object_moved);
 	sf_region_init(sf_settings.index_kib, watched);
 	if (watched)
@@ -96,18 +132,12 @@ prepare_map(const struct sf_decision *m)
 	if (sf_settings.addr && sf_next.looking_is_libc)
 		sf_address_init();
 	prepare_retain();
-	sf_evidence_on = watched && m->word == SF_MODE_WORD_OBSERVE;
+	if (sf_next.guessed && !sf_thread_errors_end()) {
+		sf_facts_error_unseen();
+		sf_store_8(&sf_learn_raw_errors, 1);
+	}
+	sf_evidence_on = watched && m->word == SF_MODE_WORD_OBSERVE && !prepare_is_old();
 	return true;
-}
-
-static void
-prepare_log(const char *text)
-{
-	struct sf_line l;
-
-	sf_line_start(&l);
-	sf_line_str(&l, text);
-	sf_line_write(&l);
 }
 
 static enum sf_go_state
@@ -119,7 +149,7 @@ prepare_go(const struct sf_decision *m)
 		.phdr = (const ElfW(Phdr) *)getauxval(AT_PHDR),
 		.phnum = getauxval(AT_PHNUM),
 		.page = getauxval(AT_PAGESZ),
-		.mode = (enum sf_go_mode)sf_settings.go,
+		.mode = prepare_is_old() ? SF_GO_OFF : (enum sf_go_mode)sf_settings.go,
 		.ttl_ms = sf_settings.go_ttl_ms,
 		.modules = sf_settings.go_modules,
 		.verbose = sf_settings.verbose,

@@ -10,6 +10,10 @@
 #include <link.h>
 
 /* The tables of one mapped object, as absolute addresses; NULL where the object has none. */
+#ifndef PT_GNU_PROPERTY /* headers of glibc before 2.32 */
+#define PT_GNU_PROPERTY 0x6474e553
+#endif
+
 struct sf_elf {
 	uintptr_t bias; /* load bias: address = bias + st_value */
 	const ElfW(Sym) * symtab;

@@ -20,7 +20,7 @@ struct sf_changes sf_changes = {.count = 1, .at = &sf_changes.text, .wiped = &no
 
 static const struct debug_chain *debug; /* ld.so's own, not the copy of an executable */
 static const char *refusal = "not asked for";
-#define HOOKS 5
+#define HOOKS 6
 static void (*on_move[HOOKS])(bool settled);
 
 /* Which thread calls it to see whether the jump is taken; NULL: none, or it was. */
@@ -28,10 +28,16 @@ static const void *trier;
 
 /* ---- what ld.so calls ---- */
 
+static bool
+changes_is_chained(void)
+{
+	return sf_load_32((const uint32_t *)&debug->base.r_version) >= 2;
+}
+
 bool
 sf_changes_has_namespaces(void)
 {
-	return sf_load_32((const uint32_t *)&debug->base.r_version) >= 2;
+	return sf_load_32(&sf_changes.spaces) || changes_is_chained();
 }
 
 bool
@@ -43,7 +49,7 @@ sf_changes_is_unload(void)
 static bool
 changes_under_way(void)
 {
-	bool chained = sf_changes_has_namespaces();
+	bool chained = changes_is_chained();
 
 	if (debug->base.r_state != RT_CONSISTENT)
 		return true;
@@ -89,11 +95,13 @@ changes_seen(void)
 		changes_wait_for_holders();
 	sf_fence_acquire(); /* pairs with the release fence in changes_drop(): what a holder has made is seen */
 	settled = !changes_under_way();
+	sf_store_ptr(&sf_changes.mover, __builtin_thread_pointer());
 	for (unsigned int i = 0; i < HOOKS; i++)
 		if (on_move[i] != NULL)
 			on_move[i](settled);
+	sf_store_ptr(&sf_changes.mover, NULL);
 	sf_fence_store(); /* what the hooks ended is seen by each thread that sees the even count */
-	if (settled)
+	if (settled && !sf_load_32(&sf_changes.blind))
 		sf_store_64(&sf_changes.count, odd + 1);
 }
 
@@ -180,6 +188,7 @@ sf_changes_release_initial(struct sf_hold *h)
 void
 sf_changes_forked(void)
 {
+	sf_changes.mover = NULL;
 	sf_changes.wiped->holders = 0;
 	sf_changes.wiped->waiting = 0;
 	sf_changes.wiped->process = sf_sys_confined ? 0 : changes_process_id();

@@ -28,7 +28,7 @@ bool sf_changes_init(void);
 /* Why not, in a few words; NULL if the jump is in place. */
 const char *sf_changes_refusal(void);
 /*
- * One more function to call at each move (five in all), with ld.so's lock held, no holder left, and the
+ * One more function to call at each move (six in all), with ld.so's lock held, no holder left, and the
  * count still odd. `settled`: no change is under way any more; after a removal _dl_find_object no longer
  * finds what is gone, and the count becomes even when all have returned. It must not allocate, nor call
  * dlopen or dlclose, nor wait for a thread that may wait for ld.so's lock.
@@ -36,7 +36,7 @@ const char *sf_changes_refusal(void);
 void sf_changes_on_move(void (*hook)(bool settled));
 /* For such a function, under an odd count: are objects of the base namespace about to be unmapped? */
 bool sf_changes_is_unload(void);
-/* Is there, or was there ever, a second namespace? Only after sf_changes_init succeeded. */
+/* Is there, or was there ever, a second namespace? Only after sf_changes_init succeeded. Before glibc 2.35: since its first change. */
 bool sf_changes_has_namespaces(void);
 /* In the child after fork: holders that were other threads are gone. */
 void sf_changes_forked(void);
@@ -63,6 +63,10 @@ struct sf_changes {
 	const sf_break_word *at; /* the jump, and what was written there */
 	sf_break_word text;
 	struct sf_wiped *wiped;
+	const void *
+		mover; /* the thread in which ld.so tells of a change, from its thread pointer; NULL: none does */
+	/* Before glibc 2.35, written by libc/mapped.c: there is or was another namespace; and its changes cannot be told. */
+	uint32_t spaces, blind;
 };
 
 extern struct sf_changes sf_changes;

@@ -15,7 +15,8 @@ sf_facts_object(const void *address, struct link_map **map, uintptr_t *lo, uintp
 {
 	struct dl_find_object found;
 
-	if (sf_next.find_object((void *)(uintptr_t)address, &found) != 0)
+	if (sf_next.find_object == NULL ||
+	    sf_next.find_object((void *)(uintptr_t)address, &found) != 0)
 		return false;
 	*map = found.dlfo_link_map;
 	*lo = (uintptr_t)found.dlfo_map_start;
@@ -32,6 +33,14 @@ sf_facts_code(const struct link_map *l, uintptr_t *lo, uintptr_t *hi)
 	if (entry != NULL && sf_facts_object(entry, &found, lo, hi) && found == l)
 		return true;
 	return sf_facts_object(l->l_ld, &found, lo, hi) && found == l;
+}
+
+bool
+sf_facts_unsure(const void *address)
+{
+	struct dl_find_object found;
+
+	return sf_next.find_object((void *)(uintptr_t)address, &found) > 0;
 }
 
 bool
@@ -148,6 +157,28 @@ sf_facts_is_raw(const void *f)
 	return false;
 }
 
+/* By libc's own function, whatever object defines the name before it. */
+unsigned int
+sf_facts_minor(void)
+{
+	static unsigned int known;
+	const char *(*say)(void) = NULL;
+	unsigned int minor = 0;
+	const char *text;
+	struct sf_elf libc;
+
+	if (sf_load_32(&known) != 0)
+		return known;
+	if (sf_elf_open(&libc, sf_next.libc->l_addr, sf_next.libc->l_ld))
+		say = (const char *(*)(void))sf_elf_function(&libc, "gnu_get_libc_version");
+	text = say != NULL ? say() : "";
+	if (text[0] == '2' && text[1] == '.')
+		for (text += 2; *text >= '0' && *text <= '9'; text++)
+			minor = minor * 10 + (unsigned int)(*text - '0');
+	sf_store_32(&known, minor);
+	return minor;
+}
+
 struct tls_scan {
 	uintptr_t bias;
 	void *block;
@@ -184,6 +215,11 @@ sf_facts_error_init(void)
 	struct sf_elf libc;
 	uintptr_t offset;
 
+	if (sf_next.guessed) {
+		sf_facts_error_offset =
+			(intptr_t)((char *)&sf_guess_perhaps - (char *)__builtin_thread_pointer());
+		return true;
+	}
 	if (!sf_elf_open(&libc, sf_next.libc->l_addr, sf_next.libc->l_ld))
 		return false;
 	if (!sf_elf_tls_offset(&libc, "__libc_dlerror_result", &offset))
@@ -196,6 +232,14 @@ sf_facts_error_init(void)
 	sf_facts_error_offset =
 		(intptr_t)((char *)scan.block + offset - (char *)__builtin_thread_pointer());
 	return true;
+}
+
+/* Both CPUs keep a pointer that is never NULL where the thread pointer points. */
+void
+sf_facts_error_unseen(void)
+{
+	if (sf_next.guessed)
+		sf_facts_error_offset = 0;
 }
 
 static void **
@@ -257,6 +301,7 @@ sf_facts_error_clear(void)
 	struct link_map *l;
 
 	sf_next.dlinfo(sf_next.main, RTLD_DI_LINKMAP, &l);
+	sf_facts_error_none();
 }
 
 bool

@@ -3,9 +3,10 @@
 #ifndef SF_FACTS_H
 #define SF_FACTS_H
 
+#include "guess.h"
 #include "next.h"
 
-/* The object that covers `address`, by _dl_find_object (lock-free, signal-safe). False: none. */
+/* The object that covers `address`, by _dl_find_object (lock-free, signal-safe). False: none, as far as can be said. */
 bool sf_facts_object(const void *address, struct link_map **map, uintptr_t *lo, uintptr_t *hi);
 
 /*
@@ -13,6 +14,9 @@ bool sf_facts_object(const void *address, struct link_map **map, uintptr_t *lo, 
  * _dl_find_object tells one segment at a time, and the dynamic section is in another. Once, at the start.
  */
 bool sf_facts_code(const struct link_map *l, uintptr_t *lo, uintptr_t *hi);
+
+/* Where libc has no _dl_find_object: may an object be there that is not found just now? */
+bool sf_facts_unsure(const void *address);
 
 /* Is `handle` the link map of an object that is mapped now? Reads the handle's memory, as libc
  * does; wrong for a handle that dangles into readable memory only if that memory imitates one. */
@@ -72,6 +76,9 @@ bool sf_facts_is_initial_soname(const char *name);
  */
 bool sf_facts_next_is_raw(const void *caller);
 
+/* Of glibc 2.MINOR; 0: unknown. */
+unsigned int sf_facts_minor(void);
+
 /* Is `f` one of the next definitions themselves? */
 bool sf_facts_is_raw(const void *f);
 
@@ -93,10 +100,21 @@ extern intptr_t sf_facts_error_offset __attribute__((visibility("hidden")));
  * those calls have left is dropped.
  */
 struct sf_facts_error {
-	void *pending;
+	void *pending; /* not to be had where libc hides it: who needs it does without */
 };
 struct sf_facts_error sf_facts_error_save(void);
 void sf_facts_error_restore(struct sf_facts_error saved);
+
+/* What this thread last asked libc for, by sf_next, succeeded: no error is pending. */
+SF_INLINE void
+sf_facts_error_none(void)
+{
+	if (sf_unlikely(sf_next.guessed))
+		sf_guess_perhaps = 0;
+}
+
+/* The host may hold libc's own functions, whose errors nobody notes: from here on each thread may have one. */
+void sf_facts_error_unseen(void);
 
 /*
  * Clears it, as every successful call does (CONTRACT 1), by a dlinfo that cannot fail. A program

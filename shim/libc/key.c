@@ -79,6 +79,33 @@ sf_key_make(void (*ended)(void *))
 	return made;
 }
 
+SF_START bool
+sf_key_has_threads(void)
+{
+	return key_find_functions();
+}
+
+/* libc gives the lowest free number. */
+SF_START bool
+sf_key_make_beside(void (*ended)(void *), char *(*first)(void))
+{
+	pthread_key_t libdl, ours;
+
+	if (!key_find_functions() || key_libc.create(&libdl, NULL) != 0)
+		return false;
+	key_libc.delete(libdl);
+	first();
+	if (key_libc.create(&ours, ended) != 0)
+		return false;
+	if (ours != libdl + 1 || ours >= INLINE_KEYS) {
+		key_libc.delete(ours);
+		return false;
+	}
+	key = ours;
+	destructor = ended;
+	return true;
+}
+
 bool
 sf_key_is_ours(void)
 {

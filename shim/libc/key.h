@@ -15,6 +15,13 @@
 
 /* Makes it, with this destructor. False: none is free. One thread at a time. */
 bool sf_key_make(void (*ended)(void *));
+/*
+ * The same where libc's error of a thread lies behind a key of libdl's (before glibc 2.34): makes libdl's by `first`, the
+ * first call of libdl there is, and ours directly behind it: no key's destructor comes in between. False: no such place.
+ */
+bool sf_key_make_beside(void (*ended)(void *), char *(*first)(void));
+/* Are there threads at all? Before glibc 2.34 not where libpthread is not loaded. */
+bool sf_key_has_threads(void);
 /* Is it still there? A host may have deleted it, and got its number for a key of its own. */
 bool sf_key_is_ours(void);
 /* False: it is not there any more. */

@@ -5,9 +5,22 @@
 #include "../base/atomic.h"
 #include "../base/bytes.h"
 #include "../base/sys.h"
+#include "guess.h"
 #include <elf.h>
 
 struct sf_next sf_next;
+
+_Static_assert(sizeof(struct sf_next_calls) == 56 && offsetof(struct sf_next_calls, dlinfo) == 48,
+	       "guess.S");
+
+/* Defined by as_old.c, in the tests' library alone. */
+extern const char sf_next_wanted_old[] __attribute__((weak, visibility("hidden")));
+
+bool
+sf_next_as_old(void)
+{
+	return sf_next_wanted_old != NULL;
+}
 
 /* The loader's list, through our own relocation once that has been applied. */
 extern struct r_debug sf_loader_debug __asm__("_r_debug") __attribute__((weak));
@@ -81,11 +94,19 @@ next_after(const struct link_map *l)
 	return l == sf_next.tail ? NULL : l->l_next;
 }
 
+/* Up to glibc 2.33 libdl has what begins with dl, but for dl_iterate_phdr. */
 static bool
 next_is_libc(const struct sf_elf *e)
 {
 	return e->soname != NULL &&
 	       (sf_bytes_same(e->soname, "libc.so.6") || sf_bytes_same(e->soname, "libdl.so.2"));
+}
+
+static void
+next_note_libc(const struct sf_elf *e, struct link_map *l)
+{
+	if (e->soname != NULL && sf_bytes_same(e->soname, "libc.so.6"))
+		sf_next.libc = l;
 }
 
 bool
@@ -157,10 +178,12 @@ next_search(struct next_found found[NEXT_COUNT])
 	unsigned int missing = NEXT_COUNT;
 	struct sf_elf e;
 
-	for (struct link_map *l = next_after(sf_next.self); l != NULL && missing != 0;
-	     l = next_after(l))
-		if (sf_elf_open(&e, l->l_addr, l->l_ld))
+	for (struct link_map *l = next_after(sf_next.self);
+	     l != NULL && (missing != 0 || sf_next.libc == NULL); l = next_after(l))
+		if (sf_elf_open(&e, l->l_addr, l->l_ld)) {
+			next_note_libc(&e, l);
 			missing = next_search_object(found, &e, l);
+		}
 	if (missing != 0 && loader_is_libc && next_open_loader(&e))
 		next_search_object(found, &e, sf_next.self);
 }
@@ -201,6 +224,7 @@ next_search_late(struct next_found found[NEXT_COUNT])
 										      .at;
 	void *(*open)(const char *, int);
 
+	sf_next.late = true;
 	walk(next_look_late, &late);
 	open = (void *(*)(const char *, int))found[NEXT_dlopen].at;
 	if (open != NULL && open(late.file, RTLD_LAZY | RTLD_NOLOAD) == NULL)
@@ -253,10 +277,11 @@ next_note(const struct next_found found[NEXT_COUNT])
 {
 	bool all = true, interposed = false, looking = true;
 
+	if (sf_next.libc == NULL)
+		sf_next.libc = found[NEXT_dlsym].owner;
 	for (unsigned int i = 0; i < NEXT_COUNT; i++) {
 		if (i < NEXT_dladdr && found[i].owner != NULL) {
 			interposed |= !found[i].by_libc;
-			sf_next.libc = found[i].owner;
 		} else if (i < NEXT_dladdr) {
 			all = false;
 		} else if (i < NEXT_realpath) {
@@ -273,22 +298,64 @@ next_note(const struct next_found found[NEXT_COUNT])
 	sf_next.load = sf_next.own.dlopen;
 	sf_next.unload = sf_next.own.dlclose;
 	sf_next.realpath = (char *(*)(const char *, char *))found[NEXT_realpath].at;
-	sf_next.realpath_is_libc = found[NEXT_realpath].owner == sf_next.libc;
+	sf_next.realpath_is_libc = found[NEXT_realpath].by_libc;
 	sf_next.find_object = (int (*)(void *, struct dl_find_object *))found[NEXT_find_object].at;
 	sf_next.iterate_phdr = (int (*)(int (*)(struct dl_phdr_info *, size_t, void *),
 					void *))found[NEXT_iterate_phdr]
 				       .at;
-	sf_next.iterate_is_libc = found[NEXT_iterate_phdr].owner == sf_next.libc;
+	sf_next.iterate_is_libc = found[NEXT_iterate_phdr].by_libc;
 	sf_next.writev = (ssize_t(*)(int, const struct iovec *, int))next_of_libc("writev");
 	sf_next.looking_is_libc = looking && sf_next.writev != NULL;
 	return all;
+}
+
+/* ---- a libc that does not show whether an error is pending (guess.S) ---- */
+
+/* Before glibc 2.34, where this lies in libdl. */
+static bool
+next_hides_errors(void)
+{
+	struct sf_elf libc;
+	uintptr_t offset;
+
+	if (loader_is_libc || sf_next.libc == NULL)
+		return false;
+	return sf_next_as_old() || (sf_elf_open(&libc, sf_next.libc->l_addr, sf_next.libc->l_ld) &&
+				    !sf_elf_tls_offset(&libc, "__libc_dlerror_result", &offset));
+}
+
+/* The one that says whether there was one; it does not look at its caller. Before relocations no place is known to note it. */
+static char *
+next_guess_dlerror(void)
+{
+	char *text = sf_next.own.dlerror();
+
+	if ((void *)&sf_guess_perhaps != __builtin_thread_pointer())
+		sf_guess_perhaps = text != NULL;
+	return text;
+}
+
+static const struct sf_next_calls *
+next_by_guess(struct sf_next_calls *by)
+{
+#define X(name, ret, params) by->name = sf_next.own.name != NULL ? sf_guess_##name : NULL;
+	SF_NEXT_LIST(X)
+#undef X
+	if (by->dlerror != NULL)
+		by->dlerror = next_guess_dlerror;
+	sf_guess_to = sf_next.own;
+	sf_next.guessed = true;
+	sf_next.load = by->dlopen;
+	sf_next.unload = by->dlclose;
+	return by;
 }
 
 /* dlsym comes last: it says that all is there. */
 static void
 next_publish(void)
 {
-	const struct sf_next_calls *own = &sf_next.own;
+	struct sf_next_calls by;
+	const struct sf_next_calls *own = next_hides_errors() ? next_by_guess(&by) : &sf_next.own;
 
 	sf_next.dlopen = own->dlopen;
 	sf_next.dlmopen = own->dlmopen;

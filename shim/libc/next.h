@@ -13,6 +13,18 @@
 #include <link.h>
 #include <sys/uio.h>
 
+/* glibc before 2.35 has none of it in its headers. */
+#ifndef DLFO_STRUCT_HAS_EH_DBASE
+struct dl_find_object {
+	unsigned long long int dlfo_flags;
+	void *dlfo_map_start;
+	void *dlfo_map_end;
+	struct link_map *dlfo_link_map;
+	void *dlfo_eh_frame;
+	unsigned long long int dlfo_reserved[7];
+};
+#endif
+
 /* Every wrapped name: X(name, return type, parameters). */
 #define SF_NEXT_LIST(X)                                                                            \
 	X(dlopen, void *, (const char *, int))                                                     \
@@ -53,12 +65,15 @@ struct sf_next {
 	struct r_debug *debug;
 	struct link_map *main; /* the executable's link map; also its dlopen(NULL) handle */
 	struct link_map *self; /* this object's, NULL if it cannot be found */
-	struct link_map *libc; /* the object that defines the next dlsym */
+	struct link_map
+		*libc; /* libc.so.6; if that is not there, the object that defines the next dlsym */
 	struct link_map *tail; /* last object of the initial set */
 	bool realpath_is_libc; /* not another preload's, whose answers are its own affair */
 	bool iterate_is_libc;
 	bool looking_is_libc; /* all of SF_NEXT_LOOKING are there, and libc's own */
 	bool interposed;      /* another wrapper stands between us and libc */
+	bool late;            /* dlsym is in a libdl that was loaded after the start */
+	bool guessed; /* libc does not show its pending error: calls go by the jumps of guess.S */
 };
 
 extern struct sf_next sf_next;
@@ -72,6 +87,11 @@ bool sf_next_begin(void);
 void sf_next_ready(void);
 /* Fills the rest of sf_next. Idempotent, any thread; true if every wrapped name has a next definition. */
 bool sf_next_boot(void);
+/*
+ * Is this library the one of the tests that behaves on any glibc as it must on one without _dl_find_object, with a hidden
+ * error and without a chain of namespaces (shim/libc/as_old.c)?
+ */
+bool sf_next_as_old(void);
 /* The next definition of another name, for those that are seldom wanted. NULL: none, or too early. */
 void *sf_next_find(const char *name);
 

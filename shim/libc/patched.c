@@ -57,8 +57,11 @@ const char *
 sf_patched(void)
 {
 	const void *const functions[] = {
+#define X(name, ret, params) (const void *)sf_next.own.name,
+		SF_NEXT_LIST(X)
+#undef X
 #define X(name, ret, params) (const void *)sf_next.name,
-		SF_NEXT_LIST(X) SF_NEXT_LOOKING(X)
+			SF_NEXT_LOOKING(X)
 #undef X
 	};
 	bool first = !sf_load_8(&have_text);

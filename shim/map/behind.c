@@ -81,6 +81,28 @@ behind_is_fixed(const struct sf_initial_place *of, const char *name)
 	       sf_initial_is_fixed(of->l, &e, name);
 }
 
+/*
+ * The executable's handle leads to the newest version of a name, as RTLD_NEXT does since glibc 2.36. Before that it leads
+ * to the oldest, and only libc's RTLD_NEXT itself tells which: the place is one that cannot be read, then.
+ */
+#define MINOR_NEWEST 36
+
+static bool
+behind_is_oldest(struct sf_initial_place *of, const char *name)
+{
+	uint32_t cursor = 0;
+	struct sf_elf e;
+
+	if (sf_facts_minor() >= MINOR_NEWEST || !sf_elf_open(&e, of->l->l_addr, of->l->l_ld))
+		return false;
+	if (of->value != 0 && sf_elf_next(&e, name, &cursor) != NULL &&
+	    sf_elf_next(&e, name, &cursor) != NULL) {
+		of->value = 0;
+		return true;
+	}
+	return of->value == 0;
+}
+
 static bool
 behind_may_ask(const struct sf_initial_place *of, const char *name)
 {
@@ -97,12 +119,17 @@ behind_find(const struct sf_question *q, uintptr_t *value, bool *asked)
 	const struct link_map *caller = (const struct link_map *)sf_object_behind_handle(q->handle);
 	struct sf_initial_next n;
 	uintptr_t said;
+	bool plain, whole;
 
-	if (!sf_initial_next(caller, q->name, &n) || !behind_may_ask(&n.next, q->name))
+	if (!sf_initial_next(caller, q->name, &n))
 		return false;
-	*asked = n.whole.l == n.next.l || n.self.l == n.next.l;
+	plain = n.next.value != 0;
+	whole = !behind_is_oldest(&n.next, q->name) && n.whole.l == n.next.l;
+	if (!plain && !behind_may_ask(&n.next, q->name))
+		return false;
+	*asked = whole || n.self.l == n.next.l;
 	if (*asked)
-		return behind_agrees(&n.next, q->name, n.whole.l == n.next.l, value);
+		return behind_agrees(&n.next, q->name, whole, value);
 	*value = n.next.value;
 	return *value != 0 &&
 	       (!behind_may_ask(&n.whole, q->name) ||

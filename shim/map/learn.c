@@ -44,6 +44,7 @@ void
 sf_learn_raw(const char *name)
 {
 	sf_count(SF_RAW_HANDOUT);
+	sf_facts_error_unseen();
 	sf_store_8(&sf_learn_raw_errors, 1);
 	if (sf_learn_on_raw != NULL)
 		sf_learn_on_raw();
@@ -142,8 +143,15 @@ learn_was_passed(const struct link_map *l, bool forget)
 void
 sf_learn_closing(const void *handle)
 {
-	if (sf_load_8(&any_passed) && !sf_unreadable(handle) && sf_facts_live(handle))
-		learn_was_passed(handle, true);
+	const struct link_map *l = handle;
+
+	if (!sf_load_8(&any_passed) || sf_unreadable(handle))
+		return;
+	if (sf_facts_live(handle))
+		learn_was_passed(l, true);
+	else if (sf_facts_unsure(l->l_ld))
+		for (int i = 0; i < PASSED; i++)
+			sf_store_64(&passed[i], 0);
 }
 
 /*
@@ -446,6 +454,8 @@ sf_learn(struct sf_thread *t, const struct sf_question *q, struct sf_learn_resul
 	out->value = q->kind == SF_KIND_VSYM ? sf_next.dlvsym(l.ask, q->name, q->version)
 					     : sf_next.dlsym(l.ask, q->name);
 	out->why = SF_BYPASS_UNPROVEN;
+	if (out->value != NULL)
+		sf_facts_error_none();
 	if (out->value != NULL || !sf_facts_error_pending())
 		return learn_keep_value(q, &l, out);
 	out->why = SF_BYPASS_NEGATIVE;

@@ -9,17 +9,21 @@ struct filling {
 	struct sf_listing *s;
 	const struct sf_listing *initial;
 	struct link_map *next; /* the list goes in the same order */
+	bool later;            /* beyond the initial set */
+	bool asks;             /* an object's block is to be asked for */
 	bool wrong;
 };
 
+/* Blocks of the initial set lie at one distance in every thread, always: the first walk of all tells it. */
 static intptr_t
-listing_block_rule(const struct dl_phdr_info *info, uint32_t place,
-		   const struct sf_listing *initial)
+listing_block_rule(const struct dl_phdr_info *info, uint32_t place, const struct filling *f)
 {
 	if (info->dlpi_tls_modid == 0)
 		return 0;
-	if (place < initial->count)
-		return initial->objects[place].block;
+	if (place < f->initial->count)
+		return f->initial->objects[place].block;
+	if (!f->later && info->dlpi_tls_data != NULL)
+		return (char *)info->dlpi_tls_data - (char *)__builtin_thread_pointer();
 	return SF_TLS_ASK;
 }
 
@@ -35,14 +39,15 @@ listing_fill_one(struct dl_phdr_info *info, size_t size, void *arg)
 		f->wrong = true;
 		return 1;
 	}
-	s->objects[s->count] =
-		(struct sf_listed){.addr = info->dlpi_addr,
-				   .name = info->dlpi_name,
-				   .phdr = info->dlpi_phdr,
-				   .map = l,
-				   .module = info->dlpi_tls_modid,
-				   .block = listing_block_rule(info, s->count, f->initial),
-				   .count = info->dlpi_phnum};
+	s->objects[s->count] = (struct sf_listed){.addr = info->dlpi_addr,
+						  .name = info->dlpi_name,
+						  .phdr = info->dlpi_phdr,
+						  .map = l,
+						  .module = info->dlpi_tls_modid,
+						  .block = listing_block_rule(info, s->count, f),
+						  .count = info->dlpi_phnum};
+	f->asks |= s->objects[s->count].block == SF_TLS_ASK;
+	f->later |= l == sf_next.tail;
 	s->count++;
 	s->adds = info->dlpi_adds;
 	s->loaded = info->dlpi_adds - info->dlpi_subs;
@@ -77,13 +82,15 @@ sf_listing_fill(struct sf_listing *s, const struct sf_listing *initial)
 		return false;
 	sf_next.iterate_phdr(listing_fill_one, &f);
 	/* With another namespace the numbers count more than this list has: libc's own affair. */
-	return !f.wrong && f.next == NULL && s->loaded == s->count;
+	if (f.wrong || f.next != NULL || s->loaded != s->count)
+		return false;
+	/* libc would be asked by dlinfo, which drops an error of the host's; it is saved where libc shows it. */
+	return !(f.asks && sf_next.guessed);
 }
 
 bool
 sf_listing_initial(struct sf_listing *s, struct sf_listing *initial)
 {
-	char *self = __builtin_thread_pointer();
 	struct sf_listed *copy;
 	uint32_t n = 0;
 
@@ -96,14 +103,8 @@ sf_listing_initial(struct sf_listing *s, struct sf_listing *initial)
 	if (copy == NULL)
 		return false;
 	for (uint32_t i = 0; i < n; i++) {
-		if (s->objects[i].block == SF_TLS_ASK) {
-			/* Blocks of the initial set lie at one distance in every thread, always. */
-			char *block = sf_facts_thread_block(s->objects[i].map);
-
-			if (block == NULL)
-				return false;
-			s->objects[i].block = block - self;
-		}
+		if (s->objects[i].block == SF_TLS_ASK)
+			return false;
 		copy[i] = s->objects[i];
 	}
 	*initial = (struct sf_listing){.objects = copy, .count = n, .room = n};

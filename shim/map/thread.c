@@ -5,6 +5,7 @@
 #include "../base/hash.h"
 #include "../base/lock.h"
 #include "../base/sys.h"
+#include "../libc/facts.h"
 #include "../libc/key.h"
 #include "../observe/forms.h"
 #include "cell.h"
@@ -21,6 +22,8 @@ static uint32_t time_mask = NEVER, check_mask = NEVER, hit_mask = SF_TICK_HITS -
 static uint32_t attached; /* threads so far but the main one, which is number 0; under lock */
 
 static uint8_t have_key;
+static uint8_t beside; /* directly behind libdl's: our errors end with libc's own */
+static uint8_t alone;  /* no libpthread: the main thread needs no key */
 SF_LOCK(lock, NULL);
 static struct sf_block *given_back; /* newest first; pushed by CAS, taken all at once under lock */
 static struct sf_block *waiting;    /* oldest first; under lock */
@@ -179,6 +182,8 @@ thread_ends(void *arg)
 	(void)arg;
 	sf_lock_thread_ends();
 	t->starting = 0;
+	if (beside)
+		t->pending = 0; /* libdl has just dropped this thread's error */
 	if (t->rounds == 0 && t->block != NULL)
 		thread_give_back(t->block);
 	if (++t->rounds >= SF_KEY_ROUNDS || !sf_key_is_ours() || !sf_key_set(t))
@@ -188,9 +193,29 @@ thread_ends(void *arg)
 SF_START void
 sf_thread_init(void)
 {
-	have_key = sf_key_make(thread_ends);
-	if (!have_key)
+	if (!have_key && !alone)
+		have_key = sf_key_make(thread_ends);
+	if (!have_key && !alone)
 		sf_layout_open(); /* no thread will attach */
+}
+
+SF_START void
+sf_thread_first_call(void)
+{
+	static uint32_t done;
+
+	if (!sf_cas_32(&done, 0, 1))
+		return;
+	if (!sf_key_has_threads())
+		alone = 1;
+	else
+		have_key = beside = sf_key_make_beside(thread_ends, sf_next.own.dlerror);
+}
+
+bool
+sf_thread_errors_end(void)
+{
+	return beside || alone || sf_next_as_old(); /* whose libc keeps it to the end */
 }
 
 /* One in `share` of 10000, spread evenly over the order in which threads come. */
@@ -206,6 +231,8 @@ thread_is_stock(uint32_t ordinal)
 static bool
 thread_has_key_locked(void)
 {
+	if (alone)
+		return true;
 	if (!sf_key_is_ours())
 		have_key = sf_key_make(thread_ends);
 	return have_key;
@@ -225,7 +252,10 @@ sf_thread_attach(struct sf_thread *t)
 	struct sf_block *b = NULL;
 	uint32_t ordinal;
 
-	if (!have_key || t->dead || thread_is_starting(t, here) || !sf_lock_try(&lock))
+	if (alone && !t->main)
+		sf_facts_error_unseen(); /* a thread all the same: libdl has one error for all */
+	if ((!have_key && !(alone && t->main)) || t->dead || thread_is_starting(t, here) ||
+	    !sf_lock_try(&lock))
 		return false;
 	t->starting = here;
 	sf_layout_open();
@@ -239,7 +269,7 @@ sf_thread_attach(struct sf_thread *t)
 	if (b != NULL && ordinal != 0)
 		attached = ordinal;
 	sf_lock_release(&lock);
-	if (b != NULL && !sf_key_set(t)) {
+	if (b != NULL && have_key && !sf_key_set(t)) {
 		b->left = 1;
 		thread_give_back(b);
 		b = NULL;

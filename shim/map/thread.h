@@ -12,6 +12,13 @@
 
 /* Makes the TSD key; without one no thread gets memory of its own. Called by the constructor. */
 void sf_thread_init(void);
+/*
+ * The first call of any dl* function goes to a libc whose error of a thread lies behind a key of libdl's (sf_next.guessed):
+ * makes that key, and the one of ours beside it. Where there are no threads neither is needed.
+ */
+void sf_thread_first_call(void);
+/* Does an error of ours end with the thread as libc's would? If not, none may be given there. */
+bool sf_thread_errors_end(void);
 /* The main thread's block is there already: a host may forbid mmap to itself later. */
 void sf_thread_first(void);
 /* A block and the shared cells for a thread's first miss. False: do without. */

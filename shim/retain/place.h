@@ -131,6 +131,7 @@ struct sf_retain_stubs {
 	const char *init, *fini;
 };
 extern struct sf_retain_stubs sf_retain_place_stubs;
+struct dl_find_object; /* next.h */
 /* libc's _dl_find_object: it finds closed objects, too. */
 extern int (*sf_retain_place_find_object)(void *address, struct dl_find_object *found);
 

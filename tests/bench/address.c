@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "../lib/find_object.h"
 #include "work.h"
 
 #define FRAMES   20u

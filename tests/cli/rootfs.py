@@ -18,7 +18,7 @@ LOADER = {X86: '/lib64/ld-linux-x86-64.so.2', ARM64: '/lib/ld-linux-aarch64.so.1
 MUSL = {X86: '/lib/ld-musl-x86_64.so.1', ARM64: '/lib/ld-musl-aarch64.so.1'}
 CPU = {X86: 'x86_64', ARM64: 'aarch64', RISCV: 'riscv64'}
 # What docs/support.md says; shim/cli/doctor/doctor_served.c is where the program knows it.
-OLDEST_SERVED = (2, 35)
+OLDEST_SERVED = {X86: (2, 28), ARM64: (2, 34)}
 
 
 # ---- files ----
@@ -117,11 +117,11 @@ def states(made):
 
 # ---- which libc ----
 
-def wanted_of(version, find_object):
+def wanted_of(version, machine):
     number = tuple(map(int, version.split('.')))
     if number < (2, 17):
         return NOT
-    return SERVED if number >= OLDEST_SERVED or find_object else PASSED
+    return SERVED if number >= OLDEST_SERVED[machine] else PASSED
 
 
 def libcs(place):
@@ -133,7 +133,7 @@ def libcs(place):
         root = glibc(f'{place}/libc{number}', version, machine, words, find)
         put(root, '/usr/bin/plain', program(machine))
         put(root, '/usr/bin/asks', program(machine, imports=['dlsym']))
-        state = wanted_of(version, find) if machine in (X86, ARM64) else NOT
+        state = wanted_of(version, machine) if machine in (X86, ARM64) else NOT
         what = f'glibc {version}, {CPU[machine]}, {"text" if words else "versions"}, find_object {find}'
         made = examine(what, root, 0 if state == SERVED else 1)
         case.check(f'{what}: {state}', [(one['libc'], one['version'], one['machine'], one['state']) for one in made['libcs']] ==
@@ -172,7 +172,7 @@ def other_roots(place):
     put(root, '/usr/bin/data', program(), 0o644)
     put(root, '/usr/bin/e', program(interp='/lib/ld-other.so'))
     os.chmod(put(root, '/usr/bin/f', program()) + '/usr/bin/f', 0o4755)
-    arm = SERVED if OLDEST_SERVED <= (2, 31) else PASSED
+    arm = wanted_of('2.31', ARM64)
     made = examine('several libcs', root, NOTHING)
     case.check('several libcs: each has its own', {(one['machine'], one['state']) for one in made['libcs']} ==
                {('x86_64', SERVED), ('aarch64', arm), ('32 bits', NOT)}, made['libcs'])
@@ -333,7 +333,7 @@ def links(place):
                          ('slash', 'real/')):
         os.symlink(target, f'{root}/usr/bin/{name}')
     put(root, '/usr/bin/real', program())
-    old = SERVED if OLDEST_SERVED <= (2, 31) else PASSED
+    old = wanted_of('2.31', X86)
     status = NOTHING if old == SERVED else 1
     made = examine('links', root, status)
     case.check('links: what is inside is found once, and nothing outside', states(made) == {'/usr/bin/real': old},

@@ -455,7 +455,7 @@ null_without_error(void)
 static void
 raw_error(void)
 {
-	void *libc = dlopen("libc.so.6", RTLD_LAZY);
+	void *libc = dlopen(dl_file(), RTLD_LAZY);
 	union {
 		void *value;
 		char *(*call)(void);

@@ -67,7 +67,7 @@ finish(void *arg)
 	char when[32];
 
 	run_other();
-	if (e->kept != NULL)
+	if (e->kept != NULL && !is_old())
 		say("kept: %s", e->kept);
 	e->kept = NULL;
 	snprintf(when, sizeof(when), "round %d", e->round);
@@ -386,7 +386,10 @@ make_all(pthread_key_t *keys)
 
 	while (n < KEYS_ALL && pthread_key_create(&keys[n], count_end) == 0)
 		n++;
-	say("first %u, enough: %d", n > 0 ? keys[0] : KEYS_ALL, n >= KEYS_ALL - 1);
+	if (is_old()) /* libdl has one, and the library another beside it */
+		say("enough: %d", n >= KEYS_ALL - 2);
+	else
+		say("first %u, enough: %d", n > 0 ? keys[0] : KEYS_ALL, n >= KEYS_ALL - 1);
 	if (n < KEYS_ALL)
 		keys[n] = KEYS_ALL;
 }
@@ -464,6 +467,6 @@ const struct row rows[] = {
 	{"T01 a destructor forks", fork_in_destructor, 0},
 	{"T02 key 0 is nobody's", key_zero, 0},
 	{"T02 all keys are the host's", all_keys, 0},
-	{"T02 keys that the host never made are deleted", foreign_keys_deleted, 0},
+	{"T02 keys that the host never made are deleted", foreign_keys_deleted, 3},
 	{0},
 };

@@ -298,7 +298,7 @@ libc_loads_by_map(void)
 static void
 raw_close(void)
 {
-	void *libc = dlopen("libc.so.6", RTLD_LAZY);
+	void *libc = dlopen(dl_file(), RTLD_LAZY);
 	void *handle = NULL;
 	union {
 		void *value;
@@ -347,7 +347,7 @@ raw_close_by_next(void)
 static void
 raw_open(void)
 {
-	void *libc = dlopen("libc.so.6", RTLD_LAZY);
+	void *libc = dlopen(dl_file(), RTLD_LAZY);
 	union {
 		void *value;
 		void *(*call)(const char *, int);

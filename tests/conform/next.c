@@ -378,7 +378,7 @@ const struct row rows[] = {
 	{"C23 wrappers that ask at each call", wrappers, 0},
 	{"C23 global loads", global_loads, 0},
 	{"C23 callers that were loaded later", later_callers, 0},
-	{"C23 C40 callers of another namespace", other_namespace, 0},
+	{"C23 C40 callers of another namespace", other_namespace, 3},
 	{"C22 C23 tail calls", tail_calls, 0},
 	{"C14 C23 with versions", with_versions, 0},
 	{"C23 C46 threads and children", threads_and_forks, 0},

@@ -360,6 +360,6 @@ const struct row rows[] = {
 	{"C50 no environment", no_environment, 0},
 	{"C53 small stacks", small_stack, 0},
 	{"C26 C40 namespaces", namespaces, 0},
-	{"C25 C40 a caller in a namespace", namespace_agent, 0},
+	{"C25 C40 a caller in a namespace", namespace_agent, 3},
 	{0},
 };

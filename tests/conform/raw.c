@@ -87,15 +87,19 @@ raw_version(const struct raw_table *table, size_t index)
 void *
 raw_function(const char *name)
 {
+	static const char *const files[] = {"libc.so",
+					    "libdl.so"}; /* the latter before glibc 2.34 */
 	struct raw_table table;
-	const struct link_map *map = raw_map("libc.so");
-	size_t i;
 
-	if (!map || raw_table_read(&table, map))
-		_exit(89);
-	for (i = 0; i < table.count; i++)
-		if (table.symbols[i].st_shndx != SHN_UNDEF &&
-		    strcmp(table.strings + table.symbols[i].st_name, name) == 0)
-			return (void *)(map->l_addr + table.symbols[i].st_value);
+	for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
+		const struct link_map *map = raw_map(files[f]);
+
+		if (!map || raw_table_read(&table, map))
+			_exit(89);
+		for (size_t i = 0; i < table.count; i++)
+			if (table.symbols[i].st_shndx != SHN_UNDEF &&
+			    strcmp(table.strings + table.symbols[i].st_name, name) == 0)
+				return (void *)(map->l_addr + table.symbols[i].st_value);
+	}
 	_exit(88);
 }

@@ -3,7 +3,9 @@
 #ifndef SF_ROW_H
 #define SF_ROW_H
 
+#include "../lib/find_object.h"
 #include "lab/agent.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -14,12 +16,18 @@
 struct row {
 	const char *name; /* "C16 ...": the statement of the contract that it holds to */
 	void (*run)(void);
-	int dies; /* 1: libc dies of a signal here; 2: older ones do; else that is an error of the row */
+	int dies; /* 1: libc dies of a signal here; 2: older ones do; 3: before 2.34 it fails by itself, and
+		     the row is not run; else that is an error of the row */
 };
 
 extern const struct row rows[]; /* ends with a NULL name */
 extern int reps;                /* how often each observation is repeated */
-extern char **row_argv;         /* main's own, for rows that change it */
+/* glibc before 2.34: libdl is a library of its own, and a thread's error ends with its first destructors. */
+bool is_old(void);
+/* The library that has libc's own dlopen and the like. */
+const char *dl_file(void);
+
+extern char **row_argv; /* main's own, for rows that change it */
 
 /* The version that libc's oldest symbols carry. */
 #ifdef __x86_64__

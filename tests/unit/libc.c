@@ -20,7 +20,7 @@ START_TEST(next_definitions_are_libcs)
 {
 	ck_assert(sf_next_boot());
 	ck_assert(sf_next_boot()); /* idempotent */
-#define X(name, ret, params) ck_assert_ptr_eq((void *)sf_next.name, dlsym(RTLD_DEFAULT, #name));
+#define X(name, ret, params) ck_assert_ptr_eq((void *)sf_next.own.name, dlsym(RTLD_DEFAULT, #name));
 	SF_NEXT_LIST(X)
 #undef X
 	ck_assert_ptr_eq((void *)sf_next.find_object, dlsym(RTLD_DEFAULT, "_dl_find_object"));

@@ -8,6 +8,7 @@
 #include "map/arena.h"
 #include "map/object.h"
 #include "map/spans.h"
+#include "../lib/find_object.h"
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>

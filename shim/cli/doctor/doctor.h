@@ -104,7 +104,6 @@ extern const char *const doctor_states[]; /* "served", "passed through", "not lo
 struct doctor_libc {
 	const char *kind; /* "glibc", "musl", "unknown" */
 	char version[16]; /* of glibc; "" if it does not tell */
-	bool find_object; /* its ld.so has _dl_find_object, which distributions have brought to older ones */
 	uint16_t machine;
 };
 /* `why` says for the end of a sentence what is in the way; "" if it is served. */

@@ -33,9 +33,7 @@ doctor_image_version(const struct patient *p, const struct doctor_object *loader
 {
 	char *path = doctor_object_search("libc.so.6", loader, p->root);
 	struct doctor_object o;
-	Elf64_Sym s;
 
-	libc->find_object = sf_elf_file_defined(&loader->elf, "_dl_find_object", &s);
 	if (path != NULL && doctor_object_of(&o, p, path)) {
 		if (o.fault != SF_ELF_FILE_NONE || o.elf.machine != libc->machine ||
 		    !doctor_object_libc_version(&o, libc->version, sizeof(libc->version)))

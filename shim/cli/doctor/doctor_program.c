@@ -81,9 +81,7 @@ doctor_program_read_libc(struct patient *p, const struct doctor_object *program,
 			 struct doctor_libc *libc)
 {
 	char *path = doctor_object_search("libc.so.6", program, p->root);
-	const char *interpreter = sf_elf_file_interpreter(&program->elf);
 	struct doctor_object o;
-	Elf64_Sym s;
 
 	if (path == NULL || !doctor_object_of(&o, p, path)) {
 		free(path);
@@ -93,10 +91,6 @@ doctor_program_read_libc(struct patient *p, const struct doctor_object *program,
 	if (!doctor_object_libc_version(&o, libc->version, sizeof(libc->version)))
 		doctor_find(p, LEVEL_WARN, "libc", "%s does not tell its version", o.path);
 	doctor_object_free(&o);
-	if (doctor_object_of(&o, p, interpreter)) {
-		libc->find_object = sf_elf_file_defined(&o.elf, "_dl_find_object", &s);
-		doctor_object_free(&o);
-	}
 	return true;
 }
 

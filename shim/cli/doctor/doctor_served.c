@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The library binds no version above the first; it serves the second and newer (docs/support.md). */
+/* The library binds no version above this one. */
 #define OLDEST_LOADED "2.17"
-#define OLDEST_SERVED "2.35"
 
 const char *const doctor_states[] = {"served", "passed through", "not loaded"};
 
@@ -16,12 +15,13 @@ static const struct {
 	uint16_t machine;
 	bool built;
 	const char *name;
+	const char *oldest; /* glibc that is served (docs/support.md) */
 } doctor_served_machines[] = {
-	{EM_X86_64, true, "x86_64"},  {EM_AARCH64, true, "aarch64"},
-	{EM_386, false, "i386"},      {EM_ARM, false, "arm"},
-	{EM_RISCV, false, "riscv64"}, {EM_PPC64, false, "powerpc64le"},
-	{EM_S390, false, "s390x"},    {EM_LOONGARCH, false, "loongarch64"},
-	{EM_MIPS, false, "mips64el"},
+	{EM_X86_64, true, "x86_64", "2.28"}, {EM_AARCH64, true, "aarch64", "2.34"},
+	{EM_386, false, "i386", ""},         {EM_ARM, false, "arm", ""},
+	{EM_RISCV, false, "riscv64", ""},    {EM_PPC64, false, "powerpc64le", ""},
+	{EM_S390, false, "s390x", ""},       {EM_LOONGARCH, false, "loongarch64", ""},
+	{EM_MIPS, false, "mips64el", ""},
 };
 
 const char *
@@ -42,6 +42,16 @@ doctor_served_is_built_for(uint16_t machine)
 		if (doctor_served_machines[i].machine == machine)
 			return doctor_served_machines[i].built;
 	return false;
+}
+
+static const char *
+doctor_served_oldest(uint16_t machine)
+{
+	for (size_t i = 0; i < sizeof(doctor_served_machines) / sizeof(doctor_served_machines[0]);
+	     i++)
+		if (doctor_served_machines[i].machine == machine)
+			return doctor_served_machines[i].oldest;
+	return "";
 }
 
 enum doctor_state
@@ -67,9 +77,9 @@ doctor_served(const struct doctor_libc *libc, char *why, size_t size)
 		snprintf(why, size, "the loader refuses the library: it needs " OLDEST_LOADED);
 		return DOCTOR_NOT_LOADED;
 	}
-	if (strverscmp(libc->version, OLDEST_SERVED) < 0 && !libc->find_object) {
-		snprintf(why, size,
-			 "the shim needs " OLDEST_SERVED " or newer and passes everything through");
+	if (strverscmp(libc->version, doctor_served_oldest(libc->machine)) < 0) {
+		snprintf(why, size, "the shim needs %s or newer and passes everything through",
+			 doctor_served_oldest(libc->machine));
 		return DOCTOR_PASSED;
 	}
 	return DOCTOR_SERVED;

@@ -109,12 +109,13 @@ host_nothing(void)
 }
 
 void
-host_begin(long *stack)
+host_begin(long *stack, void (*at_exit)(void))
 {
 	__libc_start_main((int (*)(int, char **))main, (int)stack[0], (char **)(stack + 1),
-			  host_nothing, host_nothing, NULL, stack);
+			  host_nothing, host_nothing, at_exit, stack);
 }
 
-__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall "
+__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tmov %rdx, %rsi\n\tand $-16, "
+	"%rsp\n\tcall "
 	"host_begin\n\thlt\n");
 #endif

@@ -6,6 +6,7 @@ set -eu
 src=$1 out=$2 stamp=$3
 shift 3
 cc="$*"
+dl=-Wl,--push-state,--as-needed,-ldl,--pop-state # before glibc 2.34
 mkdir -p "$out/far" "$out/far2" "$out/org"
 rm -f "$out"/*.so "$out"/*/*.so "$out/failed"
 
@@ -15,7 +16,7 @@ so() {
 	{
 		$cc -std=gnu11 -D_GNU_SOURCE -shared -fPIC -O1 -g -Wall -Wextra -Werror \
 			-fno-optimize-sibling-calls -Wl,-z,lazy -I"$src" -L"$out" \
-			-o "$out/$file" "$@" || touch "$out/failed"
+			-o "$out/$file" "$@" "$dl" || touch "$out/failed"
 	} &
 	jobs=$((jobs + 1))
 	if [ $((jobs % 4)) = 0 ]; then
