@@ -40,6 +40,7 @@ KINDS = [
     ('static-pie', MAIN, ['-static-pie'], 1, ['stop:static'], ''),
     ('no-pie', LOOKS_UP, ['-no-pie'], 0, ['ok:libc'], ''),
     ('no-pie-lazy', LOOKS_UP, ['-no-pie', '-Wl,-z,lazy'], 0, ['ok:libc'], ''),
+    ('packed', LOOKS_UP, ['-Wl,-z,pack-relative-relocs'], 0, ['ok:libc'], ''),
     ('sysv', LOOKS_UP, ['-Wl,--hash-style=sysv'], 0, ['ok:libc'], ''),
     ('symbolic', LOOKS_UP, ['-Wl,-Bsymbolic', '-shared', '-fPIC', '-Wl,-soname,x',
                             '-Wl,--dynamic-linker=/lib64/ld-linux-x86-64.so.2'], 0,
@@ -105,6 +106,8 @@ def kinds(folder):
             continue
         made = examine(name, wanted, levels, words, program)
         expects = ' '.join(made.get('expect', []))
+        if name == 'packed' and 'RELR' in subprocess.run(['readelf', '-V', program], capture_output=True, text=True).stdout:
+            case.check('packed relocations need glibc 2.36', made['facts'].get('needs_glibc') == '2.36', made['facts'])
         if source == LOOKS_UP and name != 'symbolic':
             case.check(f'{name}: dlsym is named', any('dlsym' in i['names']
                        for i in made['imports']) and 'dlsym of a name' in expects, made)

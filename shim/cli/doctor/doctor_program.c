@@ -67,6 +67,9 @@ doctor_program_needed_versions(struct patient *p, const struct doctor_object *pr
 	while (!walk.ended) {
 		const char *v = sf_elf_file_needed_version(&program->elf, &walk);
 
+		/* Packed relative relocations are what 2.36 brought; the name tells no number. */
+		if (v != NULL && strcmp(v, "GLIBC_ABI_DT_RELR") == 0)
+			v = "GLIBC_2.36";
 		if (v != NULL && strncmp(v, "GLIBC_2", 7) == 0 &&
 		    doctor_program_older(newest, v + 6))
 			cli_clean(newest, sizeof(newest), v + 6);
