@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifndef EM_LOONGARCH /* elf.h of glibc before 2.36 */
+#define EM_LOONGARCH 258
+#endif
+
 /* The library binds no version above this one. */
 #define OLDEST_LOADED "2.17"
 
