@@ -276,12 +276,12 @@ sf_retain_close(void *handle)
 		return close_by_libc(place, known && !strange ? set : 0);
 	}
 	if (sf_retain_state_of.frozen || !sf_retain_serves() || sf_retain_load_unloading() ||
-	    sf_retain_load_mapping() || sf_retain_places[place].opened[0] == '\0' ||
+	    sf_retain_load_mapping(place) || sf_retain_places[place].opened[0] == '\0' ||
 	    !close_fits(place, set)) {
 		sf_count(SF_RETAIN_REFUSE);
 		return close_by_libc(place, set);
 	}
-	if (sf_retain_recheck_due(place)) {
+	if (!sf_retain_load_looking() && sf_retain_recheck_due(place)) {
 		sf_count(SF_RETAIN_REAL);
 		return close_by_libc(place, set);
 	}

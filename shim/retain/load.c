@@ -37,6 +37,8 @@ size_t sf_retain_load_limit;
 uint64_t sf_retain_load_scope, sf_retain_load_foreign;
 static struct load_watch *load_watch; /* the innermost */
 static uint32_t load_number;
+static uint32_t load_looked; /* its value when the outermost look began */
+static unsigned int load_looks;
 
 /* ---- what libc calls ---- */
 
@@ -353,9 +355,29 @@ sf_retain_load_unloading(void)
 	return false;
 }
 
-bool
-sf_retain_load_mapping(void)
+void *
+sf_retain_load_look(const char *name, int mode)
 {
+	void *found;
+
+	if (load_looks++ == 0)
+		load_looked = load_number;
+	found = sf_next.own.dlopen(name, (mode & (RTLD_LAZY | RTLD_NOW)) | RTLD_NOLOAD);
+	load_looks--;
+	return found;
+}
+
+bool
+sf_retain_load_looking(void)
+{
+	return load_looks > 0;
+}
+
+bool
+sf_retain_load_mapping(int place)
+{
+	if (load_looks > 0 && sf_retain_places[place].load > load_looked)
+		return true;
 	for (const struct load_watch *w = load_watch; w != NULL; w = w->outer)
 		if (!w->unloads && !w->told)
 			return true;

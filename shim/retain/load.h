@@ -30,8 +30,16 @@ int sf_retain_load_close(void *handle, sf_retain_set expected);
 /* Is the calling thread within a dlclose by libc, in a destructor? */
 bool sf_retain_load_unloading(void);
 
-/* Is it within a dlopen by libc that has not yet mapped and bound all, in a malloc of the host's? */
-bool sf_retain_load_mapping(void);
+/* libc's dlopen with RTLD_NOLOAD. Under ld.so's lock. */
+void *sf_retain_load_look(const char *name, int mode);
+
+/*
+ * Is it within a dlopen by libc that has not yet mapped and bound all, in a malloc of the host's? Or within a look of ours,
+ * and was the object loaded since that began? libc would find it there, and would have found nothing without us.
+ */
+bool sf_retain_load_mapping(int place);
+/* Is it within such a look? What was retained before may be what libc looks at. */
+bool sf_retain_load_looking(void);
 
 /* Gives back what was held of objects that libc's own loads have revived. */
 void sf_retain_load_settle(void);

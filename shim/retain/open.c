@@ -158,7 +158,7 @@ enum open_found {
 static enum open_found
 open_look(const char *name, int mode, int *place)
 {
-	void *found = sf_next.own.dlopen(name, (mode & (RTLD_LAZY | RTLD_NOW)) | RTLD_NOLOAD);
+	void *found = sf_retain_load_look(name, mode);
 
 	if (found == NULL)
 		return sf_facts_error_pending() ? OPEN_FAILS : OPEN_ABSENT;

@@ -88,6 +88,19 @@ itself(void)
 {
 	busy("alpha.so", "alpha", RTLD_LAZY);
 }
+/* Plugins were retained before the malloc began with it; now libc looks whether one of them is meant. */
+static void
+looked(void)
+{
+	host_cycle("alpha", 4);
+	busy("alpha.so", "alpha", RTLD_NOW);
+}
+static void
+looked_other(void)
+{
+	host_cycle("alpha", 4);
+	busy("alpha.so", "beta", RTLD_NOW);
+}
 static void
 unfit(void)
 {
@@ -99,5 +112,7 @@ const struct row rows[] = {
 	{"R20 malloc opens and closes: bound lazily", lazy, 0},
 	{"R20 malloc opens and closes: the one that is being loaded", itself, 0},
 	{"R20 malloc opens and closes: one that libc unloads", unfit, 0},
+	{"R20 malloc opens and closes, later: one that is retained", looked, 0},
+	{"R20 malloc opens and closes, later: another than the retained one", looked_other, 0},
 	{NULL, NULL, 0},
 };
