@@ -146,6 +146,16 @@ def libcs(place):
         musl_of_this_machine(place)
 
 
+def limits(place):
+    """Served, but not all of it: the older libc, or one without _dl_find_object."""
+    for number, (version, machine, find, limited) in enumerate((('2.28', X86, False, True), ('2.33', X86, True, True),
+            ('2.34', X86, False, True), ('2.34', X86, True, False), ('2.35', X86, True, False), ('2.36', ARM64, True, False))):
+        root = put(glibc(f'{place}/limit{number}', version, machine, True, find), '/usr/bin/asks', program(machine, imports=['dlsym']))
+        made = examine(f'glibc {version}, find_object {find}', root, 0, '--program', 'asks')
+        case.check(f'glibc {version}, find_object {find}: limits are told', ('note:libc-limits' in findings(made)) == limited,
+                   findings(made))
+
+
 def other_roots(place):
     root = put(f'{place}/musl', MUSL[X86], elf())
     put(root, '/bin/busybox', program(interp=MUSL[X86], needed=['libc.musl-x86_64.so.1']))
@@ -489,6 +499,7 @@ def usage(place):
 
 with case.workshop() as folder:
     libcs(folder)
+    limits(folder)
     other_roots(folder)
     this_machine(folder)
     process(folder)

@@ -72,8 +72,9 @@ struct patient {
 	bool stopped;       /* a finding says that the shim cannot serve it */
 	bool dynamic_calls; /* something looks names up or loads objects */
 	bool go_detour;
-	bool gains; /* from doctor_retain() and doctor_expect() */
-	bool many;  /* programs, each with a row of its own, and what to expect is said */
+	bool limited; /* doctor_served_is_limited() */
+	bool gains;   /* from doctor_retain() and doctor_expect() */
+	bool many;    /* programs, each with a row of its own, and what to expect is said */
 };
 
 /* A document with nothing in it yet. */
@@ -104,8 +105,11 @@ extern const char *const doctor_states[]; /* "served", "passed through", "not lo
 struct doctor_libc {
 	const char *kind; /* "glibc", "musl", "unknown" */
 	char version[16]; /* of glibc; "" if it does not tell */
+	bool find_object; /* its ld.so has _dl_find_object, which distributions have brought to 2.34 */
 	uint16_t machine;
 };
+/* Of one that is served: is it without SYMFAST_RETAIN and plugin.Open? */
+bool doctor_served_is_limited(const struct doctor_libc *libc);
 /* `why` says for the end of a sentence what is in the way; "" if it is served. */
 enum doctor_state doctor_served(const struct doctor_libc *libc, char *why, size_t size);
 /* Its name, as uname has it ("x86_64"). */

@@ -84,7 +84,9 @@ doctor_program_read_libc(struct patient *p, const struct doctor_object *program,
 			 struct doctor_libc *libc)
 {
 	char *path = doctor_object_search("libc.so.6", program, p->root);
+	const char *interpreter = sf_elf_file_interpreter(&program->elf);
 	struct doctor_object o;
+	Elf64_Sym s;
 
 	if (path == NULL || !doctor_object_of(&o, p, path)) {
 		free(path);
@@ -94,6 +96,12 @@ doctor_program_read_libc(struct patient *p, const struct doctor_object *program,
 	if (!doctor_object_libc_version(&o, libc->version, sizeof(libc->version)))
 		doctor_find(p, LEVEL_WARN, "libc", "%s does not tell its version", o.path);
 	doctor_object_free(&o);
+	/* Without its ld.so nothing is known to be missing. */
+	libc->find_object = true;
+	if (doctor_object_of(&o, p, interpreter)) {
+		libc->find_object = sf_elf_file_defined(&o.elf, "_dl_find_object", &s);
+		doctor_object_free(&o);
+	}
 	return true;
 }
 
@@ -122,6 +130,12 @@ doctor_program_libc(struct patient *p, const struct doctor_object *program,
 	else
 		doctor_find(p, LEVEL_STOP, state == DOCTOR_PASSED ? "libc" : "libc-too-old",
 			    "glibc %s: %s", libc->version, why);
+	p->limited = state == DOCTOR_SERVED && doctor_served_is_limited(libc);
+	if (p->limited)
+		doctor_find(p, LEVEL_NOTE, "libc-limits",
+			    "glibc %s: SYMFAST_RETAIN has no effect, and plugin.Open of Go is not "
+			    "served",
+			    libc->version);
 }
 
 /* A name of its own is no mark: plugins have none. What starts itself is marked, as all programs of this kind. */
@@ -203,6 +217,8 @@ doctor_program_go(struct patient *p, const struct doctor_object *program)
 		return;
 	}
 	p->dynamic_calls = true;
+	if (p->limited)
+		return;
 	p->go_detour = go.shape == SF_GO_REFUSE_NONE;
 	doctor_fact(p, "go_detour", p->go_detour ? "known" : sf_go_refusal_word(go.shape));
 	if (p->go_detour)

@@ -70,7 +70,7 @@ doctor_scan_examine(struct scan *s, const struct doctor_object *program)
 	bool gains;
 
 	q.document = doctor_document();
-	q.stopped = q.dynamic_calls = q.go_detour = q.gains = false;
+	q.stopped = q.dynamic_calls = q.go_detour = q.gains = q.limited = false;
 	doctor_file_examine(&q, program);
 	state = doctor_scan_state(q.document, &why, &id);
 	gains = state == DOCTOR_SERVED && (q.dynamic_calls || q.go_detour);

@@ -88,3 +88,9 @@ doctor_served(const struct doctor_libc *libc, char *why, size_t size)
 	}
 	return DOCTOR_SERVED;
 }
+
+bool
+doctor_served_is_limited(const struct doctor_libc *libc)
+{
+	return strverscmp(libc->version, "2.34") < 0 || !libc->find_object;
+}
