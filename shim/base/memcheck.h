@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // memcheck.h: requests to valgrind's tools. Four rotations that cancel out elsewhere.
 //
-// The instruction sequence and the requests are valgrind's published client interface for x86-64 (valgrind.h,
+// The instruction sequence and the requests are valgrind's published client interface (valgrind.h,
 // memcheck.h, helgrind.h and drd.h of valgrind 3.19); a tool answers another one's request with the default.
 #ifndef SF_MEMCHECK_H
 #define SF_MEMCHECK_H
@@ -26,9 +26,17 @@ sf_memcheck_ask(uint64_t what, const void *p, size_t size, uint64_t answer)
 			 : "a"(request)
 			 : "cc", "memory");
 #else
-	(void)what;
-	(void)p;
-	(void)size;
+	uint64_t request[6] = {what, (uintptr_t)p, size};
+	register uint64_t x3 __asm__("x3") = answer;
+	register const uint64_t *x4 __asm__("x4") = request;
+
+	__asm__ volatile("ror x12, x12, #3\n\tror x12, x12, #13\n\t"
+			 "ror x12, x12, #51\n\tror x12, x12, #61\n\t"
+			 "orr x10, x10, x10"
+			 : "+r"(x3)
+			 : "r"(x4)
+			 : "cc", "memory");
+	answer = x3;
 #endif
 	return answer;
 }

@@ -4,8 +4,13 @@
 
 #include "../base/bytes.h"
 #include "../base/sys.h"
+#include "../image/symbols.h"
 #include "../libc/facts.h"
 #include <sys/mman.h>
+
+#if defined(__aarch64__) && !defined(PROT_BTI)
+#define PROT_BTI 0x10
+#endif
 
 #define IMAGE_CHUNK 256u   /* bytes compared before anything is written */
 #define IMAGE_LARGE 65536u /* zeros that are given back to the kernel rather than looked for */
@@ -144,14 +149,19 @@ image_protect(const struct sf_retain_range *r, int protection)
 	return r->size == 0 || image_protect_pages(from, to, protection);
 }
 
-/* On aarch64 code may have PROT_BTI, which only ld.so knows. */
+/* Where an object's code has landing pads, ld.so asks for PROT_BTI as well. Other CPUs and kernels refuse that. */
 static bool
-image_protect_span(const struct sf_retain_span *s)
+image_protect_span(const struct sf_retain_place *p, const struct sf_retain_span *s)
 {
 #ifdef __aarch64__
-	if (s->protection & PROT_EXEC)
+	const void *header = (const void *)p->spans[0].from;
+
+	if ((s->protection & PROT_EXEC) && sf_elf_is_header(header) &&
+	    sf_elf_has_landing_pads(header, p->map->l_addr) &&
+	    image_protect_pages(s->from, s->to, s->protection | PROT_BTI))
 		return true;
 #endif
+	(void)p;
 	return image_protect_pages(s->from, s->to, s->protection);
 }
 
@@ -159,7 +169,7 @@ bool
 sf_retain_image_ready(const struct sf_retain_place *p)
 {
 	for (int i = 0; i < p->nspans; i++)
-		if (!image_protect_span(&p->spans[i]))
+		if (!image_protect_span(p, &p->spans[i]))
 			return false;
 	for (int i = 0; i < p->nranges; i++)
 		if (!image_protect(&p->ranges[i], PROT_READ | PROT_WRITE))

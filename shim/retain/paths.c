@@ -75,6 +75,19 @@ paths_add(const char *path, struct paths_request *r, sf_retain_folders *to)
 	return true;
 }
 
+/* Folders that libc searches before the one that they are in: of newer releases, and of older ones. */
+#ifdef __x86_64__
+#define PATHS_HWCAPS                                                                               \
+	"/glibc-hwcaps\0/glibc-hwcaps/x86-64-v2\0/glibc-hwcaps/x86-64-v3\0"                        \
+	"/glibc-hwcaps/x86-64-v4\0"
+#define PATHS_HWCAPS_COUNT 4
+#define PATHS_OLDER        "/tls\0/haswell\0/xeon_phi\0/avx512_1\0/x86_64\0/atomics\0"
+#else
+#define PATHS_HWCAPS       "/glibc-hwcaps\0" /* glibc names none below it */
+#define PATHS_HWCAPS_COUNT 1
+#define PATHS_OLDER        "/tls\0/aarch64\0/atomics\0"
+#endif
+
 /*
  * libc looks into these before the folder itself. A folder that is not there now can only come with a change of the one
  * above it. The older names (before glibc 2.37) may be combined, and are rare: false.
@@ -82,10 +95,7 @@ paths_add(const char *path, struct paths_request *r, sf_retain_folders *to)
 static bool
 paths_look_below(const char *path, struct paths_request *r, sf_retain_folders *to)
 {
-	static const char below[] =
-		"/glibc-hwcaps\0/glibc-hwcaps/x86-64-v2\0/glibc-hwcaps/x86-64-v3\0"
-		"/glibc-hwcaps/x86-64-v4\0/tls\0/haswell\0/xeon_phi\0"
-		"/avx512_1\0/x86_64\0/atomics\0";
+	static const char below[] = PATHS_HWCAPS PATHS_OLDER;
 	size_t n = sf_bytes_length(path, PATHS_MAX);
 	struct sf_retain_identity id;
 	char full[PATHS_MAX];
@@ -97,7 +107,7 @@ paths_look_below(const char *path, struct paths_request *r, sf_retain_folders *t
 		sf_bytes_cut(sf_bytes_put(full, path, n), b, PATHS_MAX - n);
 		if (!sf_retain_identity_stat(full, &id) || !id.folder)
 			continue;
-		if (i >= 4 || !paths_add(full, r, to))
+		if (i >= PATHS_HWCAPS_COUNT || !paths_add(full, r, to))
 			return false;
 	}
 	return true;

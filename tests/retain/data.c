@@ -183,7 +183,9 @@ patched_code_of(const char *name, int leave)
 {
 #ifdef __x86_64__
 	static const unsigned char give_1000[] = {0xb8, 0xe8, 3, 0, 0, 0xc3};
-
+#else
+	static const uint32_t give_1000[] = {0x52807d00, 0xd65f03c0}; /* mov w0, #1000; ret */
+#endif
 	char file[64], symbol[64];
 
 	snprintf(file, sizeof(file), "%s.so", name);
@@ -196,6 +198,7 @@ patched_code_of(const char *name, int leave)
 		if (i == 0 || i == 3) {
 			mprotect((void *)page_of(add), 8192, PROT_READ | PROT_WRITE | PROT_EXEC);
 			memcpy((void *)add, give_1000, sizeof(give_1000));
+			__builtin___clear_cache((char *)add, (char *)add + sizeof(give_1000));
 			if (!leave)
 				mprotect((void *)page_of(add), 8192, PROT_READ | PROT_EXEC);
 			say("patched, add gives %d", add(1));
@@ -203,7 +206,6 @@ patched_code_of(const char *name, int leave)
 		host_close(h);
 	}
 	host_cycle(name, reps);
-#endif
 }
 static void
 patched_code(void)

@@ -4,6 +4,7 @@
  * Frame of the look: 0 x0 to x7, 64 x29, 72 x30; 80 bytes.
  */
 #define PR_SET_SECCOMP 22
+#define PR_SET_TSC     26 /* Linux 6.12 */
 #define SYS_prctl      167
 #define SYS_seccomp    277
 
@@ -49,6 +50,8 @@ prctl:
 	hint	#34			/* bti c */
 	cmp	w0, #PR_SET_SECCOMP
 	b.eq	2f
+	cmp	w0, #PR_SET_TSC
+	b.eq	2f
 	SF_ONWARD 0
 	.cfi_endproc
 	.size	prctl, . - prctl
@@ -64,6 +67,8 @@ syscall:
 	cmp	x0, #SYS_prctl
 	b.ne	1f
 	cmp	w1, #PR_SET_SECCOMP
+	b.eq	2f
+	cmp	w1, #PR_SET_TSC
 	b.eq	2f
 1:	SF_ONWARD 1
 	.cfi_endproc
