@@ -214,6 +214,22 @@ prepare_segment(const struct sf_decision *m)
 	sf_thread_sampling(m->ab_share != 0 ? AB_SAMPLE : sf_settings.sample.n, m->check_every);
 }
 
+/*
+ * Where libc has no _dl_find_object, each throw walks, and the callback of any libgcc keeps a static list without a lock:
+ * two of them at once make a ring of it, in which all threads go round for ever.
+ */
+static enum sf_walking
+prepare_walking(void)
+{
+	if (sf_settings.phdr == SF_PHDR_SERIAL)
+		return SF_WALKING_SERIAL;
+	if (!sf_mapped_is_own())
+		return SF_WALKING_FREE;
+	prepare_log(
+		"SYMFAST_PHDR=free is serial here: libgcc's callback needs it (glibc before 2.35)");
+	return SF_WALKING_SERIAL;
+}
+
 /* Why dl_iterate_phdr is libc's; NULL if it is not. */
 static const char *
 prepare_phdr(void)
@@ -225,10 +241,7 @@ prepare_phdr(void)
 		return "the next definition is not libc's";
 	if (sf_changes_refusal() != NULL)
 		return "loads and unloads are not seen";
-	return sf_snapshot_init(sf_settings.phdr == SF_PHDR_SERIAL ? SF_WALKING_SERIAL
-								   : SF_WALKING_FREE)
-		       ? NULL
-		       : "the list of objects could not be read";
+	return sf_snapshot_init(prepare_walking()) ? NULL : "the list of objects could not be read";
 }
 
 static void
