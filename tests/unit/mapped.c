@@ -307,6 +307,64 @@ START_TEST(no_answer_is_wrong_while_objects_come_and_go)
 }
 END_TEST
 
+/* ---- while a change is under way ---- */
+
+static struct link_map *kept;
+static int seen_inside[8], seen_beside[8], moves;
+
+static void *
+asks_once(void *result)
+{
+	struct dl_find_object found;
+
+	*(int *)result = sf_mapped_find(kept->l_ld, &found);
+	if (sf_mapped_find((void *)(uintptr_t)strtol, &found) != 0)
+		*(int *)result = 100;
+	return NULL;
+}
+
+/* ld.so's notice: its own thread may ask, as what ends with the change must; another one not. */
+static void
+note_move(bool settled)
+{
+	pthread_t beside;
+
+	(void)settled;
+	if (moves == 8)
+		return;
+	asks_once(&seen_inside[moves]);
+	ck_assert_int_eq(pthread_create(&beside, NULL, asks_once, &seen_beside[moves]), 0);
+	pthread_join(beside, NULL);
+	moves++;
+}
+
+START_TEST(while_a_change_is_under_way_only_the_start_is_known)
+{
+	struct dl_find_object found;
+	uint64_t count;
+	void *other;
+
+	start();
+	kept = dlopen(files[0], RTLD_NOW);
+	ck_assert_ptr_nonnull(kept);
+	sf_changes_on_move(note_move);
+	other = dlopen(files[1], RTLD_NOW);
+	ck_assert_ptr_nonnull(other);
+	dlclose(other);
+	ck_assert_int_ge(moves, 2);
+	for (int i = 0; i < moves; i++) {
+		ck_assert_int_eq(seen_inside[i], 0);
+		ck_assert_int_eq(seen_beside[i], SF_MAPPED_UNSURE);
+	}
+	count = sf_changes.count;
+	ck_assert_int_eq(sf_mapped_find(kept->l_ld, &found), 0);
+	sf_changes.count = count | 1;
+	ck_assert_int_eq(sf_mapped_find(kept->l_ld, &found), SF_MAPPED_UNSURE);
+	sf_changes.count = count;
+	ck_assert_int_eq(sf_mapped_find(kept->l_ld, &found), 0);
+}
+END_TEST
+
 /* ---- other namespaces ---- */
 
 START_TEST(an_address_in_another_namespace_is_left_to_libc)
@@ -352,6 +410,7 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, each_address_is_in_the_object_that_libc_names);
 	tcase_add_test(tests, nothing_stale_is_found);
 	tcase_add_test(tests, no_answer_is_wrong_while_objects_come_and_go);
+	tcase_add_test(tests, while_a_change_is_under_way_only_the_start_is_known);
 	tcase_add_test(tests, an_address_in_another_namespace_is_left_to_libc);
 	tcase_add_test(tests, without_the_breakpoint_only_the_start_is_known);
 }
