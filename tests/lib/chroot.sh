@@ -98,15 +98,24 @@ bootstrap()
 	mv "$2.new" "$2"
 }
 
-# What git has and what is not committed yet, without what was built.
+# What git has and what is not committed yet. Its build folders stay, and a file that is the same: ninja builds what changed.
 copy_tree()
 {
+	local there=$1$tree file
+
 	commit=$(commit_of_tree | tr -d '\n')
-	rm -rf --one-file-system "$1$tree" && mkdir -p "$1$tree" || return 1
-	git -c safe.directory="$root" -C "$root" ls-files -z --cached --others --exclude-standard |
-		(cd "$root" && xargs -0 sh -c 'for f; do [ ! -e "$f" ] || printf "%s\0" "$f"; done' sh |
-			tar -c --null -T - -f -) | tar -x -f - -C "$1$tree"
-	[ -e "$1$tree/tests/run" ]
+	mkdir -p "$there" || return 1
+	git -c safe.directory="$root" -C "$root" ls-files --cached --others --exclude-standard | sort >"$there.files"
+	(cd "$there" && find . -path './build-*' -prune -o ! -type d -printf '%P\n') | sort | comm -13 "$there.files" - |
+		while IFS= read -r file; do rm -f "$there/$file"; done
+	while IFS= read -r file; do
+		if [ ! -e "$root/$file" ]; then
+			rm -f "$there/$file"
+		elif ! cmp -s "$root/$file" "$there/$file"; then
+			mkdir -p "$there/$(dirname "$file")" && cp -P --preserve=mode "$root/$file" "$there/$file" || return 1
+		fi
+	done <"$there.files"
+	[ -e "$there/tests/run" ]
 }
 
 commit_of_tree()
