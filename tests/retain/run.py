@@ -84,7 +84,9 @@ def main():
             seen = counts(counted)
             if bare != other:
                 report += [f'-- {mode}: {seen}'] + conform.differences(bare, other)
-            if mode == 'on' and '(libc)' not in name and fate == 'lives' and not seen.get('retain.open'):
+            # A linker that is not here made no plugin.
+            must = mode == 'on' and '(libc)' not in name and fate == 'lives' and bare[0] != b'not built here\n'
+            if must and not seen.get('retain.open'):
                 report += [f'-- nothing was reopened: {seen}']
         shutil.rmtree(scratch, ignore_errors=True)
         print('not ok' if report else 'ok', '-', name, flush=True)
