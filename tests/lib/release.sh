@@ -58,6 +58,8 @@ choose_words()
 	quick)
 		for_demo+=("${quick_cases[@]}")
 		for_tests+=("${quick_suites[@]}")
+		# Instructions and page faults are not the emulator's.
+		[ ${#emulated[@]} -eq 0 ] || for_tests=(./tests/run --quick unit conform retain)
 		return
 		;;
 	*)
