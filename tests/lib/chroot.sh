@@ -136,7 +136,7 @@ in_chroot()
 			DEMO_TIMEOUT=$((60 * $2)) chroot . sh -c "$1"' "$1" "cd $tree && $2" "$slow"
 }
 
-# A compiler that is emulated takes 25 times as long. So in an installation of another processor it is Debian's cross
+# A compiler that is emulated takes twelve times as long. So in an installation of another processor it is Debian's cross
 # compiler of that release, and three packages of ours hold the place of those that have the emulated ones.
 add_compiler()
 {
