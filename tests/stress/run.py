@@ -19,7 +19,8 @@ import re
 import subprocess
 import sys
 
-TIMEOUT = 250
+SLOWER = int(os.environ.get('TESTS_SLOWER', '1'))
+TIMEOUT = 250 * SLOWER
 HANGS = 124
 SKIPPED = 77
 
@@ -82,11 +83,11 @@ def free(command, library):
 
 def on(command, library):
     run(command, timeout=8)
-    return preloaded(command, library, 'on', timeout=150).returncode != 0
+    return preloaded(command, library, 'on', timeout=150 * SLOWER).returncode != 0
 
 
 def walking(command, library, how):
-    return run(command, timeout=100, LD_PRELOAD=library, SYMFAST_PHDR=how, SYMFAST_STATS='1')
+    return run(command, timeout=100 * SLOWER, LD_PRELOAD=library, SYMFAST_PHDR=how, SYMFAST_STATS='1')
 
 
 def phdr(command, library):
