@@ -70,7 +70,7 @@ START_TEST(addresses_become_symbols)
 {
 	int on_stack;
 	void *at[] = {(char *)libc_function("qsort") + 3, &on_stack,
-		      (void *)addresses_become_symbols, NULL};
+		      (void *)libc_function, NULL};
 	struct symfast_symbol s[4];
 	Dl_info info;
 
