@@ -23,6 +23,8 @@ TIMEOUT = 60 * int(os.environ.get('TESTS_SLOWER', '1'))
 HANGS = 124
 # A program of another processor, which starts slowly: the part that shows most.
 EMULATED_MODES = (('on', (3,)),)
+# tests/run --part
+PART_MODES = (('on', (3, 40)), ('verify', (3,)))
 EMULATOR = os.environ.get('SYMFAST_TEST_EMULATOR', '').split()
 
 
@@ -65,8 +67,10 @@ def main():
     parser.add_argument('--also-not', default='^$', metavar='REGEX',
                         help='rows that --also does not hold for')
     args = parser.parse_args()
-    arms = [({'SYMFAST': mode}, mode_reps) for mode, mode_reps in (EMULATED_MODES if EMULATOR else MODES)]
-    arms += [({'SYMFAST': 'on', **dict([also.split('=', 1)])}, REPS) for also in args.also if not EMULATOR]
+    part = EMULATED_MODES if EMULATOR else PART_MODES if 'TESTS_PART' in os.environ else ()
+    arms = [({'SYMFAST': mode}, mode_reps) for mode, mode_reps in part or MODES]
+    arms += [({'SYMFAST': 'on', **dict([also.split('=', 1)])}, (40,) if part else REPS)
+             for also in args.also if not EMULATOR]
     library = os.path.abspath(os.environ['SYMFAST_LIB'])
     if not os.path.exists(library):
         sys.exit(f'{library}: no such library')

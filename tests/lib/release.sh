@@ -59,7 +59,7 @@ choose_words()
 		for_demo+=("${quick_cases[@]}")
 		for_tests+=("${quick_suites[@]}")
 		# Instructions and page faults are not the emulator's.
-		[ ${#emulated[@]} -eq 0 ] || for_tests=(./tests/run --quick unit conform retain)
+		[ ${#emulated[@]} -eq 0 ] || for_tests=(./tests/run --quick --part unit conform retain)
 		return
 		;;
 	*)
