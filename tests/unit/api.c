@@ -69,8 +69,7 @@ libc_function(const char *name)
 START_TEST(addresses_become_symbols)
 {
 	int on_stack;
-	void *at[] = {(char *)libc_function("qsort") + 3, &on_stack,
-		      (void *)libc_function, NULL};
+	void *at[] = {(char *)libc_function("qsort") + 3, &on_stack, (void *)libc_function, NULL};
 	struct symfast_symbol s[4];
 	Dl_info info;
 
