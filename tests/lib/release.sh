@@ -5,7 +5,7 @@
 # What is run where nothing else is asked for. An emulated processor measures nothing, so there it is the demo's C hosts
 # and python, for their outputs, and the suites of the library itself.
 quick_cases=(ctypes loading)
-quick_suites=(--quick unit asm conform retain)
+quick_suites=(--quick unit conform retain)
 emulated_cases=(ctypes loading threads legacy krb5 pam odbc lua exceptions)
 emulated_suites=(--quick unit conform stress retain)
 
@@ -58,8 +58,7 @@ choose_words()
 	quick)
 		for_demo+=("${quick_cases[@]}")
 		for_tests+=("${quick_suites[@]}")
-		# Instructions and page faults are not the emulator's.
-		[ ${#emulated[@]} -eq 0 ] || for_tests=(./tests/run --quick --part unit conform retain)
+		[ ${#emulated[@]} -eq 0 ] || for_tests+=(--part)
 		return
 		;;
 	*)
