@@ -133,6 +133,7 @@ in_chroot()
 		mount --rbind /dev dev && mount -t tmpfs -o mode=1777 tmpfs dev/shm &&
 		mount -t tmpfs -o mode=1777 tmpfs tmp || exit 125
 		exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb LC_ALL=C "TESTS_SLOWER=$2" \
+			CK_TIMEOUT_MULTIPLIER="$2" \
 			DEMO_TIMEOUT=$((60 * $2)) chroot . sh -c "$1"' "$1" "cd $tree && $2" "$slow"
 }
 
