@@ -53,6 +53,31 @@ sf_facts_live(const void *handle)
 	return sf_facts_object(l->l_ld, &found, &lo, &hi) && found == l;
 }
 
+static void *header; /* of the executable; NULL: not mapped */
+
+static void
+facts_note_header(void)
+{
+	const ElfW(Phdr) *h = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+
+	for (size_t n = h != NULL ? getauxval(AT_PHNUM) : 0; n > 0 && header == NULL; n--, h++)
+		if (h->p_type == PT_LOAD && h->p_offset == 0)
+			header = (void *)(sf_next.main->l_addr + h->p_vaddr);
+}
+
+bool
+sf_facts_headed(const void *address, struct dl_find_object *found)
+{
+	struct dl_find_object first;
+
+	if (sf_next.find_object((void *)(uintptr_t)address, found) != 0)
+		return false;
+	if (sf_unlikely(found->dlfo_link_map == sf_next.main) && header != NULL &&
+	    sf_next.find_object(header, &first) == 0 && first.dlfo_link_map == sf_next.main)
+		*found = first;
+	return true;
+}
+
 static uint8_t initial_rpath, initial_filter;
 static uint32_t initial_count;
 static uintptr_t vdso; /* where the kernel put it, 0: nowhere */
@@ -63,6 +88,7 @@ sf_facts_search_init(void)
 	int saved = errno;
 
 	vdso = getauxval(AT_SYSINFO_EHDR); /* ENOENT where there is none */
+	facts_note_header();
 	errno = saved;
 	for (const struct link_map *l = sf_next.main; l != NULL;
 	     l = l == sf_next.tail ? NULL : l->l_next) {

@@ -15,6 +15,12 @@ bool sf_facts_object(const void *address, struct link_map **map, uintptr_t *lo, 
  */
 bool sf_facts_code(const struct link_map *l, uintptr_t *lo, uintptr_t *hi);
 
+/*
+ * As _dl_find_object; for any address of an executable whose segments do not adjoin, the piece that begins with its
+ * header. After sf_facts_search_init.
+ */
+bool sf_facts_headed(const void *address, struct dl_find_object *found);
+
 /* Where libc has no _dl_find_object: may an object be there that is not found just now? */
 bool sf_facts_unsure(const void *address);
 

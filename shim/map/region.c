@@ -159,10 +159,7 @@ region_free_place_locked(const struct link_map *map)
 	return free;
 }
 
-/*
- * Of an executable with holes _dl_find_object gives one segment at a time: the region is then the one
- * that has the header, and no other is made.
- */
+/* Of an executable with holes the region is the piece that has the header, and no other is made. */
 static bool
 region_read_segments(struct sf_region *r, const struct dl_find_object *found)
 {
@@ -392,7 +389,7 @@ sf_region_miss(const void *address)
 	bool permanent;
 
 	sf_fence_load();
-	if (sf_next.find_object((void *)(uintptr_t)address, &found) != 0)
+	if (!sf_facts_headed(address, &found))
 		return SF_MISS_NOWHERE;
 	permanent = sf_object_initial(found.dlfo_link_map);
 	if (!permanent && !(unloads_seen && sf_changes_intact()))
