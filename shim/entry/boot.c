@@ -25,15 +25,14 @@ sf_boot(void)
 		sf_thread_first_call();
 }
 
-static bool boot_by_glibc;
-
 /*
  * The dynamic loader calls this while it relocates us: every object of the initial set is mapped,
  * no constructor has run. The end of the link map list is therefore exactly the end of the set.
  */
 static void (*boot_resolver(void))(void)
 {
-	boot_by_glibc = true;
+	sf_next.by_glibc =
+		true; /* written before anything of its page is read: one page fault less */
 	sf_boot_begin();
 	return sf_boot_begin;
 }
@@ -59,5 +58,5 @@ __asm__(".pushsection .text\n"
 bool
 sf_boot_by_glibc(void)
 {
-	return boot_by_glibc;
+	return sf_next.by_glibc;
 }

@@ -73,6 +73,7 @@ struct sf_next {
 	bool looking_is_libc; /* all of SF_NEXT_LOOKING are there, and libc's own */
 	bool interposed;      /* another wrapper stands between us and libc */
 	bool late;            /* dlsym is in a libdl that was loaded after the start */
+	bool by_glibc;        /* the dynamic loader has run the IFUNC of boot.c */
 	bool guessed; /* libc does not show its pending error: calls go by the jumps of guess.S */
 };
 
