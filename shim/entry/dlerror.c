@@ -4,12 +4,27 @@
 
 #include "../libc/facts.h"
 
+/*
+ * Whether libc has one is no longer seen, since another thread got libc's own functions. A call of this thread's would have
+ * ended ours: it is the one, unless libc has one.
+ */
+static struct sf_answer
+dlerror_either(struct sf_thread *t)
+{
+	char *text = sf_next.dlerror();
+
+	t->pending = 0;
+	return SF_ANSWER(text != NULL ? text : t->text);
+}
+
 /* libc has an error, and the thread's own word about one is older or about that one. */
 static SF_NOINLINE struct sf_answer
 dlerror_newer(struct sf_thread *t)
 {
 	if (t->pending == SF_PENDING_OWED)
 		return SF_ANSWER(sf_learn_owed(t));
+	if (sf_next.guessed && t->pending == 1 && !sf_thread_errors_are_one())
+		return dlerror_either(t);
 	t->pending = 0;
 	return SF_DECLINE;
 }

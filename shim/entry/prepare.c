@@ -133,8 +133,8 @@ prepare_map(const struct sf_decision *m)
 		sf_address_init();
 	prepare_retain();
 	if (sf_next.guessed && !sf_thread_errors_end()) {
-		sf_facts_error_unseen();
 		sf_store_8(&sf_learn_raw_errors, 1);
+		sf_facts_error_unseen();
 	}
 	sf_evidence_on = watched && m->word == SF_MODE_WORD_OBSERVE && !prepare_is_old();
 	return true;

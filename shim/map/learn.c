@@ -44,8 +44,9 @@ void
 sf_learn_raw(const char *name)
 {
 	sf_count(SF_RAW_HANDOUT);
+	sf_store_8(&sf_learn_raw_errors,
+		   1); /* first: what is given until then is kept by sf_entry_dlerror() */
 	sf_facts_error_unseen();
-	sf_store_8(&sf_learn_raw_errors, 1);
 	if (sf_learn_on_raw != NULL)
 		sf_learn_on_raw();
 	/* Calls of libc's own dlclose or dlopen are not seen: no handle's lifetime is known any more (CONTRACT 36). */

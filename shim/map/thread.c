@@ -9,6 +9,7 @@
 #include "../libc/key.h"
 #include "../observe/forms.h"
 #include "cell.h"
+#include "learn.h"
 
 #define STACK_SPAN       (8u << 20)
 #define BLOCKS_PER_CHUNK 16
@@ -218,6 +219,12 @@ sf_thread_errors_end(void)
 	return beside || alone || sf_next_as_old(); /* whose libc keeps it to the end */
 }
 
+bool
+sf_thread_errors_are_one(void)
+{
+	return alone;
+}
+
 /* One in `share` of 10000, spread evenly over the order in which threads come. */
 static bool
 thread_is_stock(uint32_t ordinal)
@@ -252,8 +259,10 @@ sf_thread_attach(struct sf_thread *t)
 	struct sf_block *b = NULL;
 	uint32_t ordinal;
 
-	if (alone && !t->main)
-		sf_facts_error_unseen(); /* a thread all the same: libdl has one error for all */
+	if (alone && !t->main) { /* a thread all the same: libdl has one error for all */
+		sf_store_8(&sf_learn_raw_errors, 1);
+		sf_facts_error_unseen();
+	}
 	if ((!have_key && !(alone && t->main)) || t->dead || thread_is_starting(t, here) ||
 	    !sf_lock_try(&lock))
 		return false;

@@ -19,6 +19,8 @@ void sf_thread_init(void);
 void sf_thread_first_call(void);
 /* Does an error of ours end with the thread as libc's would? If not, none may be given there. */
 bool sf_thread_errors_end(void);
+/* Has libc one for all threads, since none could be started when it was first called? */
+bool sf_thread_errors_are_one(void);
 /* The main thread's block is there already: a host may forbid mmap to itself later. */
 void sf_thread_first(void);
 /* A block and the shared cells for a thread's first miss. False: do without. */

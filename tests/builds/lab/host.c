@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <link.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,36 @@ host_count(struct dl_phdr_info *info, size_t size, void *arg)
 }
 
 #ifndef HOST_LATE
+static void *
+host_ask(void *name)
+{
+	return dlsym(RTLD_DEFAULT, name);
+}
+
+/* What could start a thread comes only now: before glibc 2.34 libdl then has one error for all threads. */
+static void
+host_threads(void)
+{
+	void *threads = dlopen("libpthread.so.0", RTLD_NOW);
+	int (*begin)(unsigned long *, const void *, void *(*)(void *), const void *) = 0;
+	int (*join)(unsigned long, void **) = 0;
+	unsigned long thread;
+	const char *said;
+
+	*(void **)&begin = dlsym(threads, "pthread_create");
+	*(void **)&join = dlsym(threads, "pthread_join");
+	for (int i = 0; i < 60; i++) {
+		bool asks = begin != NULL && i >= 30 && i % 10 == 0;
+
+		if (asks && begin(&thread, NULL, host_ask, i == 30 ? "puts" : "guest_none") == 0)
+			join(thread, NULL);
+		if (!asks)
+			printf("%d ", dlsym(RTLD_DEFAULT, "guest_none") == NULL);
+		said = dlerror();
+		puts(said != NULL ? said : "none");
+	}
+}
+
 static void
 host_look(const char *plugin)
 {
@@ -57,6 +88,7 @@ host_look(const char *plugin)
 	printf("%d\n", dlsym(RTLD_NEXT, "puts") == dlsym(RTLD_DEFAULT, "puts"));
 	printf("%d %d\n", dlclose(h), dlsym(h, "guest_nothing") == NULL);
 	printf("%d\n", dlerror() != NULL);
+	host_threads();
 }
 #else
 #define host_look(plugin) ((void)(plugin))
