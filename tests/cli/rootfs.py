@@ -84,9 +84,10 @@ def glibc(root, version, machine=X86, words=True, find_object=None):
     number = tuple(map(int, version.split('.')))
     names = ['libc.so.6'] + [f'GLIBC_2.{n}' for n in (*range(17, number[1] + 1), number[1], 3)] + ['GLIBC_PRIVATE']
     find_object = number >= (2, 35) if find_object is None else find_object
-    put(root, LOADER[machine], elf(machine, defines=['_dl_find_object'] if find_object else ['_dl_x']))
+    put(root, LOADER[machine], elf(machine))
     return put(root, f'/usr/lib/{CPU[machine]}-linux-gnu/libc.so.6',
-               elf(machine, versions=names, text=banner(version) if words else ''))
+               elf(machine, versions=names, text=banner(version) if words else '',
+                   defines=['_dl_find_object'] if find_object else ['_dl_x']))
 
 
 def program(machine=X86, interp=None, **more):
@@ -443,7 +444,7 @@ def liars(place):
     """Mutated programs, loaders and libcs: each run ends, with one of its exit codes."""
     dice = random.Random(14)
     good = [program(imports=['dlsym', 'dlopen'], needed=['libc.so.6', 'libx.so'], runpath='/x:$ORIGIN'),
-            elf(versions=['libc.so.6', 'GLIBC_2.17', 'GLIBC_2.36'], text=banner('2.36')), elf(defines=['_dl_find_object'])]
+            elf(versions=['libc.so.6', 'GLIBC_2.17', 'GLIBC_2.36'], text=banner('2.36'), defines=['_dl_find_object']), elf()]
     root = f'{place}/liars'
     for number in range(600):
         data = bytearray(good[0])

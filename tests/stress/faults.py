@@ -210,7 +210,7 @@ def directories():
     def in_mount(script):
         return ['unshare', '-rm', '--propagation', 'private', 'sh', '-c', script + ' && exec "$0" plain', HOST]
 
-    rows = {'missing': 'mount -t tmpfs none /dev/shm && mount --bind /proc /dev/shm',
+    rows = {'missing': 'mount -t tmpfs none /dev/shm && mount --rbind /proc /dev/shm',
             'full': 'mount -t tmpfs -o size=4k none /dev/shm && (cat /dev/zero >/dev/shm/x; true) 2>/dev/null',
             'nearly full': 'mount -t tmpfs -o size=64k none /dev/shm',
             'of few inodes': 'mount -t tmpfs -o nr_inodes=1 none /dev/shm',

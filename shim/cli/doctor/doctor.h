@@ -105,7 +105,7 @@ extern const char *const doctor_states[]; /* "served", "passed through", "not lo
 struct doctor_libc {
 	const char *kind; /* "glibc", "musl", "unknown" */
 	char version[16]; /* of glibc; "" if it does not tell */
-	bool find_object; /* its ld.so has _dl_find_object, which distributions have brought to 2.34 */
+	bool find_object; /* it has _dl_find_object, which distributions have brought to 2.34 */
 	uint16_t machine;
 };
 /* Of one that is served: is it without SYMFAST_RETAIN and plugin.Open? */

@@ -78,13 +78,12 @@ doctor_program_needed_versions(struct patient *p, const struct doctor_object *pr
 		doctor_fact(p, "needs_glibc", newest);
 }
 
-/* Its version, and what its ld.so has; false if there is none. */
+/* Its version, and what it has; false if there is none. */
 static bool
 doctor_program_read_libc(struct patient *p, const struct doctor_object *program,
 			 struct doctor_libc *libc)
 {
 	char *path = doctor_object_search("libc.so.6", program, p->root);
-	const char *interpreter = sf_elf_file_interpreter(&program->elf);
 	struct doctor_object o;
 	Elf64_Sym s;
 
@@ -95,13 +94,8 @@ doctor_program_read_libc(struct patient *p, const struct doctor_object *program,
 	free(path);
 	if (!doctor_object_libc_version(&o, libc->version, sizeof(libc->version)))
 		doctor_find(p, LEVEL_WARN, "libc", "%s does not tell its version", o.path);
+	libc->find_object = sf_elf_file_defined(&o.elf, "_dl_find_object", &s);
 	doctor_object_free(&o);
-	/* Without its ld.so nothing is known to be missing. */
-	libc->find_object = true;
-	if (doctor_object_of(&o, p, interpreter)) {
-		libc->find_object = sf_elf_file_defined(&o.elf, "_dl_find_object", &s);
-		doctor_object_free(&o);
-	}
 	return true;
 }
 
