@@ -7,7 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SF_EXPORT   __attribute__((visibility("default")))
+#define SF_EXPORT __attribute__((visibility("default")))
+/*
+ * On what is declared extern: without it gcc takes the address of a name from the GOT, which may be read before
+ * this library is relocated (an IFUNC resolver of another object looks up). The linker mends that on x86-64 alone.
+ */
+#define SF_HIDDEN   __attribute__((visibility("hidden")))
 #define SF_NOINLINE __attribute__((noinline))
 #define SF_INLINE   static inline __attribute__((always_inline))
 #define SF_CACHE    __attribute__((aligned(64)))

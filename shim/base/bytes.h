@@ -18,7 +18,7 @@ struct sf_short {
 };
 
 /* Set at start under memcheck, helgrind and drd: what stands behind the NUL is not ours to read. */
-extern uint8_t sf_bytes_careful;
+extern SF_HIDDEN uint8_t sf_bytes_careful;
 
 /* sf_bytes_length byte by byte. */
 size_t sf_bytes_length_slow(const char *s, size_t max);

@@ -59,7 +59,7 @@ sf_bytes_length(const char *s, size_t max)
 }
 
 /* 32 bytes of ones, then as many zeros: read at 32 - n it keeps n bytes. */
-extern const uint8_t sf_bytes_edge[2 * SF_SHORT_MAX];
+extern SF_HIDDEN const uint8_t sf_bytes_edge[2 * SF_SHORT_MAX];
 
 SF_INLINE bool
 sf_bytes_load_short(const char *s, struct sf_short *out)

@@ -12,7 +12,7 @@
  * 1: the host has begun to filter its system calls (entry/confine.c). From here on only write(2) to the
  * standard error is made; whatever else would need one is done without.
  */
-extern uint8_t sf_sys_confined;
+extern SF_HIDDEN uint8_t sf_sys_confined;
 
 /*
  * The kernel's page, which what it maps and protects is a multiple of: 4, 16 or 64 KiB on aarch64 by how the
@@ -21,7 +21,7 @@ extern uint8_t sf_sys_confined;
 #ifdef __x86_64__
 #define SF_SYS_PAGE ((uintptr_t)4096)
 #else
-extern uintptr_t sf_sys_page;
+extern SF_HIDDEN uintptr_t sf_sys_page;
 #define SF_SYS_PAGE sf_sys_page
 #endif
 /* `size`: what AT_PAGESZ says. */
@@ -127,7 +127,7 @@ unsigned long sf_sys_auxv(unsigned long type);
  * Can these bytes be read? Asks a system call that the shim makes anyway (rt_sigprocmask, to do nothing):
  * the kernel copies the mask before it finds the request impossible. One call for each page.
  */
-bool sf_sys_is_readable(const void *p, size_t size);
+SF_HIDDEN bool sf_sys_is_readable(const void *p, size_t size);
 /* Is there a mapping at this address? */
 bool sf_sys_is_mapped(const void *p);
 /* This thread's id, as the kernel counts. */

@@ -32,7 +32,7 @@ sf_observe_address(const struct sf_thread *t)
 void sf_observe_note_address(struct sf_thread *t, const void *address, enum sf_counter kind);
 
 /* realpath of a Go host's executable, which its plugin.Open calls first (go/go.h). */
-char *sf_observe_realpath(const char *name, char *out);
+SF_HIDDEN char *sf_observe_realpath(const char *name, char *out);
 
 /* A dlopen that libc has answered with an object that was open: would the map have? */
 void sf_observe_note_open(struct sf_thread *t, struct sf_question *q, const void *handle);

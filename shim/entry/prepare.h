@@ -23,7 +23,7 @@ struct sf_early {
 #define SF_EARLY_OVER  1 /* it has returned */
 #define SF_EARLY_BEGUN 2
 
-extern struct sf_early sf_early;
+extern SF_HIDDEN struct sf_early sf_early;
 
 /* In the constructor, when the settings are known. */
 void sf_prepare_start(char **envp);

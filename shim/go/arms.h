@@ -46,7 +46,7 @@ struct sf_go_arms {
 extern struct sf_go_arms sf_go_arms __attribute__((visibility("hidden")));
 
 // The end stub's: plugin.open is about to return a plugin.
-void sf_go_end(uint64_t g);
+SF_HIDDEN void sf_go_end(uint64_t g);
 
 // A number that no pattern of calls goes along with: the count of this CPU's calls, hashed twice.
 SF_INLINE uint64_t

@@ -67,12 +67,12 @@ enum sf_go_state sf_go_init(const struct sf_go_env *env);
 void sf_go_serve(bool on);
 
 // Are the executable's calls of realpath answered by sf_go_realpath? Constant after sf_go_init.
-extern bool sf_go_serves_realpath;
+extern SF_HIDDEN bool sf_go_serves_realpath;
 
 // realpath(3) for such a host: same result, same errno as the next definition, which answers
 // whatever the cache cannot prove. Any thread; not from signal handlers (nor is realpath); after
 // fork: yes.
-char *sf_go_realpath(const char *name, char *out);
+SF_HIDDEN char *sf_go_realpath(const char *name, char *out);
 
 // Calls each(arg, "go.hit", value) for every counter; also "go.refused.<word>" as 0 or 1.
 void sf_go_counters(void (*each)(void *arg, const char *name, uint64_t value), void *arg);

@@ -151,14 +151,14 @@ extern struct sf_go_table sf_go_table __attribute__((visibility("hidden")));
 extern struct sf_go_slots sf_go_slots __attribute__((visibility("hidden")));
 
 // A *Plugin for the name, or 0: go Go's own way. Called by the look-up stub; `g` is the goroutine.
-uint64_t sf_go_lookup(const char *name, size_t len, uint64_t g);
+SF_HIDDEN uint64_t sf_go_lookup(const char *name, size_t len, uint64_t g);
 
 // The same with A/B (arms.h): deals the call to an arm.
-uint64_t sf_go_lookup_split(const char *name, size_t len, uint64_t g);
+SF_HIDDEN uint64_t sf_go_lookup_split(const char *name, size_t len, uint64_t g);
 
 // Keeps `plugin` if it is complete, and no call of A/B's stock arm has found it. Called by the fill
 // stub with pluginsMu held.
-void sf_go_fill(const char *frame, const char *plugin, uint64_t g);
+SF_HIDDEN void sf_go_fill(const char *frame, const char *plugin, uint64_t g);
 
 // The parts that the C level uses with its own values, on an ordinary stack.
 uint64_t sf_go_table_get(struct sf_go_table *t, const char *name, size_t len);

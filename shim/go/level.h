@@ -7,15 +7,15 @@
 #include "go.h"
 
 // Why the detour was refused; SF_GO_REFUSE_NONE if it was not, or was not asked for.
-extern enum sf_go_refusal sf_go_refused;
+extern SF_HIDDEN enum sf_go_refusal sf_go_refused;
 // X(ID, "name", "meaning"): 0 or 1, once for all at start.
 #define SF_GO_MODULE_COUNTERS(X)                                                                   \
 	X(MODULES, "go.modules", "1: the walks over modules are shortened")                        \
 	X(MODULES_REFUSED, "go.modules.refused", "1: that was asked for and refused")
 
 // Were the walks over modules shortened, and if asked for and not, why not?
-extern bool sf_go_modules_shortened;
-extern enum sf_go_refusal sf_go_modules_refused;
+extern SF_HIDDEN bool sf_go_modules_shortened;
+extern SF_HIDDEN enum sf_go_refusal sf_go_modules_refused;
 
 // Readies sf_go_realpath; false if the environment lacks a pointer that it needs or memory is
 // short.

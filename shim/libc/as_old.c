@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // as_old.c: linked into the library of the tests alone: see sf_next_as_old().
-extern const char sf_next_wanted_old[];
+extern SF_HIDDEN const char sf_next_wanted_old[];
 const char sf_next_wanted_old[1];

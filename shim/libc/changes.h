@@ -69,7 +69,7 @@ struct sf_changes {
 	uint32_t spaces, blind;
 };
 
-extern struct sf_changes sf_changes;
+extern SF_HIDDEN struct sf_changes sf_changes;
 
 /*
  * Is this a child that ran no fork handler (_Fork, a raw clone), so that nobody has put in order what its parent

@@ -77,7 +77,7 @@ struct sf_next {
 	bool guessed; /* libc does not show its pending error: calls go by the jumps of guess.S */
 };
 
-extern struct sf_next sf_next;
+extern SF_HIDDEN struct sf_next sf_next;
 
 /*
  * Notes where the initial set ends: debug, main, self, tail. First called while objects are relocated, and

@@ -40,8 +40,8 @@ struct sf_location {
 	struct sf_named named; /* offsets, as the cache keeps them */
 };
 
-extern struct sf_cached sf_address_cache[SF_ADDRESS_SETS * SF_ADDRESS_WAYS];
-extern uint64_t sf_address_mask; /* sets - 1; 0 until the cache may be written */
+extern SF_HIDDEN struct sf_cached sf_address_cache[SF_ADDRESS_SETS * SF_ADDRESS_WAYS];
+extern SF_HIDDEN uint64_t sf_address_mask; /* sets - 1; 0 until the cache may be written */
 
 void sf_address_init(void);
 

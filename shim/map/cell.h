@@ -209,7 +209,7 @@ sf_cell_value(const struct sf_cell *c, uint32_t seq, uintptr_t handle, const cha
  * The lifetimes of cells that hold no value, which no handle matches: of a reference, whose `value` is an entry of
  * the map; and of a mark.
  */
-extern const struct sf_object sf_cell_reference, sf_cell_no_value;
+extern SF_HIDDEN const struct sf_object sf_cell_reference, sf_cell_no_value;
 
 /*
  * The entry that the cell of this address refers to, or NULL. What the entry answers is to be found out

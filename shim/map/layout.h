@@ -37,7 +37,7 @@ struct sf_table {
 	struct sf_layout_size cells_size, doorkeeper_size, index_size;
 };
 
-extern struct sf_table sf_table;
+extern SF_HIDDEN struct sf_table sf_table;
 
 /*
  * To be called first where memory costs as soon as it is mapped: entries are made writable piece by

@@ -42,13 +42,13 @@ enum sf_learnt sf_learn_copy(struct sf_thread *t, struct sf_question *q,
 /* The host holds, or asks for, one of libc's own functions under this name. */
 void sf_learn_raw(const char *name);
 /* Called then, if set: the room that retains objects has to let them go. */
-extern void (*sf_learn_on_raw)(void);
+extern SF_HIDDEN void (*sf_learn_on_raw)(void);
 /* A dlopen of this name is passed through: its handle may be adopted at the first look-up. */
 void sf_learn_passed_open(const char *name);
 /* libc is about to close this handle: it is not adopted again. */
 void sf_learn_closing(const void *handle);
 /* No negative answer may be given: libc's own dlerror may clear the error unseen. */
-extern uint8_t sf_learn_raw_errors;
+extern SF_HIDDEN uint8_t sf_learn_raw_errors;
 SF_INLINE bool
 sf_learn_errors_raw(void)
 {

@@ -96,6 +96,6 @@ sf_negative_named(const struct sf_object *o, const void *map)
 const char *sf_negative_file(const struct sf_object *o, const struct link_map *map, size_t *len);
 
 /* argv as the constructor got it: libc prints what argv[0] says at the time. */
-extern char **sf_negative_argv;
+extern SF_HIDDEN char **sf_negative_argv;
 
 #endif

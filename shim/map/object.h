@@ -99,9 +99,9 @@ sf_object_is_gen(const struct sf_object *o, uint32_t gen)
 #define SF_OBJECT_DEFAULT ((uintptr_t)(intptr_t)-0x7fffffff)
 
 /* The generation of RTLD_DEFAULT answers from the initial set, which never ends. */
-extern struct sf_object sf_object_permanent;
+extern SF_HIDDEN struct sf_object sf_object_permanent;
 /* The generation of negative answers of the global scope: ends at every RTLD_GLOBAL load. */
-extern struct sf_object sf_object_global;
+extern SF_HIDDEN struct sf_object sf_object_global;
 
 /* Enters the initial set, from main to `tail`. */
 void sf_object_init(struct link_map *main, struct link_map *tail);
@@ -114,8 +114,8 @@ void sf_object_reset_locks(void);
 #define SF_OBJECT_WAYS 8
 #define SF_OBJECT_SETS 256
 #define SF_OBJECT_MOST (SF_OBJECT_WAYS * SF_OBJECT_SETS)
-extern struct sf_object sf_object_records[SF_OBJECT_MOST + 1];
-extern uint16_t sf_object_places[SF_OBJECT_MOST];
+extern SF_HIDDEN struct sf_object sf_object_records[SF_OBJECT_MOST + 1];
+extern SF_HIDDEN uint16_t sf_object_places[SF_OBJECT_MOST];
 
 SF_INLINE uint16_t *
 sf_object_set(const void *handle)
@@ -273,7 +273,7 @@ int sf_object_close(void *handle, bool real_first);
  * Does the last close leave the generation to sf_object_end()? Set once, at start. A caller of libc's dlclose in
  * the host's place then calls that first.
  */
-extern bool sf_object_ends_late;
+extern SF_HIDDEN bool sf_object_ends_late;
 /* libc may unload the object now: if it was not opened again its generation ends. */
 void sf_object_end(const void *handle);
 
@@ -281,7 +281,7 @@ void sf_object_end(const void *handle);
  * ld.so has unloaded something, and holds its lock: ends the lifetimes of what is gone, however it was closed. To be
  * called at each of its notices (sf_changes_on_move).
  */
-void sf_object_moved(bool settled);
+SF_HIDDEN void sf_object_moved(bool settled);
 
 /* RTLD_GLOBAL load begins / has returned: no global negative is kept or valid in between. */
 /* libc has unloaded it, whatever the host has opened meanwhile: no reference counts any more. */
@@ -306,8 +306,8 @@ bool sf_object_retired(void);
 
 /* ---- for object.c and object_end.c ---- */
 
-extern uint32_t sf_object_taken;       /* records so far */
-extern uint8_t sf_object_kept_no_more; /* set by sf_object_retire_all() */
+extern SF_HIDDEN uint32_t sf_object_taken;       /* records so far */
+extern SF_HIDDEN uint8_t sf_object_kept_no_more; /* set by sf_object_retire_all() */
 
 /* The state that ends a lifetime. */
 SF_INLINE uint64_t

@@ -86,7 +86,7 @@ void sf_region_forked(void);
  */
 #define SF_REGION_NONE 0
 #define SF_REGION_MOST (SF_REGION_SETS * SF_REGION_WAYS + 1)
-extern struct sf_region sf_regions[SF_REGION_MOST];
+extern SF_HIDDEN struct sf_region sf_regions[SF_REGION_MOST];
 
 /*
  * sf_next.find_object does not find an object any more that it found before: its region ends. Under ld.so's lock.
@@ -104,7 +104,7 @@ struct sf_region *sf_region_find(const struct link_map *map);
 
 /* Addresses of one MiB mostly belong to one object: a guess, to be verified by the region. */
 #define SF_REGION_NEAR 1024
-extern uint16_t sf_region_near[SF_REGION_NEAR];
+extern SF_HIDDEN uint16_t sf_region_near[SF_REGION_NEAR];
 
 SF_INLINE uint16_t *
 sf_region_guess(uintptr_t address)

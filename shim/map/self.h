@@ -110,13 +110,13 @@ struct sf_thread {
 	struct sf_walk walk[SF_WALKS_MAX];
 };
 
-extern __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec")));
+extern SF_HIDDEN __thread struct sf_thread sf_thread __attribute__((tls_model("initial-exec")));
 
 /* What a thread has that has nothing: a table of one empty set, counters that are never read. */
-extern char sf_self_empty[];
+extern SF_HIDDEN char sf_self_empty[];
 #define SF_NO_CELLS ((struct sf_cell *)(void *)(sf_self_empty + SF_CELL_HEADER)) /* of cell.h */
-extern uint64_t sf_self_nowhere[SF_COUNTER_COUNT];
-extern const struct sf_gap sf_self_no_gap;
+extern SF_HIDDEN uint64_t sf_self_nowhere[SF_COUNTER_COUNT];
+extern SF_HIDDEN const struct sf_gap sf_self_no_gap;
 
 SF_INLINE void
 sf_count_for(struct sf_thread *t, enum sf_counter id)

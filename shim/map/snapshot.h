@@ -68,8 +68,8 @@ enum sf_view_result {
 
 enum sf_walking { SF_WALKING_LIBC, SF_WALKING_SERIAL, SF_WALKING_FREE };
 
-extern enum sf_walking sf_snapshot_walking;
-extern struct sf_turn sf_snapshot_turn;
+extern SF_HIDDEN enum sf_walking sf_snapshot_walking;
+extern SF_HIDDEN struct sf_turn sf_snapshot_turn;
 
 /*
  * Lists the initial set up to `tail` and asks to be told of changes. Called by the constructor, after

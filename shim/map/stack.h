@@ -8,6 +8,6 @@
 /* May the calling thread's stack be used for a few KiB more than libc would use for the host's call? */
 bool sf_stack_has_room(void);
 /* The top of the main thread's stack; set by the constructor. */
-extern uintptr_t sf_stack_top;
+extern SF_HIDDEN uintptr_t sf_stack_top;
 
 #endif

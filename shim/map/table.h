@@ -79,7 +79,7 @@ struct sf_reply {
 };
 
 /* Set when the map finds itself overwritten; the next slow call tells the breaker. */
-extern uint8_t sf_table_damaged;
+extern SF_HIDDEN uint8_t sf_table_damaged;
 
 /* In the child after fork: frees the lock, and the entry a dead thread was writing. */
 void sf_table_forked(void);

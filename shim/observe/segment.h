@@ -50,11 +50,11 @@ struct sf_page {
 	char rest[SF_PAGE - SYMFAST_SHM_CONTROL - sizeof(struct symfast_shm_control)];
 };
 
-extern struct sf_page sf_page;
+extern SF_HIDDEN struct sf_page sf_page;
 #define sf_control (sf_page.control)
 
 /* Nonzero: the next slow call should make the file. */
-extern uint8_t sf_segment_due;
+extern SF_HIDDEN uint8_t sf_segment_due;
 
 /* Notes which process this is. Called by the constructor. */
 void sf_segment_begin(void);
@@ -106,7 +106,7 @@ void sf_segment_names(enum sf_segment_text which, struct sf_wordlist names);
 #define SF_SEGMENT_OVERLAYS 3
 void sf_segment_overlay(void *page, size_t offset);
 /* Called after each sf_segment_set_mode() with the mode word; for switches that are no overlay. */
-extern void (*sf_segment_on_mode)(uint32_t word);
+extern SF_HIDDEN void (*sf_segment_on_mode)(uint32_t word);
 
 /*
  * A new block for one thread's counters, zero; NULL: no more. Any thread; never given back. False: not

@@ -103,7 +103,7 @@ struct sf_settings {
 #undef T
 };
 
-extern struct sf_settings sf_settings;
+extern SF_HIDDEN struct sf_settings sf_settings;
 
 /* Sets the defaults, then reads `envp` (may be NULL). Writes only lines for bad values and names. */
 void sf_settings_read(char **envp);

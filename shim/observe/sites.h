@@ -10,7 +10,7 @@
 /* One timed call of libc in so many is sampled, and every timed hit; 0: none. In the constructor. */
 void sf_sites_start(unsigned int every);
 /* Nonzero if sites are wanted: calls are then timed in mode on, too. */
-extern uint32_t sf_sites_every;
+extern SF_HIDDEN uint32_t sf_sites_every;
 
 /* Records the stack of the caller with this call's duration. Called by sf_histogram_add. */
 void sf_sites_add(enum sf_timed function, enum sf_arm arm, uint64_t ticks, uint64_t waited);

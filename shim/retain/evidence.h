@@ -15,7 +15,7 @@
 struct link_map;
 
 /* Is it taken? Set once, at start. */
-extern bool sf_evidence_on;
+extern SF_HIDDEN bool sf_evidence_on;
 
 /* A dlopen of the host has loaded the objects from the one to the other in libc's list, and returned. */
 void sf_evidence_loaded(const struct link_map *first, const struct link_map *last);

@@ -11,7 +11,7 @@
 #include "place.h"
 
 /* Bytes that the copies of all places take. */
-extern size_t sf_retain_image_bytes;
+extern SF_HIDDEN size_t sf_retain_image_bytes;
 
 /* Copies it; with `code` that which is not writable, too. False: no memory, or more than `limit` bytes for all places. */
 bool sf_retain_image_take(struct sf_retain_place *p, size_t limit, bool code);

@@ -11,10 +11,10 @@ struct sf_retain_arguments {
 	char **argv;
 	char ***envp;
 };
-extern struct sf_retain_arguments sf_retain_arguments;
+extern SF_HIDDEN struct sf_retain_arguments sf_retain_arguments;
 
 /* Bytes that all copies may take, from the settings. */
-extern size_t sf_retain_load_limit;
+extern SF_HIDDEN size_t sf_retain_load_limit;
 
 /* Asks to be told by ld.so's breakpoint. False: loads are not seen. */
 bool sf_retain_load_init(void);
@@ -48,9 +48,9 @@ void sf_retain_load_settle(void);
  * Moves when an object without a place was unmapped, or has lost a reference. What stayed at an unload that was seen
  * has somebody else who holds it; until this moves it still has.
  */
-extern uint64_t sf_retain_load_foreign;
+extern SF_HIDDEN uint64_t sf_retain_load_foreign;
 
 /* What was loaded so far, RTLD_GLOBAL: the number of such loads. */
-extern uint64_t sf_retain_load_scope;
+extern SF_HIDDEN uint64_t sf_retain_load_scope;
 
 #endif

@@ -117,11 +117,11 @@ enum sf_retain_unfit {
 	SF_RETAIN_UNFIT_DOUBT,   /* verify found that it was not as after a load */
 };
 
-extern struct sf_retain_place sf_retain_places[SF_RETAIN_PLACES];
-extern uint64_t
+extern SF_HIDDEN struct sf_retain_place sf_retain_places[SF_RETAIN_PLACES];
+extern SF_HIDDEN uint64_t
 	sf_retain_mapped; /* places of mapped objects, a bit each; the others are far apart, and not looked at */
 /* gnu_get_libc_version(), set before the first load. */
-extern const char *sf_retain_libc_version;
+extern SF_HIDDEN const char *sf_retain_libc_version;
 
 /* The place of a mapped object, -1 if it has none. */
 int sf_retain_place_find(const struct link_map *map);
@@ -130,10 +130,10 @@ int sf_retain_place_find(const struct link_map *map);
 struct sf_retain_stubs {
 	const char *init, *fini;
 };
-extern struct sf_retain_stubs sf_retain_place_stubs;
+extern SF_HIDDEN struct sf_retain_stubs sf_retain_place_stubs;
 struct dl_find_object; /* next.h */
 /* libc's _dl_find_object: it finds closed objects, too. */
-extern int (*sf_retain_place_find_object)(void *address, struct dl_find_object *found);
+extern SF_HIDDEN int (*sf_retain_place_find_object)(void *address, struct dl_find_object *found);
 
 /* Gives a newly mapped object a place and puts the stubs in. -1: no place is free, or its tables are strange. */
 int sf_retain_place_attach(struct link_map *map);

@@ -14,7 +14,7 @@
 #include "place.h"
 #include "state.h"
 
-extern const char sf_retain_init_stubs[], sf_retain_fini_stubs[]; /* retain_stubs.S */
+extern SF_HIDDEN const char sf_retain_init_stubs[], sf_retain_fini_stubs[]; /* retain_stubs.S */
 
 /* Closes that destructors asked for: libc, too, makes them when the running set is done. */
 static void

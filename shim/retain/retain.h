@@ -17,7 +17,7 @@
 #include "../base/attr.h"
 
 /* Is anything retained? Set once, in the constructor, before other threads. */
-extern bool sf_retain_on;
+extern SF_HIDDEN bool sf_retain_on;
 
 struct sf_retain_limits {
 	const char *list;  /* SYMFAST_RETAIN */

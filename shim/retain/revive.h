@@ -6,9 +6,11 @@
 #ifndef SF_RETAIN_REVIVE_H
 #define SF_RETAIN_REVIVE_H
 
+#include "../base/attr.h"
+
 /* Objects behind the initial set: now, and when ld.so last told of a change. Notes it, whenever ld.so does. */
 unsigned int sf_retain_revive_count(void);
-extern unsigned int sf_retain_revive_last;
+extern SF_HIDDEN unsigned int sf_retain_revive_last;
 void sf_retain_revive_known(void);
 
 /* ld.so has told of a load that is not the shim's. */

@@ -18,7 +18,7 @@ struct sf_retain_state_of {
 	void *queue[SF_RETAIN_QUEUE]; /* closes that destructors asked for */
 };
 
-extern struct sf_retain_state_of sf_retain_state_of;
+extern SF_HIDDEN struct sf_retain_state_of sf_retain_state_of;
 
 /* Does the mode let retained objects be handed out (on, verify, ab)? In the others libc loads and unloads. */
 bool sf_retain_serves(void);

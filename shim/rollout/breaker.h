@@ -30,7 +30,7 @@ void sf_breaker_doubt(const char *what);
 void sf_breaker_yield(const char *what);
 
 /* Nonzero: sf_breaker_poll() has something to wait for. */
-extern uint8_t sf_breaker_waiting;
+extern SF_HIDDEN uint8_t sf_breaker_waiting;
 /* Called by slow calls while that is so: is it time to try again? */
 void sf_breaker_poll(void);
 

@@ -16,12 +16,12 @@
 #define SF_KILLFILE_HITS 64
 
 /* Nonzero: there is a kill file to look for: calls go to sf_killfile_poll(). */
-extern uint8_t sf_killfile_waiting;
+extern SF_HIDDEN uint8_t sf_killfile_waiting;
 
 /* Looks once. Nothing if no file is set. Called by the constructor. */
 void sf_killfile_start(void);
 /* Any thread, signal handlers too; takes no time unless a look is due. */
-void sf_killfile_poll(void);
+SF_HIDDEN void sf_killfile_poll(void);
 /* In the child after fork. */
 void sf_killfile_forked(void);
 

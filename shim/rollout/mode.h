@@ -20,7 +20,7 @@
 #include "../observe/segment.h"
 
 /* Written in boot, constructor and entry/prepare.c only. */
-extern uint32_t sf_phase;
+extern SF_HIDDEN uint32_t sf_phase;
 
 /* Are references counted? What start has made for that is seen afterwards. */
 SF_INLINE bool

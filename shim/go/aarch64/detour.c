@@ -9,10 +9,11 @@
 
 #include "patch.h"
 
-extern const uint8_t sf_go_stubs_begin[], sf_go_stubs_moved[], sf_go_stubs_back[];
-extern const uint8_t sf_go_stubs_fill[], sf_go_stubs_fill_back[], sf_go_stubs_end[];
-extern const uint8_t sf_go_stubs_end_moved[], sf_go_stubs_end_back[], sf_go_stubs_targets[];
-extern const uint8_t sf_go_stubs_size[];
+extern SF_HIDDEN const uint8_t sf_go_stubs_begin[], sf_go_stubs_moved[], sf_go_stubs_back[];
+extern SF_HIDDEN const uint8_t sf_go_stubs_fill[], sf_go_stubs_fill_back[], sf_go_stubs_end[];
+extern SF_HIDDEN const uint8_t sf_go_stubs_end_moved[], sf_go_stubs_end_back[],
+	sf_go_stubs_targets[];
+extern SF_HIDDEN const uint8_t sf_go_stubs_size[];
 
 #define IN_PAGE(symbol) (page + ((symbol)-sf_go_stubs_begin))
 #define SITES           3

@@ -5,8 +5,8 @@
 
 #include "patch.h"
 
-extern const uint8_t sf_go_modules_begin[], sf_go_modules_module[], sf_go_modules_back[];
-extern const uint8_t sf_go_modules_constants[], sf_go_modules_end[];
+extern SF_HIDDEN const uint8_t sf_go_modules_begin[], sf_go_modules_module[], sf_go_modules_back[];
+extern SF_HIDDEN const uint8_t sf_go_modules_constants[], sf_go_modules_end[];
 
 #define IN_STUB(symbol) (stub + ((symbol)-sf_go_modules_begin))
 #define MOV_X9(d)       (0xaa0903e0u | (d))

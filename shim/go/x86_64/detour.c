@@ -14,10 +14,10 @@
 
 #include "patch.h"
 
-extern const uint8_t sf_go_stubs_begin[], sf_go_stubs_moved[], sf_go_stubs_split[];
-extern const uint8_t sf_go_stubs_split_moved[], sf_go_stubs_fill[], sf_go_stubs_end[];
-extern const uint8_t sf_go_stubs_end_moved[], sf_go_stubs_targets[], sf_go_stubs_size[];
-extern const uint8_t sf_go_stubs_pop[], sf_go_stubs_split_pop[];
+extern SF_HIDDEN const uint8_t sf_go_stubs_begin[], sf_go_stubs_moved[], sf_go_stubs_split[];
+extern SF_HIDDEN const uint8_t sf_go_stubs_split_moved[], sf_go_stubs_fill[], sf_go_stubs_end[];
+extern SF_HIDDEN const uint8_t sf_go_stubs_end_moved[], sf_go_stubs_targets[], sf_go_stubs_size[];
+extern SF_HIDDEN const uint8_t sf_go_stubs_pop[], sf_go_stubs_split_pop[];
 
 #define IN_PAGE(symbol) (page + ((symbol)-sf_go_stubs_begin))
 #define SITES           3

@@ -5,7 +5,8 @@
 
 #include "patch.h"
 
-extern const uint8_t sf_go_modules_begin[], sf_go_modules_constants[], sf_go_modules_end[];
+extern SF_HIDDEN const uint8_t sf_go_modules_begin[], sf_go_modules_constants[],
+	sf_go_modules_end[];
 
 struct constants {
 	uint64_t first, low, high, next, resume, table, mask, era;
