@@ -3,6 +3,7 @@
 #ifndef BETWEEN_OBJECT_H
 #define BETWEEN_OBJECT_H
 
+#include "boot.h"
 #include "between.h"
 
 #include "map/object.c"
@@ -298,7 +299,7 @@ start_objects(void)
 	size_t n = 0;
 
 	first.l_name = path;
-	ck_assert(sf_next_boot() && sf_changes_init());
+	ck_assert(unit_boot() && unit_changes());
 	sf_next.main = sf_next.tail = &first;
 	for (size_t i = 0; i < HANDLES; i++) {
 		snprintf(names[i], sizeof(names[i]), "/lib/object-%04zu.so", i);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // breaker.c: every way from state to state, and what is told on the way.
+#include "boot.h"
 #include "unit.h"
 
 #include "libc/next.h"
@@ -16,7 +17,7 @@ static const struct sf_finding undefined = {SYMFAST_SHM_KIND_NULL, NULL};
 static void
 begin(uint32_t word, unsigned int limit, unsigned int retry_s)
 {
-	ck_assert(sf_next_boot());
+	ck_assert(unit_boot());
 	sf_settings_read(NULL);
 	sf_settings.breaker = limit;
 	sf_settings.breaker_retry_s = retry_s;

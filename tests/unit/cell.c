@@ -2,6 +2,7 @@
 // cell.c: cells: every alignment and length, neighbours of a name, lifetimes, torn cells, fork.
 //
 // The source is included, not linked, for the tests that stop a writer half way.
+#include "boot.h"
 #include "unit.h"
 
 #include "libc/next.h"
@@ -407,7 +408,7 @@ START_TEST(answers_of_the_initial_set)
 	struct sf_question q = {.handle = (uintptr_t)&map, .name = name, .kind = SF_KIND_SYM};
 	struct sf_reply r = {.value = &r, .object = &sf_object_permanent, .gen = 1};
 
-	ck_assert(sf_layout_init(1024) && sf_next_boot());
+	ck_assert(sf_layout_init(1024) && unit_boot());
 	sf_object_init(&map, &map);
 	ck_assert(sf_cell_keep(&q, entry_of((uintptr_t)&map, name, &r)));
 	ck_assert_uint_eq(find((uintptr_t)&map, name), (uintptr_t)&r);

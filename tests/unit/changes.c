@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // changes.c: the jump in ld.so's breakpoint, and what moves the count; no shim is preloaded here.
+#include "boot.h"
 #include "unit.h"
 
 #include "base/sys.h"
@@ -32,15 +33,15 @@ const char unit_name[] = "changes";
 static uint8_t *
 breakpoint_of_loader(void)
 {
-	ck_assert(sf_next_boot());
+	ck_assert(unit_boot());
 	return (uint8_t *)sf_next.debug->r_brk;
 }
 
 static void
 start(void)
 {
-	ck_assert(sf_next_boot());
-	if (!sf_changes_init())
+	ck_assert(unit_boot());
+	if (!unit_changes())
 		ck_abort_msg("refused: %s", sf_changes_refusal());
 	ck_assert_ptr_null(sf_changes_refusal());
 	ck_assert(sf_changes_settled(sf_changes_count()));
@@ -309,7 +310,7 @@ some_code(uintptr_t near)
 {
 	uint8_t *page;
 
-	ck_assert(sf_next_boot());
+	ck_assert(unit_boot());
 	page = mmap((void *)near, SF_SYS_PAGE, PROT_READ | PROT_WRITE | PROT_EXEC,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -399,7 +400,7 @@ START_TEST(a_debugger_that_was_there_first_keeps_its_breakpoint)
 				  PROT_READ | PROT_WRITE | PROT_EXEC),
 			 0);
 	memcpy(at, debugged, sizeof(before));
-	ck_assert(!sf_changes_init());
+	ck_assert(!unit_changes());
 	ck_assert_int_eq(memcmp(at, debugged, sizeof(before)), 0);
 	ck_assert(!sf_changes_settled(sf_changes_count()));
 	ck_assert_str_eq(sf_changes_refusal(), "ld.so's breakpoint is no plain return");
@@ -432,7 +433,7 @@ START_TEST(a_policy_against_changed_code_is_obeyed)
 	if (prctl(PR_SET_MDWE, 1, 0, 0, 0) != 0)
 		return; /* a kernel before 6.3 */
 	memcpy(before, at, sizeof(before));
-	ck_assert(!sf_changes_init());
+	ck_assert(!unit_changes());
 	ck_assert_str_eq(sf_changes_refusal(), "ld.so's code may not be changed");
 	ck_assert_int_eq(memcmp(at, before, sizeof(before)), 0);
 	open_object(); /* ld.so still runs */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // learn.c: what is kept of libc's answers, and the texts of negative ones against libc's own.
+#include "boot.h"
 #include "unit.h"
 
 #include "libc/facts.h"
@@ -19,7 +20,7 @@ static void *libc; /* opened: libc crashes on the link map of a never opened obj
 static void
 start(void)
 {
-	ck_assert(sf_next_boot() && sf_facts_error_init());
+	ck_assert(unit_boot() && sf_facts_error_init());
 	ck_assert(sf_layout_init(256));
 	sf_object_init(sf_next.main, sf_next.tail);
 	sf_thread_init();
@@ -71,7 +72,8 @@ START_TEST(what_cannot_be_proved_is_passed_from_then_on)
 	struct sf_learn_result out;
 
 	start();
-	for (size_t i = 0; i < COUNT_OF(names); i++) {
+	/* Before glibc 2.34 the second lies in libdl, under no name. */
+	for (size_t i = 0; i < COUNT_OF(names) - sf_next.guessed; i++) {
 		learn(libc, names[i], "GLIBC_PRIVATE", &out);
 		ck_assert(out.kept);
 		ck_assert_uint_eq(out.reply.verdict, SF_PASS);

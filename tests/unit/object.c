@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // object.c: the lifetime of a handle: states, counts, generations, reuse of records, retirement.
+#include "boot.h"
 #include "unit.h"
 
 #include "libc/changes.h"
@@ -27,7 +28,7 @@ start(void)
 	initial[2].l_next = &later[0]; /* beyond the tail: not of the initial set */
 	for (size_t i = 0; i < COUNT_OF(later); i++)
 		later[i].l_name = path;
-	ck_assert(sf_next_boot()); /* init asks libc which addresses an object covers */
+	ck_assert(unit_boot()); /* init asks libc which addresses an object covers */
 	sf_object_init(&initial[0], &initial[2]);
 }
 
@@ -529,7 +530,7 @@ START_TEST(a_lifetime_ends_with_an_unload_that_was_not_seen)
 	uint32_t gone, stays, now;
 
 	start();
-	ck_assert(sf_changes_init());
+	ck_assert(unit_changes());
 	sf_next.main = &initial[0];
 	sf_next.tail = &initial[2];
 	later[0].l_next = &later[1];

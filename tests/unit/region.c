@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // region.c: what comes between two steps of a thread at work: a fork, or another thread's new lifetime.
+#include "boot.h"
 #include "unit.h"
 
 #include "base/lock.h"
@@ -128,7 +129,7 @@ START_TEST(a_place_given_away_while_its_last_lifetime_ended)
 {
 	uint32_t lifetime;
 
-	ck_assert(sf_next_boot());
+	ck_assert(unit_boot());
 	sf_object_init(sf_next.main, sf_next.tail);
 	sf_region_init(1024, false);
 	sf_region_miss((const void *)strtol);
@@ -154,7 +155,7 @@ START_TEST(a_fork_between_two_steps)
 {
 	struct link_map *libc;
 
-	ck_assert(sf_next_boot());
+	ck_assert(unit_boot());
 	sf_object_init(sf_next.main, sf_next.tail);
 	sf_region_init(1024, false);
 	libc = sf_next.libc;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // sites.c: the unwinder against libgcc's, from frames of every shape; what is recorded of a stack.
+#include "boot.h"
 #include "unit.h"
 
 #include "libc/next.h"
@@ -92,7 +93,7 @@ START_TEST(frames_of_every_shape)
 {
 	int numbers[] = {3, 1, 2};
 
-	ck_assert(sf_next_boot());
+	ck_assert(unit_boot());
 	plain(0);
 	plain(20);
 	variable(100 + (size_t)_i * 1000);
@@ -113,7 +114,7 @@ START_TEST(in_a_thread)
 {
 	pthread_t thread;
 
-	ck_assert(sf_next_boot());
+	ck_assert(unit_boot());
 	pthread_create(&thread, NULL, in_thread, NULL);
 	pthread_join(thread, NULL);
 }
@@ -128,7 +129,7 @@ on_signal(int number)
 
 START_TEST(through_a_signal_frame)
 {
-	ck_assert(sf_next_boot());
+	ck_assert(unit_boot());
 	signal(SIGUSR1, on_signal);
 	raise(SIGUSR1);
 }
@@ -165,7 +166,7 @@ START_TEST(from_anywhere)
 {
 	const struct itimerval period = {{0, 200}, {0, 200}}, none = {{0, 0}, {0, 0}};
 
-	ck_assert(sf_next_boot());
+	ck_assert(unit_boot());
 	signal(SIGPROF, on_tick);
 	setitimer(ITIMER_PROF, &period, NULL);
 	while (walks < 300)
@@ -195,7 +196,7 @@ START_TEST(a_site_is_counted_once)
 	unsigned int used = 0;
 	uint64_t counts = 0, ticks = 0;
 
-	ck_assert(sf_next_boot());
+	ck_assert(unit_boot());
 	sf_segment_init(false, "");
 	sf_sites_start(1);
 	/* In the library its own frames are left out; here it is the executable itself. */
@@ -231,7 +232,7 @@ START_TEST(one_in_so_many_of_libc)
 	const struct symfast_shm_site *rows;
 	uint64_t counts = 0;
 
-	ck_assert(sf_next_boot());
+	ck_assert(unit_boot());
 	sf_segment_init(false, "");
 	sf_sites_start(8);
 	for (int i = 0; i < 80; i++)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // snapshot.c: the list against libc's own walk; windows, readers and turns, one step at a time.
+#include "boot.h"
 #include "unit.h"
 
 #include "map/snapshot.c"
@@ -22,7 +23,7 @@ static void
 begin(enum sf_walking how)
 {
 	self = &sf_thread;
-	ck_assert(sf_next_boot() && sf_facts_error_init() && sf_changes_init());
+	ck_assert(unit_boot() && sf_facts_error_init() && unit_changes());
 	ck_assert(sf_snapshot_init(how));
 }
 

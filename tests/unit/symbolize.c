@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // symbolize.c: names and build id are of one object, whatever happens between the reading of the two.
+#include "boot.h"
 #include "unit.h"
 
 #include "entry/symbolize.c"
@@ -71,7 +72,7 @@ slow_dladdr1(const void *address, Dl_info *info, void **extra, int flags)
 static void
 begin(void)
 {
-	ck_assert(sf_next_boot());
+	ck_assert(unit_boot());
 	sf_object_init(sf_next.main, sf_next.tail);
 	sf_region_init(1024, false);
 	sf_address_init();
