@@ -63,7 +63,7 @@ def build(compiler, host, source, versions, folder, style, versioned):
         subprocess.run([*common, '-shared', f'-DV={value}', source, *more, f'-Wl,-soname,lib{name}.so',
                         '-o', f'{folder}/lib{name}.so'], check=True)
     subprocess.run([*common, '-pie', host, '-rdynamic', '-Wl,--no-as-needed', f'-L{folder}', '-lneeded',
-                    '-Wl,-rpath,$ORIGIN', '-o', f'{folder}/host'], check=True)
+                    '-Wl,-rpath,$ORIGIN', '-ldl', '-o', f'{folder}/host'], check=True)
     if style == 'none':
         for name in ('plugin', 'needed'):
             change(f'{folder}/lib{name}.so', f'{folder}/lib{name}.so', without_tables)

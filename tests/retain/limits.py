@@ -11,6 +11,13 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../conform'))
+import run as conform  # noqa: E402
+
+if not conform.RETAINS:
+    print('skip - nothing is retained before glibc 2.35')
+    sys.exit(77)
+
 host, lab, cc = sys.argv[1], sys.argv[2], sys.argv[3].split()
 library = os.path.abspath(os.environ['SYMFAST_LIB'])
 scratch = tempfile.mkdtemp(prefix='sf-limits-')
