@@ -16,7 +16,7 @@
 struct row {
 	const char *name; /* "C16 ...": the statement of the contract that it holds to */
 	void (*run)(void);
-	int dies; /* 1: libc dies of a signal here; 2: older ones do; 3: before 2.34 it fails by itself, and
+	int dies; /* 1: libc dies of a signal here; 2: that of some releases does; 3: before 2.34 it fails by itself, and
 		     the row is not run; else that is an error of the row */
 };
 

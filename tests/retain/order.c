@@ -397,7 +397,7 @@ const struct row rows[] = {
 	{"R1 group: by soname", asks_cycle, 0},
 	{"R1 order: C++ objects", objects_cycle, 0},
 	{"R1 order: C++, a constructor that could throw", catching, 0},
-	{"R1 order: C++, a constructor throws", throwing, 1},
+	{"R1 order: C++, a constructor throws", throwing, 2},
 	{"R1 order: atexit, pthread_atfork", registered, 0},
 	{"R7 exit: registered and open", registered_open, 0},
 	{"R6 shared: an outsider opened and closed at all times", outsiders, 0},

@@ -76,7 +76,7 @@ def main():
             print(f'== {name}: {bare[1]}\n{bare[0].decode(errors="replace")}{bare[2].decode()}', end='')
         if bare != again:
             report += ['-- bare against bare:'] + conform.differences(bare, again)
-        if (bare[1] != 0) != (fate != 'lives') or bare[1] == conform.HANGS:
+        if fate != 'either' and (bare[1] != 0) != (fate != 'lives') or bare[1] == conform.HANGS:
             report += [f'-- bare: exit status {bare[1]}']
         for mode in args.modes.split(','):
             other = run(through + command, scratch, {
