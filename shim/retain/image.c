@@ -270,15 +270,16 @@ sf_retain_image_code_same(const struct sf_retain_place *p)
 
 /* A page in memory of our own, as it stands, put in its place in one step. */
 static bool
-image_own_page(char *page, bool readonly)
+image_own_page(char *page, int protection)
 {
 	char *own = sf_sys_map(SF_SYS_PAGE);
 
 	if (own == NULL)
 		return false;
 	sf_bytes_put(own, page, SF_SYS_PAGE);
-	if ((!readonly ||
-	     sf_syscall6(SYS_mprotect, (long)own, (long)SF_SYS_PAGE, PROT_READ, 0, 0, 0) == 0) &&
+	if (protection & PROT_EXEC)
+		__builtin___clear_cache(own, own + SF_SYS_PAGE);
+	if (sf_syscall6(SYS_mprotect, (long)own, (long)SF_SYS_PAGE, protection, 0, 0, 0) == 0 &&
 	    sf_syscall6(SYS_mremap, (long)own, (long)SF_SYS_PAGE, (long)SF_SYS_PAGE,
 			MREMAP_MAYMOVE | MREMAP_FIXED, (long)page, 0) == (long)page)
 		return true;
@@ -292,25 +293,33 @@ image_touches(uintptr_t page, uintptr_t from, uintptr_t to)
 	return from < to && page < to && from < page + SF_SYS_PAGE;
 }
 
-/* Is this page of one segment only, which can be read and nothing else? */
-static bool
-image_is_plain(const struct sf_retain_place *p, uintptr_t page)
+/*
+ * The protection of a page that lies in one segment only, which nobody writes to; else 0. Of code, if it is compared
+ * with its copy: of a page that is ours already the kernel does not tell who patched it.
+ */
+static int
+image_protection(const struct sf_retain_place *p, uintptr_t page)
 {
-	unsigned int plain = 0, all = 0;
+	unsigned int all = 0;
+	int protection = 0;
 
 	for (int i = 0; i < p->nspans; i++)
 		if (image_touches(page, p->spans[i].from, p->spans[i].to)) {
 			all++;
-			plain += p->spans[i].protection == PROT_READ;
+			if (p->spans[i].protection == PROT_READ || p->spans[i].copy != NULL)
+				protection = p->spans[i].protection;
 		}
 	for (int i = 0; i < p->nranges; i++)
 		all += image_touches(page, (uintptr_t)p->ranges[i].at,
 				     (uintptr_t)p->ranges[i].at + p->ranges[i].size);
 	all += image_touches(page, (uintptr_t)p->relro.at, (uintptr_t)p->relro.at + p->relro.size);
-	return plain == 1 && all == 1;
+	return all == 1 && (protection & ~PROT_EXEC) == PROT_READ ? protection : 0;
 }
 
-/* The soname, which libc compares with each name that it looks for. Where it stands beside code it stays the file's. */
+/*
+ * The soname, which libc compares with each name that it looks for. It stands beside code where the linker does not
+ * separate that (aarch64's). Who may have no code in such memory (SELinux' execmem) keeps the file's.
+ */
 static bool
 image_own_soname(const struct sf_retain_place *p)
 {
@@ -321,9 +330,13 @@ image_own_soname(const struct sf_retain_place *p)
 		return true;
 	page = sf_sys_page_down((uintptr_t)e.soname);
 	end = (uintptr_t)e.soname + sf_bytes_length(e.soname, SF_SYS_PAGE) + 1;
-	for (; page < end; page += SF_SYS_PAGE)
-		if (image_is_plain(p, page) && !image_own_page((char *)page, true))
+	for (; page < end; page += SF_SYS_PAGE) {
+		int protection = image_protection(p, page);
+
+		if (protection != 0 && !image_own_page((char *)page, protection) &&
+		    !(protection & PROT_EXEC))
 			return false;
+	}
 	return true;
 }
 
@@ -334,7 +347,9 @@ sf_retain_image_own(const struct sf_retain_place *p)
 	const char *end = (const char *)p->map->l_ld + p->dynamic_size;
 
 	for (; page < end; page += SF_SYS_PAGE)
-		if (!image_own_page(page, (size_t)(page - p->relro.at) < p->relro.size))
+		if (!image_own_page(page, (size_t)(page - p->relro.at) < p->relro.size
+						  ? PROT_READ
+						  : PROT_READ | PROT_WRITE))
 			return false;
 	return image_own_soname(p);
 }

@@ -287,34 +287,35 @@ place_imports(const struct sf_elf *e, const ElfW(Dyn) * d, const char *name)
 
 #ifdef __x86_64__
 #define PLACE_TLSDESC R_X86_64_TLSDESC
+#define PLACE_TPOFF   R_X86_64_TPOFF64
 #else
 #define PLACE_TLSDESC R_AARCH64_TLSDESC
+#define PLACE_TPOFF   R_AARCH64_TLS_TPREL
 #endif
 
 static bool
-place_has_descriptor(const char *at, size_t size)
+place_relocates_in(const ElfW(Rela) * r, size_t size, uint32_t kind)
 {
-	for (; size >= sizeof(ElfW(Rela)); size -= sizeof(ElfW(Rela)), at += sizeof(ElfW(Rela)))
-		if (ELF64_R_TYPE(((const ElfW(Rela) *)at)->r_info) == PLACE_TLSDESC)
+	for (; r != NULL && size >= sizeof(*r); size -= sizeof(*r), r++)
+		if (ELF64_R_TYPE(r->r_info) == kind)
 			return true;
 	return false;
 }
 
-/* Does any relocation make a TLS descriptor? ld.so has made the addresses absolute. */
+/* Is any relocation of that kind? ld.so has made the addresses absolute. */
 static bool
-place_has_descriptors(const ElfW(Dyn) * d)
+place_relocates(const ElfW(Dyn) * d, uint32_t kind)
 {
-	const char *rela = NULL, *plt = NULL;
+	const ElfW(Rela) *rela = NULL, *plt = NULL;
 	size_t size = 0, plt_size = 0;
 
 	for (; d->d_tag != DT_NULL; d++) {
-		rela = d->d_tag == DT_RELA ? (const char *)d->d_un.d_ptr : rela;
+		rela = d->d_tag == DT_RELA ? (const ElfW(Rela) *)d->d_un.d_ptr : rela;
 		size = d->d_tag == DT_RELASZ ? d->d_un.d_val : size;
-		plt = d->d_tag == DT_JMPREL ? (const char *)d->d_un.d_ptr : plt;
+		plt = d->d_tag == DT_JMPREL ? (const ElfW(Rela) *)d->d_un.d_ptr : plt;
 		plt_size = d->d_tag == DT_PLTRELSZ ? d->d_un.d_val : plt_size;
 	}
-	return (rela != NULL && place_has_descriptor(rela, size)) ||
-	       (plt != NULL && place_has_descriptor(plt, plt_size));
+	return place_relocates_in(rela, size, kind) || place_relocates_in(plt, plt_size, kind);
 }
 
 /* iconv's modules, by their folder; NSS modules are known by name (names.c). */
@@ -347,7 +348,8 @@ place_judge(const struct sf_retain_place *p, const struct place_scan *s,
 		return SF_RETAIN_UNFIT_SHAPE;
 	if (place_is_libcs(p->name))
 		return SF_RETAIN_UNFIT_LIBC;
-	if (d->static_tls && s->tls)
+	/* GNU ld sets the flag on x86-64 only. */
+	if (s->tls && (d->static_tls || place_relocates(p->map->l_ld, PLACE_TPOFF)))
 		return SF_RETAIN_UNFIT_TLS;
 	if (place_imports(&e, p->map->l_ld, "__cxa_thread_atexit_impl") ||
 	    place_imports(&e, p->map->l_ld, "__cxa_thread_atexit"))
@@ -389,7 +391,7 @@ sf_retain_place_attach(struct link_map *map)
 	p->fit = (uint8_t)place_judge(p, &scan, &d);
 	if (p->fit == SF_RETAIN_FIT && !place_put_stubs(place, &d))
 		p->fit = SF_RETAIN_UNFIT_SHAPE;
-	if (scan.tls && place_has_descriptors(map->l_ld))
+	if (scan.tls && place_relocates(map->l_ld, PLACE_TLSDESC))
 		p->tls_module = scan.module;
 	p->patched = p->fit == SF_RETAIN_FIT;
 	return place;

@@ -118,9 +118,9 @@ truncated_beside(void)
 
 /* Truncated while it is closed, and libc loads something by itself, which it looks for by name among all objects. */
 static void
-truncated_under_libc(void)
+truncated_as(const char *file)
 {
-	host_copy(lab("there/libnamed.so"), "./named.so");
+	host_copy(lab(file), "./named.so");
 	for (int i = 0; i < 4; i++) {
 		void *h = host_open("./named.so", RTLD_NOW);
 
@@ -143,6 +143,19 @@ truncated_under_libc(void)
 		host_close(h);
 	}
 	host_loaded_bare("libnamed.so.1");
+}
+
+static void
+truncated_under_libc(void)
+{
+	truncated_as("there/libnamed.so");
+}
+
+/* The soname stands on a page of code, where aarch64's linker has it. */
+static void
+truncated_beside_code(void)
+{
+	truncated_as("there/libtogether.so");
 }
 
 static void
@@ -413,6 +426,8 @@ const struct row rows[] = {
 	{"R3 files: truncated", truncated, 0},
 	{"R3 files: truncated, and others come and go", truncated_beside, 0},
 	{"R3 files: truncated, and libc loads by itself", truncated_under_libc, 0},
+	{"R3 files: truncated, the soname beside code, and libc loads by itself",
+	 truncated_beside_code, 0},
 	{"R3 files: gone and back, a folder, no library", deleted, 0},
 	{"R3 files: a switched link", linked, 0},
 	{"R3 files: a switched folder", folder, 0},

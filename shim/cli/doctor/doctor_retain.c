@@ -12,8 +12,10 @@
 
 #ifdef __x86_64__
 #define DOCTOR_IRELATIVE R_X86_64_IRELATIVE
+#define DOCTOR_TPOFF     R_X86_64_TPOFF64
 #else
 #define DOCTOR_IRELATIVE R_AARCH64_IRELATIVE
+#define DOCTOR_TPOFF     R_AARCH64_TLS_TPREL
 #endif
 
 /* What of an object's file matters to retaining. */
@@ -66,9 +68,9 @@ doctor_retain_symbols(const struct sf_elf_file *f, struct traits *t)
 	}
 }
 
-/* Resolvers of its own functions have no symbols, but relocations. */
 static bool
-doctor_retain_resolves(const struct sf_elf_file *f, int64_t tag, int64_t size_tag)
+doctor_retain_relocates_in(const struct sf_elf_file *f, int64_t tag, int64_t size_tag,
+			   uint32_t kind)
 {
 	uint64_t address, size;
 	const uint8_t *at;
@@ -80,10 +82,17 @@ doctor_retain_resolves(const struct sf_elf_file *f, int64_t tag, int64_t size_ta
 		Elf64_Rela r;
 
 		memcpy(&r, at, sizeof(r));
-		if (ELF64_R_TYPE(r.r_info) == DOCTOR_IRELATIVE)
+		if (ELF64_R_TYPE(r.r_info) == kind)
 			return true;
 	}
 	return false;
+}
+
+static bool
+doctor_retain_relocates(const struct sf_elf_file *f, uint32_t kind)
+{
+	return doctor_retain_relocates_in(f, DT_RELA, DT_RELASZ, kind) ||
+	       doctor_retain_relocates_in(f, DT_JMPREL, DT_PLTRELSZ, kind);
 }
 
 static struct traits
@@ -94,10 +103,11 @@ doctor_retain_traits(const struct sf_elf_file *f)
 
 	doctor_retain_segments(f, &t);
 	doctor_retain_symbols(f, &t);
-	t.ifunc |= doctor_retain_resolves(f, DT_RELA, DT_RELASZ) ||
-		   doctor_retain_resolves(f, DT_JMPREL, DT_PLTRELSZ);
-	t.static_tls =
-		t.tls != 0 && sf_elf_file_tag(f, DT_FLAGS, &flags) && (flags & DF_STATIC_TLS);
+	/* Resolvers of its own functions have no symbols, but relocations. */
+	t.ifunc |= doctor_retain_relocates(f, DOCTOR_IRELATIVE);
+	t.static_tls = (sf_elf_file_tag(f, DT_FLAGS, &flags) && (flags & DF_STATIC_TLS)) ||
+		       doctor_retain_relocates(f, DOCTOR_TPOFF);
+	t.static_tls &= t.tls != 0;
 	t.nodelete = sf_elf_file_tag(f, DT_FLAGS_1, &flags) && (flags & DF_1_NODELETE);
 	return t;
 }

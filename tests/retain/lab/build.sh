@@ -72,6 +72,7 @@ part top "$origin" -Wl,--no-as-needed -l:left.so -l:right.so &
 part outside -DNEED=base_add "$origin" -l:base.so &
 # by soname, in folders
 so there/libnamed.so "$src/part.c" -DNAME=named -Wl,-soname,libnamed.so.1 &
+so there/libtogether.so "$src/part.c" -DNAME=named -Wl,-z,noseparate-code -Wl,-soname,libnamed.so.1 &
 so other/libnamed.so "$src/part.c" -DNAME=named -DV=90 -Wl,-soname,libnamed.so.1 &
 wait
 part asks -DNEED=named_add -Wl,--enable-new-dtags,-rpath,'$ORIGIN/there' "$out/there/libnamed.so" &
