@@ -100,7 +100,7 @@ def main():
             if must and not seen.get('retain.open'):
                 report += [f'-- nothing was reopened: {seen}']
         shutil.rmtree(scratch, ignore_errors=True)
-        print('not ok' if report else 'ok', '-', name, '' if here else f'# skip: {bare[0].decode().strip()}', flush=True)
+        print('not ok' if report else 'ok', '-', name + ('' if here else f' # skip: {bare[0].decode().strip()}'), flush=True)
         bad += bool(report)
         print(''.join(f'    {line}\n' for line in report[:60]), end='')
     shutil.rmtree(top, ignore_errors=True)
