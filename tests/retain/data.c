@@ -397,6 +397,7 @@ static void
 tlsie_unsaid(void)
 {
 	forget_static_tls(host_copy("tlsie.so", "./p.so"));
+	host_settle();
 	for (int i = 0; i < reps; i++) {
 		void *h = host_open_by_name("./p.so", RTLD_NOW);
 
