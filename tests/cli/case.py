@@ -108,6 +108,15 @@ def alive(pid):
         return False
 
 
+def gone(pid):
+    """Does it end? A signal that was sent takes its time to arrive."""
+    for _ in range(2000):
+        if not alive(pid):
+            return True
+        time.sleep(0.01)
+    return False
+
+
 def fields():
     """Where each field of a segment lies: name -> (offset, size)."""
     done = subprocess.run([os.environ['SYMFAST_MADE'], '--fields'], capture_output=True, text=True)

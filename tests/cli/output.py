@@ -191,7 +191,7 @@ def ended(folder):
                 case.check(f'{number.name}, {what} {trace}: ended by it, at once, without a word',
                            ab.returncode == -number and took < 5 and err == '', f'{ab.returncode} {took} {err}')
                 case.check('no folder is left', glob.glob(f'{folder}/symfast-ab.*') == [], os.listdir(folder))
-                case.check('the command has ended', not case.alive(command))
+                case.check('the command has ended', case.gone(command))
                 os.unlink(f'{folder}/pid')
                 if os.path.exists(f'{folder}/daemon'):
                     with open(f'{folder}/daemon') as f:

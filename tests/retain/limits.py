@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../conform'))
 import run as conform  # noqa: E402
@@ -100,6 +101,7 @@ def silent():
         plugin = os.path.join(scratch, f'{name}.so')
         text = source.replace('__cxa_thread_atexit_impl', '__cxa_atexit') if '-DNO' in words else source
         subprocess.run([*cc, '-shared', '-fPIC', '-x', 'c', *words, '-', '-o', plugin], input=text, text=True, check=True)
+        time.sleep(0.1)  # a file that was only just written is not retained
         done = run([host, 'cycle', plugin, '6'], SYMFAST_RETAIN='*')
         check(f'destructors at the end of threads, linked: {name}', (number(done, 'retain.open') > 0) == opened,
               done.stdout + done.stderr)
