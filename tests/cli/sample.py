@@ -382,11 +382,17 @@ def refusals():
             child.wait()
 
 
+def copy_of(program, folder):
+    """By cp: a child that another test begins meanwhile would hold this process's file open for writing: ETXTBSY."""
+    subprocess.run(['cp', program, folder], check=True)
+    return os.path.join(folder, os.path.basename(program))
+
+
 def strangers(target):
     """Another user's process; a program of everybody's folder is run, so that the user gets to it."""
     with case.workshop() as folder:
         os.chmod(folder, 0o755)
-        program = shutil.copy(case.CLI, folder)
+        program = copy_of(case.CLI, folder)
         done = subprocess.run([program, 'sample', str(target.pid)], capture_output=True, text=True, user=NOBODY,
                               group=NOBODY, extra_groups=[], stdin=subprocess.DEVNULL, env=case.clean_env(), cwd='/')
         case.one_error('a process of root, by another user', done, case.TARGET, 'belongs to user root')
@@ -417,7 +423,7 @@ def container():
 def deleted():
     """The program's file is gone: an update of packages does that."""
     with case.workshop() as folder:
-        program = shutil.copy(TARGET, folder)
+        program = copy_of(TARGET, folder)
         child = subprocess.Popen([program, 'lookup'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         child.stdout.readline()
         os.unlink(program)
