@@ -68,8 +68,8 @@ def uses_time(pid):
 
 
 def goes_on(pid):
-    """Nobody traces it, and it uses CPU time."""
-    return uses_time(pid) and '\nTracerPid:\t0\n' in file_of(pid, 'status')
+    """It uses CPU time, and nobody traces it, or not for long: another test here samples all processes."""
+    return uses_time(pid) and until('nobody traces it', lambda: '\nTracerPid:\t0\n' in file_of(pid, 'status'))
 
 
 def state(pid):
@@ -233,15 +233,16 @@ def caught(pid):
 def killed():
     """kill -9 of symfast at any moment: the process goes on, untraced."""
     with Target('lookup') as target:
-        good = True
+        bad = []
         for _ in range(12):
             child = subprocess.Popen([case.CLI, 'sample', str(target.pid), '-r', '1000', '-d', '30s'],
                                      stdout=subprocess.DEVNULL, env=case.clean_env())
             time.sleep(random.uniform(0.002, 0.04))
             child.kill()
             child.wait()
-            good = goes_on(target.pid) and good
-        case.check('kill -9, 12 times: the process goes on, untraced', good)
+            if not goes_on(target.pid):
+                bad.append(file_of(target.pid, 'status'))
+        case.check('kill -9, 12 times: the process goes on, untraced', not bad, bad)
         child = subprocess.Popen([case.CLI, 'sample', str(target.pid), '-d', '60s'], stdout=subprocess.PIPE,
                                  env=case.clean_env(), text=True)
         until('it catches the signal', lambda: caught(child.pid) & 1 << signal.SIGINT - 1)
