@@ -25,7 +25,6 @@ JUSTIFIED = {
     'cli/sample/sample_shot.c': (1, SMALLEST),
     'cli/sample/sample_unwind.c': (1, 'no code lies in the first 4 KiB'),
     'go/leaf.h': (1, 'x86-64 has no other'),
-    'go/x86_64/patch.h': (1, 'x86-64 has no other'),
     'libc/aarch64/patched.c': (2, 'what adrp counts in, and the 12 bits of add'),
     'image/go_arm64_modules.c': (2, 'what adrp counts in'),
     'image/go_words.h': (2, 'the 12 bits of add and ldr'),

@@ -118,7 +118,7 @@ static void
 install_poke(uint8_t *area, uint8_t *at, uint32_t word)
 {
 	mprotect(area, AREA, PROT_READ | PROT_WRITE | PROT_EXEC);
-	patch_write(at, word);
+	sf_branch_write(at, word);
 	mprotect(area, AREA, PROT_READ | PROT_EXEC);
 }
 

@@ -289,7 +289,7 @@ test_branch(void)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const uint8_t *to = (const uint8_t *)((uintptr_t)base + (uintptr_t)cases[i].away);
 
-		check(patch_branch(base, to) == cases[i].want, "branch", "word", i);
+		check(sf_branch_encode(base, to) == cases[i].want, "branch", "word", i);
 	}
 }
 

@@ -40,9 +40,10 @@ detour_write_stubs(uint8_t *page, const struct sf_go_shape *shape, const struct 
 	__builtin_memcpy(IN_PAGE(sf_go_stubs_end_moved), shape->end_moved, INSN_LEN);
 	__builtin_memcpy(IN_PAGE(sf_go_stubs_targets), to, sizeof(*to));
 	for (int i = 0; i < SITES; i++)
-		patch_write(sites[i].back, patch_branch(sites[i].back, sites[i].at + INSN_LEN));
+		sf_branch_write(sites[i].back,
+				sf_branch_encode(sites[i].back, sites[i].at + INSN_LEN));
 	__builtin___clear_cache((char *)page, (char *)page + size);
-	return patch_protect(page, PAGE, PROT_READ | PROT_EXEC);
+	return patch_pages_protect(page, PAGE, PROT_READ | PROT_EXEC);
 }
 
 // All code is opened before any of it is changed, so that a policy refuses all or nothing.
@@ -52,12 +53,12 @@ detour_patch(const struct site *sites, int n)
 	const long open_up = PROT_READ | PROT_WRITE | PROT_EXEC, close_up = PROT_READ | PROT_EXEC;
 	int opened = 0;
 
-	while (opened < n && patch_protect(sites[opened].at, INSN_LEN, open_up))
+	while (opened < n && patch_pages_protect(sites[opened].at, INSN_LEN, open_up))
 		opened++;
 	for (int i = 0; i < n && opened == n; i++)
-		patch_write(sites[i].at, sites[i].jump);
+		sf_branch_write(sites[i].at, sites[i].jump);
 	for (int i = 0; i < opened; i++)
-		patch_protect(sites[i].at, INSN_LEN, close_up);
+		patch_pages_protect(sites[i].at, INSN_LEN, close_up);
 	return opened == n;
 }
 
@@ -66,8 +67,8 @@ static enum sf_go_refusal
 detour_check(struct site *sites, int first)
 {
 	for (int i = 0; i < SITES; i++) {
-		sites[i].jump = patch_branch(sites[i].at, sites[i].stub);
-		if (!sites[i].jump || !patch_branch(sites[i].back, sites[i].at + INSN_LEN))
+		sites[i].jump = sf_branch_encode(sites[i].at, sites[i].stub);
+		if (!sites[i].jump || !sf_branch_encode(sites[i].back, sites[i].at + INSN_LEN))
 			return SF_GO_REFUSE_ROOM;
 		if (i >= first && patch_read(sites[i].at) != sites[i].was)
 			return SF_GO_REFUSE_PROBE;

@@ -31,14 +31,15 @@ modules_write_stub(uint8_t *stub, const struct sf_go_walk_site *s, const uint64_
 		.mask = SF_GO_MODULE_WORDS - 1,
 		.era = (uint64_t)(uintptr_t)era,
 	};
-	uint32_t back = patch_branch(IN_STUB(sf_go_modules_back), resume);
+	uint32_t back = sf_branch_encode(IN_STUB(sf_go_modules_back), resume);
 
-	if (!back || !patch_branch(site, stub) || patch_read(site) != patch_branch(site, resume))
+	if (!back || !sf_branch_encode(site, stub) ||
+	    patch_read(site) != sf_branch_encode(site, resume))
 		return false;
 	__builtin_memcpy(stub, sf_go_modules_begin, size);
 	__builtin_memcpy(IN_STUB(sf_go_modules_constants), &to, sizeof(to));
-	patch_write(IN_STUB(sf_go_modules_module), MOV_X9(s->walk.reg));
-	patch_write(IN_STUB(sf_go_modules_back), back);
+	sf_branch_write(IN_STUB(sf_go_modules_module), MOV_X9(s->walk.reg));
+	sf_branch_write(IN_STUB(sf_go_modules_back), back);
 	__builtin___clear_cache((char *)stub, (char *)stub + size);
 	return true;
 }
@@ -50,16 +51,16 @@ modules_patch(const struct sf_go_walk_site *sites, int n, uint8_t *page, size_t 
 	const long open_up = PROT_READ | PROT_WRITE | PROT_EXEC, close_up = PROT_READ | PROT_EXEC;
 	int opened = 0;
 
-	while (opened < n &&
-	       patch_protect(sites[opened].entry + sites[opened].walk.site, INSN_LEN, open_up))
+	while (opened < n && patch_pages_protect(sites[opened].entry + sites[opened].walk.site,
+						 INSN_LEN, open_up))
 		opened++;
 	for (int i = 0; i < n && opened == n; i++) {
 		uint8_t *at = sites[i].entry + sites[i].walk.site;
 
-		patch_write(at, patch_branch(at, page + stub * (size_t)i));
+		sf_branch_write(at, sf_branch_encode(at, page + stub * (size_t)i));
 	}
 	for (int i = 0; i < opened; i++)
-		patch_protect(sites[i].entry + sites[i].walk.site, INSN_LEN, close_up);
+		patch_pages_protect(sites[i].entry + sites[i].walk.site, INSN_LEN, close_up);
 	return opened == n;
 }
 
@@ -74,7 +75,7 @@ modules_install_in(uint8_t *page, uint64_t *table, const struct sf_go_walk_site 
 					table + SF_GO_MODULE_WORDS * 2 * i, era))
 			return SF_GO_REFUSE_ROOM;
 	}
-	if (!patch_protect(page, PAGE, PROT_READ | PROT_EXEC) ||
+	if (!patch_pages_protect(page, PAGE, PROT_READ | PROT_EXEC) ||
 	    !modules_patch(sites, n, page, stub))
 		return SF_GO_REFUSE_PROTECT;
 	return SF_GO_REFUSE_NONE;

@@ -45,7 +45,7 @@ detour_write_stubs(uint8_t *page, const struct sf_go_shape *shape, const struct 
 		*IN_PAGE(sf_go_stubs_pop) = *IN_PAGE(sf_go_stubs_split_pop) = POP_RBP;
 	__builtin_memcpy(IN_PAGE(sf_go_stubs_end_moved), shape->end_moved, shape->end_len);
 	__builtin_memcpy(IN_PAGE(sf_go_stubs_targets), to, sizeof(*to));
-	return patch_protect(page, PAGE, PROT_READ | PROT_EXEC);
+	return patch_pages_protect(page, PAGE, PROT_READ | PROT_EXEC);
 }
 
 static bool
@@ -67,12 +67,12 @@ detour_patch(const struct site *sites, int n)
 	const long open_up = PROT_READ | PROT_WRITE | PROT_EXEC, close_up = PROT_READ | PROT_EXEC;
 	int opened = 0;
 
-	while (opened < n && patch_protect(sites[opened].at, JUMP_LEN, open_up))
+	while (opened < n && patch_pages_protect(sites[opened].at, JUMP_LEN, open_up))
 		opened++;
 	for (int i = 0; i < n && opened == n; i++)
 		patch_write_jump(sites[i].at, sites[i].stub);
 	for (int i = 0; i < opened; i++)
-		patch_protect(sites[i].at, JUMP_LEN, close_up);
+		patch_pages_protect(sites[i].at, JUMP_LEN, close_up);
 	return opened == n;
 }
 

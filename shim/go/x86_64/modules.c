@@ -39,13 +39,13 @@ modules_patch(const struct sf_go_walk_site *sites, int n, uint8_t *page, size_t 
 	const long open_up = PROT_READ | PROT_WRITE | PROT_EXEC, close_up = PROT_READ | PROT_EXEC;
 	int opened = 0;
 
-	while (opened < n &&
-	       patch_protect(sites[opened].entry + sites[opened].walk.site, JUMP_LEN, open_up))
+	while (opened < n && patch_pages_protect(sites[opened].entry + sites[opened].walk.site,
+						 JUMP_LEN, open_up))
 		opened++;
 	for (int i = 0; i < n && opened == n; i++)
 		patch_write_jump(sites[i].entry + sites[i].walk.site, page + stub * (size_t)i);
 	for (int i = 0; i < opened; i++)
-		patch_protect(sites[i].entry + sites[i].walk.site, JUMP_LEN, close_up);
+		patch_pages_protect(sites[i].entry + sites[i].walk.site, JUMP_LEN, close_up);
 	return opened == n;
 }
 
@@ -67,7 +67,8 @@ sf_go_modules_install(const struct sf_go_walk_site *sites, int n, const uint32_t
 	for (int i = 0; i < n; i++)
 		modules_write_stub(page + stub * (size_t)i, &sites[i],
 				   table + SF_GO_MODULE_WORDS * 2 * i, era);
-	if (patch_protect(page, PAGE, PROT_READ | PROT_EXEC) && modules_patch(sites, n, page, stub))
+	if (patch_pages_protect(page, PAGE, PROT_READ | PROT_EXEC) &&
+	    modules_patch(sites, n, page, stub))
 		return SF_GO_REFUSE_NONE;
 	sf_syscall6(SYS_munmap, (long)page, PAGE, 0, 0, 0, 0);
 	sf_sys_unmap(table, words * (size_t)n);

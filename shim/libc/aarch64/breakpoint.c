@@ -10,6 +10,7 @@
 #include "../code.h"
 #include "../facts.h"
 
+#include "../../base/branch.h"
 #include "../../base/sys.h"
 #include "../../image/symbols.h"
 #include <errno.h>
@@ -17,24 +18,11 @@
 
 #define BTI_C 0xd503245fu
 #define RET   0xd65f03c0u
-#define B     0x14000000u
 
-#define REACH   ((int64_t)128 << 20)
 #define TRIES   64          /* of addresses for the page in between, on each side */
 #define GUARDED 0x10        /* PROT_BTI */
 #define LDR_X16 0x58000050u /* ldr x16, #8 */
 #define BR_X16  0xd61f0200u
-
-/* A jump from `at` to `to`; 0: out of reach. */
-static uint32_t
-breakpoint_encode(const uint32_t *at, uintptr_t to)
-{
-	int64_t distance = (int64_t)(to - (uintptr_t)at);
-
-	if (distance < -REACH || distance >= REACH || distance % 4 != 0)
-		return 0;
-	return B | ((uint32_t)(distance / 4) & 0x3ffffffu);
-}
 
 /* Where the return stands that becomes the jump; NULL: there is more, or something else. */
 static uint32_t *
@@ -57,7 +45,7 @@ breakpoint_is_mapping(long p)
 static uintptr_t
 breakpoint_map_near(const uint32_t *at)
 {
-	const uintptr_t apart = (uintptr_t)REACH / (TRIES + 1),
+	const uintptr_t apart = (uintptr_t)SF_BRANCH_REACH / (TRIES + 1),
 			from = sf_sys_page_down((uintptr_t)at);
 
 	for (int i = 1; i <= 2 * TRIES; i++) {
@@ -66,18 +54,12 @@ breakpoint_map_near(const uint32_t *at)
 				     (long)SF_SYS_PAGE, PROT_READ | PROT_WRITE,
 				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-		if (breakpoint_is_mapping(p) && breakpoint_encode(at, (uintptr_t)p) != 0)
+		if (breakpoint_is_mapping(p) && sf_branch_encode(at, (const void *)p) != 0)
 			return (uintptr_t)p;
 		if (breakpoint_is_mapping(p))
 			sf_syscall6(SYS_munmap, p, (long)SF_SYS_PAGE, 0, 0, 0, 0);
 	}
 	return 0;
-}
-
-static void
-breakpoint_synchronize(void *from, size_t size)
-{
-	__builtin___clear_cache((char *)from, (char *)from + size);
 }
 
 /* A stub that goes on to `to`; 0: none can be had. It stays for good, even where the jump is taken back. */
@@ -97,7 +79,7 @@ breakpoint_make_stub(const uint32_t *at, uintptr_t to)
 		sf_syscall6(SYS_munmap, (long)stub, (long)SF_SYS_PAGE, 0, 0, 0, 0);
 		return 0;
 	}
-	breakpoint_synchronize(text, 16);
+	__builtin___clear_cache((char *)text, (char *)text + 16);
 	return stub;
 }
 
@@ -114,13 +96,6 @@ breakpoint_guard(const uint8_t *at)
 	return GUARDED;
 }
 
-static void
-breakpoint_put(uint32_t *at, uint32_t instruction)
-{
-	sf_store_32(at, instruction);
-	breakpoint_synchronize(at, sizeof(*at));
-}
-
 /* Where the page cannot be closed again, what was there is put back, if it is known. */
 static const char *
 breakpoint_replace(uint32_t *at, uint32_t instruction, uint32_t undo)
@@ -134,10 +109,10 @@ breakpoint_replace(uint32_t *at, uint32_t instruction, uint32_t undo)
 			return "ld.so's code may not be changed";
 		guard = 0;
 	}
-	breakpoint_put(at, instruction);
+	sf_branch_write(at, instruction);
 	if (sf_code_close(code, guard))
 		return NULL;
-	breakpoint_put(at, undo);
+	sf_branch_write(at, undo);
 	return "ld.so's code could not be made read-only again";
 }
 
@@ -153,12 +128,12 @@ sf_break_write(uint8_t *at, void (*to)(void), uint8_t undo[SF_BREAK_ROOM])
 	place = breakpoint_return(at);
 	if (place == NULL)
 		return "ld.so's breakpoint is no plain return";
-	jump = breakpoint_encode(place, (uintptr_t)to);
+	jump = sf_branch_encode(place, (const void *)to);
 	if (jump == 0) {
 		stub = breakpoint_make_stub(place, (uintptr_t)to);
 		if (stub == 0)
 			return "no room for a jump near ld.so";
-		jump = breakpoint_encode(place, stub);
+		jump = sf_branch_encode(place, (const void *)stub);
 	}
 	return breakpoint_replace(place, jump, RET);
 }
