@@ -9,21 +9,10 @@
 
 #include "../base/attr.h"
 #include "../image/elf.h"
+#include "find_object.h"
 #include <dlfcn.h>
 #include <link.h>
 #include <sys/uio.h>
-
-/* glibc before 2.35 has none of it in its headers. */
-#ifndef DLFO_STRUCT_HAS_EH_DBASE
-struct dl_find_object {
-	unsigned long long int dlfo_flags;
-	void *dlfo_map_start;
-	void *dlfo_map_end;
-	struct link_map *dlfo_link_map;
-	void *dlfo_eh_frame;
-	unsigned long long int dlfo_reserved[7];
-};
-#endif
 
 /* Every wrapped name: X(name, return type, parameters). */
 #define SF_NEXT_LIST(X)                                                                            \

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The installers on aarch64: the words after them, the rights, and each stub run in place, as Go would
 // come to it. For shapes_arm64.c.
+#include "writable.h"
+
 #define AREA   0x40000
 #define BR_X22 0xd61f02c0u
 #define GUARD  0x5afe5afe5afe5afeu
@@ -78,26 +80,6 @@ static void __attribute__((noinline)) run_at(const uint8_t *at, struct regs *r)
 			 : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11",
 			   "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21",
 			   "x22", "x25", "x26", "x27", "x28", "x30", "memory", "cc");
-}
-
-static bool
-writable(const void *at)
-{
-	char line[512];
-	FILE *f = fopen("/proc/self/maps", "r");
-	bool w = false;
-
-	while (f && fgets(line, sizeof(line), f)) {
-		unsigned long from, to;
-		char rights[8];
-
-		if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) == 3 && (uintptr_t)at >= from &&
-		    (uintptr_t)at < to)
-			w = rights[1] == 'w';
-	}
-	if (f)
-		fclose(f);
-	return w;
 }
 
 // The host's words at `off` of an area that may be executed, and not written.

@@ -2,6 +2,7 @@
 // The parser and the installer held to byte pairs: what each Go version's plugin.open looks like
 // before and after, and that nothing which differs in one bit is accepted.
 #include "shapes.h"
+#include "writable.h"
 
 #include "../../shim/go/detour.h"
 #include <stdio.h>
@@ -73,26 +74,6 @@ jump_at(const uint8_t *at, uint8_t *copy)
 	memcpy(&rel, at + 2, 4);
 	memset(copy + 2, 0, 4);
 	return !memcmp(at, "\x48\xe9", 2) || !memcmp(at, "\x0f\x83", 2) ? at + 6 + rel : NULL;
-}
-
-static bool
-writable(const void *at)
-{
-	char line[512];
-	FILE *f = fopen("/proc/self/maps", "r");
-	bool w = false;
-
-	while (f && fgets(line, sizeof(line), f)) {
-		unsigned long from, to;
-		char rights[8];
-
-		if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) == 3 && (uintptr_t)at >= from &&
-		    (uintptr_t)at < to)
-			w = rights[1] == 'w';
-	}
-	if (f)
-		fclose(f);
-	return w;
 }
 
 // As the pair says, `end` apart: that jump is for A/B alone, and stands over the first bytes of a load

@@ -1,23 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The object at an address, for tests: libc's _dl_find_object, or what stands in for it before glibc 2.35.
-#ifndef SF_FIND_OBJECT_H
-#define SF_FIND_OBJECT_H
+#ifndef SF_TESTS_FIND_OBJECT_H
+#define SF_TESTS_FIND_OBJECT_H
 
-#include <dlfcn.h>
-#include <link.h>
+#include "../../shim/libc/find_object.h"
 
 #ifndef DLFO_STRUCT_HAS_EH_DBASE
-#ifndef SF_NEXT_H /* which declares it as well */
-struct dl_find_object {
-	unsigned long long int dlfo_flags;
-	void *dlfo_map_start;
-	void *dlfo_map_end;
-	struct link_map *dlfo_link_map;
-	void *dlfo_eh_frame;
-	unsigned long long int dlfo_reserved[7];
-};
-#endif
-
 static int
 find_object_end(struct dl_phdr_info *info, size_t size, void *arg)
 {
