@@ -4,6 +4,9 @@
 
 child=
 
+# Where this run complains, whatever is redirected where a trap is run.
+exec 7>&2
+
 # children COMMAND...: waits for it; bash runs a trap only where it waits, so the command is behind it.
 children()
 {
@@ -11,7 +14,7 @@ children()
 
 	# As a job of its own: without job control bash has its background ignore SIGINT, and tests with it.
 	set -m
-	"$@" </dev/null 9>&- &
+	"$@" </dev/null 7>&- 9>&- &
 	child=$!
 	set +m
 	wait "$child"
@@ -64,6 +67,7 @@ end_children()
 interrupted()
 {
 	trap '' INT TERM HUP
+	exec 2>&7
 	end_children
 	complain "interrupted: what was not run is neither passed nor failed"
 	exit "$1"
