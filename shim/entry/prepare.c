@@ -48,7 +48,7 @@ prepare_refusal(void)
 		return "another wrapper stands between symfast and libc";
 	if (getauxval(AT_SECURE))
 		return "secure mode";
-	if (sf_next.debug->r_version >= 2)
+	if (sf_next_chained(sf_next.debug))
 		return "LD_AUDIT, or namespaces before main";
 	if (sf_next.iterate_phdr == NULL)
 		return "libc has no dl_iterate_phdr";

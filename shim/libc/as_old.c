@@ -4,3 +4,5 @@
 
 extern SF_HIDDEN const char sf_next_wanted_old[];
 const char sf_next_wanted_old[1];
+extern SF_HIDDEN const char sf_next_wanted_unchained[];
+const char sf_next_wanted_unchained[1];

@@ -31,7 +31,7 @@ static const void *trier;
 static bool
 changes_is_chained(void)
 {
-	return sf_load_32((const uint32_t *)&debug->base.r_version) >= 2;
+	return sf_next_chained(&debug->base);
 }
 
 bool

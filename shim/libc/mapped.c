@@ -283,7 +283,7 @@ sf_mapped_init(void)
 	const char *why;
 
 	own = sf_next.find_object == NULL || sf_next_as_old();
-	counts = own || sf_facts_minor() < MINOR_CHAINED;
+	counts = own || sf_next_as_unchained() || sf_facts_minor() < MINOR_CHAINED;
 	why = counts ? mapped_note_initial() : NULL;
 	if (why == NULL && counts)
 		sf_changes_on_move(mapped_moved);

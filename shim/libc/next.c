@@ -13,13 +13,26 @@ struct sf_next sf_next;
 _Static_assert(sizeof(struct sf_next_calls) == 56 && offsetof(struct sf_next_calls, dlinfo) == 48,
 	       "guess.S");
 
-/* Defined by as_old.c, in the tests' library alone. */
+/* Defined by as_old.c and as_backported.c, in the tests' libraries alone. */
 extern const char sf_next_wanted_old[] __attribute__((weak, visibility("hidden")));
+extern const char sf_next_wanted_unchained[] __attribute__((weak, visibility("hidden")));
 
 bool
 sf_next_as_old(void)
 {
 	return sf_next_wanted_old != NULL;
+}
+
+bool
+sf_next_as_unchained(void)
+{
+	return sf_next_wanted_unchained != NULL;
+}
+
+bool
+sf_next_chained(const struct r_debug *debug)
+{
+	return !sf_next_as_unchained() && sf_load_32((const uint32_t *)&debug->r_version) >= 2;
 }
 
 /* The loader's list, through our own relocation once that has been applied. */

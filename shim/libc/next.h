@@ -82,6 +82,13 @@ bool sf_next_boot(void);
  * error and without a chain of namespaces (shim/libc/as_old.c)?
  */
 bool sf_next_as_old(void);
+/*
+ * The same for the third alone, as glibc 2.34 is with the _dl_find_object that distributions have brought there
+ * (shim/libc/as_backported.c). The one before implies it.
+ */
+bool sf_next_as_unchained(void);
+/* glibc 2.35 and newer: is or was there more than one namespace? */
+bool sf_next_chained(const struct r_debug *debug);
 /* The next definition of another name, for those that are seldom wanted. NULL: none, or too early. */
 void *sf_next_find(const char *name);
 

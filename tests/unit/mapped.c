@@ -21,8 +21,8 @@
 const char unit_name[] = "mapped";
 
 /* See sf_next_as_old(). */
-extern const char sf_next_wanted_old[];
-const char sf_next_wanted_old[1];
+extern const char sf_next_wanted_old[], sf_next_wanted_unchained[];
+const char sf_next_wanted_old[1], sf_next_wanted_unchained[1];
 
 static const char *const files[] = {"libBrokenLocale.so.1", "libanl.so.1", "libutil.so.1",
 				    "libresolv.so.2",       "libnsl.so.1", "libthread_db.so.1"};
