@@ -89,8 +89,8 @@ class Made:
         self.child.kill()
         self.child.wait()
         for name in os.listdir(self.folder):
-            while name.startswith('symfast.') and alive(name.split('.')[-1]):
-                time.sleep(0.01)
+            if name.startswith('symfast.'):
+                gone(name.split('.')[-1])
 
     def __enter__(self):
         return self
@@ -110,7 +110,7 @@ def alive(pid):
 
 def gone(pid):
     """Does it end? A signal that was sent takes its time to arrive."""
-    for _ in range(2000):
+    for _ in range(12000):
         if not alive(pid):
             return True
         time.sleep(0.01)

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static atomic_bool ended;
+static atomic_bool ended, asked, answered;
 static atomic_ulong counted, wrong;
 static void *volatile sink;
 static const char *argument;
@@ -145,9 +145,12 @@ take_and_compute(void *unused)
 {
 	hold_signals(SIG_UNBLOCK);
 	compute(unused);
-	/* There may be more to come. */
-	for (;;)
-		pause();
+	/* There may be more to come. What is asked after a signal was taken is answered behind its handler. */
+	for (;;) {
+		if (asked)
+			answered = true;
+		usleep(1000);
+	}
 }
 
 static bool
@@ -169,7 +172,8 @@ take_signals(void)
 	puts("ready");
 	while (!ended || !all_taken())
 		usleep(1000);
-	usleep(100000); /* the last one's handler */
+	for (asked = true; !answered;)
+		usleep(1000);
 	printf("%lu %lu\n", counted, wrong);
 }
 
