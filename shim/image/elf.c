@@ -346,6 +346,27 @@ sf_elf_ends(const struct sf_elf *e, const char *name, uintptr_t *value)
 	return found + hidden != 0;
 }
 
+void *const *
+sf_elf_slot(const struct sf_elf *e, const ElfW(Dyn) * d, const char *name)
+{
+	const ElfW(Rela) *r = NULL, *end;
+	size_t size = 0;
+
+	for (; d->d_tag != DT_NULL; d++) {
+		r = d->d_tag == DT_RELA ? sf_elf_table(e, d, d->d_un.d_ptr) : r;
+		size = d->d_tag == DT_RELASZ ? d->d_un.d_val : size;
+	}
+	if (r == NULL)
+		return NULL;
+	for (end = r + size / sizeof(*r); r < end; r++) {
+		uint32_t symbol = ELF64_R_SYM(r->r_info);
+
+		if (symbol != 0 && sf_bytes_same(e->strtab + e->symtab[symbol].st_name, name))
+			return (void *const *)(e->bias + r->r_offset);
+	}
+	return NULL;
+}
+
 const char *
 sf_elf_needed(const struct sf_elf *e, const ElfW(Dyn) * *dynamic)
 {

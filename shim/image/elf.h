@@ -87,6 +87,9 @@ bool sf_elf_defines(const struct sf_elf *e, const char *name);
  */
 bool sf_elf_ends(const struct sf_elf *e, const char *name, uintptr_t *value);
 
+/* The pointer through which the object with this dynamic section refers to `name`, its own or another's; NULL: none. */
+void *const *sf_elf_slot(const struct sf_elf *e, const ElfW(Dyn) * dynamic, const char *name);
+
 /* The next DT_NEEDED name after *dynamic, which is advanced; NULL at the end. */
 const char *sf_elf_needed(const struct sf_elf *e, const ElfW(Dyn) * *dynamic);
 

@@ -18,7 +18,12 @@ static struct sf_wiped nobody; /* until there is one that is wiped */
 
 struct sf_changes sf_changes = {.count = 1, .at = &sf_changes.text, .wiped = &nobody};
 
-static const struct debug_chain *debug; /* ld.so's own, not the copy of an executable */
+/*
+ * The one that ld.so keeps up to date. From glibc 2.35 on that is its own. Before, ld.so refers to it as others do: a
+ * program's copy takes its place, once ld.so has been relocated with the program.
+ */
+static const struct debug_chain *debug_own;
+static const struct debug_chain *const *debug_slot = &debug_own;
 static const char *refusal = "not asked for";
 #define HOOKS 6
 static void (*on_move[HOOKS])(bool settled);
@@ -28,10 +33,16 @@ static const void *trier;
 
 /* ---- what ld.so calls ---- */
 
+static const struct debug_chain *
+changes_debug(void)
+{
+	return sf_load_ptr(debug_slot);
+}
+
 static bool
 changes_is_chained(void)
 {
-	return sf_next_chained(&debug->base);
+	return sf_next_chained(&changes_debug()->base);
 }
 
 bool
@@ -43,17 +54,18 @@ sf_changes_has_namespaces(void)
 bool
 sf_changes_is_unload(void)
 {
-	return debug->base.r_state == RT_DELETE;
+	return changes_debug()->base.r_state == RT_DELETE;
 }
 
 static bool
 changes_under_way(void)
 {
-	bool chained = changes_is_chained();
+	const struct debug_chain *base = changes_debug();
 
-	if (debug->base.r_state != RT_CONSISTENT)
+	if (base->base.r_state != RT_CONSISTENT)
 		return true;
-	for (const struct debug_chain *d = chained ? debug->next : NULL; d != NULL; d = d->next)
+	for (const struct debug_chain *d = changes_is_chained() ? base->next : NULL; d != NULL;
+	     d = d->next)
 		if (d->base.r_state != RT_CONSISTENT)
 			return true;
 	return false;
@@ -200,6 +212,7 @@ static const char *
 changes_find_loader(uint8_t **breakpoint)
 {
 	struct dl_find_object loader;
+	void *const *slot;
 	struct sf_elf e;
 
 	*breakpoint = (uint8_t *)sf_next.debug->r_brk;
@@ -207,8 +220,11 @@ changes_find_loader(uint8_t **breakpoint)
 		return "ld.so was not found";
 	if (!sf_elf_open(&e, loader.dlfo_link_map->l_addr, loader.dlfo_link_map->l_ld))
 		return "ld.so has no symbols";
-	debug = sf_elf_function(&e, "_r_debug");
-	if (debug == NULL || debug->base.r_brk != sf_next.debug->r_brk ||
+	debug_own = sf_elf_function(&e, "_r_debug");
+	slot = sf_elf_slot(&e, loader.dlfo_link_map->l_ld, "_r_debug");
+	if (slot != NULL)
+		debug_slot = (const struct debug_chain *const *)slot;
+	if (debug_own == NULL || debug_own->base.r_brk != sf_next.debug->r_brk ||
 	    sf_elf_function(&e, "_dl_debug_state") != (void *)*breakpoint)
 		return "ld.so names another breakpoint";
 	return NULL;

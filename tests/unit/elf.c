@@ -272,6 +272,21 @@ START_TEST(thread_local_symbols)
 }
 END_TEST
 
+/* What ld.so has written there is the other object's address. */
+START_TEST(where_an_object_refers_to_anothers)
+{
+	struct object o;
+	void *const *slot;
+
+	ck_assert(open_object("libc.so.6", &o));
+	slot = sf_elf_slot(&o.elf, o.map->l_ld, "_rtld_global");
+	ck_assert_ptr_nonnull(slot);
+	ck_assert_ptr_eq(*slot, dlsym(RTLD_DEFAULT, "_rtld_global"));
+	ck_assert_ptr_null(sf_elf_slot(&o.elf, o.map->l_ld, "_rtld_globa"));
+	ck_assert_ptr_null(sf_elf_slot(&o.elf, o.map->l_ld, ""));
+}
+END_TEST
+
 START_TEST(soname_and_flags_of_real_objects)
 {
 	struct object o;
@@ -488,6 +503,7 @@ unit_tests(TCase *tests)
 	tcase_add_test(tests, names_that_are_not_there);
 	tcase_add_test(tests, an_ifunc_answers_with_its_resolvers_choice);
 	tcase_add_test(tests, thread_local_symbols);
+	tcase_add_test(tests, where_an_object_refers_to_anothers);
 	tcase_add_test(tests, soname_and_flags_of_real_objects);
 	tcase_add_test(tests, needed_objects_in_their_order);
 	tcase_add_test(tests, dynamic_sections_made_by_hand);

@@ -2,7 +2,8 @@
 // host.c: asks for all that a preload could have spoiled, and prints it: the same with it and without it.
 //
 // Built against the C library that it is to run with: musl, or a glibc that was unpacked (there without its
-// start files: HOST_START). With HOST_LATE it is not linked with libdl, which comes with the plugin.
+// start files: HOST_START). With HOST_LATE it is not linked with libdl, which comes with the plugin; with HOST_COPY
+// it has a copy of ld.so's _r_debug.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <link.h>
@@ -117,6 +118,9 @@ main(int argc, char **argv)
 	if (argc < 2)
 		return 2;
 	printf("%s\n", getenv("HOME") != NULL ? "an environment" : "none");
+#ifdef HOST_COPY
+	printf("%d\n", _r_debug.r_map != NULL);
+#endif
 	h = host_open(argv[1]);
 	run = h != NULL ? (int (*)(void))host_symbol(h, "guest_run") : NULL;
 	printf("run %d\n", run != NULL ? run() : -1);
