@@ -51,10 +51,17 @@ void doctor_object_free(struct doctor_object *o);
 
 /*
  * The file that the loader would take for a needed library: absolute, by the RPATH or RUNPATH of who
- * needs it, or in the usual folders of its processor. NULL if there is none. ld.so.cache and
- * LD_LIBRARY_PATH are not asked.
+ * needs it, by ld.so.cache, or in the usual folders of its processor. NULL if there is none.
+ * LD_LIBRARY_PATH is not asked.
  */
 char *doctor_object_search(const char *name, const struct doctor_object *needer, const char *root);
+/* The same for the libc of a program that names this loader: the one that lies beside it goes before the usual folders. */
+char *doctor_object_search_libc(const struct doctor_object *program, const char *loader,
+				const char *root);
+/* Is there a file that it could take, and is it of the same processor? */
+bool doctor_object_is_for(const char *root, const char *path, const struct doctor_object *needer);
+/* By the root's ld.so.cache. */
+char *doctor_cache_find(const char *root, const char *name, const struct doctor_object *needer);
 
 /* "2.36" from the text that every glibc carries, or else the newest version that it defines; false if neither. */
 bool doctor_object_libc_version(const struct doctor_object *libc, char *version, size_t size);
@@ -125,6 +132,11 @@ void doctor_file_examine(struct patient *p, const struct doctor_object *program)
 bool doctor_file_is_readable(struct doctor_object *o);
 /* An unpacked image or a container's root: its libc, and one program or all that lie in the usual folders. */
 int doctor_image(struct patient *p, const char *root, const char *program);
+/* Begins "libcs" of the document with what lies in the usual folders; ends it. */
+void doctor_libcs(const struct patient *p);
+void doctor_libcs_end(void);
+/* A program names this loader: its libc is told, too, wherever in the root it lies. Nothing where no image is looked into. */
+void doctor_libcs_loader(const struct patient *p, const char *loader);
 /* All programs of the usual folders: each gets a row in "programs". */
 void doctor_scan(struct patient *p);
 /* A running process: environment, rights, filters, what is mapped. CLI_OK, or after one line. */

@@ -16,103 +16,6 @@
 #define ALL_MOST     ((uint64_t)64 << 30)
 #define USUAL_SEARCH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* ---- the libcs: by their loaders, which programs name by these paths ---- */
-
-static const char *
-doctor_image_kind(const char *name)
-{
-	if (sf_bytes_begins(name, "ld-musl-"))
-		return "musl";
-	return sf_bytes_begins(name, "ld-linux") || sf_bytes_begins(name, "ld64.so.") ? "glibc"
-										      : NULL;
-}
-
-static void
-doctor_image_version(const struct patient *p, const struct doctor_object *loader,
-		     struct doctor_libc *libc)
-{
-	char *path = doctor_object_search("libc.so.6", loader, p->root);
-	struct doctor_object o;
-
-	if (path != NULL && doctor_object_of(&o, p, path)) {
-		if (o.fault != SF_ELF_FILE_NONE || o.elf.machine != libc->machine ||
-		    !doctor_object_libc_version(&o, libc->version, sizeof(libc->version)))
-			*libc->version = '\0';
-		doctor_object_free(&o);
-	}
-	free(path);
-}
-
-static void
-doctor_image_add_libc(const struct patient *p, const char *path, const char *kind)
-{
-	struct doctor_libc libc = {.kind = kind};
-	enum doctor_state state = DOCTOR_NOT_LOADED;
-	struct doctor_object loader;
-	char why[256] = "", clean[256];
-
-	if (!doctor_object_of(&loader, p, path))
-		return;
-	libc.machine = loader.elf.machine;
-	if (loader.fault != SF_ELF_FILE_NONE) {
-		snprintf(why, sizeof(why), "its loader is %s",
-			 sf_elf_file_fault_text(loader.fault));
-	} else {
-		if (strcmp(kind, "glibc") == 0)
-			doctor_image_version(p, &loader, &libc);
-		state = doctor_served(&libc, why, sizeof(why));
-	}
-	json_array_append_new(json_object_get(p->document, "libcs"),
-			      json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "loader",
-					cli_clean(clean, sizeof(clean), path), "libc", kind,
-					"version", libc.version, "machine",
-					loader.fault == SF_ELF_FILE_NONE
-						? doctor_served_machine(libc.machine)
-					: loader.fault == SF_ELF_FILE_OTHER_CLASS ? "32 bits"
-										  : "unknown",
-					"state", doctor_states[state], "reason", why));
-	doctor_object_free(&loader);
-}
-
-/* A second name of the same loader is none of a second libc. */
-static bool
-doctor_image_is_known(const struct patient *p, json_t *seen, const char *path)
-{
-	char *real = NULL;
-	int at = doctor_root_open(p->root, path, &real);
-	bool known = at < 0 || json_object_get(seen, real) != NULL;
-
-	if (at >= 0)
-		close(at);
-	if (!known)
-		json_object_set_new_nocheck(seen, real, json_true());
-	free(real);
-	return known;
-}
-
-static void
-doctor_image_libcs(const struct patient *p)
-{
-	static const char *const folders[] = {"/lib64", "/lib", "/libx32", "/usr/lib64",
-					      "/usr/lib"};
-	json_t *seen = json_object();
-
-	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		char **names = doctor_root_list(p->root, folders[i], "ld");
-
-		for (size_t k = 0; names != NULL && names[k] != NULL; k++) {
-			const char *kind = doctor_image_kind(names[k]);
-			char *path = cli_format("%s/%s", folders[i], names[k]);
-
-			if (kind != NULL && !doctor_image_is_known(p, seen, path))
-				doctor_image_add_libc(p, path, kind);
-			free(path);
-		}
-		doctor_root_list_free(names);
-	}
-	json_decref(seen);
-}
-
 /* ---- what the bundle beside it says: config.json of the OCI runtime specification ---- */
 
 static json_t *config;
@@ -208,19 +111,44 @@ doctor_image_preload(struct patient *p)
 	free(text);
 }
 
+/* manifest.json, and nothing that a root has. */
+static bool
+doctor_image_is_saved(const char *root)
+{
+	static const char *const folders[] = {"/usr", "/bin", "/lib", "/lib64", "/etc"};
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		int at = doctor_root_open(root, folders[i], NULL);
+
+		if (at >= 0)
+			return close(at), false;
+	}
+	return doctor_root_is_file(root, "/manifest.json", NULL);
+}
+
 static bool
 doctor_image_is_root(const char *root)
 {
 	int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
+	if (fd < 0 && errno == ENOTDIR && doctor_root_is_file("", root, NULL)) {
+		cli_error("%s is a file, not a root: tar or umoci unpack it", root);
+		return false;
+	}
 	if (fd < 0) {
 		cli_error_errno(0, "%s", *root != '\0' ? root : "the name of the image's folder");
 		return false;
 	}
 	close(fd);
-	if (!doctor_root_is_file(root, "/oci-layout", NULL))
+	if (doctor_root_is_file(root, "/oci-layout", NULL))
+		cli_error("%s is an OCI layout, not a root: umoci unpack --rootless makes one of "
+			  "it",
+			  root);
+	else if (doctor_image_is_saved(root))
+		cli_error("%s is what docker save wrote, not a root: skopeo and umoci unpack it",
+			  root);
+	else
 		return true;
-	cli_error("%s is an OCI layout, not a root: umoci unpack --rootless makes one of it", root);
 	return false;
 }
 
@@ -239,8 +167,7 @@ doctor_image(struct patient *p, const char *root, const char *program)
 	p->left = &left;
 	p->variable = doctor_image_variable;
 	doctor_fact(p, "image", root);
-	json_object_set_new(p->document, "libcs", json_array());
-	doctor_image_libcs(p);
+	doctor_libcs(p);
 	doctor_image_read_config(p);
 	doctor_image_preload(p);
 	p->search = doctor_image_variable("PATH");
@@ -253,5 +180,6 @@ doctor_image(struct patient *p, const char *root, const char *program)
 	free(entry);
 	json_decref(config);
 	config = NULL;
+	doctor_libcs_end();
 	return status;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// doctor_object.c: reads object files, and finds those that others need.
+// doctor_object.c: reads object files.
 #include "doctor.h"
 
 #include "../../base/bytes.h"
@@ -55,81 +55,32 @@ doctor_object_free(struct doctor_object *o)
 	*o = (struct doctor_object){0};
 }
 
-/* One folder of a search path, with $ORIGIN replaced; "" if it holds another token. */
-static char *
-doctor_object_expand(const char *folder, size_t len, const struct doctor_object *needer)
+/*
+ * Would ld.so take this file for what the other needs? It passes over those of another processor or class, and looks
+ * on; what is no ELF file ends its search.
+ */
+bool
+doctor_object_is_for(const char *root, const char *path, const struct doctor_object *needer)
 {
-	static const char *const tokens[] = {"$ORIGIN", "${ORIGIN}"};
-	const char *slash = strrchr(needer->path, '/');
-	int origin = slash != NULL ? (int)(slash - needer->path) : 0;
+	int at = doctor_root_open(root, path, NULL), fd;
+	struct stat st;
+	Elf64_Ehdr head;
+	ssize_t n;
 
-	for (size_t i = 0; i < 2; i++) {
-		size_t n = strlen(tokens[i]);
-
-		if (len >= n && strncmp(folder, tokens[i], n) == 0)
-			return cli_format("%.*s%.*s", origin, needer->path, (int)(len - n),
-					  folder + n);
+	if (at < 0 || fstat(at, &st) != 0 || !S_ISREG(st.st_mode)) {
+		if (at >= 0)
+			close(at);
+		return false;
 	}
-	return cli_format("%.*s", memchr(folder, '$', len) != NULL ? 0 : (int)len, folder);
-}
-
-static char *
-doctor_object_try(const char *root, const char *folder, const char *name)
-{
-	char *path = cli_format("%s/%s", folder, name);
-
-	if (*folder == '/' && doctor_root_is_file(root, path, NULL))
-		return path;
-	free(path);
-	return NULL;
-}
-
-static char *
-doctor_object_search_list(const char *list, const char *name, const struct doctor_object *needer,
-			  const char *root)
-{
-	while (list != NULL && *list != '\0') {
-		size_t len = strcspn(list, ":");
-		char *folder = doctor_object_expand(list, len, needer),
-		     *found = doctor_object_try(root, folder, name);
-
-		free(folder);
-		if (found != NULL)
-			return found;
-		list += len + (list[len] == ':');
-	}
-	return NULL;
-}
-
-/* Where distributions put libraries of this processor. */
-static char *
-doctor_object_usual(uint16_t machine)
-{
-	const char *cpu = doctor_served_machine(machine);
-
-	return cli_format("/lib/%s-linux-gnu:/usr/lib/%s-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib"
-			  ":/usr/local/lib:/usr/local/lib/%s-linux-gnu",
-			  cpu, cpu, cpu);
-}
-
-char *
-doctor_object_search(const char *name, const struct doctor_object *needer, const char *root)
-{
-	char *found = NULL, *usual;
-	uint64_t offset;
-
-	if (strchr(name, '/') != NULL)
-		return *name == '/' ? doctor_object_try(root, "/", name + 1) : NULL;
-	if (sf_elf_file_tag(&needer->elf, DT_RUNPATH, &offset) ||
-	    sf_elf_file_tag(&needer->elf, DT_RPATH, &offset))
-		found = doctor_object_search_list(sf_elf_file_string(&needer->elf, offset), name,
-						  needer, root);
-	if (found != NULL)
-		return found;
-	usual = doctor_object_usual(needer->elf.machine);
-	found = doctor_object_search_list(usual, name, needer, root);
-	free(usual);
-	return found;
+	fd = doctor_root_reopen(at, &st);
+	n = fd >= 0 ? pread(fd, &head, sizeof(head), 0) : 0;
+	if (fd >= 0)
+		close(fd);
+	if (n != (ssize_t)sizeof(head) || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
+		return true; /* who reads it says what it is */
+	return head.e_ident[EI_CLASS] == needer->elf.bytes[EI_CLASS] &&
+	       head.e_ident[EI_DATA] == needer->elf.bytes[EI_DATA] &&
+	       head.e_machine == needer->elf.machine;
 }
 
 /* The highest GLIBC_2.x that it defines: a banner can be taken out, versions cannot. */

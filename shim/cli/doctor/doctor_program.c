@@ -83,7 +83,8 @@ static bool
 doctor_program_read_libc(struct patient *p, const struct doctor_object *program,
 			 struct doctor_libc *libc)
 {
-	char *path = doctor_object_search("libc.so.6", program, p->root);
+	const char *loader = sf_elf_file_interpreter(&program->elf);
+	char *path = doctor_object_search_libc(program, loader, p->root);
 	struct doctor_object o;
 	Elf64_Sym s;
 
@@ -165,6 +166,7 @@ doctor_program_loader(struct patient *p, const struct doctor_object *program)
 			    "statically linked: it has no loader, LD_PRELOAD has no effect");
 		return;
 	}
+	doctor_libcs_loader(p, interpreter);
 	libc.kind = doctor_program_libc_kind(program, interpreter);
 	doctor_fact(p, "linking", "dynamic");
 	doctor_fact(p, "interpreter", interpreter);
