@@ -193,7 +193,7 @@ def commands(spec, folder):
     os.makedirs(f'{folder}/run')
     env = {one['name']: one['value'] for one in spec['containers'][0]['env'] if 'value' in one}
     env.update(LD_PRELOAD=copied, SYMFAST_SHM_DIR=f'{folder}/run', SYMFAST_VERBOSE='1')
-    child = subprocess.Popen(['/bin/sleep', '60'], env=case.clean_env(**env),
+    child = subprocess.Popen(['/bin/sleep', '600'], env=case.clean_env(**env),
                              stderr=subprocess.PIPE, text=True)
     try:
         lines = [child.stderr.readline()]

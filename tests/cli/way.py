@@ -30,7 +30,7 @@ class Client(threading.Thread):
     def __init__(self, path, questions):
         super().__init__()
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(60)
+        self.socket.settimeout(240)
         self.socket.connect(path)
         self.stream = self.socket.makefile('rw')
         self.questions = questions
@@ -136,7 +136,7 @@ class Load:
         self.end()
 
 
-def until(get, seconds=60):
+def until(get, seconds=240):
     """The first value of get() that is true and no exception. The time is for what never comes."""
     end = time.monotonic() + seconds
     while True:

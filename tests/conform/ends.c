@@ -2,6 +2,7 @@
 // Rows on the end of a thread: errors in destructors of thread-specific data, and whose key is whose.
 #include "row.h"
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +59,7 @@ tell(const char *when)
 struct end {
 	const char *kept; /* a text that dlerror gave before the end */
 	int round;
+	atomic_bool waits;
 };
 
 static void
@@ -112,7 +114,10 @@ exits(void *arg)
 static void *
 is_cancelled(void *arg)
 {
+	struct end *e = arg;
+
 	fails_last(arg);
+	e->waits = true; /* nothing from here on but that pause ends it */
 	for (;;)
 		pause();
 	return NULL;
@@ -137,7 +142,8 @@ end_of(const char *who, void *(*body)(void *), bool cancel)
 		say("%s", who);
 		pthread_create(&t, NULL, body, e);
 		if (cancel) {
-			usleep(20000);
+			while (!e->waits)
+				usleep(1000);
 			pthread_cancel(t);
 		}
 		pthread_join(t, NULL);

@@ -5,13 +5,13 @@
 The libc6 of a later Debian is fetched from the mirror into FOLDER, unpacked, and each program is run by its loader,
 bare and preloaded. SKIP without a mirror, or on another CPU than x86-64.
 """
+import http.client
 import lzma
 import os
 import platform
 import re
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 
 MIRROR = os.environ.get('SYMFAST_GO_MIRROR', 'http://deb.debian.org/debian')
@@ -49,7 +49,7 @@ def run(root, program, **extra):
     env = {k: v for k, v in os.environ.items() if not k.startswith(('SYMFAST', 'LD_'))}
     env.update(extra)
     done = subprocess.run([f'{root}/{LIBS}/ld-linux-x86-64.so.2', '--library-path', f'{root}/{LIBS}', program],
-                          env=env, capture_output=True, text=True, timeout=60, check=False)
+                          env=env, capture_output=True, text=True, timeout=240, check=False)
     # Where things lie is chance.
     return done.returncode, re.sub(r'\[0x[0-9a-f]{5,}\]', '[ADDRESS]', done.stdout), done.stderr
 
@@ -60,7 +60,7 @@ def main():
         return 77
     try:
         root = fetch(sys.argv[1])
-    except (urllib.error.URLError, TimeoutError, ValueError, EOFError, lzma.LZMAError, subprocess.SubprocessError) as error:
+    except (OSError, http.client.HTTPException, ValueError, EOFError, lzma.LZMAError, subprocess.SubprocessError) as error:
         print(f'SKIP: no other libc: {error}')
         return 77
     bad = 0

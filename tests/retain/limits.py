@@ -79,7 +79,7 @@ def limits():
               number(done, 'mapped') == mapped, done.stdout + done.stderr)
     done = run([host, 'idle', alpha, '1.3'], SYMFAST_RETAIN='*', SYMFAST_RETAIN_IDLE_S='1')
     check('limits: idle for a second', number(done, 'before') == 1 and number(done, 'mapped') == 0 and
-          number(done, 'retain.release') == 1, done.stdout + done.stderr)
+          number(done, 'retain.release') >= 1, done.stdout + done.stderr)
 
 
 def silent():

@@ -90,7 +90,7 @@ def refused(folder):
         with subprocess.Popen(['/bin/sleep', '600'], env=environment(folder, LIBRARY, **settings),
                               stderr=subprocess.DEVNULL) as child:
             own = path_of(child.pid, folder)
-            there = until(lambda own=own: os.path.exists(own), 20)
+            there = until(lambda own=own: os.path.exists(own))
             s = Segment(child.pid, folder) if there else None
             good = s and (s['phase'], s['reason']) == (PASS, reason) and why in s['why']
             child.kill()

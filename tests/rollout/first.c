@@ -155,7 +155,7 @@ failed(const char *name, bool (*test)(void), int rounds)
 		pid_t pid = fork();
 
 		if (pid == 0) {
-			alarm(20);
+			alarm(100);
 			_exit(!test());
 		}
 		bad += waitpid(pid, &status, 0) != pid || status != 0;

@@ -39,7 +39,7 @@ class Quiet:
 
     def __exit__(self, *_):
         self.process.stdin.close()
-        demand(self.process.wait(20) == 0, 'exit status')
+        demand(self.process.wait(240) == 0, 'exit status')
 
     def call(self, kind, times):
         """Makes them, and holds each answer to what libc says; the number of threads."""

@@ -21,7 +21,7 @@ LINE = re.compile(r'^symfast: loaded again and again: (\d+) loads took \d+ us; .
 def run(host, library, n, plugins, **settings):
     env = {k: v for k, v in os.environ.items() if not k.startswith(('SYMFAST', 'LD_'))}
     env.update(settings, LD_PRELOAD=library, SYMFAST_STATS='1')
-    done = subprocess.run([host, str(n), *plugins], env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([host, str(n), *plugins], env=env, capture_output=True, text=True, timeout=240)
     if done.returncode != 0:
         sys.exit(f'{host}: {done.returncode}: {done.stdout}{done.stderr}')
     return done.stderr
@@ -101,7 +101,7 @@ def switched(host, library, folder, plugin):
 
 def follow(pid, folder, words):
     """Are objects retained under each of these mode words?"""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not os.path.exists(path_of(pid, folder)):
         time.sleep(0.01)
     s, seen = Segment(pid, folder), []

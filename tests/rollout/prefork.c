@@ -37,7 +37,7 @@ pairs(void)
 }
 
 static uint64_t
-in_child(void)
+in_child(unsigned int patience)
 {
 	uint64_t hits = 0;
 	int channel[2], status = 1;
@@ -47,7 +47,7 @@ in_child(void)
 		return 0;
 	child = fork();
 	if (child == 0) {
-		alarm(2); /* a fork beside loads may leave libc's locks taken: stock, too */
+		alarm(patience); /* a fork beside loads may leave libc's locks taken: stock, too */
 		hits = pairs();
 		_exit(write(channel[1], &hits, sizeof(hits)) != sizeof(hits));
 	}
@@ -78,11 +78,11 @@ main(int argc, char **argv)
 		return EXIT_FAILURE;
 	plugin = argv[1];
 	other = argv[2];
-	child = in_child();
+	child = in_child(200);
 	pthread_create(&loader, NULL, load_and_unload, NULL);
 	for (int i = 0; i < TRIES && good < 3; i++) {
 		usleep(2000);
-		beside = in_child();
+		beside = in_child(10);
 		good += beside == child;
 	}
 	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);

@@ -44,7 +44,7 @@ class Service:
             self.process.communicate()
             return
         if self.process.poll() is None:
-            self.out, self.err = self.process.communicate(timeout=120)
+            self.out, self.err = self.process.communicate(timeout=240)
         else:
             self.out, self.err = self.process.communicate()
         if self.process.returncode == -signal.SIGKILL:
@@ -82,7 +82,7 @@ def demand(fact, text):
         raise AssertionError(text)
 
 
-def until(get, seconds=60):
+def until(get, seconds=240):
     """The first value of get() that is true and no exception. The time is for what never comes."""
     end = time.monotonic() + seconds
     while True:

@@ -162,7 +162,7 @@ asker(void *unused)
 static void
 fork_once(void)
 {
-	pid_t child = fork();
+	pid_t child = fork(), ended = 0;
 	int status = 0;
 
 	if (child == 0) {
@@ -172,12 +172,13 @@ fork_once(void)
 			good &= check_place(i);
 		_exit(good ? 0 : 1);
 	}
-	for (int i = 0; i < CHILD_MS && waitpid(child, &status, WNOHANG) == 0; i++)
+	for (int i = 0; i < CHILD_MS && (ended = waitpid(child, &status, WNOHANG)) == 0; i++)
 		usleep(1000);
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || kill(child, 0) == 0) {
-		stress_wrong(&wrong, "a child ended with %#x", status);
+	if (ended != child || status != 0)
+		stress_wrong(&wrong, "a child %s %#x", ended == 0 ? "hangs," : "ended with",
+			     status);
+	if (ended == 0)
 		kill(child, SIGKILL);
-	}
 	atomic_fetch_add(&children, 1);
 }
 

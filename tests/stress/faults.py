@@ -23,7 +23,7 @@ LONG = '--long' in sys.argv
 LIBRARY, HOST, INJECT = (os.path.abspath(p) for p in [a for a in sys.argv[1:] if a != '--long'][:3])
 CLI = next((os.path.abspath(p) for p in [a for a in sys.argv[1:] if a != '--long'][3:]), None)
 ROOT = os.geteuid() == 0
-TIMEOUT = 60
+TIMEOUT = 240
 SKIPPED = 77
 SYSCALLS = {'mmap': (9, errno.ENOMEM), 'mprotect': (10, errno.ENOMEM), 'mremap': (25, errno.ENOMEM),
             'openat': (257, errno.EMFILE), 'ftruncate': (77, errno.ENOSPC),

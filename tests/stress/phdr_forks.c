@@ -11,7 +11,7 @@
 
 #define FORKS    300
 #define LOADERS  2
-#define PATIENCE 5 /* seconds until a child counts as stuck; libc's own would be in one of six */
+#define PATIENCE 30 /* seconds until a child counts as stuck; libc's own would be in one of six */
 
 static atomic_ulong wrong, loads;
 static atomic_int stop;
