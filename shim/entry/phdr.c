@@ -46,25 +46,40 @@ struct rest {
 	callback_fn *callback;
 	void *arg;
 	const struct dl_phdr_info *last; /* what was told last */
-	bool found;
+	uint64_t loaded;                 /* when the walk began */
+	uint64_t ahead;                  /* what others have loaded since */
+	bool own;                        /* it was the callback that has loaded something */
+	bool begun, found;
 };
 
+/* libc begins a walk of its own, whose numbers are those of now: the host's goes on with its first ones. */
 static int
 phdr_after_last(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	struct rest *r = arg;
 
-	if (r->found)
-		return r->callback(info, size, r->arg);
-	r->found = info->dlpi_addr == r->last->dlpi_addr && info->dlpi_name == r->last->dlpi_name &&
-		   info->dlpi_phdr == r->last->dlpi_phdr;
-	return 0;
+	if (!r->begun && !r->own)
+		r->ahead = info->dlpi_adds - r->last->dlpi_adds;
+	r->begun = true;
+	if (!r->found) {
+		r->found = info->dlpi_addr == r->last->dlpi_addr &&
+			   info->dlpi_name == r->last->dlpi_name &&
+			   info->dlpi_phdr == r->last->dlpi_phdr;
+		return 0;
+	}
+	info->dlpi_adds -= r->ahead;
+	info->dlpi_subs = info->dlpi_adds - r->loaded;
+	return r->callback(info, size, r->arg);
 }
 
 static int
-phdr_rest_by_libc(callback_fn *callback, void *arg, const struct dl_phdr_info *last)
+phdr_rest_by_libc(callback_fn *callback, void *arg, const struct dl_phdr_info *last, bool own)
 {
-	struct rest r = {callback, arg, last, false};
+	struct rest r = {.callback = callback,
+			 .arg = arg,
+			 .last = last,
+			 .loaded = last->dlpi_adds - last->dlpi_subs,
+			 .own = own};
 
 	sf_count(SF_PHDR_REST);
 	return sf_next.iterate_phdr(phdr_after_last, &r);
@@ -164,12 +179,12 @@ phdr_through(struct sf_thread *t, unsigned int walk, struct sf_view *v, callback
 			return result;
 		if (at < v->count) {
 			if (!phdr_follow(t, walk, v, &at))
-				return phdr_rest_by_libc(callback, arg, &info);
+				return phdr_rest_by_libc(callback, arg, &info, true);
 			adds = v->adds;
 		} else if (!v->partial) {
 			return 0;
 		} else if (!phdr_more(t, walk, v)) {
-			return phdr_rest_by_libc(callback, arg, &info);
+			return phdr_rest_by_libc(callback, arg, &info, false);
 		}
 	}
 }

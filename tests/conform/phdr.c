@@ -240,6 +240,7 @@ struct act {
 	unsigned int seen;
 	unsigned int at;     /* acts on this object, counted from 0 */
 	const char *opens;   /* opens it */
+	unsigned int before; /* opens and closes it so often before */
 	void *closes;        /* closes it */
 	unsigned int deeper; /* walks again, so many levels down */
 	int returns;
@@ -255,6 +256,8 @@ act(struct dl_phdr_info *info, size_t size, void *arg)
 		tell("", info);
 	if (a->seen++ != a->at)
 		return 0;
+	for (unsigned int i = 0; i < a->before; i++)
+		see_close(must_open(a->opens, RTLD_LAZY));
 	if (a->opens)
 		must_open(a->opens, RTLD_LAZY);
 	if (a->closes)
@@ -287,6 +290,17 @@ callback_opens(void)
 	acts((struct act){.at = initial, .opens = "beta.so"});
 	acts((struct act){.at = initial + 1, .opens = "down.so"});
 	EACH acts((struct act){.at = 0, .opens = "down.so"});
+	list("");
+}
+
+/* More changes than there are lists to keep for those who still read one. */
+static void
+callback_churns(void)
+{
+	begin();
+	must_open("alpha.so", RTLD_LAZY);
+	acts((struct act){.at = 0, .opens = "beta.so", .before = 70});
+	acts((struct act){.at = initial, .opens = "down.so", .before = 70});
 	list("");
 }
 
@@ -549,6 +563,7 @@ const struct row rows[] = {
 	{"C45 thread-local blocks", blocks, 0},
 	{"C44 callback opens", callback_opens, 0},
 	{"C44 callback closes", callback_closes, 0},
+	{"C44 C45 callback opens and closes often", callback_churns, 0},
 	{"C44 callback stops", callback_stops, 0},
 	{"C44 walk in a walk", nested, 0},
 	{"C44 longjmp out of callbacks", jumped, 0},
