@@ -40,10 +40,11 @@ prepare_refusal(void)
 {
 	const char *why;
 
-	if (sf_next.dlsym == NULL)
-		return "no next definitions";
 	if (sf_settings.wrong)
 		return "a setting is wrong";
+	if (sf_next.dlsym == NULL)
+		return sf_facts_minor() < 34 ? "no libdl is loaded (glibc before 2.34)"
+					     : "no next definitions";
 	if (sf_next.interposed)
 		return "another wrapper stands between symfast and libc";
 	if (getauxval(AT_SECURE))
@@ -337,6 +338,8 @@ prepare_all(void)
 	const char *refused = prepare_refusal(), *not_walking;
 	struct sf_decision m = sf_mode_decide(refused, noted.chosen);
 
+	if (sf_next.dlsym == NULL)
+		m.phase = SF_PHASE_COLD; /* libdl may come with what is loaded later */
 	sf_canary_note();
 	if (m.phase == SF_PHASE_LIVE)
 		prepare_segment(&m);
@@ -364,7 +367,7 @@ sf_prepare_start(char **envp)
 		return;
 	}
 	sf_boot();
-	if (sf_next.dlsym == NULL || !prepare_large()) {
+	if (!prepare_large()) {
 		sf_prepare_refuse();
 		return;
 	}

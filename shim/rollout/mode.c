@@ -62,6 +62,9 @@ sf_mode_name(void)
 	static const char phases[][6] = {"cold", "pass", "early", "", "ready", "ready"};
 	uint32_t phase = sf_load_32(&sf_phase);
 
+	/* Where there is nothing yet to pass calls on to, why they would be is known nevertheless. */
+	if (phase == SF_PHASE_COLD && sf_control.phase == SYMFAST_SHM_PHASE_PASS)
+		return "pass";
 	if (phase != SF_PHASE_LIVE)
 		return phases[phase];
 	switch (sf_load_32(&sf_mode_word)) {
