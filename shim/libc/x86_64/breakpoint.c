@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Writes a jump over ld.so's empty breakpoint function, x86-64.
 //
-// Before: [endbr64] ret, then padding up to the next function. After, the shortest that reaches:
+// Before: [endbr64] [rep|bnd] ret, then padding up to the next function. After, the shortest that reaches:
 //   [endbr64] jmp rel32              5 bytes, within 2 GiB
 //   [endbr64] jmp *0(%rip) address   14 bytes, anywhere
 // Anything else (a debugger's int3, a function with a body, too little room) is left alone.
@@ -11,6 +11,8 @@
 #include "../code.h"
 
 #define RET 0xc3
+#define REP 0xf3 /* before a return it means nothing; gcc before 9 puts it into empty functions */
+#define BND 0xf2
 
 #define ENDBR64 0xfa1e0ff3u
 
@@ -47,10 +49,11 @@ static unsigned int
 breakpoint_room(const uint8_t *at, unsigned int head)
 {
 	uint8_t text[SF_BREAK_ROOM + 16] = {0};
-	unsigned int end = head + 1, n;
+	unsigned int end, n;
 
 	__builtin_memcpy(text, at, SF_BREAK_ROOM);
-	if (text[head] != RET)
+	end = head + (text[head] == REP || text[head] == BND);
+	if (text[end++] != RET)
 		return 0;
 	while (end < SF_BREAK_ROOM && (n = breakpoint_nop_length(text + end)) != 0 &&
 	       end + n <= SF_BREAK_ROOM)
