@@ -23,12 +23,15 @@ FRAMES = 24
 BUCKETS = 496
 
 
-def path_of(pid, directory='/dev/shm'):
-    return f'{directory}/symfast.{os.geteuid()}.{pid}'
+DIRECTORY = '/dev/shm'
+
+
+def path_of(pid, directory=None):
+    return f'{directory or DIRECTORY}/symfast.{os.geteuid()}.{pid}'
 
 
 class Segment:
-    def __init__(self, pid, directory='/dev/shm'):
+    def __init__(self, pid, directory=None):
         with open(path_of(pid, directory), 'r+b') as f:
             self.map = mmap.mmap(f.fileno(), 0)
         if self.map[:8] != b'SYMFAST\0':
