@@ -121,6 +121,23 @@ is_usable(const struct table *t, size_t i)
 	       !(t->versions && t->versions[i] & 0x8000) && is_plain_name(t->strings + s->st_name);
 }
 
+/* Before glibc 2.34 libpthread has some of libc's names, too, and comes first in the default scope. */
+static bool
+is_overtaken(const char *name, const void *want)
+{
+#if __GLIBC_PREREQ(2, 34)
+	(void)name;
+	(void)want;
+	return false;
+#else
+	static void *threads;
+
+	if (threads == NULL)
+		threads = dlopen("libpthread.so.0", RTLD_NOW | RTLD_NOLOAD);
+	return threads != NULL && dlsym(threads, name) != want;
+#endif
+}
+
 struct entry {
 	const char *name;
 	size_t symbol;
@@ -134,7 +151,7 @@ by_name(const void *a, const void *b)
 
 /* All usable names that have exactly one definition, sorted; returns how many. */
 static size_t
-candidates(const struct table *t, struct entry **out)
+candidates(const struct table *t, uintptr_t bias, bool of_libc, struct entry **out)
 {
 	struct entry *all = calloc(t->nsyms, sizeof(*all));
 	size_t n = 0, kept = 0;
@@ -150,7 +167,9 @@ candidates(const struct table *t, struct entry **out)
 			continue;
 		if (i + 1 < n && !by_name(&all[i], &all[i + 1]))
 			continue;
-		if (is_usable(t, all[i].symbol))
+		if (is_usable(t, all[i].symbol) &&
+		    !(of_libc &&
+		      is_overtaken(all[i].name, (void *)(bias + t->syms[all[i].symbol].st_value))))
 			all[kept++] = all[i];
 	}
 	*out = all;
@@ -170,7 +189,7 @@ append(struct bench_set *set, const char *object, unsigned count)
 	if (!handle || dlinfo(handle, RTLD_DI_LINKMAP, &map))
 		errx(1, "%s", dlerror());
 	table_read(&t, map->l_name);
-	n = candidates(&t, &all);
+	n = candidates(&t, map->l_addr, !strcmp(object, "libc.so.6"), &all);
 	if (n < count)
 		errx(1, "%s offers %zu names, %u are needed", object, n, count);
 	for (unsigned i = 0; i < count; i++) {

@@ -124,12 +124,18 @@ def fields():
     return {name: (int(offset), int(size)) for name, offset, size in rows}
 
 
+# (2, 36)
+GLIBC = tuple(map(int, os.confstr('CS_GNU_LIBC_VERSION').split()[1].split('.')))
+
+
 def compile_c(folder, name, text, *flags):
     source = os.path.join(folder, name + '.c')
     with open(source, 'w') as f:
         f.write(text)
     program = os.path.join(folder, name)
-    subprocess.run(['cc', '-O1', '-o', program, source, *flags], check=True)
+    # Before glibc 2.34 dl* functions and threads have libraries of their own.
+    subprocess.run(['cc', '-O1', '-D_GNU_SOURCE', '-o', program, source, *flags, '-Wl,--as-needed', '-ldl', '-lpthread'],
+                   check=True)
     return program
 
 

@@ -100,7 +100,7 @@ def token(folder, library, program):
     """symfast run names the library by $LIB, which each child's ld.so reads as its own folder."""
     prefix = os.path.dirname(os.path.dirname(program))
     wanted = f'{prefix}/$LIB/libsymfast.so'
-    libc = [line.split()[-1] for line in open('/proc/self/maps') if line.endswith('/libc.so.6\n')][0]
+    libc = [line.split()[-1] for line in open('/proc/self/maps') if re.search(r'/libc(-2\.\d+\.so|\.so\.6)$', line)][0]
     if not os.path.dirname(library).endswith(re.sub('^/usr/', '/', os.path.dirname(libc))):
         print('SKIP: not installed where libc lies below its prefix')
         return

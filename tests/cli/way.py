@@ -396,6 +396,9 @@ def main():
         else:
             if not case.needs('go', 'golang-go'):
                 sys.exit(case.SKIP)
+            if case.GLIBC < (2, 35):
+                print('SKIP: before glibc 2.35 plugin.Open is libc\'s and Go\'s own')
+                sys.exit(case.SKIP)
             work = os.path.abspath(sys.argv[2])
             build_go(work)
             service, plugin = f'{work}/service', f'{work}/plug.so'

@@ -87,7 +87,8 @@ def refused(folder):
             ('LD_DYNAMIC_WEAK', {'LD_DYNAMIC_WEAK': '1'}, BY_REFUSAL, 'LD_DYNAMIC_WEAK'),
             ('the canary', {'SYMFAST_CANARY': '0%'}, BY_CANARY, 'not chosen'))
     for what, settings, reason, why in rows:
-        with subprocess.Popen(['/bin/sleep', '600'], env=environment(folder, LIBRARY, **settings),
+        # Linked with libdl, which a program needs before glibc 2.34 to be served at all.
+        with subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], env=environment(folder, LIBRARY, **settings),
                               stderr=subprocess.DEVNULL) as child:
             own = path_of(child.pid, folder)
             there = until(lambda own=own: os.path.exists(own))

@@ -324,6 +324,11 @@ KINDS = (('s', 'dlsym', 'dlsym'), ('v', 'dlvsym', 'dlvsym'), ('d', 'default', 'd
          ('B', 'backtrace', 'backtrace_symbols'), ('y', 'symbolize', 'symfast_symbolize'))
 
 
+# Before glibc 2.34 a comparison may leave an error of libc's: what follows it clears that first, and is not compared.
+HIDES = tuple(map(int, os.confstr('CS_GNU_LIBC_VERSION').split()[1].split('.'))) < (2, 34)
+LEAST = 2500 if HIDES else 3000
+
+
 def kinds():
     """Everything that is served is compared, alone and while serving; a lie of each kind is found, and the host
     gets the truth. Said at the end, by kind."""
@@ -346,7 +351,7 @@ def kinds():
             for kind, counter, function in KINDS:
                 counts, said = run(LIBRARY, mode, kind, 'lie')
                 compared = int(counts.get(f'compared.{counter}', 0))
-                demand(3000 / part < compared <= 9000 / part, f'{mode} {kind}: {compared} compared: {said}')
+                demand(LEAST / part < compared <= 9000 / part, f'{mode} {kind}: {compared} compared: {said}')
                 demand('verify.mismatch' not in counts and 'breaker:' not in said, f'{mode} {kind}: {said}')
                 line = re.search(r'^symfast: compared with libc: (.*); different: 0$', said, re.M)
                 word = {'default': 'RTLD_DEFAULT', 'next': 'RTLD_NEXT', 'backtrace': 'backtrace_symbols',
