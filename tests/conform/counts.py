@@ -127,7 +127,7 @@ def main():
                     sums[family] = [so_far[0] + hits, so_far[1] + calls]
             served += sum(hits for hits, _ in sums.values())
             print(f'{os.path.basename(program):12}', *(f'{family} {hits}/{calls}' for family, (hits, calls) in sums.items()))
-    print(*sorted(named), sep='\n')
+    print(''.join(f'{line}\n' for line in sorted(named)), end='')
     if not served:
         bad.append('nothing was served')
     sys.exit('\n'.join(bad) or None)
