@@ -121,7 +121,10 @@ is_usable(const struct table *t, size_t i)
 	       !(t->versions && t->versions[i] & 0x8000) && is_plain_name(t->strings + s->st_name);
 }
 
-/* Before glibc 2.34 libpthread has some of libc's names, too, and comes first in the default scope. */
+/*
+ * Before glibc 2.34 libpthread has some of libc's names, too, and comes first in the default scope; RTLD_NEXT finds those
+ * that it has under an older version alone.
+ */
 static bool
 is_overtaken(const char *name, const void *want)
 {
@@ -131,10 +134,14 @@ is_overtaken(const char *name, const void *want)
 	return false;
 #else
 	static void *threads;
+	const void *older;
 
 	if (threads == NULL)
 		threads = dlopen("libpthread.so.0", RTLD_NOW | RTLD_NOLOAD);
-	return threads != NULL && dlsym(threads, name) != want;
+	if (threads == NULL)
+		return false;
+	older = dlvsym(threads, name, "GLIBC_2.2.5");
+	return dlsym(threads, name) != want || (older != NULL && older != want);
 #endif
 }
 
