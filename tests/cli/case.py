@@ -6,6 +6,7 @@ Each test gets the program and the library by SYMFAST_CLI and SYMFAST_LIB.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,8 @@ LIB = os.environ.get('SYMFAST_LIB', 'libsymfast.so')
 SKIP = 77
 USAGE, TARGET, FAILED = 2, 3, 4
 failures = 0
+# A shell that starts something in the background ignores interrupts there, and what is started from here would, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def clean_env(**extra):
