@@ -162,9 +162,9 @@ def compile_32(folder, name, text, *flags):
     return None
 
 
-def workshop():
+def workshop(where=None):
     """A folder for the test, removed at its end."""
-    return tempfile.TemporaryDirectory(prefix='symfast-test-')
+    return tempfile.TemporaryDirectory(prefix='symfast-test-', dir=where)
 
 
 def needs(program, package):

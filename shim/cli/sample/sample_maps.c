@@ -39,14 +39,20 @@ sample_maps_parse(char *text, struct sample_maps_line *line)
 	return true;
 }
 
-/* Files, and the code that the kernel brings; no devices, stacks, heaps. */
+static bool
+sample_maps_begins(const struct sample_maps_line *line, const char *with)
+{
+	return strncmp(line->path, with, strlen(with)) == 0;
+}
+
+/* Files, those in /dev/shm too, and the code that the kernel brings; no devices, stacks, heaps. */
 static bool
 sample_maps_is_object(const struct sample_maps_line *line)
 {
 	if (strcmp(line->path, "[vdso]") == 0)
 		return true;
-	return *line->path == '/' && strncmp(line->path, "/dev/", 5) != 0 &&
-	       strncmp(line->path, "/SYSV", 5) != 0;
+	return *line->path == '/' && !sample_maps_begins(line, "/SYSV") &&
+	       (!sample_maps_begins(line, "/dev/") || sample_maps_begins(line, "/dev/shm/"));
 }
 
 static size_t
