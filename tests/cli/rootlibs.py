@@ -4,6 +4,7 @@
 import json
 import os
 import random
+import shutil
 import struct
 import subprocess
 
@@ -146,6 +147,30 @@ def other_processors(place):
     case.check('a libc of 32 bits in /lib: the other is found', [one['version'] for one in made['libcs']] == ['2.35'], made['libcs'])
 
 
+def musl_is_no_wrapper(place):
+    """musl is one object, which defines what is wrapped: it is the libc, and no wrapper in front of it."""
+    for number, name in enumerate(('libc.musl-x86_64.so.1', 'libc.so')):
+        root = put(f'{place}/one-object{number}', '/lib/ld-musl-x86_64.so.1', elf(defines=['dlsym', 'dlopen', 'dlinfo']))
+        os.symlink('ld-musl-x86_64.so.1', f'{root}/lib/{name}')
+        put(root, '/bin/app', program(interp='/lib/ld-musl-x86_64.so.1', needed=[name], imports=['dlsym']))
+        made = examine(f'musl as {name}', root, 1, '--program', '/bin/app')
+        case.check(f'musl as {name}: is no wrapper', 'warn:wrapper' not in findings(made), findings(made))
+    if not shutil.which('musl-gcc'):
+        print('SKIP: no process of musl: musl-gcc is not here (Debian: musl-tools)')
+        return
+    path = case.compile_c(place, 'musl-waits', '#include <stdio.h>\n#include <unistd.h>\n'
+                          'int main(void) { puts("ready"); fflush(stdout); return pause(); }\n')
+    subprocess.run(['musl-gcc', '-o', path, path + '.c'], check=True)
+    child = subprocess.Popen([path], stdout=subprocess.PIPE, env=case.clean_env(LD_PRELOAD=case.LIB))
+    child.stdout.readline()
+    done = case.run('doctor', '--json', child.pid)
+    child.kill()
+    child.wait()
+    found = findings(case.document(done, 'doctor'))
+    case.check('a process of musl: passed through, for that reason alone', 'stop:musl' in found and 'warn:wrapper' not in found,
+               found)
+
+
 def not_unpacked(place):
     path = f'{place}/image.tar'
     subprocess.run(['tar', '-cf', path, '-C', f'{place}/flat', '.'], check=True)
@@ -163,5 +188,6 @@ with case.workshop() as folder:
     caches(folder)
     own_libcs(folder)
     other_processors(folder)
+    musl_is_no_wrapper(folder)
     not_unpacked(folder)
 case.end()

@@ -151,7 +151,7 @@ void doctor_known(struct patient *p, const char *name);
 void doctor_expect(struct patient *p);
 /* One line of that. */
 void doctor_expect_add(struct patient *p, const char *text);
-/* libc's own files, which every process has. */
+/* libc's own files, which every process has; all of musl is one. */
 bool doctor_is_part_of_libc(const char *name);
 
 #endif

@@ -21,13 +21,17 @@ struct walk {
 bool
 doctor_is_part_of_libc(const char *name)
 {
-	static const char *const parts[] = {"libc.so.6", "libdl.so.2", "libpthread.so.0",
-					    "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"};
+	static const char *const parts[] = {"libc.so.6",
+					    "libdl.so.2",
+					    "libpthread.so.0",
+					    "ld-linux-x86-64.so.2",
+					    "ld-linux-aarch64.so.1",
+					    "libc.so"};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (strcmp(name, parts[i]) == 0)
 			return true;
-	return false;
+	return strncmp(name, "ld-musl-", 8) == 0 || strncmp(name, "libc.musl-", 10) == 0;
 }
 
 /* Of these the shim only sees what the host forbids itself. */
