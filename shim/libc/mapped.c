@@ -282,7 +282,7 @@ sf_mapped_init(void)
 {
 	const char *why;
 
-	own = sf_next.find_object == NULL || sf_next_as_old();
+	own = sf_next.find_object == NULL || sf_next_as_tabled();
 	counts = own || sf_next_as_unchained() || sf_facts_minor() < MINOR_CHAINED;
 	why = counts ? mapped_note_initial() : NULL;
 	if (why == NULL && counts)

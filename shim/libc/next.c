@@ -13,14 +13,21 @@ struct sf_next sf_next;
 _Static_assert(sizeof(struct sf_next_calls) == 56 && offsetof(struct sf_next_calls, dlinfo) == 48,
 	       "guess.S");
 
-/* Defined by as_old.c and as_backported.c, in the tests' libraries alone. */
+/* Defined by as_*.c, in the tests' libraries alone. */
 extern const char sf_next_wanted_old[] __attribute__((weak, visibility("hidden")));
+extern const char sf_next_wanted_table[] __attribute__((weak, visibility("hidden")));
 extern const char sf_next_wanted_unchained[] __attribute__((weak, visibility("hidden")));
 
 bool
 sf_next_as_old(void)
 {
 	return sf_next_wanted_old != NULL;
+}
+
+bool
+sf_next_as_tabled(void)
+{
+	return sf_next_wanted_table != NULL || sf_next_as_old();
 }
 
 bool

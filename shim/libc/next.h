@@ -82,6 +82,8 @@ bool sf_next_boot(void);
  * error and without a chain of namespaces (shim/libc/as_old.c)?
  */
 bool sf_next_as_old(void);
+/* The same for the first and the third, as glibc 2.34 was released (shim/libc/as_released.c). The one before implies it. */
+bool sf_next_as_tabled(void);
 /*
  * The same for the third alone, as glibc 2.34 is with the _dl_find_object that distributions have brought there
  * (shim/libc/as_backported.c). The one before implies it.
