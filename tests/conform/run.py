@@ -19,7 +19,7 @@ import tempfile
 REPS = (1, 2, 3, 4, 40, 100)
 MODES = (('on', REPS), ('observe', (3,)), ('verify', (3, 100)), ('verify:1/2', (100,)),
          ('ab:50', (4,)), ('off', (3,)))
-TIMEOUT = 60 * int(os.environ.get('TESTS_SLOWER', '1'))
+TIMEOUT = 200 * int(os.environ.get('TESTS_SLOWER', '1'))
 HANGS = 124
 # A program of another processor, which starts slowly: the part that shows most.
 EMULATED_MODES = (('on', (3,)),)

@@ -94,7 +94,7 @@ def walking(command, library, how):
 
 def phdr(command, library):
     done = [run(command), walking(command, library, 'off')]
-    for how, more in (('serial', ['--signals']), ('free', ['--signals', '--free'])):
+    for how, more in (('serial', ['--signals']), ('free', ['--signals'] if OLD else ['--signals', '--free'])):
         done.append(walking(command + more, library, how))
         if not re.search(r'^symfast: phdr\.walk [0-9]{4}', done[-1].stderr, re.M):
             print('hardly a walk without libc')
