@@ -81,9 +81,15 @@ compare(uintptr_t address, unsigned int ways)
 
 /* ---- an object's symbols, by its own tables ---- */
 
+/*
+ * An executable with gaps between its segments is several pieces to libc. The first one has the tables and the code of
+ * our programs, the second its data; of other objects both are the whole.
+ */
 struct object {
 	struct link_map *map;
-	uintptr_t start, end;
+	struct piece {
+		uintptr_t start, end;
+	} pieces[2];
 	const ElfW(Sym) * symtab;
 	uint32_t count;
 };
@@ -109,16 +115,22 @@ count_gnu(const uint32_t *h)
 }
 
 static int
-read_object(struct object *o, struct link_map *map)
+find_piece(struct piece *p, const void *address)
 {
 	struct dl_find_object found;
 
+	if (_dl_find_object((void *)(uintptr_t)address, &found) != 0)
+		return 0;
+	p->start = (uintptr_t)found.dlfo_map_start;
+	p->end = (uintptr_t)found.dlfo_map_end;
+	return 1;
+}
+
+static int
+read_object(struct object *o, struct link_map *map)
+{
 	memset(o, 0, sizeof(*o));
 	o->map = map;
-	if (_dl_find_object(map->l_ld, &found) != 0)
-		return 0;
-	o->start = (uintptr_t)found.dlfo_map_start;
-	o->end = (uintptr_t)found.dlfo_map_end;
 	for (const ElfW(Dyn) *d = map->l_ld; d->d_tag != DT_NULL; d++) {
 		if (d->d_tag == DT_SYMTAB)
 			o->symtab = table(map, d->d_un.d_ptr);
@@ -127,7 +139,7 @@ read_object(struct object *o, struct link_map *map)
 		if (d->d_tag == DT_GNU_HASH)
 			o->count = count_gnu(table(map, d->d_un.d_ptr));
 	}
-	return 1;
+	return find_piece(&o->pieces[0], o->symtab) && find_piece(&o->pieces[1], map->l_ld);
 }
 
 static uint32_t
@@ -179,6 +191,12 @@ random_64(void)
 	return x ^= x << 17;
 }
 
+static uintptr_t
+random_in(const struct piece *p, uintptr_t around)
+{
+	return p->start - around + random_64() % (p->end - p->start + 2 * around);
+}
+
 /* ---- one object ---- */
 
 /* Asks until the index is there; what comes out meanwhile is compared too. */
@@ -188,7 +206,7 @@ warm_up(const struct object *o)
 	for (int i = 0; i < WARM_UP; i++) {
 		Dl_info info;
 
-		dladdr((void *)(o->start + random_64() % (o->end - o->start)), &info);
+		dladdr((void *)random_in(&o->pieces[0], 0), &info);
 	}
 }
 
@@ -216,7 +234,7 @@ compare_object(struct link_map *map)
 		return;
 	}
 	for (int i = 0; i < 40; i++)
-		compare(o.start + random_64() % (o.end - o.start), ALL);
+		compare(random_in(&o.pieces[i % 2], 0), ALL);
 	warm_up(&o);
 	own = answered();
 	clock_gettime(CLOCK_MONOTONIC, &begin);
@@ -226,7 +244,7 @@ compare_object(struct link_map *map)
 		compare_symbol(&o, at);
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	for (unsigned long i = 0; i < randoms && (i == 0 || !is_late(&begin)); i++)
-		compare(o.start - 64 + random_64() % (o.end - o.start + 128), 1u << i % 4);
+		compare(random_in(&o.pieces[i / 4 % 2], 64), 1u << i % 4);
 	own = answered() - own;
 	printf("%s: %lu of %u symbols, %lu addresses, %lu wrong, answers of our own %lu\n", name,
 	       symbols, o.count, compared - before, wrong - bad, (unsigned long)own);
