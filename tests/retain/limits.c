@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The host of limits.py: opens and closes what it is told to, and prints what it sees and what the library has counted.
 //
-// many FOLDER N     each of 0.so .. N-1.so three times; resident memory at half of them, and at the end
+// many FOLDER N     each of 0.so .. N-1.so three times; memory at half of them, and at the end
 // cycle FILE N      N times: does its constructor run? is it mapped afterwards?
 // idle FILE S       the same four times, then S seconds, then another dlopen and dlclose
 #include "../../include/symfast.h"
@@ -50,6 +50,28 @@ resident_kib(void)
 		exit(9);
 	fclose(f);
 	return pages * 4;
+}
+
+/* The process's own mappings: an emulator's are not among them. */
+static long
+mapped_kib(void)
+{
+	unsigned long from, to, sum = 0;
+	char line[4200];
+	FILE *f = fopen("/proc/self/maps", "r");
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "%lx-%lx", &from, &to) == 2)
+			sum += (to - from) / 1024;
+	if (f != NULL)
+		fclose(f);
+	return (long)sum;
+}
+
+static void
+tell_memory(const char *when)
+{
+	printf("%s %ld\n%s mapped %ld\n", when, resident_kib(), when, mapped_kib());
 }
 
 static int
@@ -108,9 +130,9 @@ many(const char *folder, int n)
 			dlclose(h);
 		}
 		if (i == n / 2)
-			printf("early %ld\n", resident_kib());
+			tell_memory("early");
 	}
-	printf("late %ld\n", resident_kib());
+	tell_memory("late");
 }
 
 int
