@@ -18,7 +18,7 @@ COMPLAINT = re.compile(r'data race|Conflicting|lock order|Invalid|uninit')
 
 def complaints(tool, words, settings):
     env = {k: v for k, v in os.environ.items() if not k.startswith(('SYMFAST', 'LD_'))}
-    env.update(settings)
+    env.update(settings, QEMU_CPU='cortex-a57')  # under qemu-user: valgrind ends itself where a cache line has 32 bytes
     with tempfile.NamedTemporaryFile('r') as log:
         done = subprocess.run(['valgrind', f'--tool={tool}', '-q', '--error-exitcode=9',
                                f'--log-file={log.name}', RACE, PLUGIN, *words], env=env, capture_output=True, text=True,
