@@ -22,6 +22,7 @@ library = os.path.abspath(os.environ['SYMFAST_LIB'])
 scratch = tempfile.mkdtemp(prefix='sf-clean-')
 counted = os.path.join(scratch, 'counted')
 faults = 0
+SLOWER = int(os.environ.get('TESTS_SLOWER', '1'))  # where every program is emulated
 # qemu-user's own kind of processor has cache lines of 32 bytes; valgrind, which clears them, ends itself there.
 VALGRIND = ['env', 'QEMU_CPU=cortex-a57', 'valgrind']
 ROWS = {order: r'a diamond|several, in all|plugin that opens and closes|opens its own',
@@ -38,7 +39,7 @@ def run(command, **extra):
     env = {k: v for k, v in os.environ.items() if not k.startswith(('SYMFAST', 'LD_', 'ASAN'))}
     env.update(extra)
     return subprocess.run(command, env=env, cwd=scratch, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, text=True)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120 * SLOWER, text=True)
 
 
 def rows_of(program):

@@ -23,6 +23,7 @@ host, lab, cc = sys.argv[1], sys.argv[2], sys.argv[3].split()
 library = os.path.abspath(os.environ['SYMFAST_LIB'])
 scratch = tempfile.mkdtemp(prefix='sf-limits-')
 faults = 0
+SLOWER = int(os.environ.get('TESTS_SLOWER', '1'))  # where every program is emulated
 MANY = 10000
 
 
@@ -31,7 +32,7 @@ def run(command, **extra):
     if extra:
         env.update(extra, LD_PRELOAD=library)
     return subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=200, text=True)
+                          stderr=subprocess.PIPE, timeout=200 * SLOWER, text=True)
 
 
 def check(name, good, why=''):
