@@ -25,7 +25,7 @@ def cpu_model():
 def distribution():
     try:
         return platform.freedesktop_os_release()['PRETTY_NAME']
-    except (OSError, KeyError):
+    except (AttributeError, OSError, KeyError):  # from Python 3.10 on
         return 'unknown'
 
 

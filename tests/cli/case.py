@@ -137,7 +137,7 @@ def compile_c(folder, name, text, *flags):
         f.write(text)
     program = os.path.join(folder, name)
     # Before glibc 2.34 dl* functions and threads have libraries of their own.
-    subprocess.run(['cc', '-O1', '-D_GNU_SOURCE', '-o', program, source, *flags, '-Wl,--as-needed', '-ldl', '-lpthread'],
+    subprocess.run(['cc', '-O1', '-D_GNU_SOURCE', '-o', program, source, *flags, '-Wl,--as-needed', '-lc', '-ldl', '-lpthread'],
                    check=True)
     return program
 

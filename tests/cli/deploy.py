@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import urllib.request
 
 import case
@@ -128,8 +129,8 @@ def real_systemd():
 # ---- Kubernetes ----
 
 def known_to_the_api():
-    if not manifests.has('kubernetes, yaml'):
-        print('SKIP: no models of the API (Debian: python3-kubernetes, python3-yaml)')
+    if not manifests.has('kubernetes, yaml; assert int(kubernetes.__version__.split(".")[0]) >= 22'):
+        print('SKIP: no models of the API from 22 on (Debian 12: python3-kubernetes, python3-yaml)')
         return
     for name in ('deployment', 'canary'):
         pairs, said = manifests.models(read(f'kubernetes/{name}.yaml'))
@@ -193,7 +194,8 @@ def commands(spec, folder):
     os.makedirs(f'{folder}/run')
     env = {one['name']: one['value'] for one in spec['containers'][0]['env'] if 'value' in one}
     env.update(LD_PRELOAD=copied, SYMFAST_SHM_DIR=f'{folder}/run', SYMFAST_VERBOSE='1')
-    child = subprocess.Popen(['/bin/sleep', '600'], env=case.clean_env(**env),
+    # Linked with libdl, which a program needs before glibc 2.34 to be served at all.
+    child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], env=case.clean_env(**env),
                              stderr=subprocess.PIPE, text=True)
     try:
         lines = [child.stderr.readline()]
@@ -203,7 +205,7 @@ def commands(spec, folder):
         port = spec['containers'][1]['ports'][0]['containerPort']
         case.check('the sidecar listens at its port', words[0] == 'symfast' and words[-1] == f':{port}', words)
         answers([word.replace(f':{port}', ':0') for word in words[1:]], f'{folder}/run',
-                f'symfast_mode{{pid="{child.pid}",exe="{os.path.realpath("/bin/sleep")}",mode="observe"}} 1')
+                f'symfast_mode{{pid="{child.pid}",exe="{os.path.realpath(sys.executable)}",mode="observe"}} 1')
     finally:
         child.kill()
         child.wait()

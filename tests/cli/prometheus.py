@@ -125,7 +125,8 @@ def service(folder, library, mode, **more):
 
 
 def sleeper(folder, **more):
-    return subprocess.Popen(['/bin/sleep', '600'], stderr=subprocess.DEVNULL, env=case.clean_env(
+    # Linked with libdl, which a program needs before glibc 2.34 to be served at all.
+    return subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], stderr=subprocess.DEVNULL, env=case.clean_env(
         LD_PRELOAD=case.LIB, SYMFAST_SHM='start', SYMFAST_SHM_DIR=f'{folder}/shm', **more))
 
 
