@@ -6,6 +6,7 @@ completions.py FOLDER      where symfast.bash, symfast.zsh and symfast.fish are
 """
 import os
 import re
+import shutil
 import subprocess
 import sys
 
