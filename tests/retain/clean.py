@@ -39,7 +39,7 @@ def run(command, **extra):
     env = {k: v for k, v in os.environ.items() if not k.startswith(('SYMFAST', 'LD_', 'ASAN'))}
     env.update(extra)
     return subprocess.run(command, env=env, cwd=scratch, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120 * SLOWER, text=True)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300 * SLOWER, text=True)
 
 
 def rows_of(program):

@@ -32,7 +32,7 @@ def run(command, **extra):
     if extra:
         env.update(extra, LD_PRELOAD=library)
     return subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=200 * SLOWER, text=True)
+                          stderr=subprocess.PIPE, timeout=600 * SLOWER, text=True)
 
 
 def check(name, good, why=''):
