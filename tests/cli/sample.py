@@ -88,7 +88,7 @@ def sample(pid, *words, enough=None):
             case.check(f'sample {pid}', False, done)
             return {}, {}
         one = document['processes'][0]
-        if enough is None or enough(one) or seconds > PATIENCE / 4:
+        if enough is None or enough(one) or seconds > PATIENCE:
             return one, {f['name']: f for f in one['functions']}
         seconds *= 2
 

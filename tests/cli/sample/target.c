@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // target.c: programs to be sampled: target WHAT [ARGUMENT]. Each ends when its standard input does, and then says what
-// it counted. Nothing of it runs for longer than two minutes.
+// it counted. Nothing of it runs for longer than ten minutes.
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -279,7 +279,7 @@ main(int argc, char **argv)
 	const char *what = argc > 1 ? argv[1] : "", *times = argc > 3 ? argv[3] : NULL;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	alarm(120);
+	alarm(600);
 	argument = argc > 2 ? argv[2] : NULL;
 	if (strcmp(what, "signals") == 0)
 		hold_signals(SIG_BLOCK);
