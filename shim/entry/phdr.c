@@ -73,7 +73,8 @@ phdr_after_last(struct dl_phdr_info *info, size_t size, void *arg)
 }
 
 static int
-phdr_rest_by_libc(callback_fn *callback, void *arg, const struct dl_phdr_info *last, bool own)
+phdr_rest_by_libc(struct sf_walk *w, callback_fn *callback, void *arg,
+		  const struct dl_phdr_info *last, bool own)
 {
 	struct rest r = {.callback = callback,
 			 .arg = arg,
@@ -82,6 +83,7 @@ phdr_rest_by_libc(callback_fn *callback, void *arg, const struct dl_phdr_info *l
 			 .own = own};
 
 	sf_count(SF_PHDR_REST);
+	w->by_libc = 1;
 	return sf_next.iterate_phdr(phdr_after_last, &r);
 }
 
@@ -179,12 +181,13 @@ phdr_through(struct sf_thread *t, unsigned int walk, struct sf_view *v, callback
 			return result;
 		if (at < v->count) {
 			if (!phdr_follow(t, walk, v, &at))
-				return phdr_rest_by_libc(callback, arg, &info, true);
+				return phdr_rest_by_libc(&t->walk[walk], callback, arg, &info,
+							 true);
 			adds = v->adds;
 		} else if (!v->partial) {
 			return 0;
 		} else if (!phdr_more(t, walk, v)) {
-			return phdr_rest_by_libc(callback, arg, &info, false);
+			return phdr_rest_by_libc(&t->walk[walk], callback, arg, &info, false);
 		}
 	}
 }
@@ -206,6 +209,7 @@ phdr_walk(struct sf_thread *t, callback_fn *callback, void *arg)
 	} else {
 		sf_count_for(t, SF_PHDR_PASS);
 		sf_count_for(t, SF_BYPASS_SNAPSHOT);
+		t->walk[number].by_libc = 1;
 		result = sf_next.iterate_phdr(callback, arg);
 	}
 	sf_walk_end(t);

@@ -19,6 +19,7 @@ struct sf_walk {
 	uint8_t turn;     /* took the turn */
 	uint8_t snapshot; /* 1 + the snapshot that it reads, 0: none */
 	uint8_t counted;  /* and any unload is known to wait for this walk */
+	uint8_t by_libc;  /* it has libc's lock, for which an unload waits */
 };
 
 struct link_map;

@@ -268,6 +268,10 @@ sf_walk_view(struct sf_thread *t, unsigned int walk, struct sf_view *v)
 	enum outer outer;
 	uint32_t other;
 
+	/* In a handler or callback: it must wait for no unload. */
+	for (unsigned int i = 0; i < walk; i++)
+		if (t->walk[i].by_libc)
+			return SF_VIEW_INSIDE;
 	do {
 		snapshot_stop_reading(t, w);
 		s = snapshot_read_current(t, w);
