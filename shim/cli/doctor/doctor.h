@@ -18,6 +18,8 @@
  * without links.
  */
 int doctor_root_open(const char *root, const char *path, char **real);
+/* That path alone; NULL if it leads nowhere. The caller frees it. */
+char *doctor_root_real(const char *root, const char *path);
 /* Is there a regular file? `mode` may be NULL. */
 bool doctor_root_is_file(const char *root, const char *path, mode_t *mode);
 /* The entries of a folder that begin with `prefix`, sorted, NULL at the end; NULL with errno. */
@@ -25,9 +27,9 @@ char **doctor_root_list(const char *root, const char *path, const char *prefix);
 void doctor_root_list_free(char **names);
 /* A regular file of at most `most` bytes, with a NUL behind it; NULL with errno. */
 void *doctor_root_read(const char *root, const char *path, uint64_t most, uint64_t *size);
-/* The two halves of that. The first closes `at` and gives a descriptor for reading. */
+/* The two halves of that. The first gives a descriptor for reading a regular file, or -1 with errno. */
 struct stat;
-int doctor_root_reopen(int at, struct stat *st);
+int doctor_root_open_file(const char *root, const char *path, struct stat *st);
 void *doctor_root_read_all(int fd, const struct stat *st, uint64_t most, uint64_t *size);
 
 /* The file of one object, read into memory. */
@@ -54,10 +56,9 @@ void doctor_object_free(struct doctor_object *o);
  * needs it, by ld.so.cache, or in the usual folders of its processor. NULL if there is none.
  * LD_LIBRARY_PATH is not asked.
  */
-char *doctor_object_search(const char *name, const struct doctor_object *needer, const char *root);
+char *doctor_search(const char *name, const struct doctor_object *needer, const char *root);
 /* The same for the libc of a program that names this loader: the one that lies beside it goes before the usual folders. */
-char *doctor_object_search_libc(const struct doctor_object *program, const char *loader,
-				const char *root);
+char *doctor_search_libc(const struct doctor_object *program, const char *loader, const char *root);
 /* Is there a file that it could take, and is it of the same processor? */
 bool doctor_object_is_for(const char *root, const char *path, const struct doctor_object *needer);
 /* By the root's ld.so.cache. */

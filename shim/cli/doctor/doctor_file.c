@@ -161,13 +161,11 @@ doctor_file_cannot(const char *path)
 static int
 doctor_file_read(struct patient *p, const char *word, struct doctor_object *program)
 {
-	char *path = doctor_file_find_program(p, word), *real, *next;
+	char *path = doctor_file_find_program(p, word), *next;
 
 	for (int depth = 0; path != NULL; depth++) {
-		int at = doctor_root_open(p->root, path, &real);
+		char *real = doctor_root_real(p->root, path);
 
-		if (at >= 0)
-			close(at);
 		if (!doctor_object_of(program, p, real != NULL ? real : path)) {
 			doctor_file_cannot(path);
 			free(real);

@@ -3,6 +3,7 @@
 // them call what the shim wraps, and what among them stands in the way.
 #include "doctor.h"
 
+#include "../../base/bytes.h"
 #include "../base/proc.h"
 #include "wrapped.h"
 #include <stdlib.h>
@@ -31,7 +32,7 @@ doctor_is_part_of_libc(const char *name)
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (strcmp(name, parts[i]) == 0)
 			return true;
-	return strncmp(name, "ld-musl-", 8) == 0 || strncmp(name, "libc.musl-", 10) == 0;
+	return sf_bytes_begins(name, "ld-musl-") || sf_bytes_begins(name, "libc.musl-");
 }
 
 /* Of these the shim only sees what the host forbids itself. */
@@ -147,7 +148,7 @@ doctor_imports_visit_needed(struct walk *w, const char *name, const struct docto
 	if (doctor_is_part_of_libc(name) || !doctor_imports_remember(w, name))
 		return;
 	doctor_imports_sanitizer(w->patient, name, true);
-	path = doctor_object_search(name, needer, w->patient->root);
+	path = doctor_search(name, needer, w->patient->root);
 	if (path == NULL || !doctor_object_of(&o, w->patient, path)) {
 		w->missing++;
 	} else {

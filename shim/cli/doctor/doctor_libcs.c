@@ -5,7 +5,6 @@
 #include "../../base/bytes.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char *
 doctor_libcs_kind(const char *name)
@@ -20,7 +19,7 @@ static void
 doctor_libcs_version(const struct patient *p, const struct doctor_object *loader,
 		     struct doctor_libc *libc)
 {
-	char *path = doctor_object_search_libc(loader, loader->path, p->root);
+	char *path = doctor_search_libc(loader, loader->path, p->root);
 	struct doctor_object o;
 
 	if (path != NULL && doctor_object_of(&o, p, path)) {
@@ -70,11 +69,8 @@ void
 doctor_libcs_loader(const struct patient *p, const char *loader)
 {
 	const char *kind = doctor_libcs_kind(sf_bytes_base(loader));
-	char *real = NULL;
-	int at = libcs != NULL ? doctor_root_open(p->root, loader, &real) : -1;
+	char *real = libcs != NULL ? doctor_root_real(p->root, loader) : NULL;
 
-	if (at >= 0)
-		close(at);
 	if (kind == NULL && real != NULL)
 		kind = doctor_libcs_kind(sf_bytes_base(real));
 	if (kind != NULL && real != NULL && json_object_get(seen, real) == NULL) {

@@ -13,13 +13,10 @@
 bool
 doctor_object_read(struct doctor_object *o, const char *root, const char *path, uint64_t most)
 {
-	int at = doctor_root_open(root, path, NULL), fd, error;
 	struct stat st;
+	int fd = doctor_root_open_file(root, path, &st), error;
 
 	*o = (struct doctor_object){0};
-	if (at < 0)
-		return false;
-	fd = doctor_root_reopen(at, &st);
 	if (fd < 0)
 		return false;
 	o->bytes = doctor_root_read_all(fd, &st, most, &o->size);
@@ -62,20 +59,15 @@ doctor_object_free(struct doctor_object *o)
 bool
 doctor_object_is_for(const char *root, const char *path, const struct doctor_object *needer)
 {
-	int at = doctor_root_open(root, path, NULL), fd;
 	struct stat st;
+	int fd = doctor_root_open_file(root, path, &st);
 	Elf64_Ehdr head;
 	ssize_t n;
 
-	if (at < 0 || fstat(at, &st) != 0 || !S_ISREG(st.st_mode)) {
-		if (at >= 0)
-			close(at);
-		return false;
-	}
-	fd = doctor_root_reopen(at, &st);
-	n = fd >= 0 ? pread(fd, &head, sizeof(head), 0) : 0;
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0) /* one that may not be read is taken nevertheless */
+		return doctor_root_is_file(root, path, NULL);
+	n = pread(fd, &head, sizeof(head), 0);
+	close(fd);
 	if (n != (ssize_t)sizeof(head) || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
 		return true; /* who reads it says what it is */
 	return head.e_ident[EI_CLASS] == needer->elf.bytes[EI_CLASS] &&

@@ -84,7 +84,7 @@ doctor_program_read_libc(struct patient *p, const struct doctor_object *program,
 			 struct doctor_libc *libc)
 {
 	const char *loader = sf_elf_file_interpreter(&program->elf);
-	char *path = doctor_object_search_libc(program, loader, p->root);
+	char *path = doctor_search_libc(program, loader, p->root);
 	struct doctor_object o;
 	Elf64_Sym s;
 

@@ -164,7 +164,7 @@ static void doctor_retain_needs(struct group *g, const struct doctor_object *o);
 static void
 doctor_retain_needed(struct group *g, const char *name, const struct doctor_object *by)
 {
-	char *path = doctor_object_search(name, by, g->patient->root), clean[256];
+	char *path = doctor_search(name, by, g->patient->root), clean[256];
 	struct doctor_object o;
 
 	if (path != NULL && doctor_object_of(&o, g->patient, path)) {

@@ -14,15 +14,17 @@
 #define LIST_MOST 65536
 
 /*
- * A descriptor to read a regular file by; `at` is closed. -1 with errno. A device or a FIFO is not even opened,
- * which alone may do something or wait, and nothing can take the file's place between look and opening.
+ * A device or a FIFO is not even opened, which alone may do something or wait, and nothing can take the file's place
+ * between look and opening.
  */
 int
-doctor_root_reopen(int at, struct stat *st)
+doctor_root_open_file(const char *root, const char *path, struct stat *st)
 {
+	int at = doctor_root_open(root, path, NULL), fd = -1, error;
 	char link[32];
-	int fd = -1, error;
 
+	if (at < 0)
+		return -1;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", at);
 	errno = ENOEXEC;
 	if (fstat(at, st) == 0 && S_ISREG(st->st_mode))
@@ -61,17 +63,28 @@ doctor_root_read_all(int fd, const struct stat *st, uint64_t most, uint64_t *siz
 void *
 doctor_root_read(const char *root, const char *path, uint64_t most, uint64_t *size)
 {
-	int at = doctor_root_open(root, path, NULL), fd, error;
 	struct stat st;
+	int fd = doctor_root_open_file(root, path, &st), error;
 	void *bytes;
 
-	if (at < 0 || (fd = doctor_root_reopen(at, &st)) < 0)
+	if (fd < 0)
 		return NULL;
 	bytes = doctor_root_read_all(fd, &st, most, size);
 	error = errno;
 	close(fd);
 	errno = error;
 	return bytes;
+}
+
+char *
+doctor_root_real(const char *root, const char *path)
+{
+	char *real;
+	int at = doctor_root_open(root, path, &real);
+
+	if (at >= 0)
+		close(at);
+	return real;
 }
 
 bool

@@ -4,11 +4,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* One folder of a search path, with $ORIGIN replaced; "" if it holds another token. */
 static char *
-doctor_object_expand(const char *folder, size_t len, const struct doctor_object *needer)
+doctor_search_expand(const char *folder, size_t len, const struct doctor_object *needer)
 {
 	static const char *const tokens[] = {"$ORIGIN", "${ORIGIN}"};
 	const char *slash = strrchr(needer->path, '/');
@@ -25,7 +24,7 @@ doctor_object_expand(const char *folder, size_t len, const struct doctor_object 
 }
 
 static char *
-doctor_object_try(const char *root, const char *folder, const char *name,
+doctor_search_try(const char *root, const char *folder, const char *name,
 		  const struct doctor_object *needer)
 {
 	char *path = cli_format("%s/%s", folder, name);
@@ -37,13 +36,13 @@ doctor_object_try(const char *root, const char *folder, const char *name,
 }
 
 static char *
-doctor_object_search_list(const char *list, const char *name, const struct doctor_object *needer,
-			  const char *root)
+doctor_search_list(const char *list, const char *name, const struct doctor_object *needer,
+		   const char *root)
 {
 	while (list != NULL && *list != '\0') {
 		size_t len = strcspn(list, ":");
-		char *folder = doctor_object_expand(list, len, needer),
-		     *found = doctor_object_try(root, folder, name, needer);
+		char *folder = doctor_search_expand(list, len, needer),
+		     *found = doctor_search_try(root, folder, name, needer);
 
 		free(folder);
 		if (found != NULL)
@@ -55,7 +54,7 @@ doctor_object_search_list(const char *list, const char *name, const struct docto
 
 /* Where distributions put libraries of this processor. */
 static char *
-doctor_object_usual(uint16_t machine)
+doctor_search_usual(uint16_t machine)
 {
 	const char *cpu = doctor_served_machine(machine);
 
@@ -66,65 +65,61 @@ doctor_object_usual(uint16_t machine)
 
 /* By the RPATH or RUNPATH of who needs it. */
 static char *
-doctor_object_search_own(const char *name, const struct doctor_object *needer, const char *root)
+doctor_search_own(const char *name, const struct doctor_object *needer, const char *root)
 {
 	uint64_t offset;
 
 	if (!sf_elf_file_tag(&needer->elf, DT_RUNPATH, &offset) &&
 	    !sf_elf_file_tag(&needer->elf, DT_RPATH, &offset))
 		return NULL;
-	return doctor_object_search_list(sf_elf_file_string(&needer->elf, offset), name, needer,
-					 root);
+	return doctor_search_list(sf_elf_file_string(&needer->elf, offset), name, needer, root);
 }
 
 static char *
-doctor_object_search_all(const char *name, const struct doctor_object *needer, const char *root)
+doctor_search_all(const char *name, const struct doctor_object *needer, const char *root)
 {
 	char *found = doctor_cache_find(root, name, needer), *usual;
 
 	if (found != NULL)
 		return found;
-	usual = doctor_object_usual(needer->elf.machine);
-	found = doctor_object_search_list(usual, name, needer, root);
+	usual = doctor_search_usual(needer->elf.machine);
+	found = doctor_search_list(usual, name, needer, root);
 	free(usual);
 	return found;
 }
 
 char *
-doctor_object_search(const char *name, const struct doctor_object *needer, const char *root)
+doctor_search(const char *name, const struct doctor_object *needer, const char *root)
 {
 	char *found;
 
 	if (strchr(name, '/') != NULL)
-		return *name == '/' ? doctor_object_try(root, "/", name + 1, needer) : NULL;
-	found = doctor_object_search_own(name, needer, root);
-	return found != NULL ? found : doctor_object_search_all(name, needer, root);
+		return *name == '/' ? doctor_search_try(root, "/", name + 1, needer) : NULL;
+	found = doctor_search_own(name, needer, root);
+	return found != NULL ? found : doctor_search_all(name, needer, root);
 }
 
 /* A loader has the folder of its own libc built in: the one that it lies in itself, by its real name. */
 static char *
-doctor_object_beside(const char *loader, const struct doctor_object *program, const char *root)
+doctor_search_beside(const char *loader, const struct doctor_object *program, const char *root)
 {
-	char *real = NULL, *slash, *found = NULL;
-	int at = doctor_root_open(root, loader, &real);
+	char *real = doctor_root_real(root, loader), *found = NULL,
+	     *slash = real != NULL ? strrchr(real, '/') : NULL;
 
-	if (at >= 0)
-		close(at);
-	slash = real != NULL ? strrchr(real, '/') : NULL;
 	if (slash != NULL) {
 		*slash = '\0';
-		found = doctor_object_try(root, slash != real ? real : "/", "libc.so.6", program);
+		found = doctor_search_try(root, slash != real ? real : "/", "libc.so.6", program);
 	}
 	free(real);
 	return found;
 }
 
 char *
-doctor_object_search_libc(const struct doctor_object *program, const char *loader, const char *root)
+doctor_search_libc(const struct doctor_object *program, const char *loader, const char *root)
 {
-	char *found = doctor_object_search_own("libc.so.6", program, root);
+	char *found = doctor_search_own("libc.so.6", program, root);
 
 	if (found == NULL)
-		found = doctor_object_beside(loader, program, root);
-	return found != NULL ? found : doctor_object_search_all("libc.so.6", program, root);
+		found = doctor_search_beside(loader, program, root);
+	return found != NULL ? found : doctor_search_all("libc.so.6", program, root);
 }

@@ -2,6 +2,7 @@
 // sample_maps.c: see sample_maps.h.
 #include "sample_maps.h"
 
+#include "../../base/bytes.h"
 #include "../base/cli.h"
 #include "../base/proc.h"
 #include "../base/search.h"
@@ -39,20 +40,14 @@ sample_maps_parse(char *text, struct sample_maps_line *line)
 	return true;
 }
 
-static bool
-sample_maps_begins(const struct sample_maps_line *line, const char *with)
-{
-	return strncmp(line->path, with, strlen(with)) == 0;
-}
-
 /* Files, those in /dev/shm too, and the code that the kernel brings; no devices, stacks, heaps. */
 static bool
 sample_maps_is_object(const struct sample_maps_line *line)
 {
 	if (strcmp(line->path, "[vdso]") == 0)
 		return true;
-	return *line->path == '/' && !sample_maps_begins(line, "/SYSV") &&
-	       (!sample_maps_begins(line, "/dev/") || sample_maps_begins(line, "/dev/shm/"));
+	return *line->path == '/' && !sf_bytes_begins(line->path, "/SYSV") &&
+	       (!sf_bytes_begins(line->path, "/dev/") || sf_bytes_begins(line->path, "/dev/shm/"));
 }
 
 static size_t
